@@ -1,0 +1,52 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace satellite::sandbox {
+
+/// The external sandbox program found on PATH.
+enum class Wrapper { none, bwrap, nsjail, firejail };
+
+struct MacvlanAddressing {
+  std::string ip, netmask, gateway;
+  bool operator==(const MacvlanAddressing&) const = default;
+};
+
+/// One capability, whether it is there, and if not: why, and what the operator can do.
+struct CapabilityFinding {
+  std::string name;    ///< fixed word, e.g. `user_namespaces`
+  bool present = false;
+  std::string detail;  ///< what was seen, e.g. `/usr/bin/bwrap` or the errno text
+  std::string remedy;  ///< empty when present
+};
+
+/// What this host can really do, found by using each primitive once (sandbox/probe).
+///
+/// Shape:  the seeds' `SandboxCapabilities` first, then what only our launcher adds. All-false is a
+///         host that can do nothing, so a value that nobody filled in refuses instead of allowing.
+/// Source: the capabilities seed; spec/core-contract.md 8.
+struct HostFacts {
+  std::string platform = "linux";
+  bool euid_is_root = false;
+  bool has_prlimit = false;
+  bool rlimit_native = false;
+  Wrapper wrapper = Wrapper::none;
+  bool user_namespaces = false;
+  bool user_ns_creatable = false;
+  bool net_namespaces = false;
+  std::optional<std::string> net_egress_iface;
+  std::optional<MacvlanAddressing> net_egress_addressing;
+  bool net_egress_rootless = false;
+
+  // Ours. The launcher changes to the target uid and gid itself, before any wrapper starts, so a
+  // drop needs no wrapper and leaves no host uid 0 behind.
+  bool launcher_drops_privilege = false;
+  // The launcher sets limits itself (prlimit(2)), so no util-linux program is needed.
+  bool launcher_sets_rlimits = false;
+  std::string wrapper_path;                 ///< absolute, empty when there is none
+  std::vector<CapabilityFinding> findings;  ///< one per capability, for `doctor` and the logs
+};
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,45 @@
+#pragma once
+
+#include "sandbox/plan.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace satellite::sandbox {
+
+/// What must be true of the stopped script before it may start; read from outside at the barrier.
+/// A `true` that is not found = kill, outcome `refused`.
+struct Expectation {
+  bool own_namespaces = false;        ///< user, mount, pid, ipc, uts differ from the launcher's
+  bool own_network = false;           ///< network namespace differs from the launcher's
+  bool routeless = false;             ///< and holds nothing but lo
+  bool confined_filesystem = false;   ///< own root; system directories read-only
+  bool not_host_root = false;         ///< host uid is not 0 and no capability outside a user namespace
+  std::optional<Identity> identity;   ///< exactly these host ids, no supplementary group
+  std::vector<ResourceSetting> resource_settings;
+};
+
+/// One run as the launcher gets it: plain data, bounded, sent as one sealed memory file.
+///
+/// Shape:  everything the launcher and the init of the run need; no decisions are left to them.
+/// Errors: none; decoding a foreign or torn order is refused (launcher/records).
+struct LaunchOrder {
+  std::uint64_t run_number = 0;  ///< ours, unique per agent process
+  Engine engine = Engine::none;
+  std::vector<std::string> wrapper;
+  std::vector<std::string> command;
+  /// Set when the script is too long for one argv string; the command then reads it from a file.
+  std::optional<std::string> long_script;
+  std::vector<std::pair<std::string, std::string>> environment;
+  std::optional<std::string> working_directory;
+  std::string scratch_directory;
+  std::optional<Identity> identity;
+  std::vector<ResourceSetting> resource_settings;
+  std::optional<std::string> standard_input;  ///< absent = /dev/null
+  Expectation expectation;
+};
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,67 @@
+#pragma once
+
+#include "protocol/vocabulary/byte_count.hpp"
+#include "sandbox/host_facts.hpp"
+#include "sandbox/policy.hpp"
+#include "sandbox/report.hpp"
+#include "sandbox/run_request.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace satellite::sandbox {
+
+enum class Engine { none, bwrap, nsjail, native };
+std::string_view name_of(Engine engine);
+
+enum class Resource { cpu_seconds, open_files, processes, file_size };
+
+struct ResourceSetting {
+  Resource resource = Resource::cpu_seconds;
+  std::uint64_t value = 0;
+  bool operator==(const ResourceSetting&) const = default;
+};
+
+struct Identity {
+  std::uint32_t uid = 0, gid = 0;
+  bool operator==(const Identity&) const = default;
+};
+
+/// How packets leave the run's own network namespace.
+enum class Egress { host, routeless, macvlan, slirp4netns };
+
+/// Everything the launcher has to do for one run, decided before anything is done.
+///
+/// Shape:  a value: printable, comparable field by field, no descriptors, no pointers.
+/// Source: the wrapper seed (spawn hardening); design/architecture.md "Sandbox pipeline".
+struct Plan {
+  Engine engine = Engine::none;
+  /// The wrapper's command line without the closing `--`; empty when no wrapper engages.
+  std::vector<std::string> wrapper;
+  /// Limits set on the script by the launcher; the same numbers the seeds' `prlimit` prelude names.
+  std::vector<ResourceSetting> resource_settings;
+  std::vector<std::string> command;  ///< e.g. sh -c SCRIPT
+  std::map<std::string, std::string> environment;
+  std::vector<std::string> dropped_environment;
+  std::optional<std::string> working_directory;
+  std::string scratch_directory;     ///< made for this run, owned by the identity, removed after it
+  std::optional<Identity> identity;  ///< changed to for real before anything else starts
+  Egress egress = Egress::host;
+  std::optional<std::string> packet_filter;  ///< nftables ruleset, loaded before any uplink exists
+  std::optional<ByteCount> output_size_max;
+  std::optional<std::map<std::string, std::string>> module_memory_environment;
+  EffectiveSandbox promise;  ///< what will be enforced if every step succeeds
+};
+
+/// The policy says `fail` and this host cannot do what it asks: nothing is started.
+struct Refusal {
+  EffectiveSandbox promise;  ///< what would have been enforced, with every downgrade named
+};
+
+using Decision = std::variant<Plan, Refusal>;
+
+}  // namespace satellite::sandbox

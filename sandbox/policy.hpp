@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace satellite::sandbox {
+
+/// What a run may do: the cluster's sandbox policy as a value.
+///
+/// Shape:  the seeds' `SandboxPolicy`, field by field; member defaults are the schema's defaults.
+/// Units:  bytes and seconds as named. Bounds are the schema's and are checked in policy_json.
+/// Source: the policy seed; spec/core-contract.md 1.7.
+enum class OnUnavailable { degrade, fail };
+enum class FilesystemMode { off, scratch_only, scratch_plus_ro };
+enum class NetworkMode { unrestricted, deny, allowlist };
+enum class PrivilegeMode { inherit, drop_to_uid };
+
+struct ResourceLimits {
+  std::optional<std::uint64_t> cpu_seconds;
+  std::optional<std::uint64_t> memory_bytes;
+  std::optional<std::uint64_t> max_open_files;
+  std::optional<std::uint64_t> max_processes;
+  std::optional<std::uint64_t> max_output_bytes;  ///< stdout and stderr together
+  std::optional<std::uint64_t> max_file_size_bytes;
+  bool operator==(const ResourceLimits&) const = default;
+};
+
+struct FilesystemPolicy {
+  FilesystemMode mode = FilesystemMode::off;
+  std::optional<std::uint64_t> scratch_bytes;
+  bool operator==(const FilesystemPolicy&) const = default;
+};
+
+struct NetworkPolicy {
+  NetworkMode mode = NetworkMode::unrestricted;
+  std::vector<std::string> allow;  ///< addresses and CIDR blocks; empty with `allowlist` = deny
+  bool deny_link_local_and_metadata = true;
+  bool operator==(const NetworkPolicy&) const = default;
+};
+
+struct PrivilegePolicy {
+  PrivilegeMode mode = PrivilegeMode::inherit;
+  std::optional<std::uint64_t> uid;
+  std::optional<std::uint64_t> gid;
+  bool operator==(const PrivilegePolicy&) const = default;
+};
+
+struct Policy {
+  bool enabled = true;
+  OnUnavailable on_unavailable = OnUnavailable::degrade;
+  ResourceLimits resources;
+  FilesystemPolicy filesystem;
+  NetworkPolicy network;
+  PrivilegePolicy privilege;
+  bool operator==(const Policy&) const = default;
+};
+
+/// The shipped default: every layer on, no egress, refuse what cannot be enforced.
+Policy shipped_default_policy();
+
+/// In force while no valid policy arrived: the same caps, network `deny`, degrade instead of fail.
+Policy fail_closed_policy();
+
+}  // namespace satellite::sandbox

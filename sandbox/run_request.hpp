@@ -1,0 +1,31 @@
+#pragma once
+
+#include "protocol/vocabulary/ids.hpp"
+#include "protocol/vocabulary/secret.hpp"
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+
+namespace satellite::sandbox {
+
+enum class Language { shell, module };
+
+/// One script to run, from whichever side it came: the core, the timetable or the command line.
+///
+/// Shape:  move-only, because the secrets are.
+/// Units:  timeout is wall clock from the start of the script.
+struct RunRequest {
+  RunId id;
+  Language language = Language::shell;
+  std::string script;
+  std::map<std::string, std::string> environment;
+  std::map<std::string, Secret> secret_environment;  ///< values masked in every output
+  std::optional<std::string> working_directory;      ///< inside the sandbox; absent = scratch
+  std::string standard_input;                        ///< empty and !has_standard_input = /dev/null
+  bool has_standard_input = false;
+  std::chrono::milliseconds timeout{30'000};
+};
+
+}  // namespace satellite::sandbox
