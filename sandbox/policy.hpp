@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace satellite::sandbox {
@@ -60,7 +61,24 @@ struct Policy {
 /// The shipped default: every layer on, no egress, refuse what cannot be enforced.
 Policy shipped_default_policy();
 
+/// The shipped default with the unprivileged identity seeded from the environment variables
+/// CHECKSTACK_SANDBOX_UID and CHECKSTACK_SANDBOX_GID. A malformed value counts as not configured; a
+/// group without a user is ignored.
+Policy seeded_default_policy(const std::optional<std::string>& uid_text,
+                             const std::optional<std::string>& gid_text);
+
 /// In force while no valid policy arrived: the same caps, network `deny`, degrade instead of fail.
 Policy fail_closed_policy();
+
+/// Field by field whatever permits less. With it a local policy can only tighten the relayed one.
+///
+/// Shape:  commutative in what it permits; of two allowlists stays what both permit. When both name
+///         an identity to drop to, the first argument's is kept.
+Policy stricter_of(const Policy& a, const Policy& b);
+
+std::string_view name_of(OnUnavailable value);
+std::string_view name_of(FilesystemMode mode);
+std::string_view name_of(NetworkMode mode);
+std::string_view name_of(PrivilegeMode mode);
 
 }  // namespace satellite::sandbox

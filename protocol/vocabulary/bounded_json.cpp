@@ -50,9 +50,12 @@ Error limit(std::string_view what, std::size_t seen, std::size_t bound) {
                                               std::to_string(bound)};
 }
 
-}  // namespace
+Error broken_at(std::size_t position) {
+  // The parser's own words quote the text, which may hold secrets: only the position goes on.
+  return Error{ErrorCode::invalid_input, "not valid JSON at byte " + std::to_string(position)};
+}
 
-Result<nlohmann::json> parse_bounded_json(std::string_view text, const JsonBounds& bounds) {
+Result<void> check_bounds(std::string_view text, const JsonBounds& bounds) {
   if (text.size() > bounds.size_max.value) {
     return limit("bytes", text.size(), bounds.size_max.value);
   }
@@ -61,15 +64,56 @@ Result<nlohmann::json> parse_bounded_json(std::string_view text, const JsonBound
     return limit("levels of nesting", shape.depth_max, bounds.depth_max);
   }
   if (shape.values > bounds.values_max) return limit("values", shape.values, bounds.values_max);
+  // The parser takes a zero byte for the end of its input and would not look at what follows.
+  const std::size_t zero = text.find('\0');
+  if (zero != std::string_view::npos) return broken_at(zero);
+  return {};
+}
+
+/// Listens to a parse and keeps nothing but the place of a failure.
+class Judge final : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  std::size_t broken_position = 0;
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(std::size_t) override { return true; }
+  bool key(string_t&) override { return true; }
+  bool end_object() override { return true; }
+  bool start_array(std::size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool parse_error(std::size_t position, const std::string&,
+                   const nlohmann::detail::exception&) override {
+    broken_position = position;
+    return false;
+  }
+};
+
+}  // namespace
+
+Result<nlohmann::json> parse_bounded_json(std::string_view text, const JsonBounds& bounds) {
+  const Result<void> bounded = check_bounds(text, bounds);
+  if (!bounded) return bounded.error();
   try {
     return nlohmann::json::parse(text);
   } catch (const nlohmann::json::parse_error& problem) {
-    // what() quotes the text, which may hold secrets: only the position goes on.
-    return Error{ErrorCode::invalid_input,
-                 "not valid JSON at byte " + std::to_string(problem.byte)};
+    return broken_at(problem.byte);
   } catch (const nlohmann::json::exception&) {
     return Error{ErrorCode::invalid_input, "JSON holds a number out of range"};
   }
+}
+
+Result<void> check_bounded_json(std::string_view text, const JsonBounds& bounds) {
+  const Result<void> bounded = check_bounds(text, bounds);
+  if (!bounded) return bounded.error();
+  Judge judge;
+  if (!nlohmann::json::sax_parse(text, &judge)) return broken_at(judge.broken_position);
+  return {};
 }
 
 }  // namespace satellite

@@ -23,4 +23,8 @@ struct JsonBounds {
 ///         the text itself never, since it may hold secrets).
 Result<nlohmann::json> parse_bounded_json(std::string_view text, const JsonBounds& bounds);
 
+/// The same judgement without building the value: for text that is carried on as text, or read in
+/// slices. Costs no memory.
+Result<void> check_bounded_json(std::string_view text, const JsonBounds& bounds);
+
 }  // namespace satellite

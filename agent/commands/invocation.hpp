@@ -1,0 +1,33 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+
+namespace satellite::agent {
+
+/// What the command line asked for, before any setting was looked at.
+struct Invocation {
+  enum class Command { run, exec, plan, policy, doctor, check_config, demo, version };
+
+  Command command = Command::version;
+  std::map<std::string, std::string> options;  ///< setting key -> text, see config/setting_table
+  std::optional<std::string> settings_file;    ///< --config
+  std::string script_file;                     ///< exec FILE
+  std::optional<std::string> policy_file;      ///< exec --policy FILE
+  bool json = false;                           ///< machine-readable output
+  std::string policy_verb;                     ///< policy show | check | merge
+  std::string policy_argument;                 ///< policy check FILE
+};
+
+/// The command line was answered already (help) or is wrong: print `text`, leave with `exit_code`.
+struct ParsedEarly {
+  int exit_code = 0;
+  std::string text;
+};
+
+/// argv -> what to do. Prints nothing.
+std::variant<Invocation, ParsedEarly> parse_command_line(int argc, const char* const* argv);
+
+}  // namespace satellite::agent

@@ -1,0 +1,37 @@
+#pragma once
+
+#include "protocol/vocabulary/secret.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace satellite::agent {
+
+enum class LogLevel { debug, info, warn, error };
+
+/// All settings as one value, checked. Made by load_config; nothing else reads the environment.
+///
+/// Units:  as the types say; counts are plain numbers.
+/// Source: config/setting_table.cpp is the one definition: key, environment variable, option, help.
+struct Config {
+  std::string core_url;
+  std::string client_id;
+  Secret token;
+  std::string ca_file;  ///< empty = the system's store
+
+  std::uint32_t sandbox_uid = 0;  ///< what a run drops to when the policy names nobody
+  std::uint32_t sandbox_gid = 0;
+  bool sandbox_identity_configured = false;  ///< set by the operator, so it outranks the core's
+  std::string scratch_directory;
+
+  std::uint32_t concurrency = 0;   ///< runs at a time
+  std::uint32_t queue_length = 0;  ///< accepted runs that wait
+  bool allow_health_checks = true;
+  bool allow_automation = true;
+  std::chrono::milliseconds script_timeout_max{0};
+
+  LogLevel log_level = LogLevel::info;
+};
+
+}  // namespace satellite::agent

@@ -1,0 +1,246 @@
+#include "agent/config/load_config.hpp"
+
+#include "agent/config/setting_table.hpp"
+#include "agent/config/toml_file.hpp"
+#include "agent/config/token_source.hpp"
+#include "protocol/vocabulary/limits.hpp"
+
+#include <string.h>  // explicit_bzero
+#include <unistd.h>
+
+#include <charconv>
+#include <fstream>
+#include <sstream>
+
+namespace satellite::agent {
+
+const char* const default_config_file = "/etc/checkstack-satellite/satellite.toml";
+
+namespace {
+
+constexpr const char* token_variable = "CHECKSTACK_SATELLITE_TOKEN";
+
+using Values = std::map<std::string, EffectiveSetting>;
+
+Error invalid(const EffectiveSetting& setting, const std::string& problem) {
+  return Error{ErrorCode::invalid_input,
+               setting.key + " (from " + setting.source + "): " + problem};
+}
+
+Result<std::map<std::string, FileValue>> read_settings_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    return Error{ErrorCode::not_found, "settings file " + path +
+                                           " cannot be opened; name another with --config, or "
+                                           "create it"};
+  }
+  std::string text(limits::settings_file_size_max.value + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.size() > limits::settings_file_size_max.value) {
+    return Error{ErrorCode::limit_exceeded, "settings file " + path + " is larger than 1 MiB"};
+  }
+  auto values = parse_toml_settings(text, path);
+  if (!values) return values;
+  for (const auto& [key, value] : *values) {
+    if (find_setting(key) != nullptr) continue;
+    if (key == "token") {
+      return Error{ErrorCode::invalid_input,
+                   value.where +
+                       ": token does not belong in this file; put it in a file of its own and "
+                       "name that with token_file"};
+    }
+    const std::string_view nearest = nearest_setting(key);
+    return Error{ErrorCode::invalid_input,
+                 value.where + ": there is no setting '" + key.substr(0, 64) + "'" +
+                     (nearest.empty() ? "" : "; did you mean '" + std::string(nearest) + "'?")};
+  }
+  return values;
+}
+
+Values resolve(const ConfigSources& sources, const std::map<std::string, FileValue>& file) {
+  Values values;
+  for (const Setting& setting : setting_table()) {
+    const std::string key(setting.key);
+    EffectiveSetting chosen{key, std::string(setting.fallback), "default"};
+    if (const auto found = file.find(key); found != file.end()) {
+      chosen.value = found->second.text;
+      chosen.source = found->second.where;
+    }
+    const auto variable = sources.environment.find(std::string(setting.environment));
+    // A variable that is set to nothing is how container templates leave one out.
+    if (variable != sources.environment.end() && !variable->second.empty()) {
+      chosen.value = variable->second;
+      chosen.source = "environment " + variable->first;
+    }
+    if (const auto option = sources.options.find(key); option != sources.options.end()) {
+      chosen.value = option->second;
+      chosen.source = "option " + std::string(setting.option);
+    }
+    values.emplace(key, std::move(chosen));
+  }
+  return values;
+}
+
+Result<std::uint32_t> number(const EffectiveSetting& value) {
+  const Setting& setting = *find_setting(value.key);
+  unsigned long parsed = 0;
+  const char* const end = value.value.data() + value.value.size();
+  const auto [rest, problem] = std::from_chars(value.value.data(), end, parsed);
+  if (problem != std::errc{} || rest != end || parsed < setting.minimum ||
+      parsed > setting.maximum) {
+    return invalid(value, "'" + value.value.substr(0, 64) + "' is not a whole number from " +
+                              std::to_string(setting.minimum) + " to " +
+                              std::to_string(setting.maximum));
+  }
+  return static_cast<std::uint32_t>(parsed);
+}
+
+Result<bool> toggle(const EffectiveSetting& value) {
+  if (value.value == "true") return true;
+  if (value.value == "false") return false;
+  return invalid(value, "'" + value.value.substr(0, 64) + "' is neither true nor false");
+}
+
+Result<LogLevel> level(const EffectiveSetting& value) {
+  if (value.value == "debug") return LogLevel::debug;
+  if (value.value == "info") return LogLevel::info;
+  if (value.value == "warn") return LogLevel::warn;
+  if (value.value == "error") return LogLevel::error;
+  return invalid(value,
+                 "'" + value.value.substr(0, 64) + "' is not one of debug, info, warn, error");
+}
+
+Result<void> take_identity(const Values& values, Config& config) {
+  const auto uid = number(values.at("sandbox.uid"));
+  if (!uid) return uid.error();
+  config.sandbox_uid = *uid;
+  config.sandbox_gid = *uid;
+  if (!values.at("sandbox.gid").value.empty()) {
+    const auto gid = number(values.at("sandbox.gid"));
+    if (!gid) return gid.error();
+    config.sandbox_gid = *gid;
+  }
+  config.sandbox_identity_configured = values.at("sandbox.uid").source != "default";
+  return {};
+}
+
+Result<void> take_dispatch(const Values& values, Config& config) {
+  const auto concurrency = number(values.at("dispatch.concurrency"));
+  if (!concurrency) return concurrency.error();
+  const auto queue_length = number(values.at("dispatch.queue_length"));
+  if (!queue_length) return queue_length.error();
+  const auto timeout_max = number(values.at("dispatch.timeout_max"));
+  if (!timeout_max) return timeout_max.error();
+  const auto health_checks = toggle(values.at("dispatch.health_checks"));
+  if (!health_checks) return health_checks.error();
+  const auto automation = toggle(values.at("dispatch.automation"));
+  if (!automation) return automation.error();
+  config.concurrency = *concurrency;
+  config.queue_length = *queue_length;
+  config.script_timeout_max = std::chrono::seconds(*timeout_max);
+  config.allow_health_checks = *health_checks;
+  config.allow_automation = *automation;
+  return {};
+}
+
+/// Files first: they are what the operator named; the variable is what the old satellite had.
+Result<Token> find_token(const Values& values, const ConfigSources& sources, TokenNeed need) {
+  const EffectiveSetting& file = values.at("token_file");
+  if (!file.value.empty()) {
+    return read_token_file(file.value, "token_file (from " + file.source + ")");
+  }
+  const auto variable = sources.environment.find(token_variable);
+  if (variable != sources.environment.end() && !variable->second.empty()) {
+    return checked_token(variable->second, "environment " + std::string(token_variable));
+  }
+  const auto credentials = sources.environment.find("CREDENTIALS_DIRECTORY");
+  if (credentials != sources.environment.end() && !credentials->second.empty()) {
+    const std::string path = credentials->second + "/token";
+    if (::access(path.c_str(), F_OK) == 0) {
+      return read_token_file(path, "$CREDENTIALS_DIRECTORY");
+    }
+  }
+  if (need == TokenNeed::optional) return Token{};
+  return Error{ErrorCode::not_found,
+               "token: none found; set token_file (or --token-file), or "
+               "CHECKSTACK_SATELLITE_TOKEN, or provide $CREDENTIALS_DIRECTORY/token"};
+}
+
+Result<void> require(const EffectiveSetting& value) {
+  if (!value.value.empty()) return {};
+  const Setting& setting = *find_setting(value.key);
+  return Error{ErrorCode::not_found, value.key + ": not set; use option " +
+                                         std::string(setting.option) + ", environment " +
+                                         std::string(setting.environment) + " or '" + value.key +
+                                         " = …' in the settings file"};
+}
+
+}  // namespace
+
+Result<LoadedConfig> load_config(const ConfigSources& sources, TokenNeed need) {
+  std::map<std::string, FileValue> file;
+  if (sources.file) {
+    auto read = read_settings_file(*sources.file);
+    if (!read) return read.error();
+    file = *std::move(read);
+  }
+  const Values values = resolve(sources, file);
+
+  LoadedConfig loaded;
+  Config& config = loaded.config;
+  for (const char* key : {"core", "id"}) {
+    const auto there = require(values.at(key));
+    if (!there) return there.error();
+  }
+  config.core_url = values.at("core").value;
+  config.client_id = values.at("id").value;
+  if (config.client_id.size() > limits::id_size_max.value) {
+    return invalid(values.at("id"), "longer than 256 bytes; it is the id the core shows");
+  }
+  config.ca_file = values.at("tls.ca_file").value;
+  config.scratch_directory = values.at("sandbox.scratch_directory").value;
+  if (config.scratch_directory.empty() || config.scratch_directory.front() != '/') {
+    return invalid(values.at("sandbox.scratch_directory"), "must be an absolute path");
+  }
+  const auto identity = take_identity(values, config);
+  if (!identity) return identity.error();
+  const auto dispatch = take_dispatch(values, config);
+  if (!dispatch) return dispatch.error();
+  const auto log_level = level(values.at("log.level"));
+  if (!log_level) return log_level.error();
+  config.log_level = *log_level;
+  // The old satellite's switch: DEBUG set to anything means debug lines.
+  const auto debug = sources.environment.find("DEBUG");
+  if (debug != sources.environment.end() && !debug->second.empty() &&
+      values.at("log.level").source == "default") {
+    config.log_level = LogLevel::debug;
+  }
+
+  auto token = find_token(values, sources, need);
+  if (!token) return token.error();
+  config.token = std::move(token->value);
+  for (const Setting& setting : setting_table()) {
+    loaded.settings.push_back(values.at(std::string(setting.key)));
+  }
+  loaded.settings.push_back(EffectiveSetting{
+      "token", config.token.empty() ? "(none)" : "(set)", token->source});
+  return loaded;
+}
+
+std::map<std::string, std::string> take_environment() {
+  std::map<std::string, std::string> environment;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string text(*entry);
+    const std::size_t separator = text.find('=');
+    if (separator == std::string::npos) continue;
+    environment.emplace(text.substr(0, separator), text.substr(separator + 1));
+    if (text.compare(0, separator, token_variable) == 0) {
+      ::explicit_bzero(*entry + separator + 1, text.size() - separator - 1);
+    }
+  }
+  ::unsetenv(token_variable);
+  return environment;
+}
+
+}  // namespace satellite::agent

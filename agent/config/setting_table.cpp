@@ -1,0 +1,88 @@
+#include "agent/config/setting_table.hpp"
+
+#include "protocol/vocabulary/limits.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <vector>
+
+namespace satellite::agent {
+namespace {
+
+// The token itself has no option and no key: a command line and a configuration file are read by
+// more people than a secret may be.
+constexpr std::array settings{
+    Setting{"core", "CHECKSTACK_CORE_URL", "--core", SettingKind::url, "",
+            "URL of the core: https://…, or http:// to loopback"},
+    Setting{"id", "CHECKSTACK_SATELLITE_CLIENT_ID", "--id", SettingKind::text, "",
+            "client id of this satellite, from the core"},
+    Setting{"token_file", "CHECKSTACK_SATELLITE_TOKEN_FILE", "--token-file", SettingKind::path, "",
+            "file with the token; else CHECKSTACK_SATELLITE_TOKEN or $CREDENTIALS_DIRECTORY/token"},
+    Setting{"tls.ca_file", "CHECKSTACK_SATELLITE_CA_FILE", "--ca-file", SettingKind::path, "",
+            "PEM file with the authorities to trust instead of the system's"},
+    Setting{"sandbox.uid", "CHECKSTACK_SANDBOX_UID", "--sandbox-uid", SettingKind::identity, "65532",
+            "user id scripts run as when the agent runs as root", 1, 4'294'967'294},
+    Setting{"sandbox.gid", "CHECKSTACK_SANDBOX_GID", "--sandbox-gid", SettingKind::identity, "",
+            "group id scripts run as; default: the same number as sandbox.uid", 1, 4'294'967'294},
+    Setting{"sandbox.scratch_directory", "CHECKSTACK_SATELLITE_SCRATCH_DIRECTORY",
+            "--scratch-directory", SettingKind::path, "/tmp",
+            "where each run's scratch directory is made"},
+    Setting{"dispatch.concurrency", "CHECKSTACK_SATELLITE_CONCURRENCY", "--concurrency",
+            SettingKind::count, "8", "scripts that may run at the same time", 1,
+            limits::concurrency_max},
+    Setting{"dispatch.queue_length", "CHECKSTACK_SATELLITE_QUEUE_LENGTH", "--queue-length",
+            SettingKind::count, "64", "accepted scripts that may wait for a free place", 0,
+            limits::queue_length_max},
+    Setting{"dispatch.health_checks", "", "", SettingKind::toggle, "true",
+            "run health-check scripts the core dispatches"},
+    Setting{"dispatch.automation", "", "", SettingKind::toggle, "true",
+            "run automation scripts the core dispatches"},
+    Setting{"dispatch.timeout_max", "CHECKSTACK_SATELLITE_TIMEOUT_MAX", "--timeout-max",
+            SettingKind::seconds, "3600", "seconds no script may run longer than", 1, 3600},
+    Setting{"log.level", "CHECKSTACK_SATELLITE_LOG_LEVEL", "--log-level", SettingKind::level, "info",
+            "debug, info, warn or error"},
+};
+static_assert(limits::queue_length_default == 64);
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+    }
+  }
+  return row[b.size()];
+}
+
+}  // namespace
+
+std::span<const Setting> setting_table() { return settings; }
+
+const Setting* find_setting(std::string_view key) {
+  const auto found = std::find_if(settings.begin(), settings.end(),
+                                  [key](const Setting& setting) { return setting.key == key; });
+  return found == settings.end() ? nullptr : &*found;
+}
+
+std::string_view nearest_setting(std::string_view mistyped) {
+  // Keys from outside may be long; nothing of ours is, so nothing long can be near.
+  if (mistyped.size() > 64) return {};
+  std::string_view nearest;
+  std::size_t distance_max = 3;
+  for (const Setting& setting : settings) {
+    const std::size_t distance = edit_distance(mistyped, setting.key);
+    if (distance <= distance_max) {
+      nearest = setting.key;
+      distance_max = distance;
+    }
+  }
+  return nearest;
+}
+
+}  // namespace satellite::agent

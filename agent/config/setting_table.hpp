@@ -1,0 +1,29 @@
+#pragma once
+
+#include <span>
+#include <string_view>
+
+namespace satellite::agent {
+
+enum class SettingKind { text, path, url, count, identity, seconds, toggle, level };
+
+/// One setting, defined once: the file, the environment and the options all follow from this row.
+struct Setting {
+  std::string_view key;          ///< in the TOML file, dotted: `tls.ca_file`
+  std::string_view environment;  ///< empty = not from the environment
+  std::string_view option;       ///< with its dashes; empty = not from the command line
+  SettingKind kind = SettingKind::text;
+  std::string_view fallback;  ///< the default, as it would be written
+  std::string_view help;
+  unsigned long minimum = 0, maximum = 0;  ///< of count, identity and seconds
+};
+
+std::span<const Setting> setting_table();
+
+/// The row of a key, or null.
+const Setting* find_setting(std::string_view key);
+
+/// The known key closest to a mistyped one, for the error text; empty if none is near.
+std::string_view nearest_setting(std::string_view mistyped);
+
+}  // namespace satellite::agent

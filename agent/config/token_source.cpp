@@ -1,0 +1,69 @@
+#include "agent/config/token_source.hpp"
+
+#include "protocol/vocabulary/limits.hpp"
+#include "protocol/vocabulary/unique_fd.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+namespace satellite::agent {
+
+Result<Token> checked_token(std::string text, const std::string& source) {
+  const auto is_space = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
+  std::size_t begin = 0;
+  std::size_t end = text.size();
+  while (begin < end && is_space(text[begin])) ++begin;
+  while (end > begin && is_space(text[end - 1])) --end;
+  Secret secret(text.substr(begin, end - begin));
+  wipe(text);
+  const std::string_view token = secret.reveal();
+  if (token.empty()) {
+    return Error{ErrorCode::invalid_input,
+                 "token: " + source + " is empty; put the satellite's token there"};
+  }
+  if (token.size() > limits::token_size_max.value) {
+    return Error{ErrorCode::invalid_input, "token: " + source + " is longer than " +
+                                               std::to_string(limits::token_size_max.value) +
+                                               " bytes; it should hold one token and nothing else"};
+  }
+  if (!std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c <= '~'; })) {
+    return Error{ErrorCode::invalid_input,
+                 "token: " + source +
+                     " holds white space or bytes that are not printable ASCII; it should hold one "
+                     "token and nothing else"};
+  }
+  return Token{std::move(secret), source};
+}
+
+Result<Token> read_token_file(const std::string& path, const std::string& setting) {
+  const std::string name = setting + ": token file " + path;
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  if (!file) return error_from_errno(name, errno);
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) return error_from_errno(name, errno);
+  if (!S_ISREG(status.st_mode)) {
+    return Error{ErrorCode::invalid_input, name + " is not a regular file"};
+  }
+  if ((status.st_mode & (S_IRWXO | S_IWGRP)) != 0) {
+    return Error{ErrorCode::not_permitted,
+                 name + " can be read or replaced by other users of this host; remedy: chmod 600"};
+  }
+  std::string text;
+  std::array<char, 4096> piece{};
+  // One byte more than allowed is enough to know that it is too long.
+  while (text.size() <= limits::token_size_max.value) {
+    const ssize_t got = ::read(file.get(), piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return error_from_errno(name, errno);
+    if (got == 0) break;
+    text.append(piece.data(), static_cast<std::size_t>(got));
+  }
+  return checked_token(std::move(text), setting + ": token file " + path);
+}
+
+}  // namespace satellite::agent

@@ -1,0 +1,41 @@
+#include "agent/runs/javascript_text.hpp"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+
+namespace satellite::agent {
+
+std::string javascript_number_text(double number) {
+  if (std::isnan(number)) return "NaN";
+  if (std::isinf(number)) return number > 0 ? "Infinity" : "-Infinity";
+  if (number == 0) return "0";
+
+  std::array<char, 32> buffer{};
+  const auto written = std::to_chars(buffer.data(), buffer.data() + buffer.size(),
+                                     std::fabs(number), std::chars_format::scientific);
+  const std::string scientific(buffer.data(), written.ptr);
+  const std::size_t exponent_at = scientific.find('e');
+  std::string digits = scientific.substr(0, exponent_at);
+  if (digits.size() > 1) digits.erase(1, 1);  // the point behind the first digit
+  const int count = static_cast<int>(digits.size());
+  // The decimal point stands behind this many digits.
+  const int point = std::atoi(scientific.c_str() + exponent_at + 1) + 1;
+
+  std::string text;
+  if (point >= count && point <= 21) {
+    text = digits + std::string(static_cast<std::size_t>(point - count), '0');
+  } else if (point > 0 && point <= 21) {
+    text = digits.insert(static_cast<std::size_t>(point), ".");
+  } else if (point > -6 && point <= 0) {
+    text = "0." + std::string(static_cast<std::size_t>(-point), '0') + digits;
+  } else {
+    if (count > 1) digits.insert(1, ".");
+    const int exponent = point - 1;
+    text = digits + "e" + (exponent < 0 ? "-" : "+") + std::to_string(std::abs(exponent));
+  }
+  return number < 0 ? "-" + text : text;
+}
+
+}  // namespace satellite::agent

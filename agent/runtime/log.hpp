@@ -1,0 +1,45 @@
+#pragma once
+
+#include "agent/runtime/log_line.hpp"
+
+#include <initializer_list>
+#include <memory>
+#include <string_view>
+
+namespace satellite::agent {
+
+/// Where the agent tells what it decided: one line per event, on standard error.
+///
+/// Shape:  made once by the composition root and passed by reference; `event` is a fixed word.
+///         `error` = our duty not done, `warn` = went on without, `info` = a state people wait for.
+/// Errors: none: a log that cannot be written loses the line, never the agent.
+/// Never:  secrets, script output, raw frames.
+class Log {
+ public:
+  /// Under systemd the journal stamps every line, elsewhere the line carries its own UTC time.
+  explicit Log(LogLevel level);
+  /// The same lines into a descriptor that the caller owns and keeps open.
+  Log(LogLevel level, int borrowed_fd);
+  ~Log();
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+
+  using Fields = std::initializer_list<LogField>;
+  void error(std::string_view event, std::string_view text, Fields fields = {});
+  void warn(std::string_view event, std::string_view text, Fields fields = {});
+  void info(std::string_view event, std::string_view text, Fields fields = {});
+  void debug(std::string_view event, std::string_view text, Fields fields = {});
+
+  /// For fields that cost something to make.
+  bool writes(LogLevel level) const;
+  void set_level(LogLevel level);
+
+ private:
+  void write(LogLevel level, std::string_view event, std::string_view text, Fields fields);
+
+  struct Sink;
+  std::unique_ptr<Sink> sink_;
+  LogLevel level_;
+};
+
+}  // namespace satellite::agent

@@ -1,0 +1,8 @@
+#pragma once
+
+namespace satellite::agent {
+
+/// What `version` prints and every heartbeat carries; set by the project's version in CMake.
+extern const char* const version;
+
+}  // namespace satellite::agent

@@ -1,0 +1,25 @@
+#pragma once
+
+#include "protocol/core_messages.hpp"
+#include "protocol/vocabulary/bounded_json.hpp"
+#include "protocol/vocabulary/limits.hpp"
+#include "protocol/vocabulary/result.hpp"
+
+#include <string_view>
+
+namespace satellite::protocol {
+
+/// Frame text -> what the core said: the only door for remote input.
+///
+/// Shape:  pure. Strict on what it understands (types, ranges, lengths, characters), tolerant of
+///         unknown types (UnknownMessage) and unknown members (ignored). One bad assignment is
+///         listed in `rejected` and does not lose the others; a bad run_script whose run id can be
+///         read becomes RejectedRunScript, so that it can be answered.
+/// Units:  sizes count the bytes of the decoded text; `bounds` hold before anything is allocated.
+/// Errors: invalid_input (not JSON, not an object, a member breaks its rule), limit_exceeded. Each
+///         names the JSON path and the rule, never a value: frames carry secrets.
+/// Source: spec/core-contract.md 1.4, 2.1; spec/dispatch-extension.md.
+Result<CoreMessage> decode(std::string_view text,
+                           const JsonBounds& bounds = limits::frame_after_authentication);
+
+}  // namespace satellite::protocol

@@ -1,0 +1,221 @@
+#include "protocol/vocabulary/json_fields.hpp"
+
+#include "protocol/vocabulary/printable.hpp"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace satellite {
+
+using nlohmann::json;
+
+std::string json_path(std::string_view parent, std::string_view name) {
+  std::string path(parent);
+  path += '.';
+  path += printable(name);
+  return path;
+}
+
+JsonFields::JsonFields(json& object, std::string path) : path_(std::move(path)) {
+  if (object.is_object()) {
+    object_ = &object;
+  } else {
+    fail_at(ErrorCode::invalid_input, path_, "must be an object");
+  }
+}
+
+void JsonFields::fail(Error error) {
+  if (!error_) error_ = std::move(error);
+}
+
+void JsonFields::fail_at(ErrorCode code, const std::string& path, std::string_view why) {
+  fail(Error{code, path + ": " + std::string(why)});
+}
+
+void JsonFields::fail(ErrorCode code, std::string_view name, std::string_view why) {
+  fail_at(code, path_of(name), why);
+}
+
+std::string JsonFields::path_of(std::string_view name) const { return json_path(path_, name); }
+
+std::string JsonFields::path_of(std::string_view name, std::size_t index) const {
+  return path_of(name) + "[" + std::to_string(index) + "]";
+}
+
+json* JsonFields::find(std::string_view name) const {
+  if (object_ == nullptr) return nullptr;
+  const auto member = object_->find(name);
+  return member == object_->end() ? nullptr : &*member;
+}
+
+json* JsonFields::find_required(std::string_view name) {
+  json* value = find(name);
+  if (value == nullptr) fail(ErrorCode::invalid_input, name, "is missing");
+  return value;
+}
+
+bool JsonFields::has(std::string_view name) const { return find(name) != nullptr; }
+
+std::string JsonFields::take_text(json& value, const std::string& path, ByteCount size_max) {
+  if (!value.is_string()) {
+    fail_at(ErrorCode::invalid_input, path, "must be a string");
+    return {};
+  }
+  auto& text = value.get_ref<std::string&>();
+  if (text.size() > size_max.value) {
+    fail_at(ErrorCode::limit_exceeded, path,
+            "has " + std::to_string(text.size()) + " bytes, the limit is " +
+                std::to_string(size_max.value));
+    return {};
+  }
+  return std::exchange(text, {});
+}
+
+std::string JsonFields::required_text(std::string_view name, ByteCount size_max) {
+  json* value = find_required(name);
+  return value == nullptr ? std::string() : take_text(*value, path_of(name), size_max);
+}
+
+std::optional<std::string> JsonFields::optional_text(std::string_view name, ByteCount size_max) {
+  json* value = find(name);
+  if (value == nullptr) return std::nullopt;
+  return take_text(*value, path_of(name), size_max);
+}
+
+std::optional<std::string> JsonFields::nullable_text(std::string_view name, ByteCount size_max) {
+  json* value = find_required(name);
+  if (value == nullptr || value->is_null()) return std::nullopt;
+  return take_text(*value, path_of(name), size_max);
+}
+
+std::optional<double> JsonFields::number(const json& value, std::string_view name) {
+  if (value.is_number()) return value.get<double>();
+  fail(ErrorCode::invalid_input, name, "must be a number");
+  return std::nullopt;
+}
+
+std::int64_t JsonFields::required_integer(std::string_view name, IntegerRange range) {
+  json* value = find_required(name);
+  if (value == nullptr) return range.min;
+  const std::optional<double> seen = number(*value, name);
+  if (!seen) return range.min;
+  // Every range in use lies within what a double holds exactly, so nothing is lost on the way.
+  if (std::floor(*seen) != *seen || *seen < static_cast<double>(range.min) ||
+      *seen > static_cast<double>(range.max)) {
+    fail(ErrorCode::invalid_input, name,
+         "must be a whole number from " + std::to_string(range.min) + " to " +
+             std::to_string(range.max));
+    return range.min;
+  }
+  return static_cast<std::int64_t>(*seen);
+}
+
+double JsonFields::required_number(std::string_view name) {
+  json* value = find_required(name);
+  return value == nullptr ? 0 : number(*value, name).value_or(0);
+}
+
+std::optional<double> JsonFields::optional_number(std::string_view name) {
+  json* value = find(name);
+  return value == nullptr ? std::nullopt : number(*value, name);
+}
+
+bool JsonFields::required_flag(std::string_view name) {
+  if (find_required(name) == nullptr) return false;
+  return optional_flag(name).value_or(false);
+}
+
+std::optional<bool> JsonFields::optional_flag(std::string_view name) {
+  json* value = find(name);
+  if (value == nullptr) return std::nullopt;
+  if (value->is_boolean()) return value->get<bool>();
+  fail(ErrorCode::invalid_input, name, "must be true or false");
+  return std::nullopt;
+}
+
+json* JsonFields::optional_object(std::string_view name) {
+  json* value = find(name);
+  if (value == nullptr || value->is_object()) return value;
+  fail(ErrorCode::invalid_input, name, "must be an object");
+  return nullptr;
+}
+
+json* JsonFields::optional_array(std::string_view name, std::size_t entries_max) {
+  json* value = find(name);
+  if (value == nullptr) return nullptr;
+  if (!value->is_array()) {
+    fail(ErrorCode::invalid_input, name, "must be an array");
+    return nullptr;
+  }
+  if (value->size() > entries_max) {
+    fail(ErrorCode::limit_exceeded, name,
+         "has " + std::to_string(value->size()) + " entries, the limit is " +
+             std::to_string(entries_max));
+    return nullptr;
+  }
+  return value;
+}
+
+std::vector<std::string> JsonFields::optional_texts(std::string_view name,
+                                                    const ListBounds& bounds) {
+  std::vector<std::string> texts;
+  json* list = optional_array(name, bounds.entries_max);
+  if (list == nullptr) return texts;
+  texts.reserve(list->size());
+  for (json& entry : *list) {
+    texts.push_back(take_text(entry, path_of(name, texts.size()), bounds.entry_size_max));
+  }
+  return texts;
+}
+
+std::vector<std::string> JsonFields::required_texts(std::string_view name,
+                                                    const ListBounds& bounds) {
+  if (find_required(name) == nullptr) return {};
+  return optional_texts(name, bounds);
+}
+
+std::optional<std::map<std::string, std::string>> JsonFields::optional_text_map(
+    std::string_view name, const MapBounds& bounds) {
+  json* object = optional_object(name);
+  if (object == nullptr) return std::nullopt;
+  std::map<std::string, std::string> texts;
+  if (object->size() > bounds.entries_max) {
+    fail(ErrorCode::limit_exceeded, name,
+         "has " + std::to_string(object->size()) + " entries, the limit is " +
+             std::to_string(bounds.entries_max));
+    return texts;
+  }
+  ByteCount size;
+  for (auto& [key, value] : object->items()) {
+    const std::string path = json_path(path_of(name), key);
+    if (key.size() > bounds.entry_size_max.value) {
+      fail_at(ErrorCode::limit_exceeded, path, "the name alone passes the limit of an entry");
+      return texts;
+    }
+    std::string text = take_text(value, path, bounds.entry_size_max - ByteCount{key.size()});
+    size += ByteCount{key.size() + text.size()};
+    texts.emplace(key, std::move(text));
+  }
+  if (size > bounds.size_max) {
+    fail(ErrorCode::limit_exceeded, name,
+         "has " + std::to_string(size.value) + " bytes in all, the limit is " +
+             std::to_string(bounds.size_max.value));
+  }
+  return texts;
+}
+
+std::size_t JsonFields::required_word_index(std::string_view name,
+                                            const std::vector<std::string_view>& texts) {
+  json* value = find_required(name);
+  if (value == nullptr) return 0;
+  std::string allowed;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (value->is_string() && value->get_ref<const std::string&>() == texts[i]) return i;
+    allowed += (i == 0 ? "" : ", ") + std::string(texts[i]);
+  }
+  fail(ErrorCode::invalid_input, name, "must be one of: " + allowed);
+  return 0;
+}
+
+}  // namespace satellite

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "sandbox/launcher/init_block.hpp"
+
+namespace satellite::sandbox::bare {
+
+/// Everything the forked copy of the launcher needs to become the init of a run; prepared before
+/// the fork, so that the child only walks it.
+struct InitLaunch {
+  int fds[init_fd_end] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};  ///< by InitFd, -1 = none
+  int null_fd = -1;
+  int wrapper_messages_fd = -1;          ///< what the wrapper writes to its standard error
+  const char* wrapper_path = nullptr;    ///< null = no wrapper: this process becomes init itself
+  const char* const* wrapper_arguments = nullptr;
+  const char* const* wrapper_environment = nullptr;
+  bool change_identity = false;  ///< before the wrapper starts
+  std::uint32_t uid = 0, gid = 0;
+};
+
+/// Runs in the child right after the fork; never returns.
+[[noreturn]] void become_init(const InitLaunch& launch);
+
+/// Runs in the child of init; never returns. `block` is mapped and relocated.
+[[noreturn]] void become_script(const InitBlock& block, long parent_pid);
+
+/// Tells the launcher why this process gives up, and ends it.
+[[noreturn]] void fail(int fd, SetupStep step, long result, int index = 0);
+
+/// All signals: blocked or not, dispositions back to default.
+void set_signal_mask(bool blocked);
+void reset_signal_dispositions();
+
+}  // namespace satellite::sandbox::bare

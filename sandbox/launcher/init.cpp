@@ -1,0 +1,195 @@
+// Pid 1 of a run. Same rules as child.cpp: no libc, no allocation, compiled into the agent and into
+// the freestanding init program. It never guesses: the exact wait status of the script goes to the
+// launcher, and only after everything that the script left behind is dead.
+#include "sandbox/launcher/init.hpp"
+
+#include "sandbox/launcher/child.hpp"
+#include "sandbox/launcher/descendants.hpp"
+#include "sandbox/launcher/init_block.hpp"
+#include "sandbox/launcher/raw_syscall.hpp"
+
+#include <asm/poll.h>
+#include <linux/mman.h>
+#include <linux/prctl.h>
+#include <linux/resource.h>
+#include <linux/time_types.h>
+
+namespace satellite::sandbox::bare {
+namespace {
+
+constexpr long error_no_child = -10;     // ECHILD
+constexpr long error_interrupted = -4;   // EINTR
+constexpr long signal_terminate = 15, signal_kill = 9, signal_child = 17;
+constexpr long wait_no_hang = 1;
+constexpr int resource_usage_children = -1;
+constexpr long map_private = 2, protection_read_write = 3;
+
+struct Supervision {
+  long script = 0;
+  bool own_pid_namespace = false;
+  bool script_ended = false;
+  int wait_status = 0;
+};
+
+/// Turns the offsets of one array into pointers, in our private copy of the block.
+bool relocate(InitBlock& block, std::uint32_t array) {
+  auto* const base = reinterpret_cast<char*>(&block);
+  if (array == 0 || array % sizeof(std::uint64_t) != 0) return false;
+  for (std::uint64_t at = array; at + sizeof(std::uint64_t) <= block.size;
+       at += sizeof(std::uint64_t)) {
+    auto* const slot = reinterpret_cast<std::uint64_t*>(base + at);
+    if (*slot == 0) return true;
+    if (*slot >= block.size) return false;
+    *slot = reinterpret_cast<std::uint64_t>(base + *slot);
+  }
+  return false;
+}
+
+InitBlock& map_block() {
+  InitBlock head;
+  const long got = call(__NR_pread64, init_fd_block, address(&head), sizeof(head), 0);
+  if (got != static_cast<long>(sizeof(head)) || head.magic != init_block_magic ||
+      head.version != init_block_version || head.size < sizeof(head)) {
+    fail(init_fd_control, SetupStep::map_block, got < 0 ? got : 0);
+  }
+  const long mapped = call(__NR_mmap, 0, static_cast<long>(head.size), protection_read_write,
+                           map_private, init_fd_block, 0);
+  if (mapped < 0 && mapped > -4096) fail(init_fd_control, SetupStep::map_block, mapped);
+  InitBlock& block = *reinterpret_cast<InitBlock*>(static_cast<unsigned long>(mapped));
+  if (!relocate(block, block.arguments) || !relocate(block, block.environment)) {
+    fail(init_fd_control, SetupStep::map_block, 0, 1);
+  }
+  return block;
+}
+
+/// Collects every child that has ended.
+void reap(Supervision& run) {
+  for (;;) {
+    int status = 0;
+    const long pid = call(__NR_wait4, -1, address(&status), wait_no_hang, 0);
+    if (pid == error_interrupted) continue;
+    if (pid <= 0) return;
+    if (pid == run.script) {
+      run.script_ended = true;
+      run.wait_status = status;
+    }
+  }
+}
+
+/// Ends everything below us. In a pid namespace of our own one call reaches all of it at once; else
+/// kill(-1) would reach the whole host, so the descendants are looked for.
+void kill_tree(Supervision& run) {
+  if (run.own_pid_namespace) {
+    call(__NR_kill, -1, signal_kill);
+  } else {
+    kill_descendants(nullptr, 0);
+  }
+  for (;;) {
+    int status = 0;
+    const long pid = call(__NR_wait4, -1, address(&status), 0, 0);
+    if (pid == error_interrupted) continue;
+    if (pid <= 0) return;
+    if (pid == run.script) {
+      run.script_ended = true;
+      run.wait_status = status;
+    }
+    // What was born while the others died.
+    if (run.own_pid_namespace) {
+      call(__NR_kill, -1, signal_kill);
+    } else {
+      kill_descendants(nullptr, 0);
+    }
+  }
+}
+
+void take_command(Supervision& run) {
+  InitCommand command{};
+  const long got = call(__NR_read, init_fd_control, address(&command), sizeof(command));
+  if (got == error_interrupted) return;
+  if (got != static_cast<long>(sizeof(command))) {
+    kill_tree(run);
+    call(__NR_exit_group, 1);
+  }
+  // The script leads its own session and group. Its pid cannot have been reused: we reap it.
+  if (command == InitCommand::terminate && !run.script_ended) {
+    call(__NR_kill, -run.script, signal_terminate);
+  }
+  if (command == InitCommand::kill) kill_tree(run);
+}
+
+std::uint64_t microseconds(const long (&time)[2]) {
+  return static_cast<std::uint64_t>(time[0]) * 1'000'000U + static_cast<std::uint64_t>(time[1]);
+}
+
+void report_end(const Supervision& run) {
+  struct {
+    long user[2], system[2], resident_max, rest[13];
+  } usage{};
+  call(__NR_getrusage, resource_usage_children, address(&usage));
+  InitReport report;
+  report.kind = InitReportKind::ended;
+  report.wait_status = run.wait_status;
+  report.user_microseconds = microseconds(usage.user);
+  report.system_microseconds = microseconds(usage.system);
+  report.resident_max_kibibytes = static_cast<std::uint64_t>(usage.resident_max);
+  call(__NR_write, init_fd_control, address(&report), sizeof(report));
+}
+
+void supervise(Supervision& run, int child_events) {
+  struct {
+    int fd;
+    short events, seen;
+  } watched[2] = {{child_events, POLLIN, 0}, {init_fd_control, POLLIN, 0}};
+  while (!run.script_ended) {
+    const long ready = call(__NR_ppoll, address(watched), 2, 0, 0, 0);
+    if (ready < 0) continue;
+    if (watched[0].seen != 0) {
+      char event[128];  // one signalfd_siginfo; they coalesce, so reap() looks at all children
+      call(__NR_read, child_events, address(event), sizeof(event));
+      reap(run);
+    }
+    if (watched[1].seen != 0) take_command(run);
+  }
+}
+
+/// The launcher waits for our exit: whatever is still there goes first.
+void end_leftovers(Supervision& run) {
+  int status = 0;
+  if (call(__NR_wait4, -1, address(&status), wait_no_hang, 0) == error_no_child) return;
+  kill_tree(run);
+}
+
+}  // namespace
+
+void run_init() {
+  set_signal_mask(true);
+  call(__NR_prctl, PR_SET_NAME, address("csat-init"));
+  InitBlock& block = map_block();
+  Supervision run;
+  run.own_pid_namespace = block.own_pid_namespace != 0;
+  if (run.own_pid_namespace && call(__NR_getpid) != 1) {
+    fail(init_fd_control, SetupStep::subreaper, 0, 1);
+  }
+  if (!run.own_pid_namespace) {
+    const long subreaper = call(__NR_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    if (subreaper < 0) fail(init_fd_control, SetupStep::subreaper, subreaper);
+  }
+  call(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+  const unsigned long child_mask = 1UL << (signal_child - 1);
+  constexpr long close_on_exec = 02000000;  // SFD_CLOEXEC
+  const long child_events =
+      call(__NR_signalfd4, -1, address(&child_mask), sizeof(child_mask), close_on_exec);
+  if (child_events < 0) fail(init_fd_control, SetupStep::signals, child_events);
+
+  const long own_pid = call(__NR_getpid);
+  run.script = call(__NR_clone, signal_child, 0, 0, 0, 0);
+  if (run.script < 0) fail(init_fd_control, SetupStep::fork_script, run.script);
+  if (run.script == 0) become_script(block, own_pid);
+  for (int fd = init_fd_barrier; fd < init_fd_end; ++fd) call(__NR_close, fd);
+  supervise(run, static_cast<int>(child_events));
+  end_leftovers(run);
+  report_end(run);
+  for (;;) call(__NR_exit_group, 0);
+}
+
+}  // namespace satellite::sandbox::bare

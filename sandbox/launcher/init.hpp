@@ -1,0 +1,13 @@
+#pragma once
+
+namespace satellite::sandbox::bare {
+
+/// Is the init of one run, on the descriptors of init_block.hpp, until the script and everything it
+/// left behind are dead. Never returns.
+///
+/// Shape:  pid 1 of the run's pid namespace, or (engine `none`) a child subreaper. Starts the
+///         script, reaps, takes InitCommands, reports the end once; end of file on the control
+///         socket means that the launcher is gone and kills the tree.
+[[noreturn]] void run_init();
+
+}  // namespace satellite::sandbox::bare

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+// What launcher, init and script child say to each other. Included by the freestanding init program:
+// plain structs and enums only, no library types.
+
+namespace satellite::sandbox {
+
+/// Where a setup can fail. The number travels from the child to the report; names: records.cpp.
+enum class SetupStep : std::uint32_t {
+  none = 0,
+  decode_order,
+  scratch_directory,
+  standard_input,
+  prepare,
+  fork,
+  descriptors,
+  groups,
+  group_id,
+  user_id,
+  confirm_identity,
+  exec_wrapper,
+  wrapper,
+  map_block,
+  subreaper,
+  signals,
+  fork_script,
+  new_session,
+  standard_streams,
+  limit,
+  capabilities,
+  no_new_privileges,
+  working_directory,
+  find_command,
+  barrier,
+  exec,
+  verify,
+  last = verify,
+};
+
+/// Descriptor numbers that the init of a run starts with; the wrapper passes them through.
+enum InitFd : int {
+  init_fd_block = 3,    ///< InitBlock, a sealed memory file
+  init_fd_control = 4,  ///< InitCommand in, InitReport out
+  init_fd_barrier = 5,  ///< the script's: InitReport out, one byte in
+  init_fd_standard_input = 6,
+  init_fd_standard_output = 7,
+  init_fd_standard_error = 8,
+  init_fd_long_script = 9,  ///< open only when the script is too long for one argument
+  init_fd_program = 10,     ///< the init program itself, for the wrapper to execute
+  init_fd_end = 11,
+};
+
+/// Descriptors of the script while it waits at the barrier; the barrier closes at exec.
+enum ScriptFd : int { script_fd_long_script = 3, script_fd_barrier = 4 };
+
+enum class InitReportKind : std::uint32_t { armed = 1, failed = 2, ended = 3 };
+
+struct InitReport {
+  InitReportKind kind = InitReportKind::failed;
+  SetupStep step = SetupStep::none;
+  std::int32_t index = 0;
+  std::int32_t error_number = 0;
+  std::int32_t wait_status = 0;
+  std::uint32_t reserved = 0;
+  std::uint64_t user_microseconds = 0;
+  std::uint64_t system_microseconds = 0;
+  std::uint64_t resident_max_kibibytes = 0;
+};
+
+enum class InitCommand : std::uint32_t { terminate = 1, kill = 2 };
+
+struct InitLimit {
+  std::uint32_t resource = 0;  ///< RLIMIT_*
+  std::uint32_t reserved = 0;
+  std::uint64_t value = 0;  ///< soft and hard, unless the hard limit is lower already
+};
+
+constexpr std::uint32_t init_block_magic = 0x43534942;  // "CSIB"
+constexpr std::uint32_t init_block_version = 1;
+constexpr std::size_t init_limits_max = 8;
+
+/// Head of the block; strings follow. Offsets count from the start of the block, 0 = absent.
+///
+/// The arrays at `arguments` and `environment` hold 64-bit offsets and end with a 0: init maps the
+/// block privately and turns each offset into a pointer where it stands, so nothing is allocated.
+struct InitBlock {
+  std::uint32_t magic = init_block_magic;
+  std::uint32_t version = init_block_version;
+  std::uint64_t size = 0;
+  std::uint32_t arguments = 0;
+  std::uint32_t environment = 0;
+  std::uint32_t working_directory = 0;
+  std::uint32_t search_path = 0;
+  std::uint32_t own_pid_namespace = 0;
+  std::uint32_t change_identity = 0;  ///< by the script child; with a wrapper it happened before
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::uint32_t dumpable_at_barrier = 0;
+  std::uint32_t limit_count = 0;
+  InitLimit limits[init_limits_max];
+};
+
+}  // namespace satellite::sandbox

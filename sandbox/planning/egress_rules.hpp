@@ -1,0 +1,30 @@
+#pragma once
+
+#include "protocol/vocabulary/result.hpp"
+
+#include <string>
+#include <vector>
+
+namespace satellite::sandbox {
+
+/// What the packet filter of a run's own network namespace lets out.
+struct EgressRules {
+  enum class Kind {
+    allowlist,      ///< loopback and the entries of `allow`; everything else is dropped
+    metadata_only,  ///< everything but link-local, unique-local and the cloud metadata addresses
+  };
+  Kind kind = Kind::allowlist;
+  std::vector<std::string> allow;
+  bool deny_link_local_and_metadata = true;
+};
+
+/// The nftables ruleset for `rules`, byte by byte the seeds' text.
+///
+/// Shape:  the metadata block comes first, so that no later accept can open it again. An entry that
+///         lies within another one is left out: nft refuses overlapping intervals in one set.
+/// Errors: invalid_input naming the first entry that is no address or block; such an entry is never
+///         spliced into rules, since it could carry rules of its own.
+/// Source: the network seed; nft(8).
+Result<std::string> egress_ruleset(const EgressRules& rules);
+
+}  // namespace satellite::sandbox

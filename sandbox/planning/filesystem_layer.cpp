@@ -1,0 +1,97 @@
+#include "sandbox/planning/filesystem_layer.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace satellite::sandbox {
+namespace {
+
+/// The part of the host that every confined script sees, read-only.
+constexpr std::array<std::string_view, 6> system_directories{"/usr", "/bin",   "/sbin",
+                                                             "/lib", "/lib64", "/etc"};
+
+bool lies_in_system_directory(std::string_view path) {
+  return std::any_of(system_directories.begin(), system_directories.end(),
+                     [path](std::string_view directory) {
+                       return path == directory ||
+                              (path.substr(0, directory.size()) == directory &&
+                               path.size() > directory.size() && path[directory.size()] == '/');
+                     });
+}
+
+std::vector<std::string> read_only_paths(const FilesystemInputs& inputs, const World& world) {
+  std::vector<std::string> paths;
+  for (const std::string_view directory : system_directories) {
+    std::string path(directory);
+    if (world.exists(path)) paths.push_back(std::move(path));
+  }
+  if (inputs.interpreter) {
+    // A link into /usr needs no bind of its own, and a link elsewhere is shown at its target.
+    std::string real = world.real_path(*inputs.interpreter).value_or(*inputs.interpreter);
+    if (!lies_in_system_directory(real) && world.exists(real)) paths.push_back(std::move(real));
+  }
+  return paths;
+}
+
+/// Why no wrapper can be built, or empty.
+std::string obstacle(const FilesystemPolicy& policy, const HostFacts& facts,
+                     const FilesystemInputs& inputs, const NetworkDecision& network) {
+  if (facts.platform != "linux") return "namespaces need Linux (platform=" + facts.platform + ")";
+  if (facts.wrapper != Wrapper::bwrap && facts.wrapper != Wrapper::nsjail) {
+    return "no wrapper that can build namespaces was found: install bubblewrap (or nsjail)";
+  }
+  if (!facts.user_namespaces) {
+    return "user namespaces cannot be created on this host: allow unprivileged user namespaces "
+           "(sysctl, AppArmor or the container's seccomp profile)";
+  }
+  if (policy.mode != FilesystemMode::off && !inputs.scratch_directory) {
+    return "this run has no scratch directory to confine it to";
+  }
+  const bool needs_launcher_uplink = network.kind == NetworkDecision::Kind::namespaced &&
+                                     network.egress == Egress::slirp4netns;
+  if (needs_launcher_uplink && facts.wrapper != Wrapper::bwrap) {
+    return "rootless egress (slirp4netns) needs bubblewrap, and nsjail is the wrapper found here";
+  }
+  return {};
+}
+
+}  // namespace
+
+FilesystemLayer build_filesystem_layer(const FilesystemPolicy& policy, const HostFacts& facts,
+                                       const FilesystemInputs& inputs,
+                                       const NetworkDecision& network, const World& world) {
+  FilesystemLayer layer;
+  const bool confined = policy.mode != FilesystemMode::off;
+  if (!confined && network.kind != NetworkDecision::Kind::namespaced) return layer;
+
+  layer.reason = obstacle(policy, facts, inputs, network);
+  if (!layer.reason.empty()) {
+    layer.kind = FilesystemLayer::Kind::degrade;
+    return layer;
+  }
+
+  WrapperRequest request;
+  request.network = network;
+  request.filter_file = inputs.filter_file;
+  request.inner_uid = inputs.inner_uid;
+  request.inner_gid = inputs.inner_gid;
+  request.confined = confined;
+  if (confined) {
+    request.scratch_directory = *inputs.scratch_directory;
+    request.start_directory = inputs.start_directory.value_or(*inputs.scratch_directory);
+    request.read_only_before_scratch = read_only_paths(inputs, world);
+    if (policy.mode == FilesystemMode::scratch_plus_ro && inputs.package_directory &&
+        world.exists(*inputs.package_directory)) {
+      request.read_only_after_scratch = inputs.package_directory;
+    }
+  }
+  layer.kind = FilesystemLayer::Kind::enforced;
+  layer.engine = facts.wrapper == Wrapper::bwrap ? Engine::bwrap : Engine::nsjail;
+  request.program = facts.wrapper_path.empty() ? std::string(name_of(layer.engine))
+                                               : facts.wrapper_path;
+  layer.wrapper = layer.engine == Engine::bwrap ? bwrap_argv(request) : nsjail_argv(request);
+  return layer;
+}
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "sandbox/planning/wrapper_request.hpp"
+#include "sandbox/planning/world.hpp"
+#include "sandbox/policy.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace satellite::sandbox {
+
+/// What a run brings along for its view of the file system.
+struct FilesystemInputs {
+  std::optional<std::string> scratch_directory;
+  std::optional<std::string> package_directory;  ///< node_modules of the script packages
+  std::optional<std::string> interpreter;        ///< program to show when it lies outside /usr
+  std::optional<std::string> start_directory;    ///< inside the sandbox; absent = scratch
+  std::optional<std::string> filter_file;        ///< for engines that load the packet filter
+  std::optional<std::uint64_t> inner_uid, inner_gid;
+};
+
+/// The one wrapper that carries both the file view and the network namespace of a run, so that the
+/// two never fight over the namespaces.
+///
+/// Shape:  `off` = nothing asks for a wrapper; `degrade` = it is asked for and cannot be built.
+/// Source: the filesystem seed.
+struct FilesystemLayer {
+  enum class Kind { off, enforced, degrade };
+  Kind kind = Kind::off;
+  Engine engine = Engine::none;
+  std::vector<std::string> wrapper;  ///< without the closing `--`
+  std::string reason;
+};
+
+FilesystemLayer build_filesystem_layer(const FilesystemPolicy& policy, const HostFacts& facts,
+                                       const FilesystemInputs& inputs,
+                                       const NetworkDecision& network, const World& world);
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,80 @@
+#include "sandbox/planning/identity_plan.hpp"
+
+namespace satellite::sandbox {
+namespace {
+
+/// The largest id: the one above it means "unchanged" to setresuid(2).
+constexpr std::uint64_t id_max = 4'294'967'294;
+
+bool is_drop_target(const std::optional<std::uint64_t>& id) {
+  return id && *id != 0 && *id <= id_max;
+}
+
+std::string unusable(std::string_view name, std::uint64_t id) {
+  return "privilege." + std::string(name) + " " + std::to_string(id) +
+         (id == 0 ? " is root, which is no drop" : " is larger than any id of this kernel");
+}
+
+std::uint32_t narrowed(std::uint64_t id) { return static_cast<std::uint32_t>(id); }
+
+/// The identity to change to. A number the policy names and nobody can drop to is replaced by a
+/// stricter one, never by root, and the report says so.
+IdentityPlan plan_real_drop(const PrivilegePolicy& policy,
+                            const std::optional<Identity>& default_identity) {
+  IdentityPlan plan;
+  const bool default_usable = default_identity && default_identity->uid != 0 &&
+                              default_identity->gid != 0;
+  if (is_drop_target(policy.uid)) {
+    Identity target{narrowed(*policy.uid), narrowed(*policy.uid)};
+    if (is_drop_target(policy.gid)) {
+      target.gid = narrowed(*policy.gid);
+    } else if (policy.gid) {
+      plan.note = unusable("gid", *policy.gid) + "; group " + std::to_string(target.gid) +
+                  " is used instead";
+    }
+    plan.drop = target;
+  } else if (default_usable) {
+    plan.drop = default_identity;
+    if (policy.uid) {
+      plan.note = unusable("uid", *policy.uid) + "; the agent's own choice " +
+                  std::to_string(default_identity->uid) + " is used instead";
+    }
+  } else {
+    plan.shortfall = policy.uid ? unusable("uid", *policy.uid)
+                                : "drop-to-uid names no uid, and the supervisor is root";
+    plan.shortfall +=
+        ": the script would run as host root; set privilege.uid, CHECKSTACK_SANDBOX_UID or "
+        "sandbox.uid to an unprivileged id";
+  }
+  plan.safe = plan.drop.has_value();
+  return plan;
+}
+
+}  // namespace
+
+IdentityPlan plan_identity(const PrivilegePolicy& policy, const HostFacts& facts,
+                           const std::optional<Identity>& default_identity) {
+  IdentityPlan plan;
+  if (!facts.euid_is_root) {
+    plan.safe = true;
+    return plan;
+  }
+  if (policy.mode == PrivilegeMode::inherit) {
+    plan.shortfall =
+        "`inherit` under a root supervisor leaves the script running as host root; use drop-to-uid, "
+        "or run the satellite as an unprivileged user";
+    return plan;
+  }
+  if (facts.launcher_drops_privilege) return plan_real_drop(policy, default_identity);
+  if (!policy.uid) {
+    plan.shortfall =
+        "drop-to-uid names no uid, and the supervisor is root: the script would run as host root; "
+        "set privilege.uid or CHECKSTACK_SANDBOX_UID";
+    return plan;
+  }
+  plan.inner_uid = policy.uid;
+  plan.inner_gid = policy.gid;
+  return plan;
+}
+
+}  // namespace satellite::sandbox

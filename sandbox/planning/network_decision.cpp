@@ -1,0 +1,119 @@
+#include "sandbox/planning/network_decision.hpp"
+
+#include "sandbox/planning/egress_rules.hpp"
+
+#include <utility>
+
+namespace satellite::sandbox {
+namespace {
+
+using Kind = NetworkDecision::Kind;
+using Mode = NetworkDecision::Mode;
+
+/// A wrapper that can take a fresh network namespace is there and the kernel lets it.
+bool can_take_namespace(const HostFacts& facts) {
+  return facts.platform == "linux" && facts.net_namespaces &&
+         (facts.wrapper == Wrapper::bwrap || facts.wrapper == Wrapper::nsjail);
+}
+
+/// A macvlan without an address has no route: it would swallow what the policy allows.
+bool has_macvlan_uplink(const HostFacts& facts) {
+  return facts.net_egress_iface.has_value() && facts.net_egress_addressing.has_value();
+}
+
+std::string cannot_isolate(const HostFacts& facts, std::string_view what) {
+  std::string reason(what);
+  reason +=
+      " needs a fresh network namespace, and this host cannot make one for a run: install "
+      "bubblewrap and allow unprivileged user and network namespaces; network access stays "
+      "unrestricted";
+  if (facts.platform != "linux") reason += " (platform=" + facts.platform + ")";
+  return reason;
+}
+
+/// A namespace with a filtered way out, by the means this host has.
+NetworkDecision filtered(const HostFacts& facts, std::string ruleset) {
+  NetworkDecision decision;
+  decision.kind = Kind::namespaced;
+  decision.mode = Mode::allowlist;
+  decision.ruleset = std::move(ruleset);
+  decision.egress = Egress::slirp4netns;
+  if (has_macvlan_uplink(facts)) {
+    decision.egress = Egress::macvlan;
+    decision.uplink = *facts.net_egress_iface;
+    decision.addressing = facts.net_egress_addressing;
+  }
+  return decision;
+}
+
+NetworkDecision routeless(std::string reason = {}) {
+  NetworkDecision decision;
+  decision.kind = Kind::namespaced;
+  decision.mode = Mode::deny;
+  decision.egress = Egress::routeless;
+  decision.reason = std::move(reason);
+  return decision;
+}
+
+NetworkDecision degraded(std::string reason) {
+  NetworkDecision decision;
+  decision.kind = Kind::degrade;
+  decision.reason = std::move(reason);
+  return decision;
+}
+
+NetworkDecision decide_unrestricted(const NetworkPolicy& policy, const HostFacts& facts) {
+  NetworkDecision decision;
+  if (!policy.deny_link_local_and_metadata) return decision;
+  if (has_macvlan_uplink(facts) || facts.net_egress_rootless) {
+    const EgressRules rules{EgressRules::Kind::metadata_only, {}, true};
+    return filtered(facts, *egress_ruleset(rules));
+  }
+  decision.metadata_block_unenforceable = true;
+  decision.reason =
+      "blocking link-local and cloud metadata addresses needs a network namespace with a filtered "
+      "way out (slirp4netns with bubblewrap, or a macvlan uplink with nsjail), which this host "
+      "does not offer; network access stays unrestricted and the metadata addresses are reachable";
+  return decision;
+}
+
+NetworkDecision decide_allowlist(const NetworkPolicy& policy, const HostFacts& facts) {
+  const EgressRules rules{EgressRules::Kind::allowlist, policy.allow,
+                          policy.deny_link_local_and_metadata};
+  auto ruleset = egress_ruleset(rules);
+  if (!ruleset) {
+    // A list that cannot be understood allows nothing: opening the host's network instead would
+    // turn a typing error into full access.
+    std::string reason = ruleset.error().message + "; no network access at all until it is put right";
+    return can_take_namespace(facts) ? routeless(std::move(reason))
+                                     : degraded(ruleset.error().message + "; " +
+                                                cannot_isolate(facts, "an allowlist"));
+  }
+  if (!can_take_namespace(facts)) return degraded(cannot_isolate(facts, "an allowlist"));
+  if (has_macvlan_uplink(facts) || facts.net_egress_rootless) {
+    return filtered(facts, std::move(*ruleset));
+  }
+  return degraded(
+      "the allowlist needs a filtered way out of the network namespace: rootless (slirp4netns with "
+      "bubblewrap) or a macvlan uplink with static addressing (nsjail, root, "
+      "CHECKSTACK_SANDBOX_MACVLAN_IP/_NM/_GW), and this host offers neither; a namespace without "
+      "one would be a blackhole for the allowed addresses, so network access stays unrestricted");
+}
+
+}  // namespace
+
+NetworkDecision decide_network(const NetworkPolicy& policy, const HostFacts& facts) {
+  switch (policy.mode) {
+    case NetworkMode::unrestricted: return decide_unrestricted(policy, facts);
+    case NetworkMode::allowlist:
+      // An allowlist that allows nothing is `deny` and needs no filter.
+      if (!policy.allow.empty()) return decide_allowlist(policy, facts);
+      [[fallthrough]];
+    case NetworkMode::deny: break;
+  }
+  return can_take_namespace(facts)
+             ? routeless()
+             : degraded(cannot_isolate(facts, "cutting a script off the network"));
+}
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "sandbox/host_facts.hpp"
+#include "sandbox/plan.hpp"
+#include "sandbox/policy.hpp"
+
+#include <optional>
+#include <string>
+
+namespace satellite::sandbox {
+
+/// Where the packets of a run go, before it is known whether a wrapper can be built.
+///
+/// Shape:  `host` keeps the host's network; `namespaced` takes a fresh network namespace, routeless
+///         for `deny`; `degrade` keeps the host's network because the request cannot be met.
+/// Source: the network seed; spec/core-contract.md 9-C18 for entries that are no addresses.
+struct NetworkDecision {
+  enum class Kind { host, namespaced, degrade };
+  enum class Mode { deny, allowlist };
+  Kind kind = Kind::host;
+  Mode mode = Mode::deny;
+  /// The way out of the namespace: routeless, macvlan or slirp4netns.
+  Egress egress = Egress::host;
+  std::string uplink;  ///< host interface of a macvlan
+  std::optional<MacvlanAddressing> addressing;
+  std::optional<std::string> ruleset;
+  /// The policy asks for the metadata block and this host has no way to filter without cutting off
+  /// everything.
+  bool metadata_block_unenforceable = false;
+  /// Why the request is not met; also set beside a routeless namespace when an entry is unusable.
+  std::string reason;
+};
+
+NetworkDecision decide_network(const NetworkPolicy& policy, const HostFacts& facts);
+
+}  // namespace satellite::sandbox

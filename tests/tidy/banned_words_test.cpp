@@ -1,0 +1,34 @@
+#include "tests/tidy/source_tree.hpp"
+
+#include <catch2/catch.hpp>
+#include <regex>
+
+using satellite::tests::source_files;
+using satellite::tests::SourceFile;
+using satellite::tests::without_comment;
+
+TEST_CASE("names say what a thing is: no manager, helper, util, common or handle_x") {
+  const std::regex banned("\\b[a-z_]*(manager|helper|util|handle_[a-z]|process_[a-z]+\\(|do_[a-z]+\\()",
+                          std::regex::icase);
+  const std::regex file_name("(manager|helper|utils?|common|base|misc)\\.(h|c)pp$");
+  for (const SourceFile& file : source_files({"protocol", "sandbox", "tls", "agent"})) {
+    INFO(file.path);
+    CHECK_FALSE(std::regex_search(file.path, file_name));
+    for (const std::string& line : file.lines) {
+      const std::string code = without_comment(line);
+      if (code.find("\"") != std::string::npos || code.rfind("#include", 0) == 0) continue;
+      INFO(code);
+      CHECK_FALSE(std::regex_search(code, banned));
+    }
+  }
+}
+
+TEST_CASE("no marker of unfinished work stands in the product") {
+  const std::regex marker("\\b(TODO|FIXME|XXX|HACK)\\b");
+  for (const SourceFile& file : source_files({"protocol", "sandbox", "tls", "agent"})) {
+    for (const std::string& line : file.lines) {
+      INFO(file.path << ": " << line);
+      CHECK_FALSE(std::regex_search(line, marker));
+    }
+  }
+}

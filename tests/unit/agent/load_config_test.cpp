@@ -1,0 +1,197 @@
+#include "agent/config/load_config.hpp"
+
+#include "tests/support/temp_dir.hpp"
+
+#include <sys/stat.h>
+
+#include <catch2/catch.hpp>
+
+using namespace satellite;
+using namespace satellite::agent;
+using satellite::tests::TempDir;
+
+namespace {
+
+ConfigSources minimal() {
+  ConfigSources sources;
+  sources.environment = {{"CHECKSTACK_CORE_URL", "https://core.example"},
+                         {"CHECKSTACK_SATELLITE_CLIENT_ID", "client"},
+                         {"CHECKSTACK_SATELLITE_TOKEN", "csat_abc"}};
+  return sources;
+}
+
+bool mentions(const Error& error, const std::string& words) {
+  INFO(error.message);
+  return error.message.find(words) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("the three variables of the existing satellite are enough") {
+  const auto loaded = load_config(minimal(), TokenNeed::required);
+  REQUIRE(loaded);
+  CHECK(loaded->config.core_url == "https://core.example");
+  CHECK(loaded->config.client_id == "client");
+  CHECK(loaded->config.token.reveal() == "csat_abc");
+  CHECK(loaded->config.sandbox_uid == 65532);
+  CHECK(loaded->config.sandbox_gid == 65532);
+  CHECK_FALSE(loaded->config.sandbox_identity_configured);
+}
+
+TEST_CASE("options outrank the environment, which outranks the file, which outranks defaults") {
+  const TempDir directory;
+  ConfigSources sources = minimal();
+  sources.file = directory.write("s.toml", "core = \"https://file\"\n[dispatch]\nconcurrency = 3\n");
+  auto loaded = load_config(sources, TokenNeed::required);
+  REQUIRE(loaded);
+  CHECK(loaded->config.core_url == "https://core.example");
+  CHECK(loaded->config.concurrency == 3);
+  sources.environment["CHECKSTACK_SATELLITE_CONCURRENCY"] = "5";
+  sources.options["core"] = "https://option";
+  loaded = load_config(sources, TokenNeed::required);
+  REQUIRE(loaded);
+  CHECK(loaded->config.core_url == "https://option");
+  CHECK(loaded->config.concurrency == 5);
+}
+
+TEST_CASE("a missing setting is named with every way to set it") {
+  const auto [variable, key] = GENERATE(table<std::string, std::string>(
+      {{"CHECKSTACK_CORE_URL", "core"}, {"CHECKSTACK_SATELLITE_CLIENT_ID", "id"}}));
+  ConfigSources sources = minimal();
+  sources.environment[variable] = "";
+  const auto loaded = load_config(sources, TokenNeed::required);
+  REQUIRE_FALSE(loaded);
+  CHECK(mentions(loaded.error(), key + ": not set"));
+  CHECK(mentions(loaded.error(), variable));
+  CHECK(mentions(loaded.error(), "--" + key));
+}
+
+TEST_CASE("a missing token is named with its three sources, and only where one is needed") {
+  ConfigSources sources = minimal();
+  sources.environment.erase("CHECKSTACK_SATELLITE_TOKEN");
+  const auto loaded = load_config(sources, TokenNeed::required);
+  REQUIRE_FALSE(loaded);
+  CHECK(mentions(loaded.error(), "token_file"));
+  CHECK(mentions(loaded.error(), "CHECKSTACK_SATELLITE_TOKEN"));
+  CHECK(mentions(loaded.error(), "CREDENTIALS_DIRECTORY"));
+  CHECK(load_config(sources, TokenNeed::optional));
+}
+
+TEST_CASE("a malformed setting is named with its source and what it should be") {
+  const auto [key, text] = GENERATE(table<std::string, std::string>(
+      {{"sandbox.uid", "-1"},
+       {"sandbox.uid", "0"},
+       {"sandbox.uid", "4294967295"},
+       {"sandbox.gid", "x"},
+       {"dispatch.concurrency", "0"},
+       {"dispatch.concurrency", "33"},
+       {"dispatch.concurrency", "8 "},
+       {"dispatch.concurrency", "99999999999999999999"},
+       {"dispatch.queue_length", "-1"},
+       {"dispatch.timeout_max", "3601"},
+       {"dispatch.automation", "yes"},
+       {"log.level", "loud"},
+       {"sandbox.scratch_directory", "relative"}}));
+  ConfigSources sources = minimal();
+  sources.options[key] = text;
+  const auto loaded = load_config(sources, TokenNeed::required);
+  INFO(key << " = " << text);
+  REQUIRE_FALSE(loaded);
+  CHECK(loaded.error().code == ErrorCode::invalid_input);
+  CHECK(mentions(loaded.error(), key + " (from option"));
+}
+
+TEST_CASE("an unknown key is refused, with the near one suggested") {
+  const TempDir directory;
+  ConfigSources sources = minimal();
+  sources.file = directory.write("s.toml", "[dispatch]\nconcurency = 3\n");
+  const auto loaded = load_config(sources, TokenNeed::required);
+  REQUIRE_FALSE(loaded);
+  CHECK(mentions(loaded.error(), "s.toml:2"));
+  CHECK(mentions(loaded.error(), "dispatch.concurrency"));
+}
+
+TEST_CASE("a token in the settings file is refused and not repeated") {
+  const TempDir directory;
+  ConfigSources sources = minimal();
+  sources.file = directory.write("s.toml", "token = \"csat_secret\"\n");
+  const auto loaded = load_config(sources, TokenNeed::required);
+  REQUIRE_FALSE(loaded);
+  CHECK(mentions(loaded.error(), "token_file"));
+  CHECK_FALSE(mentions(loaded.error(), "csat_secret"));
+}
+
+TEST_CASE("a token file outranks the variable and is read without its line end") {
+  const TempDir directory;
+  ConfigSources sources = minimal();
+  const std::string path = directory.write("token", "csat_file\n");
+  ::chmod(path.c_str(), 0600);
+  sources.options["token_file"] = path;
+  const auto loaded = load_config(sources, TokenNeed::required);
+  REQUIRE(loaded);
+  CHECK(loaded->config.token.reveal() == "csat_file");
+}
+
+TEST_CASE("the service manager's credential is found") {
+  const TempDir directory;
+  ConfigSources sources = minimal();
+  sources.environment.erase("CHECKSTACK_SATELLITE_TOKEN");
+  sources.environment["CREDENTIALS_DIRECTORY"] = directory.path().string();
+  ::chmod(directory.write("token", "csat_credential").c_str(), 0400);
+  const auto loaded = load_config(sources, TokenNeed::required);
+  REQUIRE(loaded);
+  CHECK(loaded->config.token.reveal() == "csat_credential");
+}
+
+TEST_CASE("a token file others can read, or that is no token, is refused without showing it") {
+  const TempDir directory;
+  struct Case {
+    const char* content;
+    mode_t mode;
+    ErrorCode code;
+  };
+  const auto test = GENERATE(Case{"csat_open", 0644, ErrorCode::not_permitted},
+                             Case{"csat_open", 0620, ErrorCode::not_permitted},
+                             Case{"", 0600, ErrorCode::invalid_input},
+                             Case{"two words", 0600, ErrorCode::invalid_input},
+                             Case{"b\x01n", 0600, ErrorCode::invalid_input});
+  ConfigSources sources = minimal();
+  const std::string path = directory.write("token", test.content);
+  ::chmod(path.c_str(), test.mode);
+  sources.options["token_file"] = path;
+  const auto loaded = load_config(sources, TokenNeed::required);
+  REQUIRE_FALSE(loaded);
+  CHECK(loaded.error().code == test.code);
+  CHECK(mentions(loaded.error(), path));
+  CHECK_FALSE(mentions(loaded.error(), "csat_open"));
+}
+
+TEST_CASE("an endless or oversized token file is refused") {
+  ConfigSources sources = minimal();
+  sources.options["token_file"] = "/dev/zero";
+  CHECK_FALSE(load_config(sources, TokenNeed::required));
+  const TempDir directory;
+  const std::string path = directory.write("token", std::string(10'000, 'a'));
+  ::chmod(path.c_str(), 0600);
+  sources.options["token_file"] = path;
+  CHECK_FALSE(load_config(sources, TokenNeed::required));
+}
+
+TEST_CASE("DEBUG turns on debug lines unless a level was set") {
+  ConfigSources sources = minimal();
+  sources.environment["DEBUG"] = "1";
+  CHECK(load_config(sources, TokenNeed::required)->config.log_level == LogLevel::debug);
+  sources.options["log.level"] = "warn";
+  CHECK(load_config(sources, TokenNeed::required)->config.log_level == LogLevel::warn);
+}
+
+TEST_CASE("the settings shown never hold the token") {
+  const auto loaded = load_config(minimal(), TokenNeed::required);
+  REQUIRE(loaded);
+  bool token_shown = false;
+  for (const EffectiveSetting& setting : loaded->settings) {
+    CHECK(setting.value.find("csat_abc") == std::string::npos);
+    if (setting.key == "token") token_shown = true;
+  }
+  CHECK(token_shown);
+}
