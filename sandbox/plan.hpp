@@ -47,12 +47,17 @@ struct Plan {
   std::vector<std::string> command;  ///< e.g. sh -c SCRIPT
   std::map<std::string, std::string> environment;
   std::vector<std::string> dropped_environment;
+  /// Where the launcher changes to. Absent when the wrapper does it, inside its own file view.
   std::optional<std::string> working_directory;
   std::string scratch_directory;     ///< made for this run, owned by the identity, removed after it
   std::optional<Identity> identity;  ///< changed to for real before anything else starts
   Egress egress = Egress::host;
-  std::optional<std::string> packet_filter;  ///< nftables ruleset, loaded before any uplink exists
+  /// nftables ruleset, loaded before any uplink exists. With `egress` host it is only what would
+  /// have been loaded, had this run been able to stage it.
+  std::optional<std::string> packet_filter;
   std::optional<ByteCount> output_size_max;
+  bool heap_limit_kept = false;  ///< this run really gets module_memory_environment
+  /// Heap limit for a JavaScript runtime, merged over `environment` for modules only.
   std::optional<std::map<std::string, std::string>> module_memory_environment;
   EffectiveSandbox promise;  ///< what will be enforced if every step succeeds
 };

@@ -5,6 +5,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <cassert>
 #include <list>
 
@@ -54,6 +55,8 @@ void TaskGroup::close() { state_->closed = true; }
 
 asio::awaitable<void> TaskGroup::drained() {
   close();
+  // Whoever waits here owns what the tasks use: a cancelled caller must not go before them.
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
   while (!state_->running.empty()) co_await state_->ended.wait();
 }
 

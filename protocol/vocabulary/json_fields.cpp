@@ -175,34 +175,60 @@ std::vector<std::string> JsonFields::required_texts(std::string_view name,
   return optional_texts(name, bounds);
 }
 
-std::optional<std::map<std::string, std::string>> JsonFields::optional_text_map(
-    std::string_view name, const MapBounds& bounds) {
+template <typename Keep>
+bool JsonFields::for_each_text(std::string_view name, const MapBounds& bounds, Keep keep) {
   json* object = optional_object(name);
-  if (object == nullptr) return std::nullopt;
-  std::map<std::string, std::string> texts;
+  if (object == nullptr) return false;
   if (object->size() > bounds.entries_max) {
     fail(ErrorCode::limit_exceeded, name,
          "has " + std::to_string(object->size()) + " entries, the limit is " +
              std::to_string(bounds.entries_max));
-    return texts;
+    return true;
   }
   ByteCount size;
   for (auto& [key, value] : object->items()) {
     const std::string path = json_path(path_of(name), key);
     if (key.size() > bounds.entry_size_max.value) {
       fail_at(ErrorCode::limit_exceeded, path, "the name alone passes the limit of an entry");
-      return texts;
+      return true;
     }
     std::string text = take_text(value, path, bounds.entry_size_max - ByteCount{key.size()});
     size += ByteCount{key.size() + text.size()};
-    texts.emplace(key, std::move(text));
+    keep(key, std::move(text));
   }
   if (size > bounds.size_max) {
     fail(ErrorCode::limit_exceeded, name,
          "has " + std::to_string(size.value) + " bytes in all, the limit is " +
              std::to_string(bounds.size_max.value));
   }
+  return true;
+}
+
+std::optional<std::map<std::string, std::string>> JsonFields::optional_text_map(
+    std::string_view name, const MapBounds& bounds) {
+  std::map<std::string, std::string> texts;
+  const bool present = for_each_text(name, bounds, [&](const std::string& key, std::string text) {
+    texts.emplace(key, std::move(text));
+  });
+  if (!present) return std::nullopt;
   return texts;
+}
+
+std::optional<std::map<std::string, Secret>> JsonFields::optional_secret_map(
+    std::string_view name, const MapBounds& bounds) {
+  std::map<std::string, Secret> secrets;
+  const bool present = for_each_text(name, bounds, [&](const std::string& key, std::string text) {
+    secrets.emplace(key, Secret(std::move(text)));
+  });
+  // Moving a short string leaves its bytes behind in the JSON value.
+  json* object = present ? find(name) : nullptr;
+  if (object != nullptr) {
+    for (json& value : *object) {
+      if (value.is_string()) wipe(value.get_ref<std::string&>());
+    }
+  }
+  if (!present) return std::nullopt;
+  return secrets;
 }
 
 std::size_t JsonFields::required_word_index(std::string_view name,

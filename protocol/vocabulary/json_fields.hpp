@@ -2,6 +2,7 @@
 
 #include "protocol/vocabulary/byte_count.hpp"
 #include "protocol/vocabulary/result.hpp"
+#include "protocol/vocabulary/secret.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -78,6 +79,8 @@ class JsonFields {
   std::vector<std::string> optional_texts(std::string_view name, const ListBounds& bounds);
   std::optional<std::map<std::string, std::string>> optional_text_map(std::string_view name,
                                                                       const MapBounds& bounds);
+  std::optional<std::map<std::string, Secret>> optional_secret_map(std::string_view name,
+                                                                   const MapBounds& bounds);
 
   template <typename Value>
   Value required_word(std::string_view name, std::span<const Word<Value>> words) {
@@ -107,6 +110,8 @@ class JsonFields {
  private:
   nlohmann::json* find(std::string_view name) const;
   nlohmann::json* find_required(std::string_view name);
+  template <typename Keep>
+  bool for_each_text(std::string_view name, const MapBounds& bounds, Keep keep);
   std::string take_text(nlohmann::json& value, const std::string& path, ByteCount size_max);
   std::optional<double> number(const nlohmann::json& value, std::string_view name);
   std::size_t required_word_index(std::string_view name,

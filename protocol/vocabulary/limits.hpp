@@ -15,26 +15,36 @@ using namespace satellite::byte_literals;
 using namespace std::chrono_literals;
 
 // --- Frames -------------------------------------------------------------------------------------
-// Nothing before authentication needs more; an unauthenticated peer may cost us only this much.
-constexpr ByteCount frame_size_max_before_authentication = 64_KiB;
 // The core's own bound for frames towards it is 16 MiB (then it closes with 1009). Towards us the
 // largest honest frames are package blobs and full assignment lists.
 constexpr ByteCount frame_size_max = 16_MiB;
 constexpr std::size_t json_depth_max = 64;
 constexpr std::size_t json_values_max = 2'000'000;
-constexpr JsonBounds frame_before_authentication{frame_size_max_before_authentication, 32, 10'000};
 constexpr JsonBounds frame_after_authentication{frame_size_max, json_depth_max, json_values_max};
+// No smaller bound for the agent: the frame that authenticates it carries the full assignment set,
+// and pushes may overtake that frame (spec/core-contract.md 1.2). TLS has proven the peer by then.
+constexpr ByteCount frame_size_max_before_authentication = frame_size_max;
+constexpr JsonBounds frame_before_authentication = frame_after_authentication;
+// For a listening side: a satellite that has not authenticated may cost a core only this much.
+constexpr ByteCount frame_size_max_from_stranger = 64_KiB;
+constexpr JsonBounds frame_from_stranger{frame_size_max_from_stranger, 32, 10'000};
 
 // --- Messages -----------------------------------------------------------------------------------
 constexpr std::size_t assignments_max = 20'000;
 constexpr std::size_t collectors_per_assignment_max = 256;
 constexpr std::size_t environments_per_assignment_max = 1'024;
+constexpr std::size_t assertions_per_collector_max = 1'024;
 constexpr ByteCount id_size_max = 256_B;
+constexpr ByteCount name_size_max = 4_KiB;  // names and texts that people typed
 constexpr ByteCount run_id_size_max = 128_B;
 constexpr ByteCount reason_size_max = 4_KiB;
 constexpr ByteCount policy_text_size_max = 256_KiB;
 constexpr std::size_t extensions_max = 64;
 constexpr std::size_t result_ids_max = 10'000;
+constexpr std::size_t packages_max = 20'000;
+constexpr std::size_t secrets_per_reply_max = 4'096;
+constexpr ByteCount secret_size_max = 1_MiB;
+constexpr ByteCount secrets_size_max = 8_MiB;  // of one reply
 
 // --- Dispatched runs ----------------------------------------------------------------------------
 constexpr ByteCount script_size_max = 1_MiB;
@@ -77,7 +87,7 @@ constexpr ByteCount token_size_max = 4_KiB;
 constexpr ByteCount policy_file_size_max = policy_text_size_max;
 
 // Relations that hold the table together.
-static_assert(frame_size_max_before_authentication < frame_size_max);
+static_assert(frame_size_max_from_stranger < frame_size_max);
 // JSON escaping turns one byte into six at worst (a control character).
 static_assert(6 * output_chunk_size_max + 4_KiB <= 256_KiB);
 static_assert(6 * (script_size_max + stdin_size_max) + environment_size_max + context_size_max <=

@@ -62,13 +62,19 @@ InitBlock& map_block() {
   return block;
 }
 
-/// Collects every child that has ended.
-void reap(Supervision& run) {
+enum class Wait { none, for_one };
+enum class Children { none_left, some_left };
+
+/// Collects every child that has ended; waits for the first one if asked.
+Children reap(Supervision& run, Wait wait) {
+  long options = wait == Wait::for_one ? 0 : wait_no_hang;
   for (;;) {
     int status = 0;
-    const long pid = call(__NR_wait4, -1, address(&status), wait_no_hang, 0);
+    const long pid = call(__NR_wait4, -1, address(&status), options, 0);
     if (pid == error_interrupted) continue;
-    if (pid <= 0) return;
+    if (pid == error_no_child) return Children::none_left;
+    if (pid <= 0) return Children::some_left;
+    options = wait_no_hang;
     if (pid == run.script) {
       run.script_ended = true;
       run.wait_status = status;
@@ -77,28 +83,19 @@ void reap(Supervision& run) {
 }
 
 /// Ends everything below us. In a pid namespace of our own one call reaches all of it at once; else
-/// kill(-1) would reach the whole host, so the descendants are looked for.
+/// kill(-1) would reach the whole host, so the descendants are looked for. Repeated for whatever
+/// was born while the others died.
 void kill_tree(Supervision& run) {
-  if (run.own_pid_namespace) {
-    call(__NR_kill, -1, signal_kill);
-  } else {
-    kill_descendants(nullptr, 0);
-  }
   for (;;) {
-    int status = 0;
-    const long pid = call(__NR_wait4, -1, address(&status), 0, 0);
-    if (pid == error_interrupted) continue;
-    if (pid <= 0) return;
-    if (pid == run.script) {
-      run.script_ended = true;
-      run.wait_status = status;
-    }
-    // What was born while the others died.
+    Children children = Children::some_left;
     if (run.own_pid_namespace) {
       call(__NR_kill, -1, signal_kill);
+      children = reap(run, Wait::for_one);
     } else {
       kill_descendants(nullptr, 0);
+      children = reap(run, Wait::none);
     }
+    if (children == Children::none_left) return;
   }
 }
 
@@ -146,17 +143,15 @@ void supervise(Supervision& run, int child_events) {
     if (watched[0].seen != 0) {
       char event[128];  // one signalfd_siginfo; they coalesce, so reap() looks at all children
       call(__NR_read, child_events, address(event), sizeof(event));
-      reap(run);
+      reap(run, Wait::none);
     }
     if (watched[1].seen != 0) take_command(run);
   }
 }
 
-/// The launcher waits for our exit: whatever is still there goes first.
+/// The launcher takes our report for the end of the whole tree: whatever is still there goes first.
 void end_leftovers(Supervision& run) {
-  int status = 0;
-  if (call(__NR_wait4, -1, address(&status), wait_no_hang, 0) == error_no_child) return;
-  kill_tree(run);
+  if (reap(run, Wait::none) == Children::some_left) kill_tree(run);
 }
 
 }  // namespace

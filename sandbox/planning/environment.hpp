@@ -3,6 +3,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace satellite::sandbox {
@@ -15,9 +16,8 @@ struct ScriptEnvironment {
 
 /// Which overrides are refused.
 enum class EnvironmentGuard {
-  off,     ///< sandbox disabled: only names no environment can hold
-  seeds,   ///< the eight names and one prefix that the upstream refuses
-  strict,  ///< also everything else that makes a loader or an interpreter run foreign code
+  off,  ///< sandbox disabled: only names no environment can hold
+  on,   ///< also whatever makes a loader, a shell or an interpreter run foreign code
 };
 
 /// Named values in the order in which they were given.

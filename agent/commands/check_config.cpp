@@ -1,0 +1,58 @@
+#include "agent/commands/commands.hpp"
+#include "agent/link/core_url.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+
+namespace satellite::agent {
+
+ConfigSources config_sources(const Invocation& invocation) {
+  ConfigSources sources;
+  sources.options = invocation.options;
+  sources.environment = take_environment();
+  sources.file = invocation.settings_file;
+  if (!sources.file) {
+    const auto variable = sources.environment.find("CHECKSTACK_SATELLITE_CONFIG");
+    if (variable != sources.environment.end() && !variable->second.empty()) {
+      sources.file = variable->second;
+    } else if (::access(default_config_file, F_OK) == 0) {
+      sources.file = default_config_file;
+    }
+  }
+  return sources;
+}
+
+void print_error(const std::string& message) {
+  std::cerr << "checkstack-satellite: " << message << '\n';
+}
+
+int check_config_command(const Invocation& invocation) {
+  const auto loaded = load_config(config_sources(invocation), TokenNeed::required);
+  if (!loaded) {
+    print_error(loaded.error().message);
+    return exit_wrong_usage;
+  }
+  const auto address = parse_core_url(loaded->config.core_url);
+  if (!address) {
+    print_error("core: " + address.error().message);
+    return exit_wrong_usage;
+  }
+  if (!loaded->config.ca_file.empty() && ::access(loaded->config.ca_file.c_str(), R_OK) != 0) {
+    print_error("tls.ca_file: " + loaded->config.ca_file + " cannot be read");
+    return exit_wrong_usage;
+  }
+  std::size_t width = 0;
+  for (const auto& setting : loaded->settings) width = std::max(width, setting.key.size());
+  for (const auto& setting : loaded->settings) {
+    std::cout << setting.key << std::string(width + 2 - setting.key.size(), ' ')
+              << (setting.value.empty() ? "(none)" : setting.value) << "   # " << setting.source
+              << '\n';
+  }
+  std::cout << "connects to " << address->url() << '\n';
+  return exit_done;
+}
+
+}  // namespace satellite::agent

@@ -1,0 +1,14 @@
+#include "agent/version.hpp"
+
+#include "agent/commands/commands.hpp"
+
+#include <iostream>
+
+namespace satellite::agent {
+
+int version_command(const Invocation&) {
+  std::cout << "checkstack-satellite " << version << '\n';
+  return exit_done;
+}
+
+}  // namespace satellite::agent

@@ -1,0 +1,46 @@
+#pragma once
+
+#include "sandbox/host_facts.hpp"
+#include "sandbox/plan.hpp"
+#include "sandbox/planning/environment.hpp"
+#include "sandbox/planning/world.hpp"
+#include "sandbox/policy_provider.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace satellite::sandbox {
+
+/// What one run brings along, besides policy and host.
+///
+/// Shape:  everything optional is really absent in some runs: without a scratch directory the file
+///         system cannot be confined, without the two files an allowlist cannot be enforced.
+struct RunInputs {
+  std::vector<std::string> command;  ///< e.g. sh -c SCRIPT
+  std::map<std::string, std::string> base_environment;  ///< safe_base of the agent's own
+  NamedValues environment;           ///< the run's, secrets included; the guard applies to it
+  std::optional<std::string> scratch_directory;
+  std::optional<std::string> package_directory;
+  std::optional<std::string> interpreter;
+  std::optional<std::string> working_directory;  ///< relative = below the scratch directory
+  /// Where the packet filter and the rootless egress set-up would be staged. Absent = not possible.
+  std::optional<std::string> filter_file, egress_script;
+  /// The interpreter keeps a heap limit given by NODE_OPTIONS; `sh` does not.
+  bool keeps_heap_limit = false;
+  /// Shows the script its scratch directory as HOME wherever the agent's own would be out of reach.
+  bool home_is_scratch = true;
+  std::optional<Identity> default_identity;  ///< fills a missing privilege.uid under a root launcher
+  Engine engine_max = Engine::nsjail;        ///< `none`: no wrapper even where one is found
+};
+
+/// The whole decision for one run: which layer by which mechanism, and the report as promised; or a
+/// refusal, when the policy says `fail` and something it asks for cannot be done here.
+///
+/// Shape:  pure; the paths it has to know about are `world`'s answers.
+/// Source: the wrapper seed (spawn hardening); design/architecture.md "Sandbox pipeline".
+Decision build_plan(const ResolvedPolicy& resolved, const HostFacts& facts, RunInputs inputs,
+                    const World& world);
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "sandbox/plan.hpp"
+
+namespace satellite::sandbox {
+
+/// Launch, degrade or refuse: a plan with shortfalls is refused when its policy says `fail`.
+Decision decide(Plan plan);
+
+/// Adds the synthetic downgrade of a run whose policy is the fail-closed one (core-contract 1.7).
+/// It tells the reader why the policy is so strict and, as upstream, refuses nothing by itself.
+void report_fail_closed(EffectiveSandbox& report);
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,49 @@
+#pragma once
+
+#include "protocol/vocabulary/result.hpp"
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace satellite::sandbox::kernel {
+
+/// The text of a small file of /proc, at most `size_max` bytes.
+///
+/// Errors: error_from_errno of the call; limit_exceeded when the file is longer.
+Result<std::string> read_small_file(int directory_fd, const std::string& path,
+                                    std::size_t size_max = 1U << 20U);
+
+/// What /proc/PID/status says about ids and privileges, as seen from our user namespace.
+struct ProcessStatus {
+  std::array<std::uint32_t, 4> uid{}, gid{};  ///< real, effective, saved, filesystem
+  std::vector<std::uint32_t> groups;
+  /// inheritable, permitted, effective, bounding, ambient
+  std::array<std::uint64_t, 5> capabilities{};
+  bool no_new_privileges = false;
+  std::uint32_t seccomp_mode = 0, seccomp_filters = 0;
+};
+
+/// Pure. Errors: invalid_input when one of the expected lines is missing or broken, so that a fact
+/// that was not read never counts as a fact.
+Result<ProcessStatus> parse_status(std::string_view text);
+
+/// One line of mountinfo, proc(5).
+struct MountEntry {
+  std::string root, target, type;
+  bool read_only = false, no_suid = false, no_device = false;
+};
+Result<std::vector<MountEntry>> parse_mountinfo(std::string_view text);
+
+/// Names of the interfaces in /proc/PID/net/dev.
+Result<std::vector<std::string>> parse_interfaces(std::string_view text);
+
+/// Soft and hard limit by the names of /proc/PID/limits, e.g. `Max open files`.
+struct LimitPair {
+  std::uint64_t soft = 0, hard = 0;  ///< all ones = unlimited
+};
+Result<LimitPair> find_limit(std::string_view text, std::string_view name);
+
+}  // namespace satellite::sandbox::kernel

@@ -1,0 +1,102 @@
+#include "sandbox/planning/promised_layers.hpp"
+
+#include "sandbox/planning/resource_plan.hpp"
+
+#include <algorithm>
+
+namespace satellite::sandbox {
+namespace {
+
+bool has_downgrade(const EffectiveSandbox& promise, Layer layer) {
+  return std::any_of(promise.downgrades.begin(), promise.downgrades.end(),
+                     [layer](const Downgrade& downgrade) { return downgrade.layer == layer; });
+}
+
+LayerState state_of(bool required, bool enforced, bool shortfall, bool has_mechanism) {
+  if (!required) return shortfall ? LayerState::absent : LayerState::not_requested;
+  if (!has_mechanism) return LayerState::absent;
+  return enforced && !shortfall ? LayerState::enforced : LayerState::degraded;
+}
+
+LayerReport layer_report(const Plan& plan, Layer layer, bool required, bool enforced,
+                         std::string mechanism) {
+  LayerReport report;
+  report.layer = layer;
+  report.required = required;
+  report.state =
+      state_of(required, enforced, has_downgrade(plan.promise, layer), !mechanism.empty());
+  report.mechanism = std::move(mechanism);
+  return report;
+}
+
+std::string filesystem_mechanism(const Plan& plan) {
+  if (plan.engine == Engine::none || plan.promise.requested.filesystem.mode == FilesystemMode::off) {
+    return {};
+  }
+  return std::string(name_of(plan.engine)) +
+         ": own mount namespace, system read-only, scratch directory writable";
+}
+
+std::string network_mechanism(const Plan& plan) {
+  if (plan.engine == Engine::none) return {};
+  const std::string own = std::string(name_of(plan.engine)) + ": own network namespace";
+  switch (plan.egress) {
+    case Egress::host: return {};
+    case Egress::routeless: return own + " without a route";
+    case Egress::macvlan: return own + ", packet filter, macvlan uplink";
+    case Egress::slirp4netns: return own + ", packet filter, slirp4netns uplink";
+  }
+  return {};
+}
+
+std::string privilege_mechanism(const Plan& plan, const IdentityPlan& identity) {
+  if (plan.identity) {
+    return "launcher changes to " + std::to_string(plan.identity->uid) + ":" +
+           std::to_string(plan.identity->gid) + " without groups before anything else starts";
+  }
+  return identity.safe ? "the supervisor is not root" : "";
+}
+
+}  // namespace
+
+std::string resource_mechanism(const Plan& plan) {
+  std::string mechanism;
+  for (const auto& setting : plan.resource_settings) {
+    mechanism += mechanism.empty() ? "limits: " : ", ";
+    mechanism += name_of(setting.resource);
+  }
+  const auto add = [&mechanism](std::string_view part) {
+    if (!mechanism.empty()) mechanism += "; ";
+    mechanism += part;
+  };
+  if (plan.output_size_max) add("output cap");
+  if (plan.heap_limit_kept) add("heap limit");
+  return mechanism;
+}
+
+std::vector<LayerReport> promised_layers(const Plan& plan, const IdentityPlan& identity) {
+  const Policy& policy = plan.promise.requested;
+  const EnforcedLayers& enforced = plan.promise.enforced;
+  if (!policy.enabled) {
+    std::vector<LayerReport> none(4);
+    const Layer all[] = {Layer::resources, Layer::filesystem, Layer::network, Layer::privilege};
+    for (std::size_t i = 0; i < none.size(); ++i) {
+      none[i].layer = all[i];
+      none[i].state = LayerState::not_requested;
+    }
+    return none;
+  }
+  const bool limits = asks_for_limits(policy.resources) || policy.resources.max_output_bytes;
+  const bool network = policy.network.mode != NetworkMode::unrestricted ||
+                       policy.network.deny_link_local_and_metadata;
+  return {layer_report(plan, Layer::resources, limits, enforced.resources,
+                       resource_mechanism(plan)),
+          layer_report(plan, Layer::filesystem, policy.filesystem.mode != FilesystemMode::off,
+                       enforced.filesystem, filesystem_mechanism(plan)),
+          layer_report(plan, Layer::network, network, enforced.network, network_mechanism(plan)),
+          layer_report(plan, Layer::privilege,
+                       policy.privilege.mode == PrivilegeMode::drop_to_uid, enforced.privilege,
+                       privilege_mechanism(plan, identity))};
+}
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,139 @@
+#include "tests/support/satellite_process.hpp"
+
+#include "tests/support/temp_dir.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+#include <thread>
+
+namespace satellite::tests {
+namespace {
+
+struct Redirections {
+  std::string input = "/dev/null", output, error;
+};
+
+pid_t spawn(const std::vector<std::string>& arguments,
+            const std::map<std::string, std::string>& environment, const Redirections& files) {
+  std::vector<std::string> words{SATELLITE_BINARY};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<std::string> settings;
+  for (const auto& [name, value] : environment) settings.push_back(name + "=" + value);
+  // Sanitizers read their options from the environment of the test run.
+  for (const char* name : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS"}) {
+    if (const char* value = ::getenv(name)) settings.push_back(std::string(name) + "=" + value);
+  }
+  std::vector<char*> argv;
+  for (auto& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  std::vector<char*> envp;
+  for (auto& setting : settings) envp.push_back(setting.data());
+  envp.push_back(nullptr);
+
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  constexpr int writing = O_WRONLY | O_CREAT | O_APPEND;
+  ::posix_spawn_file_actions_addopen(&actions, 0, files.input.c_str(), O_RDONLY, 0);
+  ::posix_spawn_file_actions_addopen(&actions, 1, files.output.c_str(), writing, 0600);
+  ::posix_spawn_file_actions_addopen(&actions, 2, files.error.c_str(), writing, 0600);
+  pid_t pid = -1;
+  const int failed =
+      ::posix_spawn(&pid, SATELLITE_BINARY, &actions, nullptr, argv.data(), envp.data());
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (failed != 0) throw std::runtime_error("cannot start " SATELLITE_BINARY);
+  return pid;
+}
+
+/// -1 while it runs on past the limit.
+int wait_within(pid_t pid, std::chrono::milliseconds limit, int& status) {
+  const int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+  pollfd ended{pidfd, POLLIN, 0};
+  const int ready = ::poll(&ended, 1, static_cast<int>(limit.count()));
+  ::close(pidfd);
+  if (ready != 1) return -1;
+  return ::waitpid(pid, &status, 0) == pid ? 0 : -1;
+}
+
+std::string read_file(const std::string& path) {
+  std::ifstream stream(path, std::ios::binary);
+  std::ostringstream text;
+  text << stream.rdbuf();
+  return text.str();
+}
+
+int exit_code_of(int status) {
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+}  // namespace
+
+SatelliteProcess::SatelliteProcess(const Start& start) : log_file_(start.log_file) {
+  pid_ = spawn(start.arguments, start.environment,
+               Redirections{"/dev/null", "/dev/null", start.log_file});
+}
+
+SatelliteProcess::~SatelliteProcess() {
+  if (pid_ < 0) return;
+  ::kill(pid_, SIGTERM);
+  if (wait_within(pid_, std::chrono::seconds(10), status_) != 0) {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, &status_, 0);
+  }
+}
+
+void SatelliteProcess::signal(int number) const { ::kill(pid_, number); }
+
+int SatelliteProcess::wait(std::chrono::milliseconds limit) {
+  if (pid_ >= 0) {
+    if (wait_within(pid_, limit, status_) != 0) {
+      throw std::runtime_error("the satellite did not end in time; its log:\n" + log());
+    }
+    pid_ = -1;
+  }
+  return exit_code_of(status_);
+}
+
+bool SatelliteProcess::running() {
+  if (pid_ >= 0 && ::waitpid(pid_, &status_, WNOHANG) == pid_) pid_ = -1;
+  return pid_ >= 0;
+}
+
+std::string SatelliteProcess::log() const { return read_file(log_file_); }
+
+CommandResult run_satellite(const std::vector<std::string>& arguments,
+                            const std::map<std::string, std::string>& environment,
+                            const std::string& standard_input) {
+  const TempDir files;
+  const Redirections redirections{files.write("in", standard_input), (files.path() / "out").string(),
+                                  (files.path() / "err").string()};
+  const pid_t pid = spawn(arguments, environment, redirections);
+  int status = 0;
+  if (wait_within(pid, std::chrono::seconds(60), status) != 0) {
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, &status, 0);
+    throw std::runtime_error("the command did not end in time:\n" + read_file(redirections.error));
+  }
+  return CommandResult{exit_code_of(status), read_file(redirections.output),
+                       read_file(redirections.error)};
+}
+
+void eventually(const std::string& what, const std::function<bool()>& condition,
+                std::chrono::milliseconds limit) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) {
+      throw std::runtime_error("never came true: " + what);
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
+}  // namespace satellite::tests

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace satellite::tests {
+
+/// The real program, started as a person or a service manager would, and surely gone at the end.
+class SatelliteProcess {
+ public:
+  struct Start {
+    std::vector<std::string> arguments;
+    std::map<std::string, std::string> environment;  ///< all of it
+    std::string log_file;                            ///< standard error goes there, appended
+  };
+
+  explicit SatelliteProcess(const Start& start);
+  ~SatelliteProcess();
+  SatelliteProcess(const SatelliteProcess&) = delete;
+  SatelliteProcess& operator=(const SatelliteProcess&) = delete;
+
+  pid_t pid() const { return pid_; }
+  void signal(int number) const;
+
+  /// The exit code, or -signal; fails the test when it does not end in time.
+  int wait(std::chrono::milliseconds limit = std::chrono::seconds(20));
+  bool running();
+
+  /// What it wrote so far on standard error.
+  std::string log() const;
+
+ private:
+  pid_t pid_ = -1;
+  int status_ = 0;
+  std::string log_file_;
+};
+
+/// One command to its end: exit code and both outputs.
+struct CommandResult {
+  int exit_code = -1;
+  std::string standard_output, standard_error;
+};
+CommandResult run_satellite(const std::vector<std::string>& arguments,
+                            const std::map<std::string, std::string>& environment = {},
+                            const std::string& standard_input = {});
+
+/// Looks again and again until `condition` holds; fails the test past the limit. For states that
+/// nothing announces, such as another process's end.
+void eventually(const std::string& what, const std::function<bool()>& condition,
+                std::chrono::milliseconds limit = std::chrono::seconds(20));
+
+}  // namespace satellite::tests
