@@ -2,6 +2,6 @@
 
 namespace satellite::agent {
 
-const char* const version = SATELLITE_VERSION;
+const char* const program_version = SATELLITE_VERSION;
 
 }  // namespace satellite::agent

@@ -17,8 +17,8 @@ namespace satellite::protocol {
 /// What the agent says: one struct per message, and the variant of them all.
 ///
 /// Shape:  optional members that are absent are left out of the frame, except where the core wants
-///         an explicit `null`. `_json` members must hold one JSON value; encode puts `null` in place
-///         of anything else.
+///         an explicit `null`. `_json` members must hold one JSON value; encode puts `null` in
+///         place of anything else.
 /// Source: spec/core-contract.md 1.3, 2.3; spec/dispatch-extension.md.
 
 enum class HealthStatus { healthy, unhealthy, degraded };

@@ -17,7 +17,8 @@ namespace satellite::protocol {
 
 /// What the core says: one struct per message, and the variant of them all.
 ///
-/// Shape:  move-only where a message carries secrets. `_json` members hold the JSON text as it stood
+/// Shape:  move-only where a message carries secrets. `_json` members hold the JSON text as it
+/// stood
 ///         in the frame: member order and number spelling matter to scripts (core-contract 3.3, 7).
 /// Source: spec/core-contract.md 1.4, 2.1; spec/dispatch-extension.md.
 
@@ -28,10 +29,10 @@ struct Assignment {
   std::string strategy_id;                   ///< qualified `<pluginId>.<strategyId>`
   std::chrono::duration<double> interval{};  ///< any number; the scheduler owns the floor
   std::optional<std::string> config_name, system_name;
-  std::string config_json;             ///< an object
-  std::string collectors_json;         ///< an array of entries of checked shape
-  std::string environments_json;       ///< an array of entries of checked shape
-  std::string system_metadata_json;    ///< an object
+  std::string config_json;           ///< an object
+  std::string collectors_json;       ///< an array of entries of checked shape
+  std::string environments_json;     ///< an array of entries of checked shape
+  std::string system_metadata_json;  ///< an object
   bool operator==(const Assignment&) const = default;
 };
 
@@ -76,8 +77,8 @@ struct Shutdown {
   std::string reason;
 };
 
-/// Replaces the policy in force. A message without `policy` arrives here as `null`: a policy that is
-/// missing from the one message made for it is an invalid policy, not a message to drop.
+/// Replaces the policy in force. A message without `policy` arrives here as `null`: a policy that
+/// is missing from the one message made for it is an invalid policy, not a message to drop.
 struct SandboxPolicy {
   std::string policy_json;
 };
@@ -129,7 +130,7 @@ struct CapabilityConfig {
 
 struct CapabilitySecretResponse {
   RequestId request_id;
-  std::optional<std::string> payload_json;
+  std::optional<Secret> payload_json;
   std::optional<std::string> error;
 };
 
@@ -138,11 +139,10 @@ struct UnknownMessage {
   std::string type;  ///< shortened and masked, fit for a log line
 };
 
-using CoreMessage =
-    std::variant<Authenticated, AuthFailed, ConfigUpdated, Shutdown, SandboxPolicy,
-                 RefreshScriptPackages, ScriptPackageManifest, ScriptPackageBlob, RunSecrets,
-                 ConfigSecrets, TelemetryAck, CapabilityConfig, CapabilitySecretResponse, RunScript,
-                 RejectedRunScript, CancelScript, ScriptAck, QueryScript, ResultAck,
-                 UnknownMessage>;
+using CoreMessage = std::variant<Authenticated, AuthFailed, ConfigUpdated, Shutdown, SandboxPolicy,
+                                 RefreshScriptPackages, ScriptPackageManifest, ScriptPackageBlob,
+                                 RunSecrets, ConfigSecrets, TelemetryAck, CapabilityConfig,
+                                 CapabilitySecretResponse, RunScript, RejectedRunScript,
+                                 CancelScript, ScriptAck, QueryScript, ResultAck, UnknownMessage>;
 
 }  // namespace satellite::protocol

@@ -2,6 +2,7 @@
 
 #include "protocol/decoding/assignments.hpp"
 #include "protocol/decoding/json_slices.hpp"
+#include "protocol/decoding/lone_surrogates.hpp"
 #include "protocol/decoding/replies.hpp"
 #include "protocol/decoding/run_script.hpp"
 #include "protocol/vocabulary/json_fields.hpp"
@@ -19,7 +20,9 @@ namespace {
 
 using nlohmann::json;
 
-Error at_root(const Error& error) { return Error{error.code, "$: " + error.message}; }
+Error at_root(const Error& error) {
+  return Error{error.code, "$: " + error.message};
+}
 
 /// Absent, `null` and a hash are three statements.
 ScriptPackagesStatement read_script_packages(JsonFields& fields) {
@@ -45,94 +48,74 @@ std::vector<std::string> read_extensions(const json& values) {
   return extensions;
 }
 
-Result<AssignmentSet> read_assignments(const JsonSlices& slices) {
-  const auto assignments = slices.find("assignments");
+Result<AssignmentSet> read_assignments(const JsonSlices& frame) {
+  const auto assignments = frame.find("assignments");
   if (!assignments) return Error{ErrorCode::invalid_input, "$.assignments: is missing"};
   return decode_assignments(*assignments);
 }
 
-Result<CoreMessage> decode_authenticated(std::string_view frame) {
-  const auto slices = JsonSlices::of(frame, {"satelliteId", "assignments", "sandboxPolicy",
-                                             "scriptPackagesLockfileHash", "extensions"});
-  if (!slices) return at_root(slices.error());
-  json values = slices->parsed({"satelliteId", "scriptPackagesLockfileHash", "extensions"});
+Result<CoreMessage> decode_authenticated(const JsonSlices& frame) {
+  json values = frame.parsed({"satelliteId", "scriptPackagesLockfileHash", "extensions"});
   JsonFields fields(values, "$");
   Authenticated message;
   message.satellite_id = fields.required_text("satelliteId", limits::id_size_max);
   message.script_packages = read_script_packages(fields);
   if (fields.failed()) return fields.error();
-  auto assignments = read_assignments(*slices);
+  auto assignments = read_assignments(frame);
   if (!assignments) return assignments.error();
   message.assignments = std::move(*assignments);
   message.extensions = read_extensions(values);
-  const auto policy = slices->find("sandboxPolicy");
+  const auto policy = frame.find("sandboxPolicy");
   if (policy) message.sandbox_policy_json = std::string(*policy);
   return CoreMessage(std::move(message));
 }
 
-Result<CoreMessage> decode_config_updated(std::string_view frame) {
-  const auto slices = JsonSlices::of(frame, {"assignments", "scriptPackagesLockfileHash"});
-  if (!slices) return at_root(slices.error());
-  json values = slices->parsed({"scriptPackagesLockfileHash"});
+Result<CoreMessage> decode_config_updated(const JsonSlices& frame) {
+  json values = frame.parsed({"scriptPackagesLockfileHash"});
   JsonFields fields(values, "$");
   ConfigUpdated message;
   message.script_packages = read_script_packages(fields);
   if (fields.failed()) return fields.error();
-  auto assignments = read_assignments(*slices);
+  auto assignments = read_assignments(frame);
   if (!assignments) return assignments.error();
   message.assignments = std::move(*assignments);
   return CoreMessage(std::move(message));
 }
 
-Result<CoreMessage> decode_sandbox_policy(std::string_view frame) {
-  const auto slices = JsonSlices::of(frame, {"policy"});
-  if (!slices) return at_root(slices.error());
-  return CoreMessage(SandboxPolicy{std::string(slices->find("policy").value_or("null"))});
+Result<CoreMessage> decode_sandbox_policy(const JsonSlices& frame) {
+  return CoreMessage(SandboxPolicy{std::string(frame.find("policy").value_or("null"))});
 }
 
-/// A message of one text member.
+/// A message that says nothing but why.
 template <typename Message>
-Result<CoreMessage> decode_text(std::string_view frame, std::string_view name, ByteCount size_max,
-                                std::string Message::* member) {
-  const auto slices = JsonSlices::of(frame, {name});
-  if (!slices) return at_root(slices.error());
-  json values = slices->parsed({name});
+Result<CoreMessage> decode_reason(const JsonSlices& frame) {
+  json values = frame.parsed({"reason"});
   JsonFields fields(values, "$");
-  Message message;
-  message.*member = fields.required_text(name, size_max);
+  Message message{fields.required_remark("reason", limits::reason_size_max)};
   if (fields.failed()) return fields.error();
   return CoreMessage(std::move(message));
 }
 
-Result<CoreMessage> decode_auth_failed(std::string_view frame) {
-  return decode_text<AuthFailed>(frame, "reason", limits::reason_size_max, &AuthFailed::reason);
+Result<CoreMessage> decode_refresh_script_packages(const JsonSlices& frame) {
+  json values = frame.parsed({"lockfileHash"});
+  JsonFields fields(values, "$");
+  RefreshScriptPackages message{fields.required_text("lockfileHash", limits::id_size_max)};
+  if (fields.failed()) return fields.error();
+  return CoreMessage(std::move(message));
 }
 
-Result<CoreMessage> decode_shutdown(std::string_view frame) {
-  return decode_text<Shutdown>(frame, "reason", limits::reason_size_max, &Shutdown::reason);
-}
-
-Result<CoreMessage> decode_refresh_script_packages(std::string_view frame) {
-  return decode_text<RefreshScriptPackages>(frame, "lockfileHash", limits::id_size_max,
-                                            &RefreshScriptPackages::lockfile_hash);
-}
-
-Result<CoreMessage> decode_cancel_script(std::string_view frame) {
-  const auto slices = JsonSlices::of(frame, {"runId", "reason"});
-  if (!slices) return at_root(slices.error());
-  json values = slices->parsed({"runId", "reason"});
+Result<CoreMessage> decode_cancel_script(const JsonSlices& frame) {
+  json values = frame.parsed({"runId", "reason"});
   JsonFields fields(values, "$");
   CancelScript message;
   message.run_id = read_run_id(fields);
-  message.reason = fields.optional_text("reason", limits::reason_size_max).value_or("");
+  message.reason = fields.optional_remark("reason", limits::reason_size_max).value_or("");
   if (fields.failed()) return fields.error();
   return CoreMessage(std::move(message));
 }
 
-Result<CoreMessage> decode_script_ack(std::string_view frame) {
-  const auto slices = JsonSlices::of(frame, {"runId", "seq"});
-  if (!slices) return at_root(slices.error());
-  json values = slices->parsed({"runId", "seq"});
+Result<CoreMessage> decode_script_ack(const JsonSlices& frame) {
+  json values = frame.parsed({"runId", "seq"});
   JsonFields fields(values, "$");
   ScriptAck message;
   message.run_id = read_run_id(fields);
@@ -141,20 +124,16 @@ Result<CoreMessage> decode_script_ack(std::string_view frame) {
   return CoreMessage(std::move(message));
 }
 
-Result<CoreMessage> decode_query_script(std::string_view frame) {
-  const auto slices = JsonSlices::of(frame, {"runId"});
-  if (!slices) return at_root(slices.error());
-  json values = slices->parsed({"runId"});
+Result<CoreMessage> decode_query_script(const JsonSlices& frame) {
+  json values = frame.parsed({"runId"});
   JsonFields fields(values, "$");
   QueryScript message{read_run_id(fields)};
   if (fields.failed()) return fields.error();
   return CoreMessage(std::move(message));
 }
 
-Result<CoreMessage> decode_result_ack(std::string_view frame) {
-  const auto slices = JsonSlices::of(frame, {"resultIds"});
-  if (!slices) return at_root(slices.error());
-  json values = slices->parsed({"resultIds"});
+Result<CoreMessage> decode_result_ack(const JsonSlices& frame) {
+  json values = frame.parsed({"resultIds"});
   JsonFields fields(values, "$");
   ResultAck message{
       fields.required_texts("resultIds", {limits::result_ids_max, limits::id_size_max})};
@@ -162,16 +141,26 @@ Result<CoreMessage> decode_result_ack(std::string_view frame) {
   return CoreMessage(std::move(message));
 }
 
+/// Every member that any decoder reads: one pass finds them, whatever the type turns out to be.
+constexpr std::array<std::string_view, 35> frame_members{
+    "type",       "satelliteId", "assignments", "sandboxPolicy", "scriptPackagesLockfileHash",
+    "extensions", "reason",      "policy",      "lockfileHash",  "entries",
+    "integrity",  "data",        "requestId",   "env",           "error",
+    "strategy",   "collectors",  "batchId",     "accepted",      "rejected",
+    "retryable",  "kind",        "payload",     "runId",         "language",
+    "script",     "timeoutMs",   "secretEnv",   "context",       "workingDirectory",
+    "stdin",      "priority",    "startBefore", "seq",           "resultIds"};
+
 struct Decoder {
   std::string_view type;
-  Result<CoreMessage> (*decode)(std::string_view frame);
+  Result<CoreMessage> (*decode)(const JsonSlices& frame);
 };
 
 constexpr std::array decoders{
     Decoder{"authenticated", decode_authenticated},
-    Decoder{"auth_failed", decode_auth_failed},
+    Decoder{"auth_failed", decode_reason<AuthFailed>},
     Decoder{"config_updated", decode_config_updated},
-    Decoder{"shutdown", decode_shutdown},
+    Decoder{"shutdown", decode_reason<Shutdown>},
     Decoder{"sandbox_policy", decode_sandbox_policy},
     Decoder{"refresh_script_packages", decode_refresh_script_packages},
     Decoder{"script_package_manifest", decode_script_package_manifest},
@@ -188,21 +177,30 @@ constexpr std::array decoders{
     Decoder{"result_ack", decode_result_ack},
 };
 
-}  // namespace
-
-Result<CoreMessage> decode(std::string_view text, const JsonBounds& bounds) {
-  const auto judged = check_bounded_json(text, bounds);
-  if (!judged) return at_root(judged.error());
-  const auto slices = JsonSlices::of(text, {"type"});
-  if (!slices) return at_root(slices.error());
-  json values = slices->parsed({"type"});
+Result<CoreMessage> decode_valid(std::string_view text) {
+  const auto frame = JsonSlices::of(text, frame_members);
+  if (!frame) return at_root(frame.error());
+  json values = frame->parsed({"type"});
   JsonFields fields(values, "$");
   const std::string type = fields.required_text("type", limits::frame_size_max);
   if (fields.failed()) return fields.error();
   for (const Decoder& decoder : decoders) {
-    if (decoder.type == type) return decoder.decode(text);
+    if (decoder.type == type) return decoder.decode(*frame);
   }
   return CoreMessage(UnknownMessage{printable(type)});
+}
+
+}  // namespace
+
+Result<CoreMessage> decode(std::string_view text, const JsonBounds& bounds) {
+  const auto judged = check_bounded_json(text, bounds);
+  if (judged) return decode_valid(text);
+  if (judged.error().code != ErrorCode::invalid_input) return at_root(judged.error());
+  auto repaired = replace_lone_surrogates(text);
+  if (!repaired || !check_bounded_json(*repaired, bounds)) return at_root(judged.error());
+  auto message = decode_valid(*repaired);
+  wipe(*repaired);
+  return message;
 }
 
 }  // namespace satellite::protocol

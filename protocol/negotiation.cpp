@@ -8,8 +8,7 @@ namespace satellite::protocol {
 Negotiated negotiate(std::span<const std::string> declared_by_core,
                      std::span<const std::string_view> announced_by_us) {
   const auto announced = [&](std::string_view name) {
-    return std::find(announced_by_us.begin(), announced_by_us.end(), name) !=
-           announced_by_us.end();
+    return std::find(announced_by_us.begin(), announced_by_us.end(), name) != announced_by_us.end();
   };
   Negotiated negotiated;
   for (const std::string& extension : declared_by_core) {

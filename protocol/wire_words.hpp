@@ -63,7 +63,9 @@ inline constexpr std::array<std::string_view, 9> outcome_words{
     "memory_limit", "refused",  "setup_failed", "interrupted",
 };
 
-constexpr std::string_view name_of(ScriptKind kind) { return word_of(script_kind_words, kind); }
+constexpr std::string_view name_of(ScriptKind kind) {
+  return word_of(script_kind_words, kind);
+}
 constexpr std::string_view name_of(ScriptLanguage language) {
   return word_of(script_language_words, language);
 }
@@ -76,7 +78,9 @@ constexpr std::string_view name_of(RejectionCode code) {
 constexpr std::string_view name_of(OutputStream stream) {
   return word_of(output_stream_words, stream);
 }
-constexpr std::string_view name_of(ScriptState state) { return word_of(script_state_words, state); }
+constexpr std::string_view name_of(ScriptState state) {
+  return word_of(script_state_words, state);
+}
 constexpr std::string_view name_of(HealthStatus status) {
   return word_of(health_status_words, status);
 }

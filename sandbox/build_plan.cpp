@@ -39,7 +39,8 @@ struct Draft {
 };
 
 void plan_privilege(Draft& draft) {
-  draft.identity = plan_identity(draft.policy.privilege, draft.facts, draft.inputs.default_identity);
+  draft.identity =
+      plan_identity(draft.policy.privilege, draft.facts, draft.inputs.default_identity);
   draft.plan.identity = draft.identity.drop;
   draft.enforced().privilege = draft.identity.safe;
   if (!draft.identity.shortfall.empty()) {
@@ -180,9 +181,8 @@ void plan_settings(Draft& draft) {
       }
     }
   }
-  draft.enforced().resources =
-      !resource_mechanism(draft.plan).empty() &&
-      (draft.can_limit() || !asks_for_limits(draft.policy.resources));
+  draft.enforced().resources = !resource_mechanism(draft.plan).empty() &&
+                               (draft.can_limit() || !asks_for_limits(draft.policy.resources));
 }
 
 void plan_environment(Draft& draft) {
@@ -193,13 +193,24 @@ void plan_environment(Draft& draft) {
       (confined || draft.plan.identity)) {
     base["HOME"] = *draft.inputs.scratch_directory;
   }
-  auto environment = build_environment(
-      base, draft.inputs.environment,
-      draft.policy.enabled ? EnvironmentGuard::on : EnvironmentGuard::off);
+  auto environment =
+      build_environment(base, draft.inputs.environment,
+                        draft.policy.enabled ? EnvironmentGuard::on : EnvironmentGuard::off);
   draft.plan.environment = std::move(environment.variables);
   draft.plan.dropped_environment = std::move(environment.dropped);
   // The wrapper mounts a fresh /tmp; the host's TMPDIR need not exist behind it.
   if (confined) draft.plan.environment["TMPDIR"] = "/tmp";
+}
+
+/// A wrapper that this run may not use is a wrapper that this host does not have.
+void forbid_wrappers_above(Draft& draft) {
+  const auto allowed = [&draft](Engine engine) { return engine <= draft.inputs.engine_max; };
+  const Wrapper found = draft.facts.wrapper;
+  if ((found == Wrapper::bwrap && allowed(Engine::bwrap)) ||
+      (found == Wrapper::nsjail && allowed(Engine::nsjail))) {
+    return;
+  }
+  draft.facts.wrapper = Wrapper::none;
 }
 
 }  // namespace
@@ -207,10 +218,7 @@ void plan_environment(Draft& draft) {
 Decision build_plan(const ResolvedPolicy& resolved, const HostFacts& facts, RunInputs inputs,
                     const World& world) {
   Draft draft{resolved.policy, facts, std::move(inputs), world, {}, {}, {}, {}};
-  if (draft.inputs.engine_max == Engine::none) {
-    draft.facts.wrapper = Wrapper::none;
-    draft.facts.net_namespaces = false;
-  }
+  forbid_wrappers_above(draft);
   draft.plan.promise.requested = resolved.policy;
   draft.plan.promise.platform = facts.platform;
   draft.plan.command = draft.inputs.command;

@@ -18,9 +18,9 @@ namespace satellite::sandbox {
 /// Shape:  everything optional is really absent in some runs: without a scratch directory the file
 ///         system cannot be confined, without the two files an allowlist cannot be enforced.
 struct RunInputs {
-  std::vector<std::string> command;  ///< e.g. sh -c SCRIPT
+  std::vector<std::string> command;                     ///< e.g. sh -c SCRIPT
   std::map<std::string, std::string> base_environment;  ///< safe_base of the agent's own
-  NamedValues environment;           ///< the run's, secrets included; the guard applies to it
+  NamedValues environment;  ///< the run's, secrets included; the guard applies to it
   std::optional<std::string> scratch_directory;
   std::optional<std::string> package_directory;
   std::optional<std::string> interpreter;
@@ -31,8 +31,9 @@ struct RunInputs {
   bool keeps_heap_limit = false;
   /// Shows the script its scratch directory as HOME wherever the agent's own would be out of reach.
   bool home_is_scratch = true;
-  std::optional<Identity> default_identity;  ///< fills a missing privilege.uid under a root launcher
-  Engine engine_max = Engine::nsjail;        ///< `none`: no wrapper even where one is found
+  std::optional<Identity>
+      default_identity;                ///< fills a missing privilege.uid under a root launcher
+  Engine engine_max = Engine::nsjail;  ///< the last one that may be used, in the order of Engine
 };
 
 /// The whole decision for one run: which layer by which mechanism, and the report as promised; or a

@@ -1,13 +1,18 @@
 #pragma once
 
+#include "protocol/vocabulary/result.hpp"
+
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace satellite::sandbox {
 
 /// The external sandbox program found on PATH.
 enum class Wrapper { none, bwrap, nsjail, firejail };
+std::string_view name_of(Wrapper wrapper);
 
 struct MacvlanAddressing {
   std::string ip, netmask, gateway;
@@ -16,7 +21,7 @@ struct MacvlanAddressing {
 
 /// One capability, whether it is there, and if not: why, and what the operator can do.
 struct CapabilityFinding {
-  std::string name;    ///< fixed word, e.g. `user_namespaces`
+  std::string name;  ///< fixed word, e.g. `user_namespaces`
   bool present = false;
   std::string detail;  ///< what was seen, e.g. `/usr/bin/bwrap` or the errno text
   std::string remedy;  ///< empty when present
@@ -48,5 +53,11 @@ struct HostFacts {
   std::string wrapper_path;                 ///< absolute, empty when there is none
   std::vector<CapabilityFinding> findings;  ///< one per capability, for `doctor` and the logs
 };
+
+/// The seeds' capability object (`platform`, `euidIsRoot`, …) and our additions beside it.
+///
+/// Errors: invalid_input for a value of the wrong type; what is absent counts as missing.
+nlohmann::json to_json(const HostFacts& facts);
+Result<HostFacts> host_facts_from_json(const nlohmann::json& value);
 
 }  // namespace satellite::sandbox

@@ -10,6 +10,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -33,6 +34,7 @@ struct Identity {
 
 /// How packets leave the run's own network namespace.
 enum class Egress { host, routeless, macvlan, slirp4netns };
+std::string_view name_of(Egress egress);
 
 /// Everything the launcher has to do for one run, decided before anything is done.
 ///

@@ -99,18 +99,24 @@ ResourceLimits stricter_of(const ResourceLimits& a, const ResourceLimits& b) {
 /// `scratch-only`.
 int confinement_of(FilesystemMode mode) {
   switch (mode) {
-    case FilesystemMode::off: return 0;
-    case FilesystemMode::scratch_plus_ro: return 1;
-    case FilesystemMode::scratch_only: return 2;
+    case FilesystemMode::off:
+      return 0;
+    case FilesystemMode::scratch_plus_ro:
+      return 1;
+    case FilesystemMode::scratch_only:
+      return 2;
   }
   return 2;
 }
 
 int confinement_of(NetworkMode mode) {
   switch (mode) {
-    case NetworkMode::unrestricted: return 0;
-    case NetworkMode::allowlist: return 1;
-    case NetworkMode::deny: return 2;
+    case NetworkMode::unrestricted:
+      return 0;
+    case NetworkMode::allowlist:
+      return 1;
+    case NetworkMode::deny:
+      return 2;
   }
   return 2;
 }
@@ -159,14 +165,13 @@ Policy stricter_of(const Policy& a, const Policy& b) {
   if (!a.enabled) return b;
   if (!b.enabled) return a;
   Policy policy;
-  policy.on_unavailable = a.on_unavailable == OnUnavailable::fail ? a.on_unavailable
-                                                                  : b.on_unavailable;
+  policy.on_unavailable =
+      a.on_unavailable == OnUnavailable::fail ? a.on_unavailable : b.on_unavailable;
   policy.resources = stricter_of(a.resources, b.resources);
   policy.filesystem.mode = confinement_of(b.filesystem.mode) > confinement_of(a.filesystem.mode)
                                ? b.filesystem.mode
                                : a.filesystem.mode;
-  policy.filesystem.scratch_bytes =
-      smaller(a.filesystem.scratch_bytes, b.filesystem.scratch_bytes);
+  policy.filesystem.scratch_bytes = smaller(a.filesystem.scratch_bytes, b.filesystem.scratch_bytes);
   policy.network = stricter_of(a.network, b.network);
   const bool a_drops = a.privilege.mode == PrivilegeMode::drop_to_uid;
   const bool b_names_target = b.privilege.mode == PrivilegeMode::drop_to_uid && b.privilege.uid;
@@ -180,18 +185,24 @@ std::string_view name_of(OnUnavailable value) {
 
 std::string_view name_of(FilesystemMode mode) {
   switch (mode) {
-    case FilesystemMode::off: return "off";
-    case FilesystemMode::scratch_only: return "scratch-only";
-    case FilesystemMode::scratch_plus_ro: return "scratch-plus-ro";
+    case FilesystemMode::off:
+      return "off";
+    case FilesystemMode::scratch_only:
+      return "scratch-only";
+    case FilesystemMode::scratch_plus_ro:
+      return "scratch-plus-ro";
   }
   return "off";
 }
 
 std::string_view name_of(NetworkMode mode) {
   switch (mode) {
-    case NetworkMode::unrestricted: return "unrestricted";
-    case NetworkMode::deny: return "deny";
-    case NetworkMode::allowlist: return "allowlist";
+    case NetworkMode::unrestricted:
+      return "unrestricted";
+    case NetworkMode::deny:
+      return "deny";
+    case NetworkMode::allowlist:
+      return "allowlist";
   }
   return "deny";
 }

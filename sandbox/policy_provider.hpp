@@ -7,8 +7,8 @@
 
 namespace satellite::sandbox {
 
-/// The policy a run gets, and whether it is the fail-closed one. A run that fell back says so in its
-/// report by one synthetic downgrade (fail_closed_reason).
+/// The policy a run gets, and whether it is the fail-closed one. A run that fell back says so in
+/// its report by one synthetic downgrade (fail_closed_reason).
 struct ResolvedPolicy {
   Policy policy = fail_closed_policy();
   bool failed_closed = true;

@@ -53,6 +53,7 @@ struct EffectiveSandbox {
   std::vector<LayerReport> layers;
 };
 
+nlohmann::json to_json(const EnforcedLayers& layers);
 nlohmann::json to_json(const EffectiveSandbox& report);
 
 /// `sandbox unavailable: <layer>: <reason>; …`, the text of a refusal (core-contract 3.4).

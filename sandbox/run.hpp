@@ -3,6 +3,7 @@
 #include "protocol/vocabulary/result.hpp"
 #include "sandbox/host_facts.hpp"
 #include "sandbox/outcome.hpp"
+#include "sandbox/plan.hpp"
 #include "sandbox/policy_provider.hpp"
 #include "sandbox/run_request.hpp"
 
@@ -46,7 +47,6 @@ class CancelSwitch {
 };
 
 struct RunnerSettings {
-  std::string scratch_parent = "/tmp";
   std::chrono::milliseconds grace{2'000};     ///< between TERM and KILL
   std::optional<Identity> default_identity;   ///< used when the policy drops but names no uid
   Engine engine_max = Engine::bwrap;          ///< `none` switches wrappers off for tests

@@ -7,7 +7,7 @@
 namespace satellite::agent {
 
 int version_command(const Invocation&) {
-  std::cout << "checkstack-satellite " << version << '\n';
+  std::cout << "checkstack-satellite " << program_version << '\n';
   return exit_done;
 }
 

@@ -1,6 +1,7 @@
 #include "agent/link/reconnect_policy.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace satellite::agent {
 namespace {
@@ -28,8 +29,8 @@ milliseconds ReconnectPolicy::next_wait(const EndedConnection& ended, double ran
     window_ = settings_.unauthorised_retry + settings_.unauthorised_retry / 5;
     return settings_.unauthorised_retry + scaled(settings_.unauthorised_retry / 5, random);
   }
-  const milliseconds backoff =
-      std::min(settings_.backoff_max, settings_.backoff_first * (1LL << doublings));
+  const milliseconds doubled = settings_.backoff_first * (std::int64_t{1} << doublings);
+  const milliseconds backoff = std::min(settings_.backoff_max, doubled);
   const milliseconds base = ended.retry_after ? milliseconds(*ended.retry_after) : milliseconds(0);
   window_ = base + backoff;
   return std::max(base + scaled(backoff, random), std::min(wait_min, settings_.backoff_first));

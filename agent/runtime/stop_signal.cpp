@@ -4,6 +4,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
+#include <tuple>
 
 namespace satellite::agent {
 
@@ -19,9 +20,9 @@ StopSignal::~StopSignal() = default;
 
 asio::awaitable<std::string_view> StopSignal::received() {
   constexpr auto without_throwing = asio::as_tuple(asio::use_awaitable);
-  const auto [failure, number] = co_await state_->signals.async_wait(without_throwing);
-  if (failure) co_return std::string_view();
-  co_return number == SIGINT ? "SIGINT" : "SIGTERM";
+  const auto signal = co_await state_->signals.async_wait(without_throwing);
+  if (std::get<0>(signal)) co_return std::string_view();
+  co_return std::get<1>(signal) == SIGINT ? "SIGINT" : "SIGTERM";
 }
 
 }  // namespace satellite::agent

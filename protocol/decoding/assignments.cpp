@@ -4,7 +4,7 @@
 #include "protocol/vocabulary/json_fields.hpp"
 #include "protocol/vocabulary/limits.hpp"
 
-#include <cmath>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
@@ -37,8 +37,7 @@ void check_assertions(JsonFields& collector) {
 /// The entries go on as text; here only their shape is judged, so that a run never meets a
 /// collector without a configuration.
 void check_collectors(JsonFields& assignment) {
-  json* collectors =
-      assignment.optional_array("collectors", limits::collectors_per_assignment_max);
+  json* collectors = assignment.optional_array("collectors", limits::collectors_per_assignment_max);
   if (collectors == nullptr) return;
   for (std::size_t i = 0; i < collectors->size() && !assignment.failed(); ++i) {
     JsonFields collector((*collectors)[i], assignment.path_of("collectors", i));
@@ -72,10 +71,12 @@ bool is_object(const JsonSlices& slices, std::string_view name) {
   return text && text->front() == '{';
 }
 
+constexpr std::array<std::string_view, 10> assignment_members{
+    "configId",   "systemId", "strategyId", "intervalSeconds", "configName",
+    "systemName", "config",   "collectors", "environments",    "systemMetadata"};
+
 Result<Assignment> decode_assignment(std::string_view text, const std::string& path) {
-  const auto slices = JsonSlices::of(
-      text, {"configId", "systemId", "strategyId", "intervalSeconds", "configName", "systemName",
-             "config", "collectors", "environments", "systemMetadata"});
+  const auto slices = JsonSlices::of(text, assignment_members);
   if (!slices) return Error{slices.error().code, path + ": " + slices.error().message};
   json values = slices->parsed({"configId", "systemId", "strategyId", "intervalSeconds",
                                 "configName", "systemName", "collectors", "environments"});

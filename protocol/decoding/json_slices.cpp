@@ -13,8 +13,8 @@ class Cursor {
   explicit Cursor(std::string_view text) : text_(text) {}
 
   void skip_space() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' ||
-                                  text_[at_] == '\r')) {
+    while (at_ < text_.size() &&
+           (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r')) {
       ++at_;
     }
   }
@@ -50,7 +50,7 @@ class Cursor {
  private:
   void skip_string() {
     ++at_;
-    while (at_ < text_.size() && text_[at_] != '"') at_ += text_[at_] == '\\' ? 2 : 1;
+    while (at_ < text_.size() && text_[at_] != '"') at_ += text_[at_] == '\\' ? 2U : 1U;
     at_ = at_ < text_.size() ? at_ + 1 : text_.size();
   }
 
@@ -77,14 +77,21 @@ class Cursor {
   std::size_t at_ = 0;
 };
 
-/// A quoted member name against a plain one; `"\u0061"` names `a`, too.
-bool names(std::string_view quoted, std::string_view name) {
-  if (quoted.size() < 2 || quoted.front() != '"') return false;
-  if (quoted.find('\\') == std::string_view::npos) {
-    return quoted.substr(1, quoted.size() - 2) == name;
-  }
+/// The value of a slice. A text without escapes stands in the frame as it is, and most are such.
+nlohmann::json value_of(std::string_view slice) {
+  const bool plain_text =
+      slice.size() >= 2 && slice.front() == '"' && slice.find('\\') == std::string_view::npos;
+  if (plain_text) return std::string(slice.substr(1, slice.size() - 2));
+  return nlohmann::json::parse(slice, nullptr, false);
+}
+
+/// The name in the quotes. `"\u0061"` names `a`, too: then `unescaped` holds what the view shows.
+std::string_view name_of(std::string_view quoted, std::string& unescaped) {
+  if (quoted.size() < 2) return {};
+  if (quoted.find('\\') == std::string_view::npos) return quoted.substr(1, quoted.size() - 2);
   const auto value = nlohmann::json::parse(quoted, nullptr, false);
-  return value.is_string() && value.get_ref<const std::string&>() == name;
+  if (value.is_string()) unescaped = value.get_ref<const std::string&>();
+  return unescaped;
 }
 
 Error malformed(std::string_view what) {
@@ -94,19 +101,21 @@ Error malformed(std::string_view what) {
 }  // namespace
 
 Result<JsonSlices> JsonSlices::of(std::string_view object,
-                                  std::initializer_list<std::string_view> wanted) {
+                                  std::span<const std::string_view> wanted) {
   JsonSlices slices;
   for (const std::string_view name : wanted) slices.members_.push_back({name, {}});
   Cursor cursor(object);
   if (!cursor.skip('{')) return malformed("an object");
   if (cursor.skip('}')) return slices;
   do {
-    const std::string_view name = cursor.value();
+    const std::string_view quoted = cursor.value();
     if (!cursor.skip(':')) return malformed("an object");
     const std::string_view text = cursor.value();
     if (text.empty()) return malformed("an object");
+    std::string unescaped;
+    const std::string_view name = name_of(quoted, unescaped);
     for (Member& member : slices.members_) {
-      if (names(name, member.name)) member.text = text;
+      if (member.name == name) member.text = text;
     }
   } while (cursor.skip(','));
   if (!cursor.skip('}') || !cursor.at_end()) return malformed("an object");
@@ -124,7 +133,7 @@ nlohmann::json JsonSlices::parsed(std::initializer_list<std::string_view> wanted
   nlohmann::json object = nlohmann::json::object();
   for (const std::string_view name : wanted) {
     const auto text = find(name);
-    if (text) object[std::string(name)] = nlohmann::json::parse(*text, nullptr, false);
+    if (text) object[std::string(name)] = value_of(*text);
   }
   return object;
 }

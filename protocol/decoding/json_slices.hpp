@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,8 +23,7 @@ namespace satellite::protocol {
 class JsonSlices {
  public:
   /// Only the named members; where one occurs twice the last one counts, as for every JSON parser.
-  static Result<JsonSlices> of(std::string_view object,
-                               std::initializer_list<std::string_view> names);
+  static Result<JsonSlices> of(std::string_view object, std::span<const std::string_view> names);
 
   /// The member's JSON text, or nothing.
   std::optional<std::string_view> find(std::string_view name) const;

@@ -1,6 +1,5 @@
 #include "protocol/decoding/replies.hpp"
 
-#include "protocol/decoding/json_slices.hpp"
 #include "protocol/vocabulary/json_fields.hpp"
 #include "protocol/vocabulary/limits.hpp"
 
@@ -14,8 +13,6 @@ using nlohmann::json;
 
 constexpr MapBounds secret_bounds{limits::secrets_per_reply_max, limits::secret_size_max,
                                   limits::secrets_size_max};
-
-Error at_root(const Error& error) { return Error{error.code, "$: " + error.message}; }
 
 RequestId read_request_id(JsonFields& fields) {
   return RequestId(fields.required_text("requestId", limits::id_size_max));
@@ -32,10 +29,8 @@ ScriptPackage read_package(JsonFields& fields) {
 
 }  // namespace
 
-Result<CoreMessage> decode_script_package_manifest(std::string_view frame) {
-  const auto slices = JsonSlices::of(frame, {"lockfileHash", "entries"});
-  if (!slices) return at_root(slices.error());
-  json values = slices->parsed({"lockfileHash", "entries"});
+Result<CoreMessage> decode_script_package_manifest(const JsonSlices& frame) {
+  json values = frame.parsed({"lockfileHash", "entries"});
   JsonFields fields(values, "$");
   ScriptPackageManifest message;
   message.lockfile_hash = fields.required_text("lockfileHash", limits::id_size_max);
@@ -51,10 +46,8 @@ Result<CoreMessage> decode_script_package_manifest(std::string_view frame) {
   return CoreMessage(std::move(message));
 }
 
-Result<CoreMessage> decode_script_package_blob(std::string_view frame) {
-  const auto slices = JsonSlices::of(frame, {"integrity", "data"});
-  if (!slices) return at_root(slices.error());
-  json values = slices->parsed({"integrity", "data"});
+Result<CoreMessage> decode_script_package_blob(const JsonSlices& frame) {
+  json values = frame.parsed({"integrity", "data"});
   JsonFields fields(values, "$");
   ScriptPackageBlob message;
   message.integrity = fields.required_text("integrity", limits::name_size_max);
@@ -63,28 +56,24 @@ Result<CoreMessage> decode_script_package_blob(std::string_view frame) {
   return CoreMessage(std::move(message));
 }
 
-Result<CoreMessage> decode_run_secrets(std::string_view frame) {
-  const auto slices = JsonSlices::of(frame, {"requestId", "env", "error"});
-  if (!slices) return at_root(slices.error());
-  json values = slices->parsed({"requestId", "env", "error"});
+Result<CoreMessage> decode_run_secrets(const JsonSlices& frame) {
+  json values = frame.parsed({"requestId", "env", "error"});
   JsonFields fields(values, "$");
   RunSecrets message;
   message.request_id = read_request_id(fields);
   message.environment = fields.optional_secret_map("env", secret_bounds);
-  message.error = fields.optional_text("error", limits::reason_size_max);
+  message.error = fields.optional_remark("error", limits::reason_size_max);
   if (fields.failed()) return fields.error();
   return CoreMessage(std::move(message));
 }
 
-Result<CoreMessage> decode_config_secrets(std::string_view frame) {
-  const auto slices = JsonSlices::of(frame, {"requestId", "strategy", "collectors", "error"});
-  if (!slices) return at_root(slices.error());
-  json values = slices->parsed({"requestId", "strategy", "collectors", "error"});
+Result<CoreMessage> decode_config_secrets(const JsonSlices& frame) {
+  json values = frame.parsed({"requestId", "strategy", "collectors", "error"});
   JsonFields fields(values, "$");
   ConfigSecrets message;
   message.request_id = read_request_id(fields);
   message.strategy = fields.optional_secret_map("strategy", secret_bounds);
-  message.error = fields.optional_text("error", limits::reason_size_max);
+  message.error = fields.optional_remark("error", limits::reason_size_max);
   json* collectors = fields.optional_object("collectors");
   if (collectors != nullptr) {
     message.collectors.emplace();
@@ -99,10 +88,8 @@ Result<CoreMessage> decode_config_secrets(std::string_view frame) {
   return CoreMessage(std::move(message));
 }
 
-Result<CoreMessage> decode_telemetry_ack(std::string_view frame) {
-  const auto slices = JsonSlices::of(frame, {"batchId", "accepted", "rejected", "retryable"});
-  if (!slices) return at_root(slices.error());
-  json values = slices->parsed({"batchId", "accepted", "rejected", "retryable"});
+Result<CoreMessage> decode_telemetry_ack(const JsonSlices& frame) {
+  json values = frame.parsed({"batchId", "accepted", "rejected", "retryable"});
   JsonFields fields(values, "$");
   TelemetryAck message;
   message.batch_id = fields.required_text("batchId", limits::id_size_max);
@@ -113,29 +100,27 @@ Result<CoreMessage> decode_telemetry_ack(std::string_view frame) {
   return CoreMessage(std::move(message));
 }
 
-Result<CoreMessage> decode_capability_config(std::string_view frame) {
-  const auto slices = JsonSlices::of(frame, {"kind", "payload"});
-  if (!slices) return at_root(slices.error());
-  json values = slices->parsed({"kind"});
+Result<CoreMessage> decode_capability_config(const JsonSlices& frame) {
+  json values = frame.parsed({"kind"});
   JsonFields fields(values, "$");
   CapabilityConfig message;
   message.kind = fields.required_text("kind", limits::id_size_max);
+  const auto payload = frame.find("payload");
+  if (!payload) fields.fail(ErrorCode::invalid_input, "payload", "is missing");
   if (fields.failed()) return fields.error();
-  message.payload_json = std::string(slices->find("payload").value_or("null"));
+  message.payload_json = std::string(*payload);
   return CoreMessage(std::move(message));
 }
 
-Result<CoreMessage> decode_capability_secret_response(std::string_view frame) {
-  const auto slices = JsonSlices::of(frame, {"requestId", "payload", "error"});
-  if (!slices) return at_root(slices.error());
-  json values = slices->parsed({"requestId", "error"});
+Result<CoreMessage> decode_capability_secret_response(const JsonSlices& frame) {
+  json values = frame.parsed({"requestId", "error"});
   JsonFields fields(values, "$");
   CapabilitySecretResponse message;
   message.request_id = read_request_id(fields);
-  message.error = fields.optional_text("error", limits::reason_size_max);
+  message.error = fields.optional_remark("error", limits::reason_size_max);
   if (fields.failed()) return fields.error();
-  const auto payload = slices->find("payload");
-  if (payload) message.payload_json = std::string(*payload);
+  const auto payload = frame.find("payload");
+  if (payload) message.payload_json = Secret(std::string(*payload));
   return CoreMessage(std::move(message));
 }
 

@@ -1,6 +1,5 @@
 #include "protocol/decoding/run_script.hpp"
 
-#include "protocol/decoding/json_slices.hpp"
 #include "protocol/timestamp.hpp"
 #include "protocol/vocabulary/json_fields.hpp"
 #include "protocol/vocabulary/limits.hpp"
@@ -21,10 +20,16 @@ constexpr MapBounds environment_bounds{limits::environment_entries_max,
                                        limits::environment_entry_size_max - 1_B,
                                        limits::environment_size_max};
 
-bool has_zero(std::string_view text) { return text.find('\0') != std::string_view::npos; }
+bool has_zero(std::string_view text) {
+  return text.find('\0') != std::string_view::npos;
+}
 
-std::string_view text_of(const std::string& value) { return value; }
-std::string_view text_of(const Secret& value) { return value.reveal(); }
+std::string_view text_of(const std::string& value) {
+  return value;
+}
+std::string_view text_of(const Secret& value) {
+  return value.reveal();
+}
 
 /// execve(2) takes `name=value` strings that end at the first zero byte.
 template <typename Entries>
@@ -78,7 +83,8 @@ void read_script(JsonFields& fields, RunScript& run) {
 void read_surroundings(JsonFields& fields, RunScript& run) {
   run.working_directory =
       fields.optional_text("workingDirectory", limits::working_directory_size_max);
-  if (run.working_directory && (run.working_directory->empty() || has_zero(*run.working_directory))) {
+  if (run.working_directory &&
+      (run.working_directory->empty() || has_zero(*run.working_directory))) {
     fields.fail(ErrorCode::invalid_input, "workingDirectory", "is empty or holds a zero byte");
   }
   run.standard_input = fields.optional_text("stdin", limits::stdin_size_max);
@@ -109,14 +115,9 @@ RunId read_run_id(JsonFields& fields) {
   return RunId(std::move(text));
 }
 
-Result<CoreMessage> decode_run_script(std::string_view frame) {
-  const auto slices = JsonSlices::of(
-      frame, {"runId", "kind", "language", "script", "timeoutMs", "env", "secretEnv", "context",
-              "workingDirectory", "stdin", "priority", "startBefore"});
-  if (!slices) return Error{slices.error().code, "$: " + slices.error().message};
-  json values =
-      slices->parsed({"runId", "kind", "language", "script", "timeoutMs", "env", "secretEnv",
-                      "workingDirectory", "stdin", "priority", "startBefore"});
+Result<CoreMessage> decode_run_script(const JsonSlices& frame) {
+  json values = frame.parsed({"runId", "kind", "language", "script", "timeoutMs", "env",
+                              "secretEnv", "workingDirectory", "stdin", "priority", "startBefore"});
   JsonFields fields(values, "$");
   RunScript run;
   run.run_id = read_run_id(fields);
@@ -124,15 +125,15 @@ Result<CoreMessage> decode_run_script(std::string_view frame) {
   read_script(fields, run);
   read_environment(fields, run);
   read_surroundings(fields, run);
-  const auto context = slices->find("context");
+  const auto context = frame.find("context");
   if (context && context->size() > limits::context_size_max.value) {
     fields.fail(ErrorCode::limit_exceeded, "context",
                 "has " + std::to_string(context->size()) + " bytes, the limit is " +
                     std::to_string(limits::context_size_max.value));
   }
   if (fields.failed()) {
-    return CoreMessage(RejectedRunScript{std::move(run.run_id), RejectionCode::invalid,
-                                         fields.error().message});
+    return CoreMessage(
+        RejectedRunScript{std::move(run.run_id), RejectionCode::invalid, fields.error().message});
   }
   if (context) run.context_json = std::string(*context);
   return CoreMessage(std::move(run));

@@ -27,7 +27,9 @@ Shape measure(std::string_view text) {
       continue;
     }
     switch (c) {
-      case '"': in_string = true; break;
+      case '"':
+        in_string = true;
+        break;
       case '[':
       case '{':
         ++shape.values;
@@ -37,8 +39,11 @@ Shape measure(std::string_view text) {
       case '}':
         if (depth > 0) --depth;
         break;
-      case ',': ++shape.values; break;
-      default: break;
+      case ',':
+        ++shape.values;
+        break;
+      default:
+        break;
     }
   }
   return shape;

@@ -19,7 +19,8 @@ struct JsonBounds {
 /// Text from outside -> a JSON value, or why not.
 ///
 /// Shape:  one pass over the bytes counts depth and values; only then the text is parsed.
-/// Errors: limit_exceeded (size, depth, values), invalid_input (not JSON, not UTF-8; position named,
+/// Errors: limit_exceeded (size, depth, values), invalid_input (not JSON, not UTF-8; position
+/// named,
 ///         the text itself never, since it may hold secrets).
 Result<nlohmann::json> parse_bounded_json(std::string_view text, const JsonBounds& bounds);
 

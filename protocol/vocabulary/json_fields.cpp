@@ -37,7 +37,9 @@ void JsonFields::fail(ErrorCode code, std::string_view name, std::string_view wh
   fail_at(code, path_of(name), why);
 }
 
-std::string JsonFields::path_of(std::string_view name) const { return json_path(path_, name); }
+std::string JsonFields::path_of(std::string_view name) const {
+  return json_path(path_, name);
+}
 
 std::string JsonFields::path_of(std::string_view name, std::size_t index) const {
   return path_of(name) + "[" + std::to_string(index) + "]";
@@ -55,16 +57,19 @@ json* JsonFields::find_required(std::string_view name) {
   return value;
 }
 
-bool JsonFields::has(std::string_view name) const { return find(name) != nullptr; }
+bool JsonFields::has(std::string_view name) const {
+  return find(name) != nullptr;
+}
 
-std::string JsonFields::take_text(json& value, const std::string& path, ByteCount size_max) {
+template <typename PathOf>
+std::string JsonFields::take_text(json& value, ByteCount size_max, PathOf path_of_value) {
   if (!value.is_string()) {
-    fail_at(ErrorCode::invalid_input, path, "must be a string");
+    fail_at(ErrorCode::invalid_input, path_of_value(), "must be a string");
     return {};
   }
   auto& text = value.get_ref<std::string&>();
   if (text.size() > size_max.value) {
-    fail_at(ErrorCode::limit_exceeded, path,
+    fail_at(ErrorCode::limit_exceeded, path_of_value(),
             "has " + std::to_string(text.size()) + " bytes, the limit is " +
                 std::to_string(size_max.value));
     return {};
@@ -72,21 +77,41 @@ std::string JsonFields::take_text(json& value, const std::string& path, ByteCoun
   return std::exchange(text, {});
 }
 
+std::string JsonFields::take_member(json& value, std::string_view name, ByteCount size_max) {
+  return take_text(value, size_max, [&] { return path_of(name); });
+}
+
 std::string JsonFields::required_text(std::string_view name, ByteCount size_max) {
   json* value = find_required(name);
-  return value == nullptr ? std::string() : take_text(*value, path_of(name), size_max);
+  return value == nullptr ? std::string() : take_member(*value, name, size_max);
 }
 
 std::optional<std::string> JsonFields::optional_text(std::string_view name, ByteCount size_max) {
   json* value = find(name);
   if (value == nullptr) return std::nullopt;
-  return take_text(*value, path_of(name), size_max);
+  return take_member(*value, name, size_max);
 }
 
 std::optional<std::string> JsonFields::nullable_text(std::string_view name, ByteCount size_max) {
   json* value = find_required(name);
   if (value == nullptr || value->is_null()) return std::nullopt;
-  return take_text(*value, path_of(name), size_max);
+  return take_member(*value, name, size_max);
+}
+
+std::optional<std::string> JsonFields::optional_remark(std::string_view name, ByteCount size_max) {
+  auto text = optional_text(name, ByteCount{std::string::npos});
+  if (text && text->size() > size_max.value) {
+    std::size_t end = size_max.value;
+    // A cut inside a code point would leave bytes that are no UTF-8.
+    while (end > 0 && (static_cast<unsigned char>((*text)[end]) & 0xC0U) == 0x80U) --end;
+    text->resize(end);
+  }
+  return text;
+}
+
+std::string JsonFields::required_remark(std::string_view name, ByteCount size_max) {
+  if (find_required(name) == nullptr) return {};
+  return optional_remark(name, size_max).value_or("");
 }
 
 std::optional<double> JsonFields::number(const json& value, std::string_view name) {
@@ -164,7 +189,8 @@ std::vector<std::string> JsonFields::optional_texts(std::string_view name,
   if (list == nullptr) return texts;
   texts.reserve(list->size());
   for (json& entry : *list) {
-    texts.push_back(take_text(entry, path_of(name, texts.size()), bounds.entry_size_max));
+    const auto path_of_entry = [&] { return path_of(name, texts.size()); };
+    texts.push_back(take_text(entry, bounds.entry_size_max, path_of_entry));
   }
   return texts;
 }
@@ -187,12 +213,14 @@ bool JsonFields::for_each_text(std::string_view name, const MapBounds& bounds, K
   }
   ByteCount size;
   for (auto& [key, value] : object->items()) {
-    const std::string path = json_path(path_of(name), key);
+    const auto path_of_entry = [&, &shown = key] { return json_path(path_of(name), shown); };
     if (key.size() > bounds.entry_size_max.value) {
-      fail_at(ErrorCode::limit_exceeded, path, "the name alone passes the limit of an entry");
+      fail_at(ErrorCode::limit_exceeded, path_of_entry(),
+              "the name alone passes the limit of an entry");
       return true;
     }
-    std::string text = take_text(value, path, bounds.entry_size_max - ByteCount{key.size()});
+    std::string text =
+        take_text(value, bounds.entry_size_max - ByteCount{key.size()}, path_of_entry);
     size += ByteCount{key.size() + text.size()};
     keep(key, std::move(text));
   }

@@ -69,6 +69,9 @@ class JsonFields {
   std::optional<std::string> optional_text(std::string_view name, ByteCount size_max);
   /// Missing is a failure, `null` is nothing.
   std::optional<std::string> nullable_text(std::string_view name, ByteCount size_max);
+  /// A text for people: what is too long is cut, because the message matters more than its wording.
+  std::string required_remark(std::string_view name, ByteCount size_max);
+  std::optional<std::string> optional_remark(std::string_view name, ByteCount size_max);
   /// Whole numbers in any spelling: 5, 5.0 and 5e0 are one number in JSON.
   std::int64_t required_integer(std::string_view name, IntegerRange range);
   double required_number(std::string_view name);
@@ -112,7 +115,10 @@ class JsonFields {
   nlohmann::json* find_required(std::string_view name);
   template <typename Keep>
   bool for_each_text(std::string_view name, const MapBounds& bounds, Keep keep);
-  std::string take_text(nlohmann::json& value, const std::string& path, ByteCount size_max);
+  /// The path is made only for a failure: this runs for every text of every message.
+  template <typename PathOf>
+  std::string take_text(nlohmann::json& value, ByteCount size_max, PathOf path_of_value);
+  std::string take_member(nlohmann::json& value, std::string_view name, ByteCount size_max);
   std::optional<double> number(const nlohmann::json& value, std::string_view name);
   std::size_t required_word_index(std::string_view name,
                                   const std::vector<std::string_view>& texts);

@@ -210,8 +210,10 @@ void become_script(const InitBlock& block, long parent_pid) {
     set_limit(script_fd_barrier, block.limits[i], static_cast<int>(i));
   }
   if (block.change_identity != 0) change_identity(script_fd_barrier, block.uid, block.gid);
-  const long locked = call(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  if (locked < 0) fail(script_fd_barrier, SetupStep::no_new_privileges, locked);
+  if (block.confined != 0) {
+    const long locked = call(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (locked < 0) fail(script_fd_barrier, SetupStep::no_new_privileges, locked);
+  }
   // A backup for the case that init is killed: it must come after the last change of ids, which
   // clears it, and the parent may have died in between.
   call(__NR_prctl, PR_SET_PDEATHSIG, 9 /* SIGKILL */, 0, 0, 0);

@@ -37,7 +37,10 @@ enum class SetupStep : std::uint32_t {
   barrier,
   exec,
   verify,
-  last = verify,
+  namespaces,
+  identity_map,
+  mount,
+  last = mount,
 };
 
 /// Descriptor numbers that the init of a run starts with; the wrapper passes them through.
@@ -99,6 +102,7 @@ struct InitBlock {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   std::uint32_t dumpable_at_barrier = 0;
+  std::uint32_t confined = 0;  ///< nothing can be gained by executing a set-user-id file; no dumps
   std::uint32_t limit_count = 0;
   InitLimit limits[init_limits_max];
 };

@@ -1,9 +1,9 @@
 #include "sandbox/planning/address_block.hpp"
 
-#include "sandbox/planning/quoted.hpp"
+#include "sandbox/planning/in_quotes.hpp"
 
-#include <algorithm>
 #include <arpa/inet.h>
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
@@ -11,7 +11,7 @@ namespace satellite::sandbox {
 namespace {
 
 Error not_a_block(std::string_view text, std::string_view why) {
-  return Error{ErrorCode::invalid_input, quoted(text) + " " + std::string(why)};
+  return Error{ErrorCode::invalid_input, in_quotes(text) + " " + std::string(why)};
 }
 
 /// Decimal digits without sign or leading zero, at most `bound`.
@@ -84,12 +84,14 @@ Result<AddressBlock> parse_address_block(std::string_view text) {
     block.prefix_length = *length;
   }
   if (has_host_bits(block)) {
-    return not_a_block(text, "has bits set after its prefix; write the network's first address, "
-                             "or the address alone");
+    return not_a_block(text,
+                       "has bits set after its prefix; write the network's first address, "
+                       "or the address alone");
   }
   if (is_ipv4_mapped(block)) {
-    return not_a_block(text, "is an IPv4-mapped IPv6 address, which no packet carries; write the "
-                             "IPv4 address");
+    return not_a_block(text,
+                       "is an IPv4-mapped IPv6 address, which no packet carries; write the "
+                       "IPv4 address");
   }
   return block;
 }

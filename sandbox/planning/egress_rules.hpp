@@ -20,8 +20,7 @@ struct EgressRules {
 
 /// The nftables ruleset for `rules`, byte by byte the seeds' text.
 ///
-/// Shape:  the metadata block comes first, so that no later accept can open it again. An entry that
-///         lies within another one is left out: nft refuses overlapping intervals in one set.
+/// Shape:  the metadata block comes first, so that no later accept can open it again.
 /// Errors: invalid_input naming the first entry that is no address or block; such an entry is never
 ///         spliced into rules, since it could carry rules of its own.
 /// Source: the network seed; nft(8).

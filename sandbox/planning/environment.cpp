@@ -13,8 +13,42 @@ constexpr std::array<std::string_view, 1> seed_prefixes{"BUN_CONFIG_"};
 
 // What decides which code runs before or instead of the script: loaders, C library, shells and the
 // interpreters that a check is likely to start.
-constexpr std::array<std::string_view, 36> additional_names{
-    "BASH_ENV", "ENV", "SHELLOPTS", "BASHOPTS", "PS4", "PROMPT_COMMAND", "ZDOTDIR", "GLIBC_TUNABLES", "GCONV_PATH", "GETCONF_DIR", "LOCPATH", "NLSPATH", "MALLOC_TRACE", "HOSTALIASES", "RESOLV_HOST_CONF", "BUN_OPTIONS", "NODE_PATH", "NODE_REPL_EXTERNAL_MODULE", "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE", "PYTHONINSPECT", "PERL5OPT", "PERL5LIB", "PERLLIB", "PERL5DB", "RUBYOPT", "RUBYLIB", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "PHPRC", "PHP_INI_SCAN_DIR", "LUA_INIT", "AWKPATH"};
+constexpr std::array<std::string_view, 36> additional_names{"BASH_ENV",
+                                                            "ENV",
+                                                            "SHELLOPTS",
+                                                            "BASHOPTS",
+                                                            "PS4",
+                                                            "PROMPT_COMMAND",
+                                                            "ZDOTDIR",
+                                                            "GLIBC_TUNABLES",
+                                                            "GCONV_PATH",
+                                                            "GETCONF_DIR",
+                                                            "LOCPATH",
+                                                            "NLSPATH",
+                                                            "MALLOC_TRACE",
+                                                            "HOSTALIASES",
+                                                            "RESOLV_HOST_CONF",
+                                                            "BUN_OPTIONS",
+                                                            "NODE_PATH",
+                                                            "NODE_REPL_EXTERNAL_MODULE",
+                                                            "PYTHONPATH",
+                                                            "PYTHONHOME",
+                                                            "PYTHONSTARTUP",
+                                                            "PYTHONUSERBASE",
+                                                            "PYTHONINSPECT",
+                                                            "PERL5OPT",
+                                                            "PERL5LIB",
+                                                            "PERLLIB",
+                                                            "PERL5DB",
+                                                            "RUBYOPT",
+                                                            "RUBYLIB",
+                                                            "JAVA_TOOL_OPTIONS",
+                                                            "_JAVA_OPTIONS",
+                                                            "JDK_JAVA_OPTIONS",
+                                                            "PHPRC",
+                                                            "PHP_INI_SCAN_DIR",
+                                                            "LUA_INIT",
+                                                            "AWKPATH"};
 constexpr std::array<std::string_view, 4> additional_prefixes{"LD_", "DYLD_", "BASH_FUNC_",
                                                               "LUA_INIT_"};
 
@@ -37,8 +71,10 @@ bool can_be_held(std::string_view name, std::string_view value) {
 
 bool is_refused(std::string_view name, EnvironmentGuard guard) {
   switch (guard) {
-    case EnvironmentGuard::off: return false;
-    case EnvironmentGuard::on: return is_refused_by_seeds(name) || is_refused_in_addition(name);
+    case EnvironmentGuard::off:
+      return false;
+    case EnvironmentGuard::on:
+      return is_refused_by_seeds(name) || is_refused_in_addition(name);
   }
   return true;
 }

@@ -39,7 +39,7 @@ std::string obstacle(const FilesystemPolicy& policy, const HostFacts& facts,
                      const FilesystemInputs& inputs, const NetworkDecision& network) {
   if (facts.platform != "linux") return "namespaces need Linux (platform=" + facts.platform + ")";
   if (facts.wrapper != Wrapper::bwrap && facts.wrapper != Wrapper::nsjail) {
-    return "no wrapper that can build namespaces was found: install bubblewrap (or nsjail)";
+    return "no wrapper that can build namespaces may be used on this host: install bubblewrap";
   }
   if (!facts.user_namespaces) {
     return "user namespaces cannot be created on this host: allow unprivileged user namespaces "
@@ -48,8 +48,8 @@ std::string obstacle(const FilesystemPolicy& policy, const HostFacts& facts,
   if (policy.mode != FilesystemMode::off && !inputs.scratch_directory) {
     return "this run has no scratch directory to confine it to";
   }
-  const bool needs_launcher_uplink = network.kind == NetworkDecision::Kind::namespaced &&
-                                     network.egress == Egress::slirp4netns;
+  const bool needs_launcher_uplink =
+      network.kind == NetworkDecision::Kind::namespaced && network.egress == Egress::slirp4netns;
   if (needs_launcher_uplink && facts.wrapper != Wrapper::bwrap) {
     return "rootless egress (slirp4netns) needs bubblewrap, and nsjail is the wrapper found here";
   }
@@ -88,8 +88,8 @@ FilesystemLayer build_filesystem_layer(const FilesystemPolicy& policy, const Hos
   }
   layer.kind = FilesystemLayer::Kind::enforced;
   layer.engine = facts.wrapper == Wrapper::bwrap ? Engine::bwrap : Engine::nsjail;
-  request.program = facts.wrapper_path.empty() ? std::string(name_of(layer.engine))
-                                               : facts.wrapper_path;
+  request.program =
+      facts.wrapper_path.empty() ? std::string(name_of(layer.engine)) : facts.wrapper_path;
   layer.wrapper = layer.engine == Engine::bwrap ? bwrap_argv(request) : nsjail_argv(request);
   return layer;
 }

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "sandbox/planning/wrapper_request.hpp"
 #include "sandbox/planning/world.hpp"
+#include "sandbox/planning/wrapper_request.hpp"
 #include "sandbox/policy.hpp"
 
 #include <optional>

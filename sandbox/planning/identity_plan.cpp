@@ -15,15 +15,17 @@ std::string unusable(std::string_view name, std::uint64_t id) {
          (id == 0 ? " is root, which is no drop" : " is larger than any id of this kernel");
 }
 
-std::uint32_t narrowed(std::uint64_t id) { return static_cast<std::uint32_t>(id); }
+std::uint32_t narrowed(std::uint64_t id) {
+  return static_cast<std::uint32_t>(id);
+}
 
 /// The identity to change to. A number the policy names and nobody can drop to is replaced by a
 /// stricter one, never by root, and the report says so.
 IdentityPlan plan_real_drop(const PrivilegePolicy& policy,
                             const std::optional<Identity>& default_identity) {
   IdentityPlan plan;
-  const bool default_usable = default_identity && default_identity->uid != 0 &&
-                              default_identity->gid != 0;
+  const bool default_usable =
+      default_identity && default_identity->uid != 0 && default_identity->gid != 0;
   if (is_drop_target(policy.uid)) {
     Identity target{narrowed(*policy.uid), narrowed(*policy.uid)};
     if (is_drop_target(policy.gid)) {
@@ -61,7 +63,8 @@ IdentityPlan plan_identity(const PrivilegePolicy& policy, const HostFacts& facts
   }
   if (policy.mode == PrivilegeMode::inherit) {
     plan.shortfall =
-        "`inherit` under a root supervisor leaves the script running as host root; use drop-to-uid, "
+        "`inherit` under a root supervisor leaves the script running as host root; use "
+        "drop-to-uid, "
         "or run the satellite as an unprivileged user";
     return plan;
   }

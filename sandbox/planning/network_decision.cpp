@@ -84,10 +84,11 @@ NetworkDecision decide_allowlist(const NetworkPolicy& policy, const HostFacts& f
   if (!ruleset) {
     // A list that cannot be understood allows nothing: opening the host's network instead would
     // turn a typing error into full access.
-    std::string reason = ruleset.error().message + "; no network access at all until it is put right";
-    return can_take_namespace(facts) ? routeless(std::move(reason))
-                                     : degraded(ruleset.error().message + "; " +
-                                                cannot_isolate(facts, "an allowlist"));
+    std::string reason =
+        ruleset.error().message + "; no network access at all until it is put right";
+    return can_take_namespace(facts)
+               ? routeless(std::move(reason))
+               : degraded(ruleset.error().message + "; " + cannot_isolate(facts, "an allowlist"));
   }
   if (!can_take_namespace(facts)) return degraded(cannot_isolate(facts, "an allowlist"));
   if (has_macvlan_uplink(facts) || facts.net_egress_rootless) {
@@ -104,12 +105,14 @@ NetworkDecision decide_allowlist(const NetworkPolicy& policy, const HostFacts& f
 
 NetworkDecision decide_network(const NetworkPolicy& policy, const HostFacts& facts) {
   switch (policy.mode) {
-    case NetworkMode::unrestricted: return decide_unrestricted(policy, facts);
+    case NetworkMode::unrestricted:
+      return decide_unrestricted(policy, facts);
     case NetworkMode::allowlist:
       // An allowlist that allows nothing is `deny` and needs no filter.
       if (!policy.allow.empty()) return decide_allowlist(policy, facts);
       [[fallthrough]];
-    case NetworkMode::deny: break;
+    case NetworkMode::deny:
+      break;
   }
   return can_take_namespace(facts)
              ? routeless()

@@ -13,9 +13,9 @@ void add_network(std::vector<std::string>& argv, const WrapperRequest& request) 
   if (network.uplink.empty()) return;
   argv.insert(argv.end(), {"--macvlan_iface", network.uplink});
   if (network.addressing) {
-    argv.insert(argv.end(), {"--macvlan_vs_ip", network.addressing->ip, "--macvlan_vs_nm",
-                             network.addressing->netmask, "--macvlan_vs_gw",
-                             network.addressing->gateway});
+    argv.insert(argv.end(),
+                {"--macvlan_vs_ip", network.addressing->ip, "--macvlan_vs_nm",
+                 network.addressing->netmask, "--macvlan_vs_gw", network.addressing->gateway});
   }
   if (network.ruleset && request.filter_file) {
     argv.insert(argv.end(), {"--nftables_file", *request.filter_file});

@@ -30,7 +30,8 @@ LayerReport layer_report(const Plan& plan, Layer layer, bool required, bool enfo
 }
 
 std::string filesystem_mechanism(const Plan& plan) {
-  if (plan.engine == Engine::none || plan.promise.requested.filesystem.mode == FilesystemMode::off) {
+  if (plan.engine == Engine::none ||
+      plan.promise.requested.filesystem.mode == FilesystemMode::off) {
     return {};
   }
   return std::string(name_of(plan.engine)) +
@@ -41,10 +42,14 @@ std::string network_mechanism(const Plan& plan) {
   if (plan.engine == Engine::none) return {};
   const std::string own = std::string(name_of(plan.engine)) + ": own network namespace";
   switch (plan.egress) {
-    case Egress::host: return {};
-    case Egress::routeless: return own + " without a route";
-    case Egress::macvlan: return own + ", packet filter, macvlan uplink";
-    case Egress::slirp4netns: return own + ", packet filter, slirp4netns uplink";
+    case Egress::host:
+      return {};
+    case Egress::routeless:
+      return own + " without a route";
+    case Egress::macvlan:
+      return own + ", packet filter, macvlan uplink";
+    case Egress::slirp4netns:
+      return own + ", packet filter, slirp4netns uplink";
   }
   return {};
 }
@@ -89,14 +94,13 @@ std::vector<LayerReport> promised_layers(const Plan& plan, const IdentityPlan& i
   const bool limits = asks_for_limits(policy.resources) || policy.resources.max_output_bytes;
   const bool network = policy.network.mode != NetworkMode::unrestricted ||
                        policy.network.deny_link_local_and_metadata;
-  return {layer_report(plan, Layer::resources, limits, enforced.resources,
-                       resource_mechanism(plan)),
-          layer_report(plan, Layer::filesystem, policy.filesystem.mode != FilesystemMode::off,
-                       enforced.filesystem, filesystem_mechanism(plan)),
-          layer_report(plan, Layer::network, network, enforced.network, network_mechanism(plan)),
-          layer_report(plan, Layer::privilege,
-                       policy.privilege.mode == PrivilegeMode::drop_to_uid, enforced.privilege,
-                       privilege_mechanism(plan, identity))};
+  return {
+      layer_report(plan, Layer::resources, limits, enforced.resources, resource_mechanism(plan)),
+      layer_report(plan, Layer::filesystem, policy.filesystem.mode != FilesystemMode::off,
+                   enforced.filesystem, filesystem_mechanism(plan)),
+      layer_report(plan, Layer::network, network, enforced.network, network_mechanism(plan)),
+      layer_report(plan, Layer::privilege, policy.privilege.mode == PrivilegeMode::drop_to_uid,
+                   enforced.privilege, privilege_mechanism(plan, identity))};
 }
 
 }  // namespace satellite::sandbox

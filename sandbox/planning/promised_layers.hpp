@@ -7,8 +7,8 @@
 
 namespace satellite::sandbox {
 
-/// The four layers of a finished plan: asked for, state, mechanism. Evidence stays empty: it is what
-/// the launcher measures.
+/// The four layers of a finished plan: asked for, state, mechanism. Evidence stays empty: it is
+/// what the launcher measures.
 ///
 /// Shape:  one entry per layer, in the order of Layer; no layer is `enforced` without a mechanism.
 std::vector<LayerReport> promised_layers(const Plan& plan, const IdentityPlan& identity);

@@ -32,10 +32,14 @@ std::vector<std::string> prlimit_prelude(const std::vector<ResourceSetting>& set
 
 std::string_view name_of(Resource resource) {
   switch (resource) {
-    case Resource::cpu_seconds: return "cpu";
-    case Resource::open_files: return "nofile";
-    case Resource::processes: return "nproc";
-    case Resource::file_size: return "fsize";
+    case Resource::cpu_seconds:
+      return "cpu";
+    case Resource::open_files:
+      return "nofile";
+    case Resource::processes:
+      return "nproc";
+    case Resource::file_size:
+      return "fsize";
   }
   return "cpu";
 }

@@ -1,10 +1,10 @@
-#include "sandbox/planning/quoted.hpp"
+#include "sandbox/planning/in_quotes.hpp"
 
 #include <cstddef>
 
 namespace satellite::sandbox {
 
-std::string quoted(std::string_view value) {
+std::string in_quotes(std::string_view value) {
   constexpr std::size_t size_max = 80;
   constexpr std::string_view digits = "0123456789abcdef";
   std::string text = "\"";

@@ -1,0 +1,149 @@
+#include "agent/agent.hpp"
+
+#include "agent/dispatch/dispatcher.hpp"
+#include "agent/intake/inbox.hpp"
+#include "agent/link/session.hpp"
+#include "agent/outbound/outbox.hpp"
+#include "agent/policy/relayed_policy.hpp"
+#include "agent/runs/runner_settings.hpp"
+#include "agent/runtime/stop_signal.hpp"
+#include "agent/version.hpp"
+#include "sandbox/observability.hpp"
+#include "sandbox/probe.hpp"
+#include "sandbox/readiness.hpp"
+#include "sandbox/run.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <exception>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <random>
+
+namespace satellite::agent {
+
+namespace asio = boost::asio;
+using namespace asio::experimental::awaitable_operators;
+
+namespace {
+
+class Agent {
+ public:
+  Agent(AgentParts parts, asio::io_context& context, sandbox::HostFacts facts, CoreAddress address)
+      : parts_(std::move(parts)),
+        context_(context),
+        address_(std::move(address)),
+        runner_(context, *parts_.launcher, std::move(facts), runner_settings(parts_.config)),
+        outbox_(context),
+        dispatcher_({context, parts_.log, parts_.config, runner_, policies_, outbox_}),
+        relayed_policy_(policies_, parts_.log),
+        inbox_(parts_.log, relayed_policy_, dispatcher_, outbox_),
+        stop_signal_(context),
+        wait_timer_(context),
+        stop_asked_(context) {
+    parts_.launcher->attach(context, [this] { launcher_lost(); });
+  }
+
+  asio::awaitable<void> run() { co_await (stay_connected() && stop_when_told()); }
+  AgentEnd end() const { return end_; }
+
+  void tell_what_this_host_can_do() {
+    const auto capabilities = sandbox::startup_capabilities(
+        policies_.resolve(), runner_.facts(), runner_settings(parts_.config).default_identity);
+    parts_.log.info("sandbox_capabilities", capabilities.dump());
+    const auto readiness = sandbox::assess_readiness(runner_.facts());
+    if (!readiness.enforceable) parts_.log.warn("sandbox_not_ready", readiness.guidance);
+  }
+
+ private:
+  asio::awaitable<void> stay_connected();
+  asio::awaitable<void> wait_before_next(EndedConnection ended);
+  asio::awaitable<void> stop_when_told();
+  void launcher_lost();
+
+  AgentParts parts_;
+  asio::io_context& context_;
+  CoreAddress address_;
+  sandbox::PolicyProvider policies_;
+  sandbox::Runner runner_;
+  Outbox outbox_;
+  Dispatcher dispatcher_;
+  RelayedPolicy relayed_policy_;
+  Inbox inbox_;
+  StopSignal stop_signal_;
+  asio::steady_timer wait_timer_;
+  Notification stop_asked_;
+  ReconnectPolicy reconnect_;
+  std::mt19937_64 random_{std::random_device{}()};
+  Session* session_ = nullptr;  ///< the one of this moment, if any
+  AgentEnd end_ = AgentEnd::stopped;
+  bool stopping_ = false;
+};
+
+asio::awaitable<void> Agent::stay_connected() {
+  while (!stopping_) {
+    Session session({context_, parts_.log, parts_.config, address_, inbox_, outbox_,
+                     parts_.process_started});
+    session_ = &session;
+    const auto ended = co_await session.run();
+    session_ = nullptr;
+    if (!stopping_) co_await wait_before_next(ended);
+  }
+}
+
+asio::awaitable<void> Agent::wait_before_next(EndedConnection ended) {
+  constexpr auto without_throwing = asio::as_tuple(asio::use_awaitable);
+  const double random = std::uniform_real_distribution<double>(0.0, 1.0)(random_);
+  const auto wait = reconnect_.next_wait(ended, random);
+  const char* const why = ended.end == ConnectionEnd::unauthorised
+                              ? "the core refused id or token; check both, then restart or wait"
+                          : ended.end == ConnectionEnd::shut_down
+                              ? "the core told this satellite to stop"
+                              : "";
+  parts_.log.info("reconnect_waits", why, {{"in", wait}, {"attempt", reconnect_.attempt()}});
+  wait_timer_.expires_after(wait);
+  co_await wait_timer_.async_wait(without_throwing);
+}
+
+asio::awaitable<void> Agent::stop_when_told() {
+  const auto told = co_await (stop_signal_.received() || stop_asked_.wait());
+  stopping_ = true;
+  wait_timer_.cancel();
+  parts_.log.info("stopping", told.index() == 0 ? std::get<0>(told) : "the launcher is gone");
+  co_await dispatcher_.stop();
+  // The connection may have come or gone while the runs were ending.
+  if (session_ != nullptr) session_->stop();
+}
+
+void Agent::launcher_lost() {
+  if (stopping_) return;
+  parts_.log.error("launcher_lost", "the launcher process is gone: no script can run any more");
+  end_ = AgentEnd::launcher_lost;
+  stop_asked_.notify_all();
+}
+
+}  // namespace
+
+AgentEnd serve(AgentParts parts) {
+  asio::io_context context(1);
+  auto address = parse_core_url(parts.config.core_url);
+  // The command checked it; a core URL that is wrong here is our own mistake.
+  if (!address) throw std::logic_error(address.error().message);
+  parts.log.info("starting", "", {{"version", program_version}, {"core", address->url()},
+                                  {"id", parts.config.client_id}});
+  auto facts =
+      sandbox::probe_host(*parts.launcher, {runner_settings(parts.config).default_identity});
+  Agent agent(std::move(parts), context, std::move(facts), *std::move(address));
+  agent.tell_what_this_host_can_do();
+  std::exception_ptr failure;
+  asio::co_spawn(context, agent.run(), [&failure](std::exception_ptr thrown) { failure = thrown; });
+  context.run();
+  if (failure) std::rethrow_exception(failure);
+  return agent.end();
+}
+
+}  // namespace satellite::agent

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "agent/config/config.hpp"
+#include "agent/runtime/log.hpp"
+#include "sandbox/host_facts.hpp"
+#include "sandbox/launcher/launcher_link.hpp"
+
+#include <chrono>
+#include <memory>
+
+namespace satellite::agent {
+
+/// How the agent came to its end.
+enum class AgentEnd { stopped, launcher_lost };
+
+/// What serve() is given: everything that had to exist before the first thread and the first socket.
+struct AgentParts {
+  const Config& config;
+  Log& log;
+  std::unique_ptr<sandbox::Launcher> launcher;
+  std::chrono::steady_clock::time_point process_started;
+};
+
+/// The composition root: builds the parts, joins their loops, decides nothing. Returns after SIGTERM or
+/// SIGINT, once every run was ended and reported as far as the core would take it; or when the
+/// launcher is gone, because without it no run is possible and nobody would notice.
+AgentEnd serve(AgentParts parts);
+
+}  // namespace satellite::agent

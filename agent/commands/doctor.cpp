@@ -1,0 +1,62 @@
+#include "agent/commands/commands.hpp"
+#include "agent/commands/input.hpp"
+#include "agent/runs/runner_settings.hpp"
+#include "sandbox/launcher/launcher_link.hpp"
+#include "sandbox/probe.hpp"
+#include "sandbox/readiness.hpp"
+
+#include <algorithm>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+namespace satellite::agent {
+namespace {
+
+void print_json(const sandbox::HostFacts& facts, const sandbox::HostReadiness& readiness) {
+  nlohmann::ordered_json answer;
+  answer["ready"] = readiness.enforceable;
+  answer["capabilities"] = nlohmann::json::array();
+  for (const auto& finding : facts.findings) {
+    answer["capabilities"].push_back({{"name", finding.name},
+                                      {"present", finding.present},
+                                      {"detail", finding.detail},
+                                      {"remedy", finding.remedy}});
+  }
+  answer["facts"] = sandbox::to_json(facts);
+  std::cout << answer.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+}
+
+void print_text(const sandbox::HostFacts& facts, const sandbox::HostReadiness& readiness) {
+  std::size_t width = 0;
+  for (const auto& finding : facts.findings) width = std::max(width, finding.name.size());
+  for (const auto& finding : facts.findings) {
+    std::cout << (finding.present ? "ok       " : "missing  ") << finding.name
+              << std::string(width + 2 - finding.name.size(), ' ') << finding.detail << '\n';
+    if (!finding.remedy.empty()) std::cout << "         remedy: " << finding.remedy << '\n';
+  }
+  std::cout << (readiness.enforceable
+                    ? "\nThis host can enforce every layer of the shipped default policy.\n"
+                    : "\n" + readiness.guidance + "\n");
+}
+
+}  // namespace
+
+int doctor_command(const Invocation& invocation) {
+  auto config = local_settings(invocation);
+  if (!config) {
+    print_error(config.error().message);
+    return exit_wrong_usage;
+  }
+  auto launcher = sandbox::Launcher::start({config->scratch_directory});
+  if (!launcher) {
+    print_error("cannot start the launcher: " + launcher.error().message);
+    return exit_failed;
+  }
+  const auto facts =
+      sandbox::probe_host(**launcher, {runner_settings(*config).default_identity});
+  const auto readiness = sandbox::assess_readiness(facts);
+  invocation.json ? print_json(facts, readiness) : print_text(facts, readiness);
+  return readiness.enforceable ? exit_done : exit_failed;
+}
+
+}  // namespace satellite::agent

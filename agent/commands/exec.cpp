@@ -1,0 +1,111 @@
+#include "agent/commands/commands.hpp"
+#include "agent/commands/input.hpp"
+#include "agent/runs/exec_answer.hpp"
+#include "agent/runs/runner_settings.hpp"
+#include "protocol/vocabulary/limits.hpp"
+#include "sandbox/launcher/launcher_link.hpp"
+#include "sandbox/policy_json.hpp"
+#include "sandbox/probe.hpp"
+#include "sandbox/run.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <exception>
+#include <iostream>
+
+namespace satellite::agent {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// Prints as the script writes, or keeps everything for the one JSON object.
+class PrintingObserver final : public sandbox::RunObserver {
+ public:
+  explicit PrintingObserver(const Invocation& invocation) : prints_(!invocation.json) {}
+
+  void started(const sandbox::EffectiveSandbox&, std::chrono::system_clock::time_point) override {}
+
+  asio::awaitable<void> output(sandbox::OutputStream stream, std::string_view bytes) override {
+    const bool is_output = stream == sandbox::OutputStream::standard_output;
+    if (prints_) {
+      (is_output ? std::cout : std::cerr).write(bytes.data(), std::ssize(bytes)).flush();
+    } else {
+      (is_output ? collected_.standard_output : collected_.standard_error).append(bytes);
+    }
+    co_return;
+  }
+
+  const CollectedOutput& collected() const { return collected_; }
+
+ private:
+  bool prints_;
+  CollectedOutput collected_;
+};
+
+Result<sandbox::ResolvedPolicy> chosen_policy(const Invocation& invocation) {
+  if (!invocation.policy_file) {
+    return sandbox::ResolvedPolicy{sandbox::shipped_default_policy(), false};
+  }
+  auto text = read_input(*invocation.policy_file, limits::policy_file_size_max);
+  if (!text) return text.error();
+  auto policy = sandbox::parse_policy(*text);
+  if (!policy) {
+    return Error{policy.error().code, *invocation.policy_file + ": " + policy.error().message};
+  }
+  return sandbox::ResolvedPolicy{*std::move(policy), false};
+}
+
+}  // namespace
+
+int exec_command(const Invocation& invocation) {
+  auto config = local_settings(invocation);
+  auto script = read_input(invocation.script_file, limits::script_size_max);
+  auto policy = chosen_policy(invocation);
+  for (const Error* error : {config ? nullptr : &config.error(), script ? nullptr : &script.error(),
+                             policy ? nullptr : &policy.error()}) {
+    if (error == nullptr) continue;
+    print_error(error->message);
+    return exit_wrong_usage;
+  }
+  auto launcher = sandbox::Launcher::start({config->scratch_directory});
+  if (!launcher) {
+    print_error("cannot start the launcher: " + launcher.error().message);
+    return exit_failed;
+  }
+  const sandbox::RunnerSettings settings = runner_settings(*config);
+  sandbox::HostFacts facts = sandbox::probe_host(**launcher, {settings.default_identity});
+  asio::io_context context(1);
+  (*launcher)->attach(context, [] {});
+  sandbox::Runner runner(context, **launcher, std::move(facts), settings);
+  sandbox::RunRequest request;
+  request.id = RunId("exec");
+  request.script = *std::move(script);
+  request.timeout = config->script_timeout_max;
+  PrintingObserver observer(invocation);
+  sandbox::CancelSwitch cancel(context);
+  asio::signal_set signals(context, SIGINT, SIGTERM);
+  signals.async_wait([&cancel](boost::system::error_code, int) { cancel.cancel(); });
+
+  std::optional<sandbox::RunResult> result;
+  std::exception_ptr failure;
+  asio::co_spawn(context,
+                 runner.run(std::move(request), policy_for_run(*std::move(policy), *config),
+                            observer, cancel),
+                 [&](std::exception_ptr thrown, sandbox::RunResult ended) {
+                   failure = thrown;
+                   result = std::move(ended);
+                   context.stop();
+                 });
+  context.run();
+  if (failure) std::rethrow_exception(failure);
+  if (invocation.json) {
+    std::cout << exec_answer_json(*result, observer.collected()) << '\n';
+  } else {
+    std::cerr << exec_answer_text(*result);
+  }
+  return exec_exit_code(*result);
+}
+
+}  // namespace satellite::agent

@@ -1,0 +1,38 @@
+#include "agent/commands/input.hpp"
+
+#include "agent/commands/commands.hpp"
+
+#include <fstream>
+#include <iostream>
+
+namespace satellite::agent {
+
+Result<std::string> read_input(const std::string& name, ByteCount size_max) {
+  std::ifstream file;
+  if (name != "-") {
+    file.open(name, std::ios::binary);
+    if (!file) return Error{ErrorCode::not_found, name + " cannot be opened"};
+  }
+  std::istream& stream = name == "-" ? std::cin : file;
+  std::string text(size_max.value + 1, '\0');
+  stream.read(text.data(), std::ssize(text));
+  text.resize(static_cast<std::size_t>(stream.gcount()));
+  if (stream.bad()) return Error{ErrorCode::io_failed, name + " cannot be read"};
+  if (text.size() > size_max.value) {
+    return Error{ErrorCode::limit_exceeded, name + " is larger than " +
+                                                std::to_string(size_max.value) + " bytes"};
+  }
+  return text;
+}
+
+Result<Config> local_settings(const Invocation& invocation) {
+  ConfigSources sources = config_sources(invocation);
+  sources.options["core"] = "https://localhost";
+  sources.options["id"] = "exec";
+  sources.options["token_file"] = "";
+  auto loaded = load_config(sources, TokenNeed::optional);
+  if (!loaded) return loaded.error();
+  return std::move(loaded->config);
+}
+
+}  // namespace satellite::agent

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "agent/commands/invocation.hpp"
+#include "agent/config/config.hpp"
+#include "protocol/vocabulary/byte_count.hpp"
+#include "protocol/vocabulary/result.hpp"
+
+#include <string>
+
+namespace satellite::agent {
+
+/// A whole file, or standard input for `-`.
+///
+/// Errors: not_found, io_failed, limit_exceeded; each names the file.
+Result<std::string> read_input(const std::string& name, ByteCount size_max);
+
+/// The settings that matter on this host alone, for commands that connect to nobody.
+Result<Config> local_settings(const Invocation& invocation);
+
+}  // namespace satellite::agent

@@ -1,0 +1,39 @@
+#include "agent/commands/commands.hpp"
+#include "agent/commands/input.hpp"
+#include "agent/runs/runner_settings.hpp"
+#include "protocol/vocabulary/limits.hpp"
+#include "sandbox/launcher/launcher_link.hpp"
+#include "sandbox/plan_question.hpp"
+#include "sandbox/probe.hpp"
+
+#include <iostream>
+
+namespace satellite::agent {
+
+int plan_command(const Invocation& invocation) {
+  auto config = local_settings(invocation);
+  if (!config) {
+    print_error(config.error().message);
+    return exit_wrong_usage;
+  }
+  auto question = read_input("-", 4 * limits::script_size_max);
+  if (!question) {
+    print_error(question.error().message);
+    return exit_wrong_usage;
+  }
+  // Looking at this host starts a launcher, so it happens only when the question needs it.
+  const auto this_host = [&config]() -> sandbox::HostFacts {
+    auto launcher = sandbox::Launcher::start({config->scratch_directory});
+    if (!launcher) return {};
+    return sandbox::probe_host(**launcher, {runner_settings(*config).default_identity});
+  };
+  const auto answer = sandbox::answer_plan_question(*question, this_host);
+  if (!answer) {
+    print_error(answer.error().message);
+    return exit_wrong_usage;
+  }
+  std::cout << *answer << '\n';
+  return exit_done;
+}
+
+}  // namespace satellite::agent

@@ -1,0 +1,61 @@
+#include "agent/commands/commands.hpp"
+#include "agent/commands/input.hpp"
+#include "protocol/vocabulary/limits.hpp"
+#include "sandbox/policy_json.hpp"
+
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+namespace satellite::agent {
+namespace {
+
+std::optional<std::string> variable(const std::map<std::string, std::string>& environment,
+                                    const std::string& name) {
+  const auto found = environment.find(name);
+  if (found == environment.end()) return std::nullopt;
+  return found->second;
+}
+
+sandbox::Policy default_policy() {
+  const auto environment = take_environment();
+  return sandbox::seeded_default_policy(variable(environment, "CHECKSTACK_SANDBOX_UID"),
+                                        variable(environment, "CHECKSTACK_SANDBOX_GID"));
+}
+
+int print_policy(const sandbox::Policy& policy) {
+  std::cout << sandbox::to_json(policy).dump(2) << '\n';
+  return exit_done;
+}
+
+int wrong(const Error& error) {
+  print_error(error.message);
+  return exit_wrong_usage;
+}
+
+/// Valid for the schema, and every entry of the allowlist something a rule can be made of.
+int check(const std::string& text) {
+  const auto policy = sandbox::parse_policy(text);
+  if (!policy) return wrong(policy.error());
+  const auto issues = sandbox::allow_issues(*policy);
+  for (const auto& issue : issues) print_error(sandbox::text_of(issue));
+  if (!issues.empty()) return exit_wrong_usage;
+  std::cout << "valid\n";
+  return exit_done;
+}
+
+}  // namespace
+
+int policy_command(const Invocation& invocation) {
+  if (invocation.policy_verb == "show") return print_policy(default_policy());
+  if (invocation.policy_argument.empty()) {
+    print_error("policy " + invocation.policy_verb + " needs a file, or - for standard input");
+    return exit_wrong_usage;
+  }
+  const auto text = read_input(invocation.policy_argument, limits::policy_file_size_max);
+  if (!text) return wrong(text.error());
+  if (invocation.policy_verb == "check") return check(*text);
+  const auto merged = sandbox::merge_policy(default_policy(), std::string_view(*text));
+  return merged ? print_policy(*merged) : wrong(merged.error());
+}
+
+}  // namespace satellite::agent

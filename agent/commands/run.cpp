@@ -1,0 +1,38 @@
+#include "agent/agent.hpp"
+#include "agent/commands/commands.hpp"
+#include "agent/link/core_url.hpp"
+
+#include <sys/prctl.h>
+
+#include <chrono>
+
+namespace satellite::agent {
+
+int run_command(const Invocation& invocation) {
+  const auto process_started = std::chrono::steady_clock::now();
+  auto loaded = load_config(config_sources(invocation), TokenNeed::required);
+  if (!loaded) {
+    print_error(loaded.error().message);
+    return exit_wrong_usage;
+  }
+  const auto address = parse_core_url(loaded->config.core_url);
+  if (!address) {
+    print_error("core: " + address.error().message);
+    return exit_wrong_usage;
+  }
+  // Before the log, the event loop and TLS: the launcher must fork while this process is small and
+  // has one thread.
+  auto launcher = sandbox::Launcher::start({loaded->config.scratch_directory});
+  if (!launcher) {
+    print_error("cannot start the launcher: " + launcher.error().message);
+    return exit_failed;
+  }
+  // From here on this process holds the token and secrets of runs: no core dump, no debugger of
+  // the same user.
+  ::prctl(PR_SET_DUMPABLE, 0);
+  Log log(loaded->config.log_level);
+  const AgentEnd end = serve({loaded->config, log, *std::move(launcher), process_started});
+  return end == AgentEnd::stopped ? exit_done : exit_launcher_lost;
+}
+
+}  // namespace satellite::agent

@@ -1,0 +1,254 @@
+#include "agent/dispatch/dispatcher.hpp"
+
+#include "agent/runs/run_pipeline.hpp"
+#include "agent/runs/run_translation.hpp"
+#include "agent/runs/runner_settings.hpp"
+#include "protocol/encode.hpp"
+#include "protocol/vocabulary/limits.hpp"
+#include "protocol/wire_words.hpp"
+#include "sandbox/report.hpp"
+
+#include <chrono>
+#include <exception>
+#include <utility>
+
+namespace satellite::agent {
+
+namespace asio = boost::asio;
+using namespace satellite::byte_literals;
+
+// Shared between the table of runs and the run's own coroutine: a run that ends while the table is
+// being walked must not take its cancel switch away from under the walker.
+struct Dispatcher::Run {
+  Run(asio::io_context& context, sandbox::RunRequest request_, protocol::ScriptKind kind_)
+      : request(std::move(request_)), kind(kind_), cancel(context) {}
+  sandbox::RunRequest request;
+  protocol::ScriptKind kind;
+  sandbox::CancelSwitch cancel;
+};
+
+namespace {
+
+Priority priority_of(protocol::ScriptPriority priority) {
+  switch (priority) {
+    case protocol::ScriptPriority::high: return Priority::high;
+    case protocol::ScriptPriority::normal: return Priority::normal;
+    case protocol::ScriptPriority::low: return Priority::low;
+  }
+  return Priority::normal;
+}
+
+protocol::RejectionCode wire_code(RejectionCode code) {
+  switch (code) {
+    case RejectionCode::queue_full: return protocol::RejectionCode::queue_full;
+    case RejectionCode::expired: return protocol::RejectionCode::expired;
+    case RejectionCode::shutting_down: return protocol::RejectionCode::shutting_down;
+  }
+  return protocol::RejectionCode::invalid;
+}
+
+const char* rejection_text(RejectionCode code) {
+  switch (code) {
+    case RejectionCode::queue_full: return "every place and the whole queue are taken";
+    case RejectionCode::expired: return "startBefore has passed";
+    case RejectionCode::shutting_down: return "the satellite is stopping";
+  }
+  return "";
+}
+
+bool permitted(const Config& config, protocol::ScriptKind kind) {
+  return kind == protocol::ScriptKind::automation ? config.allow_automation
+                                                  : config.allow_health_checks;
+}
+
+/// What a run may leave in its stream while the core is away: all that its policy lets it say.
+protocol::RunStreamBounds bounds_for(const sandbox::Policy& policy) {
+  protocol::RunStreamBounds bounds;
+  const auto& cap = policy.resources.max_output_bytes;
+  if (policy.enabled && cap && ByteCount{*cap} < bounds.kept_while_away_max) {
+    // Beside the bytes every kept message costs its own size.
+    bounds.kept_while_away_max = ByteCount{*cap} + 1_MiB;
+  }
+  return bounds;
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(Parts parts)
+    : parts_(parts),
+      admission_({parts.config.concurrency, parts.config.queue_length}),
+      tasks_(parts.context, [&log = parts.log](std::exception_ptr failure) {
+        try {
+          std::rethrow_exception(failure);
+        } catch (const std::exception& problem) {
+          log.error("run_lost", problem.what());
+        }
+      }) {}
+
+Dispatcher::~Dispatcher() = default;
+
+void Dispatcher::reject(const RunId& id, protocol::RejectionCode code, const std::string& message) {
+  parts_.log.warn("script_rejected", message,
+                  {{"run", id.text}, {"code", protocol::name_of(code)}});
+  parts_.outbox.push(protocol::ScriptRejected{id, code, message});
+}
+
+void Dispatcher::receive(const protocol::RejectedRunScript& message) {
+  if (journal_.find(message.run_id)) return answer_status(message.run_id);
+  reject(message.run_id, message.code, message.message);
+}
+
+void Dispatcher::receive(protocol::RunScript message) {
+  const RunId id = message.run_id;
+  if (journal_.find(id)) {
+    parts_.log.info("script_repeated", "this run is known and is not executed again",
+                    {{"run", id.text}});
+    answer_status(id);
+    return parts_.outbox.send_again(id);
+  }
+  const protocol::ScriptKind kind = message.kind;
+  if (!permitted(parts_.config, kind)) {
+    return reject(id, protocol::RejectionCode::forbidden,
+                  "the operator of this host forbids scripts of kind " +
+                      std::string(protocol::name_of(kind)));
+  }
+  const AdmissionRequest request{id, priority_of(message.priority), message.start_before};
+  auto run_request = run_request_from(std::move(message), parts_.config.script_timeout_max);
+  if (!run_request) {
+    return reject(id, protocol::RejectionCode::invalid, run_request.error().message);
+  }
+  end_expired();
+  const Admission admission = admission_.admit(request, std::chrono::system_clock::now());
+  if (const auto* code = std::get_if<RejectionCode>(&admission)) {
+    return reject(id, wire_code(*code), rejection_text(*code));
+  }
+  journal_.accept(id, std::chrono::steady_clock::now());
+  runs_.emplace(id, std::make_shared<Run>(parts_.context, *std::move(run_request), kind));
+  parts_.outbox.open(id, bounds_for(parts_.policies.resolve().policy));
+  const std::size_t position = std::get<Admitted>(admission).position;
+  parts_.log.debug("script_accepted", "", {{"run", id.text}, {"position", position}});
+  parts_.outbox.push(protocol::ScriptAccepted{id, position});
+  start_what_fits();
+}
+
+void Dispatcher::receive(const protocol::CancelScript& message) {
+  const auto found = runs_.find(message.run_id);
+  // Unknown or ended: there is nothing left to cancel, and the core hears what is known.
+  if (found == runs_.end()) return answer_status(message.run_id);
+  parts_.log.info("script_cancelled", message.reason, {{"run", message.run_id.text}});
+  if (admission_.withdraw(message.run_id)) {
+    return end_unstarted(message.run_id, sandbox::Outcome::cancelled,
+                         "cancelled before it started");
+  }
+  found->second->cancel.cancel();
+}
+
+void Dispatcher::receive(const protocol::QueryScript& message) { answer_status(message.run_id); }
+
+void Dispatcher::receive(const protocol::ScriptAck& message) {
+  const auto acknowledged = parts_.outbox.acknowledge(message.run_id, message.seq);
+  if (acknowledged || acknowledged.error().code == ErrorCode::not_found) return;
+  parts_.log.warn("ack_ignored", acknowledged.error().message, {{"run", message.run_id.text}});
+}
+
+void Dispatcher::answer_status(const RunId& id) {
+  protocol::ScriptStatus status;
+  status.run_id = id;
+  if (const auto entry = journal_.find(id)) {
+    switch (entry->state) {
+      case JournalState::queued: status.state = protocol::ScriptState::queued; break;
+      case JournalState::running: status.state = protocol::ScriptState::running; break;
+      case JournalState::finished: status.state = protocol::ScriptState::finished; break;
+    }
+    if (!entry->finished_frame.empty()) status.finished_json = entry->finished_frame;
+  }
+  parts_.outbox.push(status);
+}
+
+void Dispatcher::start_what_fits() {
+  end_expired();
+  while (const auto id = admission_.next_to_start()) {
+    const auto run = runs_.at(*id);
+    const auto started = tasks_.start(this->run(run));
+    if (started) continue;
+    admission_.finished();
+    end_unstarted(*id, sandbox::Outcome::interrupted, "the satellite is stopping");
+  }
+}
+
+void Dispatcher::end_expired() {
+  for (const RunId& id : admission_.take_expired(std::chrono::system_clock::now())) {
+    end_unstarted(id, sandbox::Outcome::cancelled, "startBefore passed while it waited");
+  }
+}
+
+void Dispatcher::end_unstarted(const RunId& id, sandbox::Outcome outcome, const std::string& why) {
+  sandbox::RunResult result;
+  result.outcome = outcome;
+  result.error = why;
+  result.started_at = std::chrono::system_clock::now();
+  result.sandbox.requested = parts_.policies.resolve().policy;
+  log_end(id, result);
+  if (auto* stream = parts_.outbox.find(id)) {
+    finish(id, *stream, finished_message_from(result, std::nullopt));
+  }
+  runs_.erase(id);
+}
+
+asio::awaitable<void> Dispatcher::run(std::shared_ptr<Run> run) {
+  const RunId id = run->request.id;
+  journal_.running(id);
+  protocol::RunStream& stream = *parts_.outbox.find(id);
+  RunPipelineParts pipeline{parts_.runner, parts_.outbox, stream, run->cancel};
+  RunPipelineInput input{std::move(run->request),
+                         policy_for_run(parts_.policies.resolve(), parts_.config),
+                         run->kind == protocol::ScriptKind::automation};
+  auto end = co_await execute_run(pipeline, std::move(input));
+  if (stopping_ && end.result.outcome == sandbox::Outcome::cancelled) {
+    // Nobody asked for this one run to end: the agent does, and says so.
+    end.result.outcome = sandbox::Outcome::interrupted;
+    end.message.outcome = std::string(sandbox::name_of(end.result.outcome));
+    end.message.error = "the satellite was stopped";
+  }
+  log_end(id, end.result);
+  finish(id, stream, std::move(end.message));
+  runs_.erase(id);
+  admission_.finished();
+  if (!stopping_) start_what_fits();
+}
+
+void Dispatcher::finish(const RunId& id, protocol::RunStream& stream,
+                        protocol::ScriptFinished message) {
+  message.run_id = id;
+  message.seq = stream.next_seq();
+  journal_.finished(id, protocol::encode(message));
+  stream.finished(std::move(message));
+  parts_.outbox.stream_changed();
+}
+
+void Dispatcher::log_end(const RunId& id, const sandbox::RunResult& result) {
+  parts_.log.info("script_finished", result.error.value_or(""),
+                  {{"run", id.text},
+                   {"outcome", sandbox::name_of(result.outcome)},
+                   {"exit", result.exit_code},
+                   {"took", result.duration},
+                   {"sandbox", sandbox::summary_line(result.sandbox)}});
+}
+
+asio::awaitable<void> Dispatcher::stop() {
+  stopping_ = true;
+  admission_.shut_down();
+  std::vector<RunId> waiting;
+  for (const auto& [id, run] : runs_) {
+    run->cancel.cancel();
+    if (admission_.position_of(id)) waiting.push_back(id);
+  }
+  for (const RunId& id : waiting) {
+    admission_.withdraw(id);
+    end_unstarted(id, sandbox::Outcome::interrupted, "the satellite was stopped");
+  }
+  parts_.outbox.drain();
+  co_await tasks_.drained();
+}
+
+}  // namespace satellite::agent

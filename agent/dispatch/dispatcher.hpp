@@ -1,0 +1,70 @@
+#pragma once
+
+#include "agent/config/config.hpp"
+#include "agent/dispatch/admission.hpp"
+#include "agent/dispatch/run_journal.hpp"
+#include "agent/outbound/outbox.hpp"
+#include "agent/runtime/log.hpp"
+#include "agent/runtime/task_group.hpp"
+#include "protocol/dispatch_messages.hpp"
+#include "sandbox/policy_provider.hpp"
+#include "sandbox/run.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <memory>
+#include <unordered_map>
+
+namespace satellite::agent {
+
+/// Scripts the core dispatches: admitted once, started in turn, cancelled on request, each ended by
+/// exactly one `script_finished`.
+///
+/// Shape:  owns the runs; a connection that goes does not touch them. The policy of a run is the one
+///         in force when it starts.
+/// Source: spec/dispatch-extension.md.
+class Dispatcher {
+ public:
+  struct Parts {
+    boost::asio::io_context& context;
+    Log& log;
+    const Config& config;
+    sandbox::Runner& runner;
+    const sandbox::PolicyProvider& policies;
+    Outbox& outbox;
+  };
+  explicit Dispatcher(Parts parts);
+  ~Dispatcher();
+  Dispatcher(const Dispatcher&) = delete;
+  Dispatcher& operator=(const Dispatcher&) = delete;
+
+  void receive(protocol::RunScript message);
+  void receive(const protocol::RejectedRunScript& message);
+  void receive(const protocol::CancelScript& message);
+  void receive(const protocol::QueryScript& message);
+  void receive(const protocol::ScriptAck& message);
+
+  /// Takes nothing new, ends every run as `interrupted` and waits for the last.
+  boost::asio::awaitable<void> stop();
+
+ private:
+  struct Run;
+
+  void reject(const RunId& id, protocol::RejectionCode code, const std::string& message);
+  void answer_status(const RunId& id);
+  void start_what_fits();
+  void end_expired();
+  void end_unstarted(const RunId& id, sandbox::Outcome outcome, const std::string& why);
+  boost::asio::awaitable<void> run(std::shared_ptr<Run> run);
+  void finish(const RunId& id, protocol::RunStream& stream, protocol::ScriptFinished message);
+  void log_end(const RunId& id, const sandbox::RunResult& result);
+
+  Parts parts_;
+  AdmissionQueue admission_;
+  RunJournal journal_;
+  std::unordered_map<RunId, std::shared_ptr<Run>> runs_;  ///< accepted and not ended
+  bool stopping_ = false;
+  TaskGroup tasks_;
+};
+
+}  // namespace satellite::agent

@@ -1,0 +1,193 @@
+#include "agent/link/session.hpp"
+
+#include "agent/version.hpp"
+#include "protocol/encode.hpp"
+#include "protocol/negotiation.hpp"
+#include "protocol/vocabulary/limits.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace satellite::agent {
+
+namespace asio = boost::asio;
+using namespace asio::experimental::awaitable_operators;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+std::vector<std::string> announced_capabilities() {
+  return {protocol::own_capabilities.begin(), protocol::own_capabilities.end()};
+}
+
+}  // namespace
+
+Session::Session(Parts parts)
+    : parts_(parts),
+      changed_(parts.context),
+      heartbeat_timer_(parts.context),
+      deadline_timer_(parts.context) {}
+
+asio::awaitable<EndedConnection> Session::run() {
+  const auto deadline = Clock::now() + limits::connect_deadline;
+  // Somebody who stops the agent does not wait for a core that does not answer.
+  const auto opened = co_await (open(deadline) || changed_.wait());
+  if (opened.index() == 1 || !std::get<0>(opened)) co_return ended_;
+  co_await (read_frames() && write_frames() && keep_alive() && send_heartbeats() &&
+            close_when_asked(deadline));
+  parts_.inbox.connection_lost();
+  parts_.outbox.connection_lost();
+  if (authenticated_) {
+    ended_.authenticated_for =
+        std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - authenticated_at_);
+  }
+  link_.reset();
+  co_return ended_;
+}
+
+asio::awaitable<bool> Session::open(Clock::time_point deadline) {
+  LinkSettings settings;
+  settings.tls.ca_file = parts_.config.ca_file;
+  settings.user_agent = std::string("checkstack-satellite/") + program_version;
+  auto attempt = co_await connect_websocket(parts_.address, std::move(settings), deadline);
+  if (!attempt.link) {
+    ended_.retry_after = attempt.retry_after;
+    parts_.log.warn("connect_failed", attempt.link.error().message,
+                    {{"core", parts_.address.url()},
+                     {"stage", name_of(attempt.stage)},
+                     {"error_code", attempt.link.error().code}});
+    co_return false;
+  }
+  link_ = *std::move(attempt.link);
+  const LinkFacts& facts = attempt.facts;
+  parts_.log.info("connected", "", {{"core", parts_.address.url()},
+                                    {"peer", facts.peer},
+                                    {"tls", facts.tls_version},
+                                    {"in", facts.connected_in}});
+  std::string frame = protocol::encode(protocol::Authenticate{
+      parts_.config.client_id, parts_.config.token.duplicate(), announced_capabilities()});
+  const auto written = co_await link_->write(std::move(frame));
+  if (!written) {
+    parts_.log.warn("connect_failed", written.error().message, {{"stage", "authenticate"}});
+    co_return false;
+  }
+  co_return true;
+}
+
+void Session::end(const Error& why) {
+  if (over_) return;
+  over_ = true;
+  parts_.log.warn("disconnected", why.message, {{"error_code", why.code}});
+  heartbeat_timer_.cancel();
+  deadline_timer_.cancel();
+  changed_.notify_all();
+  parts_.outbox.changed().notify_all();
+}
+
+void Session::ask_to_close(CloseCode code, const std::string& reason) {
+  if (close_asked_) return;
+  close_asked_ = true;
+  close_code_ = code;
+  close_reason_ = reason;
+  changed_.notify_all();
+  deadline_timer_.cancel();
+}
+
+void Session::stop() {
+  drains_first_ = true;
+  ask_to_close(CloseCode::normal, "Client shutdown");
+}
+
+asio::awaitable<void> Session::read_frames() {
+  while (true) {
+    const auto frame = co_await link_->read();
+    if (!frame) {
+      end(frame.error());
+      co_return;
+    }
+    if (!over_) take(parts_.inbox.receive(*frame));
+  }
+}
+
+void Session::take(SessionVerdict verdict) {
+  switch (verdict) {
+    case SessionVerdict::go_on: return;
+    case SessionVerdict::authenticated:
+      authenticated_ = true;
+      authenticated_at_ = Clock::now();
+      link_->set_frame_size_max(limits::frame_size_max);
+      changed_.notify_all();
+      return;
+    case SessionVerdict::unauthorised:
+      ended_.end = ConnectionEnd::unauthorised;
+      return ask_to_close(CloseCode::unauthorised, "Auth failed");
+    case SessionVerdict::shut_down:
+      ended_.end = ConnectionEnd::shut_down;
+      return ask_to_close(CloseCode::normal, "Client shutdown");
+  }
+}
+
+asio::awaitable<void> Session::write_frames() {
+  while (!over_) {
+    auto outgoing = parts_.outbox.next();
+    if (!outgoing) {
+      // Whoever waits for the outbox to run empty looks now.
+      changed_.notify_all();
+      co_await parts_.outbox.changed().wait();
+      continue;
+    }
+    std::string copy = outgoing->kept_by_stream ? std::string() : outgoing->frame;
+    const auto written = co_await link_->write(std::move(outgoing->frame));
+    if (written) continue;
+    if (!copy.empty()) parts_.outbox.put_back(std::move(copy));
+    end(written.error());
+  }
+}
+
+asio::awaitable<void> Session::keep_alive() {
+  const auto dead = co_await link_->keep_alive();
+  end(dead);
+}
+
+asio::awaitable<void> Session::send_heartbeats() {
+  constexpr auto without_throwing = asio::as_tuple(asio::use_awaitable);
+  while (!over_ && !authenticated_) co_await changed_.wait();
+  while (!over_) {
+    heartbeat_timer_.expires_after(limits::heartbeat_interval);
+    co_await heartbeat_timer_.async_wait(without_throwing);
+    if (over_) co_return;
+    const auto uptime =
+        std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - parts_.process_started);
+    parts_.outbox.push_for_this_connection(
+        protocol::Heartbeat{program_version, uptime, announced_capabilities()});
+  }
+}
+
+asio::awaitable<void> Session::close_when_asked(Clock::time_point deadline) {
+  constexpr auto without_throwing = asio::as_tuple(asio::use_awaitable);
+  while (!over_ && !close_asked_ && !authenticated_) {
+    deadline_timer_.expires_at(deadline);
+    co_await (deadline_timer_.async_wait(without_throwing) || changed_.wait());
+    if (!over_ && !authenticated_ && Clock::now() >= deadline) {
+      parts_.log.warn("authentication_timed_out", "the core did not answer in time");
+      ask_to_close(CloseCode::policy_violation, "authentication timed out");
+    }
+  }
+  while (!over_ && !close_asked_) co_await changed_.wait();
+  if (drains_first_) co_await say_what_is_left();
+  // Also when the connection broke: reading and watching must come to their ends, too.
+  co_await link_->close(close_code_, close_reason_);
+  end(Error{ErrorCode::cancelled, "closed: " + close_reason_});
+}
+
+asio::awaitable<void> Session::say_what_is_left() {
+  constexpr auto without_throwing = asio::as_tuple(asio::use_awaitable);
+  const auto deadline = Clock::now() + limits::close_deadline;
+  deadline_timer_.expires_at(deadline);
+  while (!over_ && authenticated_ && !parts_.outbox.empty() && Clock::now() < deadline) {
+    co_await (deadline_timer_.async_wait(without_throwing) || changed_.wait());
+  }
+}
+
+}  // namespace satellite::agent

@@ -1,0 +1,139 @@
+#include "agent/outbound/outbox.hpp"
+
+#include "protocol/encode.hpp"
+#include "protocol/vocabulary/limits.hpp"
+
+#include <utility>
+
+namespace satellite::agent {
+namespace {
+
+// A core that reads nothing must not make us keep answers for ever; the oldest go first.
+constexpr std::size_t singles_max = 4'096;
+// Ended runs nobody acknowledges: small each, since their output is bounded by the windows.
+constexpr std::size_t streams_max = 1'024;
+
+}  // namespace
+
+Outbox::Outbox(boost::asio::io_context& context) : changed_(context), room_(context) {}
+
+void Outbox::push_frame(std::string frame, bool this_connection_only) {
+  if (singles_.size() >= singles_max) singles_.pop_front();
+  singles_.push_back(Single{std::move(frame), this_connection_only});
+  changed_.notify_all();
+}
+
+void Outbox::push(const protocol::AgentMessage& message) {
+  push_frame(protocol::encode(message), false);
+}
+
+void Outbox::push_for_this_connection(const protocol::AgentMessage& message) {
+  if (connected_) push_frame(protocol::encode(message), true);
+}
+
+void Outbox::put_back(std::string frame) {
+  singles_.push_front(Single{std::move(frame), false});
+}
+
+protocol::RunStream& Outbox::open(const RunId& id, const protocol::RunStreamBounds& bounds) {
+  if (streams_.size() >= streams_max) forget_oldest_ended();
+  streams_.emplace_back(id, bounds);
+  if (!connected_ || !script_dispatch_) streams_.back().connection_lost();
+  by_id_[id] = std::prev(streams_.end());
+  return streams_.back();
+}
+
+protocol::RunStream* Outbox::find(const RunId& id) {
+  const auto found = by_id_.find(id);
+  return found == by_id_.end() ? nullptr : &*found->second;
+}
+
+Result<void> Outbox::acknowledge(const RunId& id, std::uint64_t seq) {
+  const auto found = by_id_.find(id);
+  if (found == by_id_.end()) {
+    return Error{ErrorCode::not_found, "acknowledgement for a run that has nothing to send"};
+  }
+  const auto freed = found->second->acknowledge(seq);
+  if (!freed) return freed.error();
+  in_flight_ -= *freed;
+  if (found->second->complete()) {
+    streams_.erase(found->second);
+    by_id_.erase(found);
+  }
+  changed_.notify_all();
+  room_.notify_all();
+  return {};
+}
+
+void Outbox::send_again(const RunId& id) {
+  protocol::RunStream* const stream = find(id);
+  if (stream == nullptr) return;
+  in_flight_ -= stream->in_flight();
+  stream->send_again();
+  changed_.notify_all();
+}
+
+std::optional<Outbox::Outgoing> Outbox::next() {
+  if (!connected_) return std::nullopt;
+  if (!singles_.empty()) {
+    Outgoing outgoing{std::move(singles_.front().frame), false};
+    singles_.pop_front();
+    return outgoing;
+  }
+  return script_dispatch_ ? next_of_runs() : std::nullopt;
+}
+
+std::optional<Outbox::Outgoing> Outbox::next_of_runs() {
+  if (in_flight_ >= limits::output_window_per_connection) return std::nullopt;
+  for (auto it = streams_.begin(); it != streams_.end(); ++it) {
+    const ByteCount before = it->in_flight();
+    auto frame = it->next_to_send();
+    if (!frame) continue;
+    in_flight_ += it->in_flight() - before;
+    // Whoever was served goes to the end of the line.
+    streams_.splice(streams_.end(), streams_, it);
+    return Outgoing{*std::move(frame), true};
+  }
+  return std::nullopt;
+}
+
+void Outbox::connection_up(bool script_dispatch) {
+  connected_ = true;
+  script_dispatch_ = script_dispatch;
+  in_flight_ = ByteCount{};
+  if (script_dispatch) {
+    for (auto& stream : streams_) stream.connection_restored();
+  }
+  changed_.notify_all();
+  room_.notify_all();
+}
+
+void Outbox::connection_lost() {
+  connected_ = false;
+  script_dispatch_ = false;
+  in_flight_ = ByteCount{};
+  std::erase_if(singles_, [](const Single& single) { return single.this_connection_only; });
+  for (auto& stream : streams_) stream.connection_lost();
+  // What is kept while the core is away has another bound, so writers look again.
+  room_.notify_all();
+}
+
+void Outbox::drain() {
+  draining_ = true;
+  room_.notify_all();
+}
+
+bool Outbox::empty() const { return singles_.empty() && streams_.empty(); }
+
+void Outbox::forget_oldest_ended() {
+  for (auto it = streams_.begin(); it != streams_.end(); ++it) {
+    if (!it->ended()) continue;
+    in_flight_ -= it->in_flight();
+    by_id_.erase(it->run_id());
+    streams_.erase(it);
+    ++forgotten_runs_;
+    return;
+  }
+}
+
+}  // namespace satellite::agent

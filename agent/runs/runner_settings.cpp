@@ -1,0 +1,20 @@
+#include "agent/runs/runner_settings.hpp"
+
+namespace satellite::agent {
+
+sandbox::RunnerSettings runner_settings(const Config& config) {
+  sandbox::RunnerSettings settings;
+  settings.default_identity = sandbox::Identity{config.sandbox_uid, config.sandbox_gid};
+  return settings;
+}
+
+sandbox::ResolvedPolicy policy_for_run(sandbox::ResolvedPolicy resolved, const Config& config) {
+  sandbox::PrivilegePolicy& privilege = resolved.policy.privilege;
+  if (privilege.mode == sandbox::PrivilegeMode::drop_to_uid && config.sandbox_identity_configured) {
+    privilege.uid = config.sandbox_uid;
+    privilege.gid = config.sandbox_gid;
+  }
+  return resolved;
+}
+
+}  // namespace satellite::agent

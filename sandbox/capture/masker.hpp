@@ -1,0 +1,53 @@
+#pragma once
+
+#include "sandbox/capture/secret_patterns.hpp"
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace satellite::sandbox {
+
+/// What stands where a secret stood.
+inline constexpr std::string_view mask = "****";
+
+/// Hides the secrets of one run in one of its output streams, also where a read cuts them in two.
+///
+/// Shape:  feed() returns what may go on: a view of `bytes` itself when there is nothing to hide,
+///         else of a buffer of ours; valid until the next call. Only a tail that could be the start
+///         of a secret is held back. Overlapping matches become one mask, so no rest of a secret
+///         shows beside it.
+class Masker {
+ public:
+  /// `patterns` must outlive the masker; one serves both streams of a run.
+  explicit Masker(const SecretPatterns& patterns) : patterns_(patterns) {}
+  ~Masker();
+  Masker(const Masker&) = delete;
+  Masker& operator=(const Masker&) = delete;
+
+  std::string_view feed(std::string_view bytes);
+  /// The rest, once no more bytes will come.
+  std::string_view finish();
+
+ private:
+  enum class Rest { hold, release };
+  std::string_view masked(std::string_view text, Rest rest);
+
+  const SecretPatterns& patterns_;
+  std::string held_;        ///< seen, and possibly the start of a secret
+  std::size_t hidden_ = 0;  ///< how much of held_ a mask that went out already covers
+  std::string output_;
+};
+
+/// A whole text with the given values hidden, as upstream does it: values of at least four UTF-16
+/// units, the longest first, each occurrence replaced.
+/// Source: core-contract 4.3.
+std::string mask_secrets(std::string text, const std::vector<std::string>& values);
+
+/// The same in every string of a JSON value, keys included; of two keys that become one the later
+/// is kept, which is why the value has to know the order of its keys.
+nlohmann::ordered_json mask_secrets_deep(const nlohmann::ordered_json& value,
+                                         const std::vector<std::string>& values);
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,103 @@
+#include "sandbox/launcher/init_block_builder.hpp"
+
+#include <cstring>
+#include <string_view>
+#include <sys/resource.h>
+
+namespace satellite::sandbox {
+namespace {
+
+// As execvp(3) when the environment names no PATH.
+constexpr std::string_view search_path_default = "/usr/local/bin:/usr/bin:/bin";
+
+std::uint32_t resource_number(Resource resource) {
+  switch (resource) {
+    case Resource::cpu_seconds: return RLIMIT_CPU;
+    case Resource::open_files: return RLIMIT_NOFILE;
+    case Resource::processes: return RLIMIT_NPROC;
+    case Resource::file_size: break;
+  }
+  return RLIMIT_FSIZE;
+}
+
+/// Grows the block and hands out offsets into it.
+class BlockText {
+ public:
+  BlockText() : bytes_(sizeof(InitBlock), '\0') {}
+
+  std::uint32_t text(std::string_view value) {
+    const auto offset = static_cast<std::uint32_t>(bytes_.size());
+    bytes_ += value;
+    bytes_ += '\0';
+    return offset;
+  }
+  std::uint32_t array(const std::vector<std::uint64_t>& offsets) {
+    bytes_.resize((bytes_.size() + 7) / 8 * 8, '\0');
+    const auto start = static_cast<std::uint32_t>(bytes_.size());
+    for (const auto offset : offsets) number(offset);
+    number(0);
+    return start;
+  }
+  std::string finish(InitBlock head) {
+    head.size = bytes_.size();
+    std::memcpy(bytes_.data(), &head, sizeof(head));
+    return std::move(bytes_);
+  }
+
+ private:
+  void number(std::uint64_t value) {
+    char raw[sizeof(value)];
+    std::memcpy(raw, &value, sizeof(value));
+    bytes_.append(raw, sizeof(value));
+  }
+  std::string bytes_;
+};
+
+void add_limits(const LaunchOrder& order, InitBlock& head) {
+  for (const auto& setting : order.resource_settings) {
+    if (head.limit_count == init_limits_max - 1) break;
+    head.limits[head.limit_count++] = {resource_number(setting.resource), 0, setting.value};
+  }
+  // One byte, not zero: with zero the kernel still starts a core handler that core_pattern pipes
+  // to, on the host and with the script's memory; one byte is its sign for "not even that".
+  if (is_confined(order)) head.limits[head.limit_count++] = {RLIMIT_CORE, 0, 1};
+}
+
+}  // namespace
+
+bool is_confined(const LaunchOrder& order) {
+  return order.engine != Engine::none || order.identity || !order.resource_settings.empty();
+}
+
+std::string build_init_block(const LaunchOrder& order, bool launcher_is_root) {
+  InitBlock head;
+  BlockText text;
+  const bool wrapped = order.engine != Engine::none;
+  std::vector<std::uint64_t> arguments, environment;
+  for (const auto& word : order.command) arguments.push_back(text.text(word));
+  std::string_view search_path = search_path_default;
+  for (const auto& [name, value] : order.environment) {
+    environment.push_back(text.text(name + "=" + value));
+    if (name == "PATH") search_path = value;
+  }
+  head.search_path = text.text(search_path);
+  if (order.working_directory) {
+    head.working_directory = text.text(*order.working_directory);
+  } else if (!wrapped && !order.scratch_directory.empty()) {
+    head.working_directory = text.text(order.scratch_directory);
+  }
+  head.arguments = text.array(arguments);
+  head.environment = text.array(environment);
+  head.own_pid_namespace = wrapped ? 1 : 0;
+  head.change_identity = order.identity && !wrapped ? 1 : 0;
+  if (order.identity) {
+    head.uid = order.identity->uid;
+    head.gid = order.identity->gid;
+  }
+  head.dumpable_at_barrier = launcher_is_root ? 0 : 1;
+  head.confined = is_confined(order) ? 1 : 0;
+  add_limits(order, head);
+  return text.finish(head);
+}
+
+}  // namespace satellite::sandbox

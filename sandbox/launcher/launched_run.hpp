@@ -1,0 +1,85 @@
+#pragma once
+
+#include "protocol/vocabulary/unique_fd.hpp"
+#include "sandbox/kernel/scratch_area.hpp"
+#include "sandbox/launcher/records.hpp"
+#include "sandbox/launcher/verify.hpp"
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <sys/types.h>
+#include <variant>
+#include <vector>
+
+namespace satellite::sandbox {
+
+/// What the launcher has at hand for every run.
+struct LauncherState {
+  const kernel::ScratchArea& scratch;
+  OwnSurroundings surroundings;
+  UniqueFd init_program;  ///< sealed, executable
+  UniqueFd null_device;
+  bool is_root = false;
+};
+
+struct RunStreams {
+  UniqueFd standard_output, standard_error;  ///< write ends
+};
+
+/// One run inside the launcher: from the fork to the last record.
+///
+/// Shape:  owns the init's sockets and the scratch directory's name; the loop calls the on_ functions
+///         when a descriptor is readable or the child was reaped.
+class LaunchedRun {
+ public:
+  /// Forks. On failure nothing of the run is left.
+  static std::variant<std::unique_ptr<LaunchedRun>, RunSetupFailed> start(
+      const LaunchOrder& order, RunStreams streams, const LauncherState& state);
+
+  std::uint64_t number() const { return number_; }
+  pid_t pid() const { return pid_; }
+  int control_fd() const { return control_.get(); }
+  int barrier_fd() const { return barrier_.get(); }
+  const std::string& scratch_name() const { return scratch_name_; }
+
+  /// Returns the record to send, if there is one now. The script is let go by release().
+  std::optional<RunStarted> on_barrier(const LauncherState& state);
+  void release();
+  void on_control();
+
+  /// The wrapper, or init itself, was reaped: what the agent is told.
+  LauncherRecord on_exit();
+  /// After on_exit: init died without telling, so descendants may be left.
+  bool may_have_strays() const { return !ended_; }
+
+  void terminate();
+  void kill();
+  /// Init was asked to end and did not within the bound: kills the process itself.
+  void kill_if_overdue(std::chrono::steady_clock::time_point now);
+  std::optional<std::chrono::steady_clock::time_point> overdue_at() const { return overdue_at_; }
+
+ private:
+  enum class Stage { setting_up, verified, released };
+
+  LaunchedRun() = default;
+  void take_failure(const InitReport& report);
+  void refuse(std::string missing);
+  void send_command(InitCommand command);
+
+  std::uint64_t number_ = 0;
+  pid_t pid_ = -1;
+  bool wrapped_ = false, confined_ = false;
+  Stage stage_ = Stage::setting_up;
+  UniqueFd pidfd_, control_, barrier_, wrapper_messages_;
+  std::string scratch_name_, scratch_directory_;
+  std::uint32_t expected_descriptors_ = 0;
+  Expectation expectation_;
+  std::optional<RunSetupFailed> failure_;
+  std::optional<std::string> refusal_;
+  std::optional<InitReport> ended_;
+  std::optional<std::chrono::steady_clock::time_point> overdue_at_;
+};
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,273 @@
+#include "sandbox/launcher/launcher_link.hpp"
+
+#include "protocol/vocabulary/secret.hpp"
+#include "sandbox/kernel/memory_file.hpp"
+#include "sandbox/kernel/scratch_area.hpp"
+#include "sandbox/kernel/socket_messages.hpp"
+#include "sandbox/launcher/launcher_process.hpp"
+#include "sandbox/launcher/order_codec.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
+#include <deque>
+#include <fcntl.h>
+#include <map>
+#include <poll.h>
+#include <span>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace satellite::sandbox {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// A trial takes milliseconds; this is for a host that is stuck.
+constexpr std::chrono::seconds trial_time_max{5};
+
+}  // namespace
+
+/// Shared by the link of a run and the reader of the socket, whichever lives longer.
+struct LaunchedRunLink::State {
+  State(asio::io_context& context, std::uint64_t run_number, std::weak_ptr<int> agent_socket)
+      : number(run_number), socket(std::move(agent_socket)), arrived(context) {
+    arrived.expires_at(asio::steady_timer::time_point::max());
+  }
+
+  void push(LauncherRecord record) {
+    events.push_back(std::move(record));
+    arrived.cancel();
+  }
+  void ask(RequestKind kind) const {
+    const auto fd = socket.lock();
+    if (!fd || ended) return;
+    const std::string bytes = encode_request({kind, number, std::nullopt});
+    // A launcher that is gone is noticed by the reader.
+    static_cast<void>(kernel::send_message(*fd, std::as_bytes(std::span(bytes))));
+  }
+
+  std::uint64_t number;
+  std::weak_ptr<int> socket;  ///< expires with the launcher
+  asio::steady_timer arrived;
+  std::deque<LauncherRecord> events;
+  bool ended = false;
+};
+
+LaunchedRunLink::LaunchedRunLink(std::shared_ptr<State> state) : state_(std::move(state)) {}
+LaunchedRunLink::LaunchedRunLink(LaunchedRunLink&&) noexcept = default;
+
+LaunchedRunLink::~LaunchedRunLink() {
+  // Nobody will look at this run any more: it must not go on unseen.
+  if (state_ && !state_->ended) state_->ask(RequestKind::kill);
+}
+
+asio::awaitable<void> LaunchedRunLink::arrived() const {
+  const auto state = state_;
+  if (!state->events.empty()) co_return;
+  constexpr auto token = asio::as_tuple(asio::use_awaitable);
+  co_await state->arrived.async_wait(token);
+}
+
+std::optional<LauncherRecord> LaunchedRunLink::take() {
+  if (state_->events.empty()) return std::nullopt;
+  LauncherRecord record = std::move(state_->events.front());
+  state_->events.pop_front();
+  return record;
+}
+
+void LaunchedRunLink::terminate() { state_->ask(RequestKind::terminate); }
+void LaunchedRunLink::kill() { state_->ask(RequestKind::kill); }
+
+struct Launcher::State {
+  explicit State(kernel::ScratchArea area) : scratch(std::move(area)) {}
+
+  void listen();
+  void take_messages();
+  void on_record(LauncherRecord record);
+  void lose_launcher();
+  int socket_fd() const { return socket ? *socket : unattached.get(); }
+  Result<void> send_start(const LaunchOrder& order, int standard_output, int standard_error) const;
+  std::optional<LauncherRecord> wait_for_end(std::uint64_t run_number);
+
+  kernel::ScratchArea scratch;
+  UniqueFd unattached;  ///< the socket, until attach() gives it to the loop
+  pid_t pid = -1;
+  std::uint64_t run_number_last = 0;
+  bool is_gone = false;
+  bool is_root = false;
+  asio::io_context* context = nullptr;
+  std::shared_ptr<int> socket;
+  std::optional<asio::posix::stream_descriptor> descriptor;
+  std::function<void()> on_gone;
+  std::map<std::uint64_t, std::shared_ptr<LaunchedRunLink::State>> runs;
+};
+
+void Launcher::State::listen() {
+  descriptor->async_wait(asio::posix::stream_descriptor::wait_read,
+                         [this](const boost::system::error_code& error) {
+                           if (error == asio::error::operation_aborted) return;
+                           take_messages();
+                           if (!is_gone) listen();
+                         });
+}
+
+void Launcher::State::take_messages() {
+  std::array<std::byte, record_size_max> buffer;
+  while (!is_gone) {
+    const auto received = kernel::receive_message(*socket, buffer);
+    if (!received) return lose_launcher();
+    if (!*received) return;
+    const auto& message = **received;
+    if (message.size == 0 || message.truncated) return lose_launcher();
+    const std::string_view bytes(reinterpret_cast<const char*>(buffer.data()), message.size);
+    auto record = decode_record(bytes);
+    if (!record) return lose_launcher();
+    on_record(*std::move(record));
+  }
+}
+
+void Launcher::State::on_record(LauncherRecord record) {
+  const auto found = runs.find(record.run_number);
+  if (found == runs.end()) return;
+  const auto run = found->second;
+  if (!std::holds_alternative<RunStarted>(record.event)) {
+    run->ended = true;
+    runs.erase(found);
+  }
+  run->push(std::move(record));
+}
+
+void Launcher::State::lose_launcher() {
+  is_gone = true;
+  const auto lost = std::exchange(runs, {});
+  for (const auto& [number, run] : lost) {
+    run->ended = true;
+    run->push({number, RunEnded{}});
+  }
+  socket.reset();
+  if (on_gone) std::exchange(on_gone, nullptr)();
+}
+
+Launcher::Launcher(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Launcher::~Launcher() {
+  const pid_t pid = state_->pid;
+  state_->on_gone = nullptr;
+  state_->lose_launcher();
+  state_->descriptor.reset();
+  state_->unattached.reset();
+  // It ends by itself within a bound; waiting keeps it from becoming a zombie of ours.
+  while (pid > 0 && ::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  state_->scratch.remove();  // only still there when the launcher could not do it
+}
+
+Result<std::unique_ptr<Launcher>> Launcher::start(LauncherSettings settings) {
+  kernel::sweep_stale_areas(settings.scratch_parent);
+  auto area = kernel::ScratchArea::make(settings.scratch_parent);
+  if (!area) return area.error();
+  auto ends = kernel::make_message_sockets();
+  if (!ends) return ends.error();
+  const pid_t agent = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid < 0) {
+    const int reason = errno;
+    area->remove();
+    return error_from_errno("fork the launcher", reason);
+  }
+  if (pid == 0) {
+    ends->first.reset();
+    ::_exit(run_launcher(std::move(ends->second), *area, agent));
+  }
+  auto state = std::make_unique<State>(*std::move(area));
+  state->pid = pid;
+  state->is_root = ::geteuid() == 0;
+  state->unattached = std::move(ends->first);
+  return std::unique_ptr<Launcher>(new Launcher(std::move(state)));
+}
+
+void Launcher::attach(asio::io_context& context, std::function<void()> on_gone) {
+  state_->context = &context;
+  state_->on_gone = std::move(on_gone);
+  state_->socket = std::make_shared<int>(state_->unattached.get());
+  state_->descriptor.emplace(context, state_->unattached.release());
+  state_->listen();
+}
+
+Result<void> Launcher::State::send_start(const LaunchOrder& order, int standard_output,
+                                         int standard_error) const {
+  std::string bytes = encode_order(order);
+  if (bytes.size() > launch_order_size_max.value) {
+    return Error{ErrorCode::limit_exceeded, "the launch order is too long"};
+  }
+  const auto file = kernel::make_memory_file("order", bytes);
+  wipe(bytes);
+  if (!file) return file.error();
+  LauncherRequest start;
+  start.run_number = order.run_number;
+  const std::string request = encode_request(start);
+  const int descriptors[start_descriptors] = {file->get(), standard_output, standard_error};
+  return kernel::send_message(socket_fd(), std::as_bytes(std::span(request)), descriptors);
+}
+
+Result<LaunchedRunLink> Launcher::start_run(const LaunchOrder& order, Streams streams) {
+  if (state_->is_gone || !state_->socket) {
+    return Error{ErrorCode::unavailable, "the launcher is gone"};
+  }
+  const auto sent = state_->send_start(order, streams.standard_output.get(),
+                                       streams.standard_error.get());
+  if (!sent) return sent.error();
+  auto run = std::make_shared<LaunchedRunLink::State>(*state_->context, order.run_number,
+                                                      state_->socket);
+  state_->runs.emplace(order.run_number, run);
+  return LaunchedRunLink(std::move(run));
+}
+
+std::optional<LauncherRecord> Launcher::State::wait_for_end(std::uint64_t run_number) {
+  const auto deadline = std::chrono::steady_clock::now() + trial_time_max;
+  std::array<std::byte, record_size_max> buffer;
+  while (std::chrono::steady_clock::now() < deadline) {
+    pollfd watched{socket_fd(), POLLIN, 0};
+    ::poll(&watched, 1, 100);
+    const auto received = kernel::receive_message(socket_fd(), buffer);
+    if (!received) return std::nullopt;
+    if (!*received) continue;
+    if ((*received)->size == 0) return std::nullopt;
+    auto record = decode_record(
+        std::string_view(reinterpret_cast<const char*>(buffer.data()), (*received)->size));
+    if (!record) return std::nullopt;
+    const bool ours = record->run_number == run_number;
+    if (ours && !std::holds_alternative<RunStarted>(record->event)) return *std::move(record);
+    if (!ours) on_record(*std::move(record));
+  }
+  const std::string kill = encode_request({RequestKind::kill, run_number, std::nullopt});
+  static_cast<void>(kernel::send_message(socket_fd(), std::as_bytes(std::span(kill))));
+  return std::nullopt;
+}
+
+std::optional<LauncherRecord> Launcher::try_order(const LaunchOrder& order) {
+  const UniqueFd silence(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+  if (!silence || !state_->send_start(order, silence.get(), silence.get())) return std::nullopt;
+  return state_->wait_for_end(order.run_number);
+}
+
+std::optional<LauncherRecord> Launcher::try_namespaces(const std::optional<Identity>& identity) {
+  const std::uint64_t number = next_run_number();
+  const std::string request = encode_request({RequestKind::try_namespaces, number, identity});
+  const auto sent =
+      kernel::send_message(state_->socket_fd(), std::as_bytes(std::span(request)));
+  if (!sent) return std::nullopt;
+  return state_->wait_for_end(number);
+}
+
+const std::string& Launcher::scratch_area() const { return state_->scratch.path(); }
+std::uint64_t Launcher::next_run_number() { return ++state_->run_number_last; }
+pid_t Launcher::pid() const { return state_->pid; }
+bool Launcher::is_root() const { return state_->is_root; }
+bool Launcher::gone() const { return state_->is_gone; }
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,88 @@
+#pragma once
+
+#include "protocol/vocabulary/result.hpp"
+#include "protocol/vocabulary/unique_fd.hpp"
+#include "sandbox/launcher/launch_order.hpp"
+#include "sandbox/launcher/records.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <sys/types.h>
+
+namespace satellite::sandbox {
+
+struct LauncherSettings {
+  std::string scratch_parent = "/tmp";  ///< where the runs' scratch directories are made
+};
+
+/// The agent's end of one run in the launcher: what the launcher says about it, as it says it.
+///
+/// Shape:  first RunStarted, if the script got that far, and then exactly one of the other events;
+///         RunEnded with an unknown status also stands for a launcher that is gone. arrived() waits
+///         until take() has something; it may be abandoned at any time without losing an event.
+class LaunchedRunLink {
+ public:
+  struct State;
+  explicit LaunchedRunLink(std::shared_ptr<State> state);
+  LaunchedRunLink(LaunchedRunLink&&) noexcept;
+  ~LaunchedRunLink();
+
+  boost::asio::awaitable<void> arrived() const;
+  std::optional<LauncherRecord> take();
+  /// TERM to the script's process group, or KILL to the whole tree. Both idempotent.
+  void terminate();
+  void kill();
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+/// The agent's side of the launcher process.
+///
+/// Shape:  start() forks, so it comes before any thread, TLS state or large allocation; attach()
+///         gives it the event loop. One thread. Destroying it closes the link: the launcher then
+///         ends every run and itself.
+/// Errors: start: not_permitted, not_found, io_failed (scratch parent, fork). A launcher that goes
+///         away ends every run (RunEnded, status unknown) and calls on_gone once.
+class Launcher {
+ public:
+  static Result<std::unique_ptr<Launcher>> start(LauncherSettings settings = {});
+  ~Launcher();
+  Launcher(const Launcher&) = delete;
+  Launcher& operator=(const Launcher&) = delete;
+
+  /// Begins to listen. `on_gone` is called at most once, from the loop.
+  void attach(boost::asio::io_context& context, std::function<void()> on_gone);
+
+  struct Streams {
+    UniqueFd standard_output, standard_error;  ///< write ends; closed here once they are sent
+  };
+  /// Sends the order. Errors: unavailable (launcher gone), limit_exceeded (order too long).
+  Result<LaunchedRunLink> start_run(const LaunchOrder& order, Streams streams);
+
+  /// Runs an order to its end while the caller waits, output discarded; nothing = no answer in
+  /// time. For the probe: before or between runs, never while the loop runs.
+  std::optional<LauncherRecord> try_order(const LaunchOrder& order);
+  /// Tries namespaces in a throw-away child; the answer is that of a run.
+  std::optional<LauncherRecord> try_namespaces(const std::optional<Identity>& identity);
+
+  /// The directory whose direct children may be scratch directories of runs.
+  const std::string& scratch_area() const;
+  /// Unique in this process; the number a LaunchOrder must carry.
+  std::uint64_t next_run_number();
+  pid_t pid() const;
+  /// Whether it may change identities: it keeps the ids that start() was called with.
+  bool is_root() const;
+  bool gone() const;
+
+ private:
+  struct State;
+  explicit Launcher(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace satellite::sandbox

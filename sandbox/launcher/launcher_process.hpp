@@ -1,0 +1,15 @@
+#pragma once
+
+#include "protocol/vocabulary/unique_fd.hpp"
+#include "sandbox/kernel/scratch_area.hpp"
+
+namespace satellite::sandbox {
+
+/// The launcher's whole life, in the process that Launcher::start forked; returns its exit code.
+///
+/// Shape:  one thread, one poll loop. Takes LauncherRequests, answers with LauncherRecords
+///         (launcher/records), owns every run's process. Ends when the agent is gone, after every
+///         run is dead and the scratch area is removed.
+int run_launcher(UniqueFd agent, const kernel::ScratchArea& scratch, pid_t agent_pid);
+
+}  // namespace satellite::sandbox

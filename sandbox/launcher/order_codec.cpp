@@ -1,0 +1,193 @@
+// The agent parses hostile network input and the launcher may be privileged: the launcher believes
+// nothing of an order that it did not check itself, here.
+#include "sandbox/launcher/order_codec.hpp"
+
+#include "protocol/vocabulary/limits.hpp"
+#include "sandbox/launcher/byte_codec.hpp"
+
+namespace satellite::sandbox {
+namespace {
+
+constexpr std::uint32_t order_magic = 0x4353'4f52;  // "CSOR"
+constexpr std::uint32_t order_version = 1;
+constexpr std::uint32_t words_max = 4'096;
+constexpr std::size_t word_size_max = (128U << 10U) - 1;  // MAX_ARG_STRLEN, execve(2)
+constexpr std::size_t text_size_max = 2U << 20U;
+constexpr std::size_t path_size_max = 4'096;
+constexpr std::uint32_t limits_max = 8;
+constexpr std::uint32_t environment_entries_max = 4'096;
+static_assert(environment_entries_max >= limits::environment_entries_max);
+static_assert(text_size_max > limits::script_size_max.value);
+static_assert(text_size_max > limits::stdin_size_max.value);
+
+// --- Write --------------------------------------------------------------------------------------
+
+void write_words(ByteWriter& out, const std::vector<std::string>& words) {
+  out.number(static_cast<std::uint32_t>(words.size()));
+  for (const auto& word : words) out.text(word);
+}
+
+void write_optional(ByteWriter& out, const std::optional<std::string>& text) {
+  out.number(static_cast<std::uint8_t>(text.has_value()));
+  if (text) out.text(*text);
+}
+
+void write_identity(ByteWriter& out, const std::optional<Identity>& identity) {
+  out.number(static_cast<std::uint8_t>(identity.has_value()));
+  if (!identity) return;
+  out.number(identity->uid);
+  out.number(identity->gid);
+}
+
+void write_settings(ByteWriter& out, const std::vector<ResourceSetting>& settings) {
+  out.number(static_cast<std::uint32_t>(settings.size()));
+  for (const auto& setting : settings) {
+    out.number(static_cast<std::uint32_t>(setting.resource));
+    out.number(setting.value);
+  }
+}
+
+void write_expectation(ByteWriter& out, const Expectation& expectation) {
+  for (const bool flag :
+       {expectation.own_namespaces, expectation.own_network, expectation.routeless,
+        expectation.confined_filesystem, expectation.not_host_root}) {
+    out.number(static_cast<std::uint8_t>(flag));
+  }
+  write_identity(out, expectation.identity);
+  write_settings(out, expectation.resource_settings);
+}
+
+// --- Read ---------------------------------------------------------------------------------------
+
+/// Text that becomes a C string: what follows a NUL would silently vanish.
+std::string read_c_string(ByteReader& in, std::size_t size_max) {
+  std::string text = in.text(size_max);
+  if (text.find('\0') != std::string::npos) in.fail();
+  return text;
+}
+
+std::vector<std::string> read_words(ByteReader& in) {
+  std::vector<std::string> words(in.count(words_max, sizeof(std::uint32_t)));
+  for (auto& word : words) word = read_c_string(in, word_size_max);
+  return words;
+}
+
+std::optional<std::string> read_optional(ByteReader& in, std::size_t size_max) {
+  if (!in.flag()) return std::nullopt;
+  return in.text(size_max);
+}
+
+std::optional<Identity> read_identity(ByteReader& in) {
+  if (!in.flag()) return std::nullopt;
+  Identity identity;
+  identity.uid = in.number<std::uint32_t>();
+  identity.gid = in.number<std::uint32_t>();
+  return identity;
+}
+
+std::vector<ResourceSetting> read_settings(ByteReader& in) {
+  constexpr std::size_t element_size = sizeof(std::uint32_t) + sizeof(std::uint64_t);
+  std::vector<ResourceSetting> settings(in.count(limits_max, element_size));
+  for (auto& setting : settings) {
+    const auto resource = in.number<std::uint32_t>();
+    if (resource > static_cast<std::uint32_t>(Resource::file_size)) in.fail();
+    setting.resource = static_cast<Resource>(resource);
+    setting.value = in.number<std::uint64_t>();
+  }
+  return settings;
+}
+
+std::vector<std::pair<std::string, std::string>> read_environment(ByteReader& in) {
+  std::vector<std::pair<std::string, std::string>> entries(
+      in.count(environment_entries_max, 2 * sizeof(std::uint32_t)));
+  for (auto& [name, value] : entries) {
+    name = read_c_string(in, word_size_max);
+    value = read_c_string(in, word_size_max);
+    if (name.empty() || name.find('=') != std::string::npos) in.fail();
+  }
+  return entries;
+}
+
+Expectation read_expectation(ByteReader& in) {
+  Expectation expectation;
+  for (bool* flag : {&expectation.own_namespaces, &expectation.own_network, &expectation.routeless,
+                     &expectation.confined_filesystem, &expectation.not_host_root}) {
+    *flag = in.flag();
+  }
+  expectation.identity = read_identity(in);
+  expectation.resource_settings = read_settings(in);
+  return expectation;
+}
+
+Error not_an_order(const char* why) {
+  return Error{ErrorCode::invalid_input, std::string("not a launch order: ") + why};
+}
+
+Result<void> make_sense(const LaunchOrder& order) {
+  if (order.command.empty() || order.command.front().empty()) return not_an_order("no command");
+  const bool wrapped = order.engine == Engine::bwrap;
+  if (!wrapped && order.engine != Engine::none) {
+    return Error{ErrorCode::unsupported, "the launcher cannot run this engine"};
+  }
+  if (wrapped == order.wrapper.empty()) return not_an_order("wrapper and engine disagree");
+  if (wrapped && !order.wrapper.front().starts_with('/')) {
+    return not_an_order("the wrapper is not an absolute path");
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string encode_order(const LaunchOrder& order) {
+  ByteWriter out;
+  out.number(order_magic);
+  out.number(order_version);
+  out.number(order.run_number);
+  out.number(static_cast<std::uint32_t>(order.engine));
+  write_words(out, order.wrapper);
+  write_words(out, order.command);
+  write_optional(out, order.long_script);
+  out.number(static_cast<std::uint32_t>(order.environment.size()));
+  for (const auto& [name, value] : order.environment) {
+    out.text(name);
+    out.text(value);
+  }
+  write_optional(out, order.working_directory);
+  out.text(order.scratch_directory);
+  write_identity(out, order.identity);
+  write_settings(out, order.resource_settings);
+  write_optional(out, order.standard_input);
+  write_expectation(out, order.expectation);
+  return out.take();
+}
+
+Result<LaunchOrder> decode_order(std::string_view bytes) {
+  if (bytes.size() > launch_order_size_max.value) return not_an_order("too long");
+  ByteReader in(bytes);
+  if (in.number<std::uint32_t>() != order_magic) return not_an_order("foreign bytes");
+  if (in.number<std::uint32_t>() != order_version) return not_an_order("another version");
+  LaunchOrder order;
+  order.run_number = in.number<std::uint64_t>();
+  const auto engine = in.number<std::uint32_t>();
+  if (engine > static_cast<std::uint32_t>(Engine::native)) in.fail();
+  order.engine = static_cast<Engine>(engine);
+  order.wrapper = read_words(in);
+  order.command = read_words(in);
+  order.long_script = read_optional(in, text_size_max);
+  order.environment = read_environment(in);
+  order.working_directory = read_optional(in, path_size_max);
+  order.scratch_directory = read_c_string(in, path_size_max);
+  order.identity = read_identity(in);
+  order.resource_settings = read_settings(in);
+  order.standard_input = read_optional(in, text_size_max);
+  order.expectation = read_expectation(in);
+  if (!in.finished_well()) return not_an_order("torn or too long");
+  if (order.working_directory && order.working_directory->find('\0') != std::string::npos) {
+    return not_an_order("a NUL in the working directory");
+  }
+  const auto sensible = make_sense(order);
+  if (!sensible) return sensible.error();
+  return order;
+}
+
+}  // namespace satellite::sandbox

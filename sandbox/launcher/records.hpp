@@ -1,0 +1,80 @@
+#pragma once
+
+#include "protocol/vocabulary/result.hpp"
+#include "sandbox/launcher/init_block.hpp"
+#include "sandbox/launcher/posture.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace satellite::sandbox {
+
+constexpr std::size_t record_size_max = 2'048;
+
+// --- Agent -> launcher --------------------------------------------------------------------------
+
+enum class RequestKind : std::uint32_t { start = 1, terminate = 2, kill = 3, try_namespaces = 4 };
+
+/// What the agent asks. `start` carries three descriptors: the order (a sealed memory file) and the
+/// write ends for standard output and standard error. `try_namespaces` is answered like a run.
+struct LauncherRequest {
+  RequestKind kind = RequestKind::start;
+  std::uint64_t run_number = 0;
+  std::optional<Identity> identity;  ///< try_namespaces: as whom
+  bool operator==(const LauncherRequest&) const = default;
+};
+constexpr std::size_t start_descriptors = 3;
+
+// --- Launcher -> agent --------------------------------------------------------------------------
+// A run has at most one RunStarted and exactly one of the other three, after which nothing of it
+// exists any more: no process, no scratch directory.
+
+/// Everything was applied and verified; the script is let go right after this record.
+struct RunStarted {
+  Posture posture;
+  bool operator==(const RunStarted&) const = default;
+};
+
+struct RunSetupFailed {
+  SetupStep step = SetupStep::none;
+  std::int32_t index = 0;
+  std::int32_t error_number = 0;
+  std::string text;  ///< e.g. what the wrapper said
+  bool operator==(const RunSetupFailed&) const = default;
+};
+
+/// A layer that the order requires was not there. The script never ran.
+struct RunRefused {
+  std::string missing;
+  bool operator==(const RunRefused&) const = default;
+};
+
+struct RunEnded {
+  bool status_known = false;  ///< false: init died, or was killed, before it could tell
+  std::int32_t wait_status = 0;
+  std::uint64_t user_microseconds = 0, system_microseconds = 0, resident_max_kibibytes = 0;
+  bool operator==(const RunEnded&) const = default;
+};
+
+struct LauncherRecord {
+  std::uint64_t run_number = 0;
+  std::variant<RunStarted, RunSetupFailed, RunRefused, RunEnded> event;
+  bool operator==(const LauncherRecord&) const = default;
+};
+
+/// Records <-> bytes, one per message. Pure; the decoders are safe on any bytes (fuzz targets).
+///
+/// Errors: invalid_input for a foreign version, an unknown kind, a torn or overlong record.
+std::string encode_request(const LauncherRequest& request);
+Result<LauncherRequest> decode_request(std::string_view bytes);
+std::string encode_record(const LauncherRecord& record);
+Result<LauncherRecord> decode_record(std::string_view bytes);
+
+/// The step in words, for the text of a failure.
+std::string_view name_of(SetupStep step);
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,57 @@
+# Included by sandbox/CMakeLists.txt: the launcher, the init of a run, the kernel wrappers, the door.
+set(launcher_dir ${CMAKE_CURRENT_LIST_DIR})
+get_filename_component(repository_dir ${launcher_dir}/../.. ABSOLUTE)
+
+# The init program: freestanding and static, with exactly these flags whatever the preset says.
+# Sanitizers and stack protectors need a runtime that pid 1 of a sandbox does not have.
+set(init_program ${CMAKE_CURRENT_BINARY_DIR}/satellite-init)
+set(init_sources
+  ${launcher_dir}/child.cpp
+  ${launcher_dir}/descendants.cpp
+  ${launcher_dir}/init.cpp
+  ${launcher_dir}/init_program.cpp)
+add_custom_command(
+  OUTPUT ${init_program}
+  COMMAND ${CMAKE_CXX_COMPILER} -std=c++20 -O2 -ffreestanding -nostdlib -static -no-pie -fno-pie
+          -fno-exceptions -fno-rtti -fno-stack-protector -fno-asynchronous-unwind-tables
+          -fno-threadsafe-statics -fno-builtin -Wall -Wextra -Wconversion -Werror
+          -Wl,--build-id=none -Wl,-z,noexecstack -s
+          -I${repository_dir} ${init_sources} -o ${init_program}
+  DEPENDS ${init_sources}
+          ${launcher_dir}/child.hpp
+          ${launcher_dir}/descendants.hpp
+          ${launcher_dir}/init.hpp
+          ${launcher_dir}/init_block.hpp
+          ${launcher_dir}/raw_syscall.hpp
+  COMMENT "Linking the init program"
+  VERBATIM)
+set_source_files_properties(${launcher_dir}/init_image.cpp
+  TARGET_DIRECTORY satellite_sandbox PROPERTIES
+  OBJECT_DEPENDS ${init_program}
+  COMPILE_DEFINITIONS "SATELLITE_INIT_PROGRAM=\"${init_program}\"")
+
+target_sources(satellite_sandbox PRIVATE
+  ${init_program}
+  ${launcher_dir}/child.cpp
+  ${launcher_dir}/descendants.cpp
+  ${launcher_dir}/init.cpp
+  ${launcher_dir}/init_block_builder.cpp
+  ${launcher_dir}/init_image.cpp
+  ${launcher_dir}/launched_run.cpp
+  ${launcher_dir}/launcher_link.cpp
+  ${launcher_dir}/launcher_process.cpp
+  ${launcher_dir}/namespace_probe.cpp
+  ${launcher_dir}/order_codec.cpp
+  ${launcher_dir}/posture.cpp
+  ${launcher_dir}/records.cpp
+  ${launcher_dir}/verify.cpp
+  ${launcher_dir}/../kernel/memory_file.cpp
+  ${launcher_dir}/../kernel/proc_facts.cpp
+  ${launcher_dir}/../kernel/scratch_area.cpp
+  ${launcher_dir}/../kernel/socket_messages.cpp
+  ${launcher_dir}/../capture/capped_output.cpp
+  ${launcher_dir}/../cancel_switch.cpp
+  ${launcher_dir}/../probe.cpp
+  ${launcher_dir}/../run.cpp
+  ${launcher_dir}/../run_ending.cpp
+)

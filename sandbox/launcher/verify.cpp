@@ -1,0 +1,168 @@
+#include "sandbox/launcher/verify.hpp"
+
+#include "protocol/vocabulary/unique_fd.hpp"
+#include "sandbox/kernel/proc_facts.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <dirent.h>
+#include <fcntl.h>
+#include <memory>
+#include <string_view>
+#include <sys/stat.h>
+
+namespace satellite::sandbox {
+namespace {
+
+constexpr std::array<const char*, 6> namespace_paths{"ns/user", "ns/mnt", "ns/pid",
+                                                     "ns/ipc",  "ns/uts", "ns/net"};
+
+Result<FileIdentity> identity_of(int directory, const char* path) {
+  struct stat facts {};
+  if (::fstatat(directory, path, &facts, 0) != 0) return error_from_errno(path, errno);
+  return FileIdentity{facts.st_dev, facts.st_ino};
+}
+
+Result<NamespaceIdentities> namespaces_of(int process) {
+  NamespaceIdentities identities;
+  for (std::size_t i = 0; i < identities.size(); ++i) {
+    const auto identity = identity_of(process, namespace_paths[i]);
+    if (!identity) return identity.error();
+    identities[i] = *identity;
+  }
+  return identities;
+}
+
+Result<void> measure_status(int process, Posture& posture) {
+  const auto text = kernel::read_small_file(process, "status");
+  if (!text) return text.error();
+  const auto status = kernel::parse_status(*text);
+  if (!status) return status.error();
+  posture.uid = status->uid;
+  posture.gid = status->gid;
+  posture.supplementary_groups = static_cast<std::uint32_t>(status->groups.size());
+  posture.capabilities = status->capabilities;
+  posture.no_new_privileges = status->no_new_privileges;
+  posture.seccomp_mode = status->seccomp_mode;
+  return {};
+}
+
+Result<void> measure_namespaces(int process, const OwnSurroundings& own, Posture& posture) {
+  const auto seen = namespaces_of(process);
+  if (!seen) return seen.error();
+  bool* const flags[] = {&posture.own_user, &posture.own_mount, &posture.own_pid,
+                         &posture.own_ipc,  &posture.own_uts,   &posture.own_network};
+  for (std::size_t i = 0; i < seen->size(); ++i) *flags[i] = (*seen)[i] != own.namespaces[i];
+  const auto root = identity_of(process, "root/.");
+  if (!root) return root.error();
+  posture.own_root = *root != own.root;
+  return {};
+}
+
+Result<void> measure_network(int process, Posture& posture) {
+  const auto text = kernel::read_small_file(process, "net/dev");
+  if (!text) return text.error();
+  auto interfaces = kernel::parse_interfaces(*text);
+  if (!interfaces) return interfaces.error();
+  posture.interfaces = *std::move(interfaces);
+  posture.network_read = true;
+  return {};
+}
+
+/// Writable is what the run owns alone: fresh memory filesystems, its scratch directory, its own
+/// proc and terminals, and the few device nodes. All else came from the host and must be read-only.
+bool may_be_writable(const kernel::MountEntry& mount, std::string_view scratch_directory) {
+  constexpr std::array<std::string_view, 5> private_targets{"/", "/tmp", "/dev", "/dev/shm",
+                                                            "/run"};
+  constexpr std::array<std::string_view, 6> device_nodes{"/dev/null",   "/dev/zero",
+                                                         "/dev/full",   "/dev/random",
+                                                         "/dev/urandom", "/dev/tty"};
+  const auto is_target = [&](std::string_view target) { return target == mount.target; };
+  if (!scratch_directory.empty() && mount.target == scratch_directory) return true;
+  if (mount.type == "tmpfs" && (mount.root == "/" || mount.root == "/newroot")) {
+    return std::any_of(private_targets.begin(), private_targets.end(), is_target);
+  }
+  if (mount.type == "proc") return mount.target == "/proc";
+  if (mount.type == "devpts") return mount.target == "/dev/pts";
+  return std::any_of(device_nodes.begin(), device_nodes.end(), is_target);
+}
+
+Result<void> measure_mounts(int process, std::string_view scratch_directory, Posture& posture) {
+  const auto text = kernel::read_small_file(process, "mountinfo");
+  if (!text) return text.error();
+  const auto mounts = kernel::parse_mountinfo(*text);
+  if (!mounts) return mounts.error();
+  posture.mounts = static_cast<std::uint32_t>(mounts->size());
+  for (const auto& mount : *mounts) {
+    if (mount.target == "/tmp") posture.private_tmp = mount.type == "tmpfs" && mount.root == "/";
+    if (!mount.read_only && !may_be_writable(mount, scratch_directory)) {
+      posture.unexpected_writable_mounts.push_back(mount.target);
+    }
+  }
+  posture.mounts_read = true;
+  return {};
+}
+
+Result<void> measure_limits(int process, Posture& posture) {
+  const auto text = kernel::read_small_file(process, "limits");
+  if (!text) return text.error();
+  constexpr std::array<std::string_view, 4> names{"Max cpu time", "Max open files",
+                                                  "Max processes", "Max file size"};
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto limit = kernel::find_limit(*text, names[i]);
+    if (!limit) return limit.error();
+    posture.limits[i] = {limit->soft, limit->hard};
+  }
+  return {};
+}
+
+struct CloseDirectory {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
+
+Result<void> measure_descriptors(int process, Posture& posture) {
+  UniqueFd fd(::openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return error_from_errno("open fd", errno);
+  const std::unique_ptr<DIR, CloseDirectory> directory(::fdopendir(fd.get()));
+  if (!directory) return error_from_errno("read fd", errno);
+  static_cast<void>(fd.release());
+  while (const dirent* entry = ::readdir(directory.get())) {
+    if (entry->d_name[0] != '.') ++posture.open_descriptors;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<OwnSurroundings> read_own_surroundings() {
+  const UniqueFd self(::open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!self) return error_from_errno("open /proc/self", errno);
+  OwnSurroundings own;
+  const auto namespaces = namespaces_of(self.get());
+  if (!namespaces) return namespaces.error();
+  own.namespaces = *namespaces;
+  const auto root = identity_of(AT_FDCWD, "/.");
+  if (!root) return root.error();
+  own.root = *root;
+  return own;
+}
+
+Result<Posture> measure(const MeasureRequest& request, const OwnSurroundings& own) {
+  const std::string path = "/proc/" + std::to_string(request.pid);
+  const UniqueFd process(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!process) return error_from_errno("open " + path, errno);
+  Posture posture;
+  posture.expected_descriptors = request.expected_descriptors;
+  auto done = measure_status(process.get(), posture);
+  if (done) done = measure_namespaces(process.get(), own, posture);
+  if (done && posture.own_network) done = measure_network(process.get(), posture);
+  if (done && posture.own_mount) {
+    done = measure_mounts(process.get(), request.scratch_directory, posture);
+  }
+  if (done) done = measure_limits(process.get(), posture);
+  if (done) done = measure_descriptors(process.get(), posture);
+  if (!done) return done.error();
+  return posture;
+}
+
+}  // namespace satellite::sandbox

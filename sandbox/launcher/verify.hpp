@@ -1,0 +1,39 @@
+#pragma once
+
+#include "protocol/vocabulary/result.hpp"
+#include "sandbox/launcher/posture.hpp"
+
+#include <array>
+#include <sys/types.h>
+
+namespace satellite::sandbox {
+
+/// Identity of a namespace or a directory: device and inode.
+struct FileIdentity {
+  dev_t device = 0;
+  ino_t inode = 0;
+  bool operator==(const FileIdentity&) const = default;
+};
+
+/// user, mnt, pid, ipc, uts, net
+using NamespaceIdentities = std::array<FileIdentity, 6>;
+
+/// What the launcher itself lives in; the measure against which a run is separate.
+struct OwnSurroundings {
+  NamespaceIdentities namespaces{};
+  FileIdentity root;
+};
+Result<OwnSurroundings> read_own_surroundings();
+
+struct MeasureRequest {
+  pid_t pid = 0;  ///< in our pid namespace; blocked at the barrier, so it cannot go away
+  std::string scratch_directory;
+  std::uint32_t expected_descriptors = 0;
+};
+
+/// Reads the posture of the stopped script from outside, through one pinned directory of /proc.
+///
+/// Errors: the first fact that could not be read; the caller must refuse the run.
+Result<Posture> measure(const MeasureRequest& request, const OwnSurroundings& own);
+
+}  // namespace satellite::sandbox

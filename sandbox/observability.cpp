@@ -1,0 +1,73 @@
+#include "sandbox/observability.hpp"
+
+#include "sandbox/build_plan.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace satellite::sandbox {
+namespace {
+
+/// Each layer once, in the order in which it is first named.
+std::string layer_list(const std::vector<std::pair<std::string, std::string>>& fields) {
+  std::vector<std::string> names;
+  for (const auto& [name, text] : fields) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  }
+  std::string list;
+  for (const auto& name : names) list += (list.empty() ? "" : ", ") + name;
+  return list;
+}
+
+/// Several things said about one layer become one field, so that no line repeats a key.
+void add_field(LogText& log, std::string_view layer, const std::string& text) {
+  for (auto& [name, value] : log.fields) {
+    if (name != layer) continue;
+    value += "; " + text;
+    return;
+  }
+  log.fields.emplace_back(layer, text);
+}
+
+}  // namespace
+
+nlohmann::json startup_capabilities(const ResolvedPolicy& resolved, const HostFacts& facts,
+                                    const std::optional<Identity>& default_identity) {
+  ResolvedPolicy degrading = resolved;
+  degrading.policy.on_unavailable = OnUnavailable::degrade;
+  RunInputs inputs;
+  inputs.command = {"sh", "-c", ":"};
+  inputs.scratch_directory = "/tmp/checkstack-run";
+  inputs.default_identity = default_identity;
+  const World everything{[](const std::string&) { return true; },
+                         [](const std::string& path) { return std::optional(path); }};
+  const auto decision = build_plan(degrading, facts, std::move(inputs), everything);
+  const auto& report = std::get<Plan>(decision).promise;
+  auto line = to_json(report);
+  line.erase("requested");
+  line.erase("platform");
+  line["enabled"] = resolved.policy.enabled;
+  line["capabilities"] = to_json(facts);
+  return line;
+}
+
+std::optional<LogText> downgrade_warning(const EffectiveSandbox& report) {
+  if (report.downgrades.empty()) return std::nullopt;
+  LogText log;
+  for (const auto& downgrade : report.downgrades) {
+    add_field(log, name_of(downgrade.layer), downgrade.reason);
+  }
+  log.text = "script sandbox degraded: " + layer_list(log.fields) + " not fully enforced on " +
+             report.platform;
+  return log;
+}
+
+std::optional<LogText> run_notes(const EffectiveSandbox& report) {
+  if (report.notes.empty()) return std::nullopt;
+  LogText log;
+  for (const auto& note : report.notes) add_field(log, name_of(note.layer), note.note);
+  log.text = "script sandbox notes (" + layer_list(log.fields) + ") on " + report.platform;
+  return log;
+}
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,126 @@
+#include "sandbox/plan_question.hpp"
+
+#include "protocol/vocabulary/json_fields.hpp"
+#include "protocol/vocabulary/limits.hpp"
+#include "sandbox/build_plan.hpp"
+#include "sandbox/planning/describe_plan.hpp"
+#include "sandbox/planning/seed_command_line.hpp"
+#include "sandbox/policy_json.hpp"
+#include "sandbox/report.hpp"
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+namespace satellite::sandbox {
+namespace {
+
+using nlohmann::json;
+
+constexpr JsonBounds bounds{limits::script_size_max + limits::environment_size_max, 32, 100'000};
+
+Error wrong(const std::string& member, const std::string& problem) {
+  return Error{ErrorCode::invalid_input, member + ": " + problem};
+}
+
+/// A member that is text, or its absence.
+Result<std::optional<std::string>> text_member(const json& question, const char* name) {
+  const auto found = question.find(name);
+  if (found == question.end() || found->is_null()) return std::optional<std::string>{};
+  if (!found->is_string()) return wrong(name, "is not a string");
+  return std::optional<std::string>{found->get<std::string>()};
+}
+
+Result<RunInputs> inputs_of(const json& question) {
+  RunInputs inputs;
+  for (const auto& [name, target] :
+       {std::pair{"cwd", &inputs.working_directory}, {"scratchDir", &inputs.scratch_directory}}) {
+    auto text = text_member(question, name);
+    if (!text) return text.error();
+    *target = *std::move(text);
+  }
+  // Every run has one; its name is made when it starts.
+  if (!inputs.scratch_directory) inputs.scratch_directory = "/tmp/checkstack-shell-example";
+  auto script = text_member(question, "script");
+  if (!script) return script.error();
+  inputs.command = {"sh", "-c", script->value_or("true")};
+  if (const auto command = question.find("command"); command != question.end()) {
+    if (!command->is_array() || command->empty()) return wrong("command", "is not a list of words");
+    inputs.command.clear();
+    for (const auto& word : *command) {
+      if (!word.is_string()) return wrong("command", "holds something that is not a string");
+      inputs.command.push_back(word.get<std::string>());
+    }
+  }
+  if (const auto environment = question.find("env"); environment != question.end()) {
+    if (!environment->is_object()) return wrong("env", "is not an object");
+    for (const auto& [name, value] : environment->items()) {
+      if (!value.is_string()) return wrong("env", "holds a value that is not a string");
+      inputs.environment.emplace_back(name, value.get<std::string>());
+    }
+  }
+  return inputs;
+}
+
+const char* word_of(Resource resource) {
+  switch (resource) {
+    case Resource::cpu_seconds: return "cpuSeconds";
+    case Resource::open_files: return "maxOpenFiles";
+    case Resource::processes: return "maxProcesses";
+    case Resource::file_size: return "maxFileSizeBytes";
+  }
+  return "";
+}
+
+json answer_of(const Decision& decision) {
+  json answer;
+  std::istringstream lines(describe_plan(decision));
+  answer["steps"] = json::array();
+  for (std::string line; std::getline(lines, line);) answer["steps"].push_back(line);
+  if (const auto* refusal = std::get_if<Refusal>(&decision)) {
+    answer["decision"] = "refuse";
+    answer["reason"] = refusal_text(refusal->promise.downgrades);
+    answer["sandbox"] = to_json(refusal->promise);
+    return answer;
+  }
+  const Plan& plan = std::get<Plan>(decision);
+  answer["decision"] = "run";
+  answer["commandLine"] = seed_command_line(plan);
+  answer["env"] = plan.environment;
+  answer["droppedEnv"] = plan.dropped_environment;
+  answer["limits"] = json::object();
+  for (const auto& setting : plan.resource_settings) {
+    answer["limits"][word_of(setting.resource)] = setting.value;
+  }
+  if (plan.output_size_max) answer["limits"]["maxOutputBytes"] = plan.output_size_max->value;
+  if (plan.identity) {
+    answer["identity"] = {{"uid", plan.identity->uid}, {"gid", plan.identity->gid}};
+  }
+  if (plan.packet_filter) answer["packetFilter"] = *plan.packet_filter;
+  answer["sandbox"] = to_json(plan.promise);
+  return answer;
+}
+
+}  // namespace
+
+Result<std::string> answer_plan_question(std::string_view text,
+                                         const std::function<HostFacts()>& this_host) {
+  const auto question = parse_bounded_json(text, bounds);
+  if (!question) return question.error();
+  if (!question->is_object()) return wrong("question", "is not a JSON object");
+  ResolvedPolicy resolved{shipped_default_policy(), false};
+  if (const auto policy = question->find("policy"); policy != question->end()) {
+    auto parsed = policy_from_json(*policy);
+    if (!parsed) return parsed.error();
+    resolved.policy = *std::move(parsed);
+  }
+  const auto caps = question->find("caps");
+  auto facts = caps == question->end() ? Result<HostFacts>(this_host())
+                                       : host_facts_from_json(*caps);
+  if (!facts) return wrong("caps", facts.error().message);
+  auto inputs = inputs_of(*question);
+  if (!inputs) return inputs.error();
+  const Decision decision = build_plan(resolved, *facts, *std::move(inputs), host_world());
+  return answer_of(decision).dump(2, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "protocol/vocabulary/result.hpp"
+#include "sandbox/host_facts.hpp"
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace satellite::sandbox {
+
+/// "What would you do with this policy on that host?", JSON in, JSON out.
+///
+/// Shape:  in: `policy` (default: the shipped one), `caps` (default: this host), `command` or
+///         `script`, `env`, `cwd`, `scratchDir`; all optional. Out: `decision` (`run` or `refuse`),
+///         `steps`, `commandLine`, `env`, `droppedEnv`, `limits`, `sandbox`. Nothing is started.
+/// Errors: invalid_input or limit_exceeded, naming the member at fault.
+Result<std::string> answer_plan_question(std::string_view question,
+                                         const std::function<HostFacts()>& this_host);
+
+}  // namespace satellite::sandbox

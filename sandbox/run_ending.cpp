@@ -1,0 +1,116 @@
+#include "sandbox/run_ending.hpp"
+
+#include <sys/wait.h>
+#include <utility>
+
+namespace satellite::sandbox {
+namespace {
+
+/// A message for a person: step, what the kernel said, what the wrapper said.
+std::string text_of(const RunSetupFailed& failure) {
+  std::string text = "setup step " + std::string(name_of(failure.step));
+  if (failure.index != 0) text += " (" + std::to_string(failure.index) + ")";
+  text += " failed";
+  if (failure.error_number != 0) text = error_from_errno(text, failure.error_number).message;
+  if (!failure.text.empty()) text += ": " + failure.text;
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text;
+}
+
+Outcome outcome_of(StopReason reason) {
+  switch (reason) {
+    case StopReason::timed_out: return Outcome::timed_out;
+    case StopReason::cancelled: return Outcome::cancelled;
+    case StopReason::output_limit: return Outcome::output_limit;
+    case StopReason::none: break;
+  }
+  return Outcome::interrupted;
+}
+
+void describe_wait_status(RunResult& result, int status) {
+  if (WIFEXITED(status)) {
+    result.outcome = Outcome::exited;
+    result.exit_code = WEXITSTATUS(status);
+  } else if (WIFSIGNALED(status)) {
+    result.outcome = Outcome::signaled;
+    result.signal = WTERMSIG(status);
+    result.exit_code = 128 + WTERMSIG(status);
+  }
+}
+
+struct EndDescription {
+  RunResult& result;
+  StopReason reason;
+
+  void operator()(const RunStarted&) const {}
+  void operator()(const RunSetupFailed& failure) const {
+    // Cancelled or out of time before the script was let go: the failure is our own doing.
+    if (reason == StopReason::cancelled) {
+      result.outcome = Outcome::cancelled;
+      return;
+    }
+    result.outcome = Outcome::setup_failed;
+    result.error = reason == StopReason::timed_out ? "the set-up took too long" : text_of(failure);
+  }
+  void operator()(const RunRefused& refusal) const {
+    result.outcome = Outcome::refused;
+    result.error = "sandbox unavailable: " + refusal.missing;
+  }
+  void operator()(const RunEnded& end) const {
+    result.usage.cpu_user = std::chrono::microseconds(end.user_microseconds);
+    result.usage.cpu_system = std::chrono::microseconds(end.system_microseconds);
+    result.usage.resident_max = ByteCount{end.resident_max_kibibytes << 10U};
+    if (reason != StopReason::none) {
+      result.outcome = outcome_of(reason);
+    } else if (end.status_known) {
+      describe_wait_status(result, end.wait_status);
+    } else {
+      result.outcome = Outcome::interrupted;
+      result.error = "the run's init or the launcher went away";
+    }
+  }
+};
+
+}  // namespace
+
+EffectiveSandbox not_measured(EffectiveSandbox promise) {
+  promise.enforced = EnforcedLayers{};
+  for (auto& layer : promise.layers) {
+    if (layer.state == LayerState::enforced) layer.state = LayerState::absent;
+    layer.evidence = "nothing was started";
+  }
+  return promise;
+}
+
+void describe_refusal(RunResult& result, EffectiveSandbox promise) {
+  result.outcome = Outcome::refused;
+  result.error = refusal_text(promise.downgrades);
+  result.sandbox = not_measured(std::move(promise));
+}
+
+void describe_failure(RunResult& result, const Error& error) {
+  result.outcome = Outcome::setup_failed;
+  result.error = error.message;
+}
+
+void describe_output(RunResult& result, const OutputBudget& budget) {
+  result.bytes_standard_output = budget.delivered(OutputStream::standard_output);
+  result.bytes_standard_error = budget.delivered(OutputStream::standard_error);
+  result.bytes_dropped = budget.dropped();
+  result.output_truncated = budget.closed();
+}
+
+void describe_end(RunResult& result, const LauncherRecord& record, StopReason reason) {
+  std::visit(EndDescription{result, reason}, record.event);
+}
+
+std::exception_ptr tell_started(RunObserver& observer, const RunResult& result) {
+  try {
+    observer.started(result.sandbox, result.started_at);
+    return nullptr;
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,145 @@
+#include "tests/benchmarks/reference_process.hpp"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <sstream>
+#include <stdexcept>
+
+namespace satellite::benchmarks {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Going {
+  pid_t pid = -1;
+  int output = -1;
+  Clock::time_point started;
+};
+
+Going start(std::vector<char*>& argv) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) std::abort();
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
+  Going going{-1, ends[0], Clock::now()};
+  if (::posix_spawnp(&going.pid, argv[0], &actions, nullptr, argv.data(), environ) != 0) {
+    std::abort();
+  }
+  ::posix_spawn_file_actions_destroy(&actions);
+  ::close(ends[1]);
+  return going;
+}
+
+/// Reads to the end of the pipe and waits: microseconds since the start.
+double collect(Going& going) {
+  std::array<char, 4096> buffer{};
+  while (::read(going.output, buffer.data(), buffer.size()) > 0) {
+  }
+  ::close(going.output);
+  ::waitpid(going.pid, nullptr, 0);
+  return std::chrono::duration<double, std::micro>(Clock::now() - going.started).count();
+}
+
+std::string measure_here(std::vector<std::string> words, int runs, int at_a_time) {
+  std::vector<char*> argv;
+  for (auto& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  std::ostringstream answer;
+  const auto begun = Clock::now();
+  std::vector<Going> going;
+  for (int begun_runs = 0; begun_runs < runs || !going.empty();) {
+    while (begun_runs < runs && going.size() < static_cast<std::size_t>(at_a_time)) {
+      going.push_back(start(argv));
+      ++begun_runs;
+    }
+    std::vector<pollfd> outputs;
+    for (const Going& one : going) outputs.push_back(pollfd{one.output, POLLIN, 0});
+    ::poll(outputs.data(), outputs.size(), -1);
+    for (std::size_t i = outputs.size(); i-- > 0;) {
+      if (outputs[i].revents == 0) continue;
+      answer << collect(going[i]) << ' ';
+      going.erase(going.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+  }
+  answer << std::chrono::duration<double>(Clock::now() - begun).count();
+  return answer.str();
+}
+
+[[noreturn]] void serve(int socket) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // Scripts never run as root, so neither does what they are compared with.
+  if (::geteuid() == 0 && (::setgroups(0, nullptr) != 0 || ::setresgid(65532, 65532, 65532) != 0 ||
+                           ::setresuid(65532, 65532, 65532) != 0)) {
+    std::_Exit(1);
+  }
+  if (::chdir("/tmp") != 0) std::_Exit(1);
+  std::string buffer(1U << 20U, '\0');
+  while (true) {
+    const ssize_t got = ::recv(socket, buffer.data(), buffer.size(), 0);
+    if (got <= 0) std::_Exit(0);
+    std::istringstream order(buffer.substr(0, static_cast<std::size_t>(got)));
+    int runs = 0;
+    int at_a_time = 0;
+    order >> runs >> at_a_time;
+    order.ignore(1);
+    std::vector<std::string> argv;
+    for (std::string word; std::getline(order, word, '\0');) argv.push_back(word);
+    const std::string answer = measure_here(argv, runs, at_a_time);
+    ::send(socket, answer.data(), answer.size(), 0);
+  }
+}
+
+}  // namespace
+
+ReferenceProcess::ReferenceProcess() {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+    throw std::runtime_error("socketpair failed");
+  }
+  for (const int end : ends) {
+    const int size = 1 << 20;
+    ::setsockopt(end, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+  }
+  pid_ = ::fork();
+  if (pid_ == 0) {
+    ::close(ends[0]);
+    serve(ends[1]);
+  }
+  ::close(ends[1]);
+  socket_ = ends[0];
+}
+
+ReferenceProcess::~ReferenceProcess() {
+  ::close(socket_);
+  ::waitpid(pid_, nullptr, 0);
+}
+
+ReferenceProcess::Timing ReferenceProcess::measure(const std::vector<std::string>& argv, int runs,
+                                                   int at_a_time) {
+  std::string order = std::to_string(runs) + " " + std::to_string(at_a_time) + " ";
+  for (const std::string& word : argv) order.append(word).push_back('\0');
+  ::send(socket_, order.data(), order.size(), 0);
+  std::string buffer(1U << 20U, '\0');
+  const ssize_t got = ::recv(socket_, buffer.data(), buffer.size(), 0);
+  if (got <= 0) throw std::runtime_error("the reference process could not run " + argv.front());
+  std::istringstream answer(buffer.substr(0, static_cast<std::size_t>(got)));
+  Timing timing;
+  for (double value = 0; answer >> value;) timing.latencies.push_back(value);
+  timing.seconds = timing.latencies.back();
+  timing.latencies.pop_back();
+  return timing;
+}
+
+}  // namespace satellite::benchmarks

@@ -1,0 +1,300 @@
+#include "tests/benchmarks/figures.hpp"
+#include "tests/benchmarks/reference_process.hpp"
+#include "tests/devcore/devcore.hpp"
+#include "tests/support/satellite_process.hpp"
+#include "tests/support/temp_dir.hpp"
+
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <thread>
+
+using namespace satellite;
+using namespace satellite::benchmarks;
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+constexpr int rounds = 6;
+constexpr int runs_per_round = 60;
+constexpr int concurrent_runs = 160;
+constexpr std::uint64_t output_bytes = 512U << 20U;
+
+const char* const policy = R"({"enabled":true,"onUnavailable":"fail",
+ "resources":{"cpuSeconds":60,"memoryBytes":536870912,"maxOpenFiles":1024,"maxProcesses":256,
+              "maxOutputBytes":4294967296,"maxFileSizeBytes":268435456},
+ "filesystem":{"mode":"scratch-plus-ro"},
+ "network":{"mode":"allowlist","allow":[],"denyLinkLocalAndMetadata":true},
+ "privilege":{"mode":"drop-to-uid"}})";
+
+double micros_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::micro>(Clock::now() - start).count();
+}
+
+/// A core and what a satellite needs to reach it.
+class Bench {
+ public:
+  Bench() {
+    devcore::Settings settings;
+    settings.tokens.emplace("bench", "csat_bench");
+    settings.policy = policy;
+    settings.collect_output = false;
+    auto started = devcore::DevCore::start(std::move(settings));
+    if (!started) throw std::runtime_error(started.error().message);
+    core_ = *std::move(started);
+    environment_ = {{"PATH", "/usr/bin:/bin"},
+                    {"CHECKSTACK_CORE_URL", core_->url()},
+                    {"CHECKSTACK_SATELLITE_CLIENT_ID", "bench"},
+                    {"CHECKSTACK_SATELLITE_TOKEN", "csat_bench"},
+                    {"CHECKSTACK_SATELLITE_CA_FILE", files_.write("ca.pem", core_->ca_pem())}};
+  }
+
+  devcore::DevCore& core() { return *core_; }
+
+  std::unique_ptr<tests::SatelliteProcess> connect() {
+    auto satellite = std::make_unique<tests::SatelliteProcess>(tests::SatelliteProcess::Start{
+        {"run"}, environment_, (files_.path() / "log").string()});
+    if (!core_->wait_until_authenticated(20s, ++connections_)) {
+      throw std::runtime_error("the satellite did not connect:\n" + satellite->log());
+    }
+    return satellite;
+  }
+
+  std::string begin(const std::string& text) {
+    protocol::RunScript message;
+    message.run_id = RunId("bench-" + std::to_string(++runs_));
+    message.script = text;
+    message.timeout = 120s;
+    const std::string id = message.run_id.text;
+    core_->dispatch(std::move(message));
+    return id;
+  }
+
+  devcore::CollectedRun end(const std::string& id, const char* outcome = "exited") {
+    auto run = core_->wait_finished(id, 120s);
+    if (!run) throw std::runtime_error(run.error().message);
+    if (run->finished->outcome != outcome) {
+      throw std::runtime_error(id + " ended as " + run->finished->outcome + ": " +
+                               run->finished->error.value_or(""));
+    }
+    return *std::move(run);
+  }
+
+ private:
+  tests::TempDir files_;
+  std::unique_ptr<devcore::DevCore> core_;
+  std::map<std::string, std::string> environment_;
+  std::uint64_t connections_ = 0;
+  std::uint64_t runs_ = 0;
+};
+
+/// The wrapper of the default policy as the satellite itself plans it, around the same command.
+std::vector<std::string> bubblewrap_command() {
+  const auto answer = tests::run_satellite(
+      {"plan"}, {{"PATH", "/usr/bin:/bin"}},
+      R"({"script":"echo hi","scratchDir":"/tmp/satellite-bench-scratch","policy":{
+          "filesystem":{"mode":"scratch-plus-ro"},"network":{"mode":"deny"}}})");
+  const auto plan = nlohmann::json::parse(answer.standard_output);
+  std::vector<std::string> words;
+  for (const auto& word : plan.at("commandLine")) {
+    // The satellite names the identity it drops to; the reference process has already dropped.
+    words.push_back(word.get<std::string>());
+  }
+  return words;
+}
+
+std::vector<pid_t> process_family(pid_t agent) {
+  std::vector<pid_t> family{agent};
+  const std::string task = std::to_string(agent);
+  std::ifstream children("/proc/" + task + "/task/" + task + "/children");
+  for (pid_t child = 0; children >> child;) family.push_back(child);
+  return family;
+}
+
+/// Time on a processor of these processes themselves, without their children, in microseconds.
+double processor_time(const std::vector<pid_t>& family) {
+  double total = 0;
+  for (const pid_t pid : family) {
+    const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
+    for (const auto& task : std::filesystem::directory_iterator(tasks)) {
+      std::ifstream file(task.path() / "schedstat");
+      double nanoseconds = 0;
+      file >> nanoseconds;
+      total += nanoseconds / 1000;
+    }
+  }
+  return total;
+}
+
+double proportional_size_mb(const std::vector<pid_t>& family) {
+  double kilobytes = 0;
+  for (const pid_t pid : family) {
+    std::ifstream rollup("/proc/" + std::to_string(pid) + "/smaps_rollup");
+    for (std::string line; std::getline(rollup, line);) {
+      if (line.rfind("Pss:", 0) == 0) kilobytes += std::stod(line.substr(4));
+    }
+  }
+  return kilobytes / 1024;
+}
+
+struct Latencies {
+  Samples bare, bubblewrap, dispatch;
+  double bare_c8 = 0, bubblewrap_c8 = 0, dispatch_c8 = 0;  ///< runs per second
+  Samples dispatch_c8_latency;
+  double processor_per_run = 0;
+};
+
+void append(Samples& to, const Samples& from) { to.insert(to.end(), from.begin(), from.end()); }
+
+Samples dispatch_some(Bench& bench, int runs) {
+  Samples samples;
+  for (int i = 0; i < runs; ++i) {
+    const auto start = Clock::now();
+    bench.end(bench.begin("echo hi"));
+    samples.push_back(micros_since(start));
+  }
+  return samples;
+}
+
+/// Eight threads, each with one run at a time.
+std::pair<Samples, double> dispatch_eight_at_a_time(Bench& bench, int runs) {
+  std::vector<Samples> samples(8);
+  std::mutex numbering;
+  std::vector<std::thread> threads;
+  const auto begun = Clock::now();
+  for (auto& mine : samples) {
+    threads.emplace_back([&bench, &mine, &numbering, runs] {
+      for (int i = 0; i < runs / 8; ++i) {
+        const auto start = Clock::now();
+        std::string id;
+        {
+          const std::lock_guard lock(numbering);
+          id = bench.begin("echo hi");
+        }
+        bench.end(id);
+        mine.push_back(micros_since(start));
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  const double seconds = micros_since(begun) / 1e6;
+  Samples all;
+  for (const auto& mine : samples) append(all, mine);
+  return {all, runs / seconds};
+}
+
+Latencies measure_latencies(Bench& bench, ReferenceProcess& reference, pid_t agent) {
+  const std::vector<std::string> bare{"sh", "-c", "echo hi"};
+  const std::vector<std::string> wrapped = bubblewrap_command();
+  const auto family = process_family(agent);
+  Latencies latencies;
+  dispatch_some(bench, 20);
+  double processor = 0;
+  // In turns, so that a machine that speeds up or slows down does so for all of them.
+  for (int round = 0; round < rounds; ++round) {
+    append(latencies.bare, reference.measure(bare, runs_per_round, 1).latencies);
+    append(latencies.bubblewrap, reference.measure(wrapped, runs_per_round, 1).latencies);
+    const double before = processor_time(family);
+    append(latencies.dispatch, dispatch_some(bench, runs_per_round));
+    processor += processor_time(family) - before;
+  }
+  latencies.processor_per_run = processor / (rounds * runs_per_round);
+  latencies.bare_c8 = concurrent_runs / reference.measure(bare, concurrent_runs, 8).seconds;
+  latencies.bubblewrap_c8 = concurrent_runs / reference.measure(wrapped, concurrent_runs, 8).seconds;
+  auto [samples, rate] = dispatch_eight_at_a_time(bench, concurrent_runs);
+  latencies.dispatch_c8_latency = std::move(samples);
+  latencies.dispatch_c8 = rate;
+  return latencies;
+}
+
+double measure_start(Bench& bench) {
+  Samples samples;
+  for (int i = 0; i < 15; ++i) {
+    const auto start = Clock::now();
+    const auto satellite = bench.connect();
+    samples.push_back(micros_since(start));
+  }
+  return median(samples) / 1000;
+}
+
+double measure_output(Bench& bench) {
+  const auto start = Clock::now();
+  const std::string id = bench.begin(
+      "yes 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde | head -c " +
+      std::to_string(output_bytes));
+  const auto run = bench.end(id);
+  if (run.output_bytes != output_bytes) throw std::runtime_error("output was lost");
+  return static_cast<double>(output_bytes) / micros_since(start);
+}
+
+std::vector<Figure> measure_all() {
+  ReferenceProcess reference;
+  Bench bench;
+  std::filesystem::create_directory("/tmp/satellite-bench-scratch");
+  std::filesystem::permissions("/tmp/satellite-bench-scratch", std::filesystem::perms::all);
+  const double start = measure_start(bench);
+  const auto satellite = bench.connect();
+  const double idle = proportional_size_mb(process_family(satellite->pid()));
+  const Latencies latencies = measure_latencies(bench, reference, satellite->pid());
+  const double output = measure_output(bench);
+  std::filesystem::remove("/tmp/satellite-bench-scratch");
+
+  const double bare = median(latencies.bare);
+  const auto times = [bare](double value) { return value / bare; };
+  const double wrapped = median(latencies.bubblewrap);
+  const double dispatch = median(latencies.dispatch);
+  const double p99 = percentile_99(latencies.dispatch);
+  return {
+      {"bare", "posix_spawn of sh -c 'echo hi'", bare, "us", 1.0, ""},
+      {"bare_p99", "", percentile_99(latencies.bare), "us", times(percentile_99(latencies.bare)), ""},
+      {"bare_c8", "8 at a time", latencies.bare_c8, "runs/s", 1.0, ""},
+      {"bubblewrap", "raw bubblewrap, same binds and limits", wrapped, "us", times(wrapped), ""},
+      {"bubblewrap_p99", "", percentile_99(latencies.bubblewrap), "us",
+       times(percentile_99(latencies.bubblewrap)), ""},
+      {"bubblewrap_c8", "share of bare", latencies.bubblewrap_c8, "runs/s",
+       latencies.bubblewrap_c8 / latencies.bare_c8, ""},
+      {"dispatch", "dispatched over TLS -> finished", dispatch, "us", times(dispatch), ""},
+      {"dispatch_p99", "", p99, "us", times(p99), ""},
+      {"dispatch_c8", "share of bare", latencies.dispatch_c8, "runs/s",
+       latencies.dispatch_c8 / latencies.bare_c8, ""},
+      {"dispatch_c8_median", "one run, 8 at a time", median(latencies.dispatch_c8_latency), "us",
+       times(median(latencies.dispatch_c8_latency)), ""},
+      {"dispatch_c8_p99", "", percentile_99(latencies.dispatch_c8_latency), "us",
+       times(percentile_99(latencies.dispatch_c8_latency)), ""},
+      {"over_bubblewrap", "dispatch minus bubblewrap", dispatch - wrapped, "us",
+       times(dispatch - wrapped), "<= 500 us"},
+      {"own_cpu_per_run", "agent and launcher", latencies.processor_per_run / 1000, "ms",
+       times(latencies.processor_per_run), ""},
+      {"start_to_authenticated", "exec -> authenticated over TLS", start, "ms",
+       times(start * 1000), "<= 50 ms"},
+      {"idle_pss", "agent and launcher", idle, "MB", std::nullopt, "<= 12 MB"},
+      {"output", "script to core over TLS", output, "MB/s", std::nullopt, ">= 150 MB/s"},
+  };
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string json_file;
+  for (int i = 1; i + 1 < argc; ++i) {
+    if (std::strcmp(argv[i], "--json") == 0) json_file = argv[i + 1];
+  }
+  try {
+    const auto figures = measure_all();
+    print_table(figures);
+    if (!json_file.empty() && !write_json(figures, json_file)) {
+      std::cerr << "satellite_bench: cannot write " << json_file << '\n';
+      return 1;
+    }
+    return 0;
+  } catch (const std::exception& problem) {
+    std::cerr << "satellite_bench: " << problem.what() << '\n';
+    return 1;
+  }
+}

@@ -1,0 +1,112 @@
+#pragma once
+
+#include "tests/devcore/channel.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/stream_traits.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/write.hpp>
+#include <boost/beast/websocket/stream.hpp>
+
+/// The template behind both kinds of channel; each instantiation has a file of its own.
+namespace satellite::devcore {
+
+constexpr auto without_throwing = boost::asio::as_tuple(boost::asio::use_awaitable);
+
+template <typename Stream>
+class ChannelStream final : public Channel {
+ public:
+  explicit ChannelStream(Stream stream) : websocket_(std::move(stream)) {
+    websocket_.auto_fragment(false);
+    websocket_.write_buffer_bytes(64U << 10U);
+    websocket_.read_message_max(16U << 20U);  // as the existing core does
+    websocket_.text(true);
+  }
+
+  auto& websocket() { return websocket_; }
+
+  boost::asio::awaitable<Result<void>> upgrade(Acceptance acceptance);
+
+  boost::asio::awaitable<Result<std::string_view>> read() override {
+    buffer_.consume(buffer_.size());
+    const auto got = co_await websocket_.async_read(buffer_, without_throwing);
+    const boost::system::error_code failure = std::get<0>(got);
+    if (failure) co_return goodbye(failure);
+    const auto bytes = buffer_.data();
+    co_return std::string_view(static_cast<const char*>(bytes.data()), bytes.size());
+  }
+
+  boost::asio::awaitable<Result<void>> write(const std::string& text) override {
+    const auto bytes = boost::asio::buffer(text);
+    const auto written = co_await websocket_.async_write(bytes, without_throwing);
+    const boost::system::error_code failure = std::get<0>(written);
+    if (failure) co_return Error{ErrorCode::io_failed, failure.message()};
+    co_return Result<void>{};
+  }
+
+  boost::asio::awaitable<void> close(std::uint16_t code) override {
+    const boost::beast::websocket::close_reason why(
+        static_cast<boost::beast::websocket::close_code>(code));
+    co_await websocket_.async_close(why, without_throwing);
+  }
+
+  void reset() override {
+    boost::system::error_code ignored;
+    auto& socket = boost::beast::get_lowest_layer(websocket_);
+    socket.set_option(boost::asio::socket_base::linger(true, 0), ignored);
+    socket.close(ignored);
+  }
+
+  void stop_reading() override {
+    boost::system::error_code ignored;
+    boost::beast::get_lowest_layer(websocket_).cancel(ignored);
+  }
+
+ private:
+  Error goodbye(const boost::system::error_code& failure) const {
+    namespace websocket = boost::beast::websocket;
+    if (failure != websocket::error::closed) return {ErrorCode::io_failed, failure.message()};
+    const websocket::close_reason& why = websocket_.reason();
+    return {ErrorCode::unavailable, "closed with code " + std::to_string(why.code) + ' ' +
+                                        std::string(why.reason.data(), why.reason.size())};
+  }
+
+  boost::beast::websocket::stream<Stream> websocket_;
+  boost::beast::flat_buffer buffer_;
+};
+
+template <typename Stream>
+boost::asio::awaitable<Result<void>> ChannelStream<Stream>::upgrade(Acceptance acceptance) {
+  namespace http = boost::beast::http;
+  http::request<http::empty_body> request;
+  const auto got =
+      co_await http::async_read(websocket_.next_layer(), buffer_, request, without_throwing);
+  const boost::system::error_code unread = std::get<0>(got);
+  if (unread) co_return Error{ErrorCode::io_failed, "reading the upgrade: " + unread.message()};
+
+  if (acceptance.plan.misbehaviour == Misbehaviour::stall_upgrade) {
+    // A second request never comes: this ends when the client has had enough.
+    co_await http::async_read(websocket_.next_layer(), buffer_, request, without_throwing);
+    co_return Error{ErrorCode::cancelled, "the upgrade was left without an answer"};
+  }
+  const bool is_here = request.target() == acceptance.path;
+  const bool is_planned = acceptance.plan.misbehaviour == Misbehaviour::http_status;
+  if (is_here && !is_planned) {
+    const auto accepted = co_await websocket_.async_accept(request, without_throwing);
+    const boost::system::error_code failure = std::get<0>(accepted);
+    if (failure) co_return Error{ErrorCode::io_failed, "upgrade: " + failure.message()};
+    co_return Result<void>{};
+  }
+  const unsigned status = is_planned ? acceptance.plan.http_status : 404;
+  http::response<http::empty_body> answer(http::int_to_status(status), request.version());
+  for (const auto& [name, value] : acceptance.plan.http_headers) answer.set(name, value);
+  answer.keep_alive(false);
+  answer.prepare_payload();
+  co_await http::async_write(websocket_.next_layer(), answer, without_throwing);
+  co_return Error{ErrorCode::not_permitted, "answered HTTP " + std::to_string(status)};
+}
+
+}  // namespace satellite::devcore

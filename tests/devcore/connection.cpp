@@ -1,0 +1,287 @@
+#include "tests/devcore/connection.hpp"
+
+#include "tests/devcore/codec/core_codec.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <nlohmann/json.hpp>
+
+namespace satellite::devcore {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+constexpr auto without_throwing = asio::as_tuple(asio::use_awaitable);
+// Often enough that no window ever fills, seldom enough that acknowledging costs nothing.
+constexpr std::uint64_t frames_per_acknowledgement = 16;
+constexpr std::uint64_t bytes_per_acknowledgement = 128U << 10U;
+constexpr std::size_t deep_json_depth = 10'000;
+constexpr std::size_t oversize_frame_size = 17U << 20U;
+constexpr std::uint16_t going_away = 1001;
+
+std::string type_in(std::string_view text) {
+  const auto frame = nlohmann::json::parse(text, nullptr, false);
+  if (!frame.is_object() || !frame.contains("type")) return {};
+  return frame["type"].is_string() ? frame["type"].get<std::string>() : std::string();
+}
+
+std::string quoted(const std::string& text) {
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+/// Assembled as text, so that assignments and policy reach the satellite exactly as given.
+std::string authenticated_frame(const std::string& client_id, const CoreState& state) {
+  std::string text = R"({"type":"authenticated","satelliteId":)" + quoted(client_id) +
+                     R"(,"assignments":)" + state.assignments;
+  const auto& extensions = state.settings.extensions;
+  if (!extensions.empty()) text += R"(,"extensions":)" + nlohmann::json(extensions).dump();
+  if (state.policy) text += R"(,"sandboxPolicy":)" + *state.policy;
+  return text + '}';
+}
+
+/// The run and the size of a message that carries a `seq`.
+struct Sequenced {
+  std::string run_id;
+  bool is_output = false;
+  std::uint64_t bytes = 0;
+};
+
+std::optional<Sequenced> sequenced(const protocol::AgentMessage& message) {
+  if (const auto* started = std::get_if<protocol::ScriptStarted>(&message)) {
+    return Sequenced{started->run_id.text, false, 0};
+  }
+  if (const auto* finished = std::get_if<protocol::ScriptFinished>(&message)) {
+    return Sequenced{finished->run_id.text, false, 0};
+  }
+  if (const auto* output = std::get_if<protocol::ScriptOutput>(&message)) {
+    return Sequenced{output->run_id.text, true, output->bytes.size()};
+  }
+  return {};
+}
+
+}  // namespace
+
+Connection::Connection(asio::io_context& context, CoreState& state, std::uint64_t number,
+                       ConnectionPlan plan)
+    : state_(state),
+      number_(number),
+      plan_(std::move(plan)),
+      news_(context, asio::steady_timer::time_point::max()) {}
+
+asio::awaitable<void> Connection::run(tcp::socket socket, asio::ssl::context* context_tls) {
+  using namespace asio::experimental::awaitable_operators;
+  raw_socket_ = &socket;
+  co_await misbehave_at_connect(socket);
+  raw_socket_ = nullptr;
+  if (!socket.is_open()) co_return;
+
+  Acceptance acceptance{state_.settings.path, plan_};
+  auto accepting = context_tls != nullptr
+                       ? accept_tls(std::move(socket), *context_tls, std::move(acceptance))
+                       : accept_plain(std::move(socket), std::move(acceptance));
+  auto accepted = co_await std::move(accepting);
+  if (!accepted) {
+    tell(accepted.error().message);
+    state_.ledger.note_goodbye(accepted.error().message);
+    co_return;
+  }
+  channel_ = std::move(*accepted);
+  state_.ledger.count([](Counters& counters) { ++counters.upgrades; });
+  co_await (read_frames() && write_frames());
+  if (authenticated_) state_.ledger.count([](Counters& counters) { ++counters.disconnections; });
+}
+
+asio::awaitable<void> Connection::misbehave_at_connect(tcp::socket& socket) {
+  boost::system::error_code ignored;
+  switch (plan_.misbehaviour) {
+    case Misbehaviour::close_at_connect: socket.close(ignored); break;
+    case Misbehaviour::drip_tls: co_await drip(socket); break;
+    case Misbehaviour::stall_tls: {
+      // Readable at first with the client's hello, which is left lying there; then nothing more
+      // happens until the client or stop() closes.
+      char hello[4096];
+      std::size_t size = 1;
+      while (size > 0) {
+        const auto buffer = asio::buffer(hello);
+        const auto got = co_await socket.async_read_some(buffer, without_throwing);
+        size = std::get<1>(got);
+      }
+      socket.close(ignored);
+      break;
+    }
+    default: break;
+  }
+}
+
+asio::awaitable<void> Connection::drip(tcp::socket& socket) {
+  // The head of a TLS record of 16 KiB, whose content then comes byte by byte.
+  const std::string head("\x16\x03\x03\x40\x00", 5);
+  boost::system::error_code failure;
+  for (std::size_t i = 0; !failure; ++i) {
+    const char byte = i < head.size() ? head[i] : '\0';
+    const auto buffer = asio::buffer(&byte, 1);
+    const auto written = co_await socket.async_send(buffer, without_throwing);
+    failure = std::get<0>(written);
+    news_.expires_after(std::chrono::milliseconds(20));
+    co_await news_.async_wait(without_throwing);
+    if (finished_) break;
+  }
+  socket.close(failure);
+}
+
+asio::awaitable<void> Connection::read_frames() {
+  while (!finished_) {
+    const auto frame = co_await channel_->read();
+    if (frame) {
+      receive(*frame);
+      continue;
+    }
+    while (stalled_ && !finished_) {
+      news_.expires_at(asio::steady_timer::time_point::max());
+      co_await news_.async_wait(without_throwing);
+    }
+    tell(frame.error().message);
+    state_.ledger.note_goodbye(frame.error().message);
+    finish();
+  }
+}
+
+asio::awaitable<void> Connection::write_frames() {
+  while (!finished_) {
+    if (!queue_.empty()) {
+      const std::string text = std::move(queue_.front());
+      queue_.pop_front();
+      state_.transcript.sent(number_, text);
+      const auto written = co_await channel_->write(text);
+      if (!written) co_return;
+    } else if (close_code_ != 0) {
+      // The reader ends this connection when the satellite has answered the close frame.
+      co_await channel_->close(close_code_);
+      co_return;
+    } else {
+      news_.expires_at(asio::steady_timer::time_point::max());
+      co_await news_.async_wait(without_throwing);
+    }
+  }
+}
+
+void Connection::receive(std::string_view text) {
+  state_.transcript.received(number_, text);
+  auto message = decode_agent_message(text);
+  const bool is_output = message && std::holds_alternative<protocol::ScriptOutput>(*message);
+  state_.ledger.note_frame(is_output ? "script_output" : type_in(text), text);
+  // As the existing core does it: one warning, the message dropped, the socket kept.
+  if (!message) {
+    tell("invalid frame: " + message.error().message);
+    return state_.ledger.note_invalid(message.error().message);
+  }
+  const auto* authentication = std::get_if<protocol::Authenticate>(&*message);
+  if (authentication != nullptr) return authenticate(*authentication);
+  if (!authenticated_) {
+    send(encode_core_message(protocol::AuthFailed{"Must authenticate first"}));
+    close_code_ = 1000;
+    return;
+  }
+  if (state_.settings.on_message) state_.settings.on_message(client_id_, *message);
+  state_.ledger.note(*message);
+  if (state_.acknowledge) acknowledge(*message);
+}
+
+void Connection::authenticate(const protocol::Authenticate& message) {
+  if (authenticated_ || plan_.misbehaviour == Misbehaviour::never_authenticate) return;
+  const auto known = state_.settings.tokens.find(message.client_id);
+  const bool is_right = known != state_.settings.tokens.end() &&
+                        known->second == message.token.reveal() &&
+                        plan_.misbehaviour != Misbehaviour::refuse;
+  if (!is_right) {
+    send(encode_core_message(protocol::AuthFailed{"Invalid client ID or token"}));
+    close_code_ = 1000;
+    tell("refused satellite " + message.client_id);
+    state_.ledger.count([](Counters& counters) { ++counters.refusals; });
+    return;
+  }
+  authenticated_ = true;
+  client_id_ = message.client_id;
+  send(authenticated_frame(client_id_, state_));
+  tell("authenticated satellite " + client_id_);
+  state_.ledger.count([](Counters& counters) { ++counters.authentications; });
+  if (plan_.misbehaviour == Misbehaviour::close_after_authentication) {
+    misbehave(Misbehaviour::close);
+  } else if (plan_.misbehaviour != Misbehaviour::none) {
+    misbehave(plan_.misbehaviour);
+  }
+}
+
+void Connection::acknowledge(const protocol::AgentMessage& message) {
+  const auto* result = std::get_if<protocol::CheckResult>(&message);
+  if (result != nullptr && result->result_id) {
+    return send(encode_core_message(protocol::ResultAck{{*result->result_id}}));
+  }
+  const auto one = sequenced(message);
+  if (!one) return;
+  Unacknowledged& open = unacknowledged_[one->run_id];
+  ++open.frames;
+  open.bytes += one->bytes;
+  const bool is_due = !one->is_output || open.frames >= frames_per_acknowledgement ||
+                      open.bytes >= bytes_per_acknowledgement;
+  if (!is_due) return;
+  open = {};
+  const std::uint64_t seq = state_.ledger.seq_expected(one->run_id);
+  if (seq > 0) send(encode_core_message(protocol::ScriptAck{RunId(one->run_id), seq - 1}));
+}
+
+void Connection::acknowledge_all() {
+  for (const std::string& run_id : state_.ledger.run_ids()) {
+    const std::uint64_t seq = state_.ledger.seq_expected(run_id);
+    if (seq > 0) send(encode_core_message(protocol::ScriptAck{RunId(run_id), seq - 1}));
+  }
+}
+
+void Connection::misbehave(Misbehaviour misbehaviour) {
+  switch (misbehaviour) {
+    case Misbehaviour::close: close_code_ = going_away; break;
+    case Misbehaviour::reset:
+      if (channel_) channel_->reset();
+      break;
+    case Misbehaviour::stall:
+      stalled_ = true;
+      if (channel_) channel_->stop_reading();
+      break;
+    case Misbehaviour::garbage: return send("this is no JSON {");
+    case Misbehaviour::deep_json:
+      return send(std::string(deep_json_depth, '[') + std::string(deep_json_depth, ']'));
+    case Misbehaviour::oversize_frame:
+      return send(R"({"type":")" + std::string(oversize_frame_size, 'x') + R"("})");
+    default: return;
+  }
+  news_.cancel();
+}
+
+void Connection::send(std::string text) {
+  queue_.push_back(std::move(text));
+  news_.cancel();
+}
+
+void Connection::finish() {
+  finished_ = true;
+  news_.cancel();
+}
+
+void Connection::tell(const std::string& event) {
+  state_.transcript.remark(number_, event);
+  if (state_.settings.on_event) {
+    state_.settings.on_event("connection " + std::to_string(number_) + ": " + event);
+  }
+}
+
+void Connection::cut() {
+  finish();
+  boost::system::error_code ignored;
+  if (raw_socket_ != nullptr) raw_socket_->close(ignored);
+  if (channel_) channel_->reset();
+}
+
+}  // namespace satellite::devcore

@@ -1,0 +1,106 @@
+#include "tests/end_to_end/scene.hpp"
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+using namespace satellite;
+using namespace satellite::tests;
+using nlohmann::json;
+
+namespace {
+
+json report(const devcore::CollectedRun& run) { return json::parse(run.finished->sandbox_json); }
+
+bool has_fail_closed_downgrade(const json& sandbox) {
+  for (const json& downgrade : sandbox.at("downgrades")) {
+    if (downgrade.at("reason").get<std::string>().find("fail-closed") != std::string::npos) {
+      return true;
+    }
+  }
+  return false;
+}
+
+constexpr const char* allowlist_policy = R"({"onUnavailable":"fail",
+  "filesystem":{"mode":"scratch-plus-ro"},
+  "network":{"mode":"allowlist","allow":["192.0.2.0/24"]},"privilege":{"mode":"drop-to-uid"}})";
+
+}  // namespace
+
+TEST_CASE("without a policy the fail-closed profile is in force and every report says so") {
+  Scene scene(Scene::with_policy(std::nullopt));
+  const auto run = scene.run("echo ran");
+  CHECK(run.standard_output == "ran\n");
+  const json sandbox = report(run);
+  CHECK(has_fail_closed_downgrade(sandbox));
+  CHECK(sandbox.at("requested").at("network").at("mode") == "deny");
+}
+
+TEST_CASE("an invalid policy closes the door again, a valid one opens it") {
+  Scene scene;
+  CHECK_FALSE(has_fail_closed_downgrade(report(scene.run("true"))));
+  const auto invalid = GENERATE(as<std::string>{}, "null", "{\"enabled\":\"yes\"}",
+                                "{\"enabled\":false,\"surprise\":1}", "[]");
+  scene.core().push_policy(invalid);
+  scene.wait_for_log("policy_invalid");
+  const json closed = report(scene.run("true"));
+  CHECK(has_fail_closed_downgrade(closed));
+  CHECK(closed.at("requested").at("network").at("mode") == "deny");
+  CHECK(closed.at("requested").at("enabled") == true);
+  scene.core().push_policy(default_policy);
+  eventually("the valid policy is in force", [&] {
+    return !has_fail_closed_downgrade(report(scene.run("true")));
+  });
+}
+
+TEST_CASE("a policy pushed in mid-session holds for the next run") {
+  Scene scene;
+  CHECK(scene.run("seq 1 100000 | tail -1").standard_output == "100000\n");
+  scene.core().push_policy(policy_with_output_cap(64));
+  eventually("the next run gets the new cap", [&] {
+    return scene.run("seq 1 100000").finished->outcome == "output_limit";
+  });
+}
+
+TEST_CASE("a layer that cannot be had under `fail` refuses the run before it starts") {
+  // Filtered egress needs an uplink into the run's own network, which this launcher cannot make:
+  // a policy that demands it must never be answered with an unfiltered network.
+  Scene scene(Scene::with_policy(allowlist_policy));
+  const auto run = scene.run("echo must not run");
+  CHECK(run.finished->outcome == "refused");
+  CHECK(run.finished->exit_code == -1);
+  CHECK_FALSE(run.started);
+  CHECK(run.output_bytes == 0);
+  REQUIRE(run.finished->error);
+  CHECK(run.finished->error->rfind("sandbox unavailable: network", 0) == 0);
+  const json sandbox = report(run);
+  CHECK(sandbox.at("enforced").at("network") == false);
+  CHECK(sandbox.at("downgrades").at(0).at("layer") == "network");
+}
+
+TEST_CASE("a script without egress reaches nothing that one on the host's network reaches") {
+  Scene scene;
+  const std::string port = std::to_string(scene.core().port());
+  const std::string connect = "exec 3<>/dev/tcp/127.0.0.1/" + port + " && echo connected";
+  const std::string text = "bash -c '" + connect + "' || echo refused";
+  CHECK(scene.run(text).standard_output == "refused\n");
+  scene.core().push_policy(open_network_policy);
+  eventually("the open policy lets it connect",
+             [&] { return scene.run(text).standard_output == "connected\n"; });
+}
+
+TEST_CASE("a policy that is switched off runs the script unconfined and reports nothing enforced") {
+  Scene scene(Scene::with_policy("{\"enabled\":false}"));
+  const auto run = scene.run("echo free");
+  CHECK(run.standard_output == "free\n");
+  const json sandbox = report(run);
+  CHECK(sandbox.at("requested").at("enabled") == false);
+  for (const json& enforced : sandbox.at("enforced")) CHECK(enforced == false);
+}
+
+TEST_CASE("a script is never the host's root, whoever started the satellite") {
+  Scene scene;
+  const auto run = scene.run("id -u; cat /etc/shadow >/dev/null 2>&1 && echo readable");
+  CHECK(run.standard_output == "65532\n");
+  const json sandbox = json::parse(run.started->sandbox_json);
+  CHECK(sandbox.at("enforced").at("privilege") == true);
+}

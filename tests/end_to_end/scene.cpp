@@ -1,0 +1,105 @@
+#include "tests/end_to_end/scene.hpp"
+
+#include "tls/temporary_certificate.hpp"
+
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <unistd.h>
+
+namespace satellite::tests {
+
+const char* const default_policy = R"({"enabled":true,"onUnavailable":"fail",
+ "resources":{"cpuSeconds":60,"memoryBytes":536870912,"maxOpenFiles":1024,"maxProcesses":256,
+              "maxOutputBytes":5242880,"maxFileSizeBytes":268435456},
+ "filesystem":{"mode":"scratch-plus-ro"},
+ "network":{"mode":"allowlist","allow":[],"denyLinkLocalAndMetadata":true},
+ "privilege":{"mode":"drop-to-uid"}})";
+
+const char* const open_network_policy = R"({"onUnavailable":"fail",
+ "resources":{"maxOutputBytes":5242880},"filesystem":{"mode":"scratch-plus-ro"},
+ "network":{"mode":"unrestricted","denyLinkLocalAndMetadata":false},
+ "privilege":{"mode":"drop-to-uid"}})";
+
+std::string policy_with_output_cap(std::size_t bytes) {
+  std::string policy = default_policy;
+  const std::string original = "5242880";
+  return policy.replace(policy.find(original), original.size(), std::to_string(bytes));
+}
+
+Scene::Options Scene::with_policy(std::optional<std::string> policy) {
+  Options options;
+  options.core.policy = std::move(policy);
+  return options;
+}
+
+Scene::Scene() : Scene(with_policy(default_policy)) {}
+
+Scene::Scene(Options options) : core_settings_(std::move(options.core)) {
+  core_settings_.tokens.emplace("satellite-1", "csat_right");
+  // Signed here once, so that a core that comes back is the same core.
+  auto authority = tls::TemporaryAuthority::create();
+  auto other_authority = tls::TemporaryAuthority::create();
+  REQUIRE(authority);
+  REQUIRE(other_authority);
+  auto certificate = authority->sign(core_settings_.certificate_request);
+  REQUIRE(certificate);
+  core_settings_.certificate = *std::move(certificate);
+  start_core();
+  core_settings_.port = core_->port();
+
+  const std::string trusted =
+      (options.trusts_the_core ? authority : other_authority)->certificate_pem();
+  std::map<std::string, std::string> environment{
+      {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+      {"HOME", "/nonexistent"},
+      {"CHECKSTACK_CORE_URL",
+       "https://" + options.host + ":" + std::to_string(core_settings_.port)},
+      {"CHECKSTACK_SATELLITE_CLIENT_ID", "satellite-1"},
+      {"CHECKSTACK_SATELLITE_TOKEN", "csat_right"},
+      {"CHECKSTACK_SATELLITE_CA_FILE", files_.write("ca.pem", trusted)}};
+  for (const auto& [name, value] : options.environment) environment[name] = value;
+  SatelliteProcess::Start start{{"run"}, environment, (files_.path() / "log").string()};
+  if (!options.settings_file.empty()) {
+    start.arguments.insert(start.arguments.end(),
+                           {"--config", files_.write("satellite.toml", options.settings_file)});
+  }
+  satellite_ = std::make_unique<SatelliteProcess>(start);
+  if (!options.waits_until_connected) return;
+  const auto authenticated = core_->wait_until_authenticated();
+  INFO(satellite_->log());
+  REQUIRE(authenticated);
+}
+
+void Scene::start_core() {
+  auto started = devcore::DevCore::start(core_settings_);
+  if (!started) FAIL(started.error().message);
+  core_ = *std::move(started);
+}
+
+devcore::CollectedRun Scene::run(const std::string& text) { return run(script(text)); }
+
+devcore::CollectedRun Scene::run(protocol::RunScript message) {
+  const std::string id = message.run_id.text;
+  core_->dispatch(std::move(message));
+  auto finished = core_->wait_finished(id, std::chrono::seconds(30));
+  INFO(satellite_->log());
+  if (!finished) FAIL(finished.error().message);
+  CHECK(finished->violations.empty());
+  return *std::move(finished);
+}
+
+void Scene::wait_for_log(const std::string& words) {
+  eventually("the log says " + words,
+             [&] { return satellite_->log().find(words) != std::string::npos; });
+}
+
+protocol::RunScript script(const std::string& text) {
+  static std::atomic<unsigned> number{0};
+  protocol::RunScript message;
+  message.run_id = RunId("run-" + std::to_string(::getpid()) + "-" + std::to_string(++number));
+  message.script = text;
+  message.timeout = std::chrono::seconds(20);
+  return message;
+}
+
+}  // namespace satellite::tests

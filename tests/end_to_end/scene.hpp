@@ -1,0 +1,60 @@
+#pragma once
+
+#include "tests/devcore/devcore.hpp"
+#include "tests/support/satellite_process.hpp"
+#include "tests/support/temp_dir.hpp"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace satellite::tests {
+
+/// The policies the tests relay, as a core writes them.
+extern const char* const default_policy;     ///< every layer, nothing degraded, no egress
+extern const char* const open_network_policy;  ///< the same, but on the host's network
+
+/// A policy with one value of `resources` replaced.
+std::string policy_with_output_cap(std::size_t bytes);
+
+/// A real core, a real satellite, and TLS between them.
+class Scene {
+ public:
+  struct Options {
+    devcore::Settings core;
+    std::map<std::string, std::string> environment;  ///< on top of what a satellite needs
+    std::string settings_file;                       ///< TOML, beside it
+    std::string host = "127.0.0.1";                  ///< as the satellite's core URL names it
+    bool trusts_the_core = true;                     ///< false: another authority is trusted
+    bool waits_until_connected = true;
+  };
+  /// Core with the default policy, satellite connected.
+  Scene();
+  explicit Scene(Options options);
+  static Options with_policy(std::optional<std::string> policy);
+
+  devcore::DevCore& core() { return *core_; }
+  SatelliteProcess& satellite() { return *satellite_; }
+
+  /// Dispatches a shell script and waits for its end.
+  devcore::CollectedRun run(const std::string& script);
+  devcore::CollectedRun run(protocol::RunScript message);
+  void wait_for_log(const std::string& words);
+
+  /// The core is gone; start_core brings it back on the same port with the same identity.
+  void stop_core() { core_.reset(); }
+  void start_core();
+
+ private:
+
+  TempDir files_;
+  devcore::Settings core_settings_;
+  std::unique_ptr<devcore::DevCore> core_;
+  std::unique_ptr<SatelliteProcess> satellite_;
+};
+
+/// A run_script with a fresh id and 20 s to live.
+protocol::RunScript script(const std::string& text);
+
+}  // namespace satellite::tests

@@ -1,0 +1,174 @@
+#include "tests/support/script_bench.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+
+using namespace satellite;
+using namespace satellite::sandbox;
+using namespace satellite::tests;
+using namespace std::chrono_literals;
+
+namespace {
+
+namespace asio = boost::asio;
+
+Engine each_engine() { return GENERATE(Engine::none, Engine::bwrap); }
+
+}  // namespace
+
+TEST_CASE("a script that ignores TERM is killed after the grace and keeps its output") {
+  const Engine engine = each_engine();
+  ScriptBench bench(engine);
+  RunRequest request = script("trap '' TERM; echo before; while :; do sleep 0.05; done");
+  request.timeout = 300ms;
+  const Ran ran = bench.run(std::move(request), policy_for(engine));
+  CHECK(ran.result.outcome == Outcome::timed_out);
+  CHECK(ran.result.exit_code == -1);
+  CHECK(ran.standard_output == "before\n");
+  CHECK(ran.result.duration >= 500ms);
+  CHECK(ran.result.duration < 10s);
+}
+
+TEST_CASE("a script that obeys TERM ends within the grace and may say a last word") {
+  const Engine engine = each_engine();
+  ScriptBench bench(engine);
+  bench.settings.grace = 30s;
+  RunRequest request = script("trap 'echo bye; exit 9' TERM; echo ready; while :; do sleep 0.02; done");
+  request.timeout = 300ms;
+  const Ran ran = bench.run(std::move(request), policy_for(engine));
+  CHECK(ran.result.outcome == Outcome::timed_out);
+  CHECK(ran.standard_output == "ready\nbye\n");
+  CHECK(ran.result.duration < 20s);
+}
+
+TEST_CASE("nothing that a script started is alive when its result is there") {
+  const Engine engine = each_engine();
+  ScriptBench bench(engine);
+  const std::string marker = unique_marker();
+  Listener listener;
+  int seen_alive = 0;
+  listener.on_output = [&](const std::string&) {
+    seen_alive = count_processes(marker);
+    for (const auto& run : std::filesystem::directory_iterator(bench.launcher->scratch_area())) {
+      std::ofstream(run.path() / "seen");
+    }
+  };
+  // A daemon by the book: two forks and a session of its own, its streams closed.
+  const std::string daemon =
+      "setsid sh -c 'setsid sh -c \"touch up; exec sleep " + marker +
+      "\" </dev/null >/dev/null 2>&1 &' & "
+      "until [ -e up ]; do sleep 0.01; done; echo ready; until [ -e seen ]; do sleep 0.01; done; ";
+  SECTION("after a normal end") {
+    const Ran ran = bench.run(script(daemon), policy_for(engine), listener);
+    CHECK(ran.result.outcome == Outcome::exited);
+  }
+  SECTION("after a timeout") {
+    RunRequest request = script(daemon + "sleep 1000");
+    request.timeout = 1500ms;
+    const Ran ran = bench.run(std::move(request), policy_for(engine), listener);
+    CHECK(ran.result.outcome == Outcome::timed_out);
+  }
+  CHECK(seen_alive >= 2);  // the script itself and the daemon
+  CHECK(count_processes(marker) == 0);
+}
+
+TEST_CASE("a background child that holds the pipe neither delays nor changes a success") {
+  const Engine engine = each_engine();
+  ScriptBench bench(engine);
+  const std::string marker = unique_marker();
+  const Ran ran = bench.run(script("sleep " + marker + " & echo done"), policy_for(engine));
+  CHECK(ran.result.outcome == Outcome::exited);
+  CHECK(ran.result.exit_code == 0);
+  CHECK(ran.standard_output == "done\n");
+  CHECK(ran.result.duration < 20s);
+  CHECK(count_processes(marker) == 0);
+}
+
+TEST_CASE("a fork bomb stays bounded and dies whole") {
+  // Without a wrapper only a user of its own keeps the count apart from the rest of the host.
+  const Engine engine = is_root() ? each_engine() : Engine::bwrap;
+  ScriptBench bench(engine);
+  Policy policy = policy_for(engine);
+  policy.resources.max_processes = 64;
+  const std::string marker = unique_marker();
+  Listener listener;
+  int peak = 0;
+  listener.on_output = [&](const std::string&) {
+    peak = std::max(peak, count_processes(marker));
+  };
+  RunRequest request = script("echo " + marker + "; b() { echo x; b | b & b; }; b");
+  request.timeout = 700ms;
+  const Ran ran = bench.run(std::move(request), policy, listener);
+  CHECK(ran.result.outcome != Outcome::setup_failed);
+  CHECK(ran.result.duration < 30s);
+  CHECK(peak > 0);
+  CHECK(peak <= 70);  // the limit, and what is not the bomb's: wrapper and init
+  CHECK(count_processes(marker) == 0);
+}
+
+TEST_CASE("a run that is cancelled before it begins never starts") {
+  ScriptBench bench;
+  bench.cancel->cancel();
+  const Ran ran = bench.run(script("echo never"), policy_for(Engine::bwrap));
+  CHECK(ran.result.outcome == Outcome::cancelled);
+  CHECK_FALSE(ran.report.has_value());
+  CHECK(ran.standard_output.empty());
+}
+
+TEST_CASE("a run that is cancelled during its set-up ends at once and leaves nothing") {
+  const Engine engine = each_engine();
+  ScriptBench bench(engine);
+  const std::string marker = unique_marker();
+  asio::post(bench.context, [&] { bench.cancel->cancel(); });
+  const Ran ran = bench.run(script("sleep " + marker), policy_for(engine));
+  CHECK(ran.result.outcome == Outcome::cancelled);
+  CHECK(count_processes(marker) == 0);
+}
+
+TEST_CASE("a run that is cancelled while it runs keeps its output") {
+  const Engine engine = each_engine();
+  ScriptBench bench(engine);
+  const std::string marker = unique_marker();
+  Listener listener;
+  listener.on_output = [&](const std::string&) { bench.cancel->cancel(); };
+  const Ran ran = bench.run(script("echo begun; sleep " + marker), policy_for(engine), listener);
+  CHECK(ran.result.outcome == Outcome::cancelled);
+  CHECK(ran.standard_output == "begun\n");
+  CHECK(count_processes(marker) == 0);
+}
+
+TEST_CASE("cancelling after the end changes nothing") {
+  ScriptBench bench;
+  const Ran ran = bench.run(script("exit 5"), policy_for(Engine::bwrap));
+  bench.cancel->cancel();
+  bench.cancel->cancel();
+  CHECK(ran.result.outcome == Outcome::exited);
+  CHECK(ran.result.exit_code == 5);
+}
+
+TEST_CASE("a timeout kills the script while its output is not being taken") {
+  const Engine engine = each_engine();
+  ScriptBench bench(engine);
+  const std::string marker = unique_marker();
+  Listener listener;
+  bool died_meanwhile = false;
+  asio::steady_timer pause(bench.context);
+  listener.before_taking = [&]() -> asio::awaitable<void> {
+    constexpr auto token = asio::as_tuple(asio::use_awaitable);
+    for (int i = 0; i < 2'000 && !died_meanwhile; ++i) {
+      pause.expires_after(5ms);
+      co_await pause.async_wait(token);
+      died_meanwhile = count_processes(marker) == 0;
+    }
+  };
+  RunRequest request = script("trap '' TERM; yes " + marker);
+  request.timeout = 300ms;
+  const Ran ran = bench.run(std::move(request), policy_for(engine), listener);
+  CHECK(died_meanwhile);
+  CHECK(ran.result.outcome == Outcome::timed_out);
+}

@@ -1,0 +1,140 @@
+#include "sandbox/launcher/order_codec.hpp"
+#include "sandbox/launcher/records.hpp"
+
+#include <catch2/catch.hpp>
+#include <random>
+
+using namespace satellite;
+using namespace satellite::sandbox;
+
+namespace {
+
+LaunchOrder full_order() {
+  LaunchOrder order;
+  order.run_number = 42;
+  order.engine = Engine::bwrap;
+  order.wrapper = {"/usr/bin/bwrap", "--unshare-all", ""};
+  order.command = {"sh", "-c", "echo hi"};
+  order.long_script = std::string(200'000, 'x');
+  order.environment = {{"A", "1"}, {"B", ""}};
+  order.working_directory = "/work";
+  order.scratch_directory = "/tmp/csat-x/run-1";
+  order.identity = Identity{65'532, 65'533};
+  order.resource_settings = {{Resource::cpu_seconds, 60}, {Resource::file_size, 1ULL << 40U}};
+  order.standard_input = std::string("in\0put", 6);
+  order.expectation.own_network = true;
+  order.expectation.identity = order.identity;
+  order.expectation.resource_settings = order.resource_settings;
+  return order;
+}
+
+std::vector<LauncherRecord> sample_records() {
+  Posture posture;
+  posture.uid = {1, 2, 3, 4};
+  posture.own_network = posture.network_read = true;
+  posture.interfaces = {"lo", "eth0"};
+  posture.unexpected_writable_mounts = {"/var"};
+  posture.limits[1] = {64, 128};
+  return {{1, RunStarted{posture}},
+          {2, RunSetupFailed{SetupStep::working_directory, 3, 2, "words"}},
+          {3, RunRefused{"network: shared"}},
+          {4, RunEnded{true, 0x0F00, 10, 20, 30}}};
+}
+
+/// Deterministic: a failure prints the seed by its section's INFO.
+std::string damaged(std::string bytes, std::mt19937& random) {
+  const auto changes = 1 + random() % 4;
+  for (unsigned i = 0; i < changes && !bytes.empty(); ++i) {
+    bytes[random() % bytes.size()] = static_cast<char>(random());
+  }
+  if (random() % 3 == 0) bytes.resize(random() % (bytes.size() + 1));
+  return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("an order survives its journey unchanged") {
+  const LaunchOrder order = full_order();
+  const std::string bytes = encode_order(order);
+  const auto back = decode_order(bytes);
+  REQUIRE(back.has_value());
+  CHECK(encode_order(*back) == bytes);
+  CHECK(back->command == order.command);
+  CHECK(back->standard_input == order.standard_input);
+  CHECK(back->expectation.own_network);
+  CHECK_FALSE(back->expectation.routeless);
+}
+
+TEST_CASE("an order that is cut anywhere is not an order") {
+  LaunchOrder order = full_order();
+  order.long_script = "short";
+  const std::string bytes = encode_order(order);
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    CHECK_FALSE(decode_order(std::string_view(bytes).substr(0, size)).has_value());
+  }
+  CHECK_FALSE(decode_order(bytes + '\0').has_value());
+}
+
+TEST_CASE("orders that make no sense are refused") {
+  LaunchOrder order = full_order();
+  SECTION("no command") { order.command.clear(); }
+  SECTION("a NUL in an argument") { order.command[2] = std::string("echo\0rm", 7); }
+  SECTION("a NUL in the environment") { order.environment[0].second = std::string("a\0b", 3); }
+  SECTION("an environment name with an equals sign") { order.environment[0].first = "A=B"; }
+  SECTION("an empty environment name") { order.environment[0].first.clear(); }
+  SECTION("a wrapper without an engine") { order.engine = Engine::none; }
+  SECTION("an engine without a wrapper") { order.wrapper.clear(); }
+  SECTION("a wrapper to be searched on a path") { order.wrapper[0] = "bwrap"; }
+  SECTION("an engine this launcher does not have") { order.engine = Engine::nsjail; }
+  SECTION("an argument longer than the kernel takes") { order.command[2].assign(131'072, 'x'); }
+  CHECK_FALSE(decode_order(encode_order(order)).has_value());
+}
+
+TEST_CASE("records and requests survive their journey unchanged") {
+  for (const auto& record : sample_records()) {
+    const auto back = decode_record(encode_record(record));
+    REQUIRE(back.has_value());
+    CHECK(*back == record);
+  }
+  for (const auto kind : {RequestKind::start, RequestKind::terminate, RequestKind::kill,
+                          RequestKind::try_namespaces}) {
+    LauncherRequest request{kind, 7, std::nullopt};
+    if (kind == RequestKind::try_namespaces) request.identity = Identity{1, 2};
+    const auto back = decode_request(encode_request(request));
+    REQUIRE(back.has_value());
+    CHECK(*back == request);
+  }
+}
+
+TEST_CASE("the largest record fits into one message") {
+  Posture posture;
+  posture.interfaces.assign(100, std::string(1'000, 'i'));
+  posture.unexpected_writable_mounts.assign(100, std::string(5'000, 'm'));
+  const LauncherRecord records[] = {{1, RunStarted{posture}},
+                                    {2, RunSetupFailed{SetupStep::exec, 0, 0, std::string(9'999, 't')}},
+                                    {3, RunRefused{std::string(9'999, 'm')}}};
+  for (const auto& record : records) {
+    const std::string bytes = encode_record(record);
+    CHECK(bytes.size() <= record_size_max);
+    CHECK(decode_record(bytes).has_value());
+  }
+}
+
+TEST_CASE("damaged bytes are refused or read as something valid, never worse") {
+  const unsigned seed = GENERATE(1U, 2U, 3U);
+  INFO("seed " << seed);
+  std::mt19937 random(seed);
+  LaunchOrder order = full_order();
+  order.long_script = "text";
+  const std::string order_bytes = encode_order(order);
+  const auto records = sample_records();
+  for (int i = 0; i < 20'000; ++i) {
+    if (const auto decoded = decode_order(damaged(order_bytes, random))) {
+      CHECK_FALSE(decoded->command.empty());
+    }
+    const auto& record = records[random() % records.size()];
+    if (const auto decoded = decode_record(damaged(encode_record(record), random))) {
+      CHECK(encode_record(*decoded).size() <= record_size_max);
+    }
+  }
+}

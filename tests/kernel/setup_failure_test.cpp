@@ -1,0 +1,228 @@
+#include "sandbox/planning/make_launch_order.hpp"
+#include "tests/support/script_bench.hpp"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace satellite;
+using namespace satellite::sandbox;
+using namespace satellite::tests;
+
+namespace {
+
+/// Orders are given to the launcher as they are; a script that ran would leave this file behind.
+struct OrderBench : ScriptBench {
+  OrderBench() {
+    witness = "/tmp/satellite-witness-" + unique_marker();
+    order.run_number = launcher->next_run_number();
+    order.command = {"sh", "-c", "echo > " + witness};
+    order.environment = {{"PATH", "/usr/bin:/bin"}};
+    order.scratch_directory =
+        launcher->scratch_area() + "/run-" + std::to_string(order.run_number);
+    if (is_root()) order.identity = script_identity;
+  }
+  ~OrderBench() { std::filesystem::remove(witness); }
+
+  bool script_ran() const { return std::filesystem::exists(witness); }
+
+  RunSetupFailed failure() {
+    const auto record = launcher->try_order(order);
+    REQUIRE(record.has_value());
+    CHECK_FALSE(script_ran());
+    CHECK(std::filesystem::is_empty(launcher->scratch_area()));
+    INFO("event " << record->event.index());
+    REQUIRE(std::holds_alternative<RunSetupFailed>(record->event));
+    return std::get<RunSetupFailed>(record->event);
+  }
+
+  /// The order as it would be for the given policy, under bubblewrap.
+  void wrap(std::vector<std::string> extra = {}) {
+    const std::string& scratch = order.scratch_directory;
+    order.engine = Engine::bwrap;
+    order.wrapper = {facts.wrapper_path, "--unshare-all", "--die-with-parent", "--ro-bind", "/usr",
+                     "/usr", "--ro-bind", "/bin", "/bin", "--ro-bind", "/lib", "/lib",
+                     "--ro-bind-try", "/lib64", "/lib64", "--ro-bind", "/etc", "/etc", "--tmpfs",
+                     "/tmp", "--bind", scratch, scratch, "--proc", "/proc", "--dev", "/dev",
+                     "--chdir", scratch};
+    order.wrapper.insert(order.wrapper.end(), extra.begin(), extra.end());
+    order.expectation.own_namespaces = true;
+    order.expectation.own_network = true;
+    order.expectation.routeless = true;
+    order.expectation.confined_filesystem = true;
+    order.expectation.not_host_root = true;
+    order.expectation.identity = order.identity;
+  }
+
+  std::string refusal() {
+    const auto record = launcher->try_order(order);
+    REQUIRE(record.has_value());
+    CHECK_FALSE(script_ran());
+    INFO("event " << record->event.index());
+    REQUIRE(std::holds_alternative<RunRefused>(record->event));
+    return std::get<RunRefused>(record->event).missing;
+  }
+
+  LaunchOrder order;
+  std::string witness;
+};
+
+}  // namespace
+
+TEST_CASE("an order that nothing is wrong with runs") {
+  OrderBench bench;
+  const auto record = bench.launcher->try_order(bench.order);
+  REQUIRE(record.has_value());
+  CHECK(std::holds_alternative<RunEnded>(record->event));
+  CHECK(bench.script_ran());
+}
+
+TEST_CASE("each cause of a failed set-up is named by its step") {
+  OrderBench bench;
+  SECTION("the wrapper is not there") {
+    bench.wrap();
+    bench.order.wrapper.front() = "/nonexistent/bwrap";
+    const auto failure = bench.failure();
+    CHECK(failure.step == SetupStep::exec_wrapper);
+    CHECK(failure.error_number == ENOENT);
+  }
+  SECTION("the wrapper gives up, in its own words") {
+    bench.wrap({"--ro-bind", "/nonexistent", "/x"});
+    const auto failure = bench.failure();
+    CHECK(failure.step == SetupStep::wrapper);
+    CHECK(failure.text.find("/nonexistent") != std::string::npos);
+  }
+  SECTION("the scratch directory is not ours to make") {
+    bench.order.scratch_directory = GENERATE("/tmp/elsewhere", "/", "/etc");
+    CHECK(bench.failure().step == SetupStep::scratch_directory);
+  }
+  SECTION("the scratch directory leads out of the area") {
+    bench.order.scratch_directory = bench.launcher->scratch_area() + "/..";
+    CHECK(bench.failure().step == SetupStep::scratch_directory);
+  }
+  SECTION("the working directory is not there") {
+    bench.order.working_directory = "/nonexistent";
+    const auto failure = bench.failure();
+    CHECK(failure.step == SetupStep::working_directory);
+    CHECK(failure.error_number == ENOENT);
+  }
+  SECTION("the command is not there") {
+    bench.order.command = {"no-such-command"};
+    const auto failure = bench.failure();
+    CHECK(failure.step == SetupStep::find_command);
+    CHECK(failure.error_number == ENOENT);
+  }
+  SECTION("the command is there but cannot be executed") {
+    bench.order.command = {"/etc/passwd"};
+    const auto failure = bench.failure();
+    CHECK(failure.step == SetupStep::find_command);
+    CHECK(failure.error_number == EACCES);
+  }
+  SECTION("the identity cannot be dropped to") {
+    bench.order.identity = Identity{0, 0};
+    const auto failure = bench.failure();
+    CHECK(failure.step == (is_root() ? SetupStep::confirm_identity : SetupStep::user_id));
+  }
+  SECTION("the identity is the number that means `leave as it is`") {
+    bench.order.identity = Identity{0xFFFF'FFFF, 0xFFFF'FFFF};
+    const auto step = bench.failure().step;
+    CHECK((step == SetupStep::confirm_identity || step == SetupStep::user_id ||
+           step == SetupStep::scratch_directory));
+  }
+}
+
+TEST_CASE("a process limit that is used up already fails the exec, not the script") {
+  if (!is_root()) return;  // the kernel judges it when the ids change
+  OrderBench bench;
+  const Identity crowded{64'999, 64'999};
+  const pid_t neighbour = ::fork();
+  if (neighbour == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::setresuid(crowded.uid, crowded.uid, crowded.uid) == 0) ::pause();
+    ::_exit(1);
+  }
+  REQUIRE(eventually([&] {
+    return read_proc(neighbour, "status").find("Uid:\t64999") != std::string::npos;
+  }));
+  bench.order.identity = crowded;
+  bench.order.resource_settings = {{Resource::processes, 0}};
+  const auto failure = bench.failure();
+  ::kill(neighbour, SIGKILL);
+  ::waitpid(neighbour, nullptr, 0);
+  CHECK(failure.step == SetupStep::exec);
+  CHECK(failure.error_number == EAGAIN);
+}
+
+TEST_CASE("a scratch parent that cannot be used keeps the launcher from starting") {
+  const auto missing = Launcher::start({"/nonexistent"});
+  REQUIRE_FALSE(missing.has_value());
+  CHECK(missing.error().code == ErrorCode::not_found);
+  const auto unwritable = Launcher::start({"/proc"});
+  CHECK_FALSE(unwritable.has_value());
+}
+
+TEST_CASE("a run whose required layer is not there is refused before its first instruction") {
+  OrderBench bench;
+  bench.wrap();
+  const auto untouched = bench.launcher->try_order(bench.order);
+  REQUIRE(untouched.has_value());
+  CHECK(std::holds_alternative<RunEnded>(untouched->event));  // positive control
+  bench.order.run_number = bench.launcher->next_run_number();
+  auto& wrapper = bench.order.wrapper;
+  SECTION("the wrapper shares the network") {
+    wrapper.push_back("--share-net");
+    CHECK(bench.refusal().find("network: shares the host's network namespace") == 0);
+  }
+  SECTION("a host directory is writable") {
+    wrapper.insert(wrapper.end(), {"--bind", "/var/tmp", "/var/tmp"});
+    CHECK(bench.refusal() == "filesystem: /var/tmp is writable");
+  }
+  SECTION("the host's /tmp shows through") {
+    wrapper.insert(wrapper.end(), {"--ro-bind", "/tmp", "/tmp"});
+    CHECK(bench.refusal().find("/tmp is not private") != std::string::npos);
+  }
+  SECTION("the whole host is the root") {
+    wrapper = {bench.facts.wrapper_path, "--unshare-all", "--die-with-parent", "--bind", "/", "/",
+               "--proc", "/proc", "--dev", "/dev"};
+    CHECK(bench.refusal().find("filesystem: the root is the host's") != std::string::npos);
+  }
+  SECTION("another user than expected") {
+    bench.order.expectation.identity = Identity{12'345, 12'345};
+    CHECK(bench.refusal().find("privilege: the host uid is") == 0);
+  }
+  SECTION("a limit is not set") {
+    bench.order.expectation.resource_settings = {{Resource::open_files, 10}};
+    CHECK(bench.refusal().find("resources: nofile is") == 0);
+  }
+}
+
+TEST_CASE("without a wrapper, namespaces that were promised are missed") {
+  OrderBench bench;
+  bench.order.expectation.own_namespaces = true;
+  bench.order.expectation.confined_filesystem = true;
+  const std::string missing = bench.refusal();
+  CHECK(missing.find("shares the host's pid namespace") != std::string::npos);
+  CHECK(missing.find("the root is the host's") != std::string::npos);
+}
+
+TEST_CASE("host root is noticed when it was promised away") {
+  if (!is_root()) return;
+  OrderBench bench;
+  bench.order.identity.reset();
+  bench.order.expectation.not_host_root = true;
+  CHECK(bench.refusal().find("privilege: the host uid is 0") == 0);
+}
+
+TEST_CASE("a refused policy names its layers and starts nothing") {
+  ScriptBench bench(Engine::none);
+  const Ran ran = bench.run(script("echo never"), shipped_default_policy());
+  CHECK(ran.result.outcome == Outcome::refused);
+  CHECK(ran.result.error->find("sandbox unavailable: ") == 0);
+  CHECK(ran.standard_output.empty());
+  CHECK_FALSE(ran.report.has_value());
+  CHECK(ran.result.sandbox.enforced == EnforcedLayers{});
+}

@@ -1,0 +1,134 @@
+#include "tests/support/script_bench.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <poll.h>
+#include <random>
+#include <sstream>
+#include <stdexcept>
+#include <unistd.h>
+
+namespace satellite::tests {
+
+namespace asio = boost::asio;
+
+bool is_root() { return ::geteuid() == 0; }
+
+void Listener::started(const sandbox::EffectiveSandbox& enforced,
+                       std::chrono::system_clock::time_point) {
+  report = enforced;
+  if (on_started) on_started();
+}
+
+asio::awaitable<void> Listener::output(sandbox::OutputStream stream, std::string_view bytes) {
+  const bool regular = stream == sandbox::OutputStream::standard_output;
+  (regular ? standard_output : standard_error) += bytes;
+  if (on_output) on_output(standard_output);
+  if (before_taking) {
+    auto waiting = before_taking();
+    co_await std::move(waiting);
+  }
+}
+
+ScriptBench::ScriptBench(sandbox::Engine engine_max) {
+  auto started = sandbox::Launcher::start();
+  if (!started) throw std::runtime_error(started.error().message);
+  launcher = *std::move(started);
+  if (is_root()) settings.default_identity = script_identity;
+  settings.engine_max = engine_max;
+  settings.grace = std::chrono::milliseconds(200);
+  facts = sandbox::probe_host(*launcher, {settings.default_identity});
+  launcher->attach(context, [this] { launcher_gone = true; });
+  cancel = std::make_unique<sandbox::CancelSwitch>(context);
+}
+
+ScriptBench::~ScriptBench() = default;
+
+Ran ScriptBench::run(sandbox::RunRequest request, const sandbox::Policy& policy) {
+  Listener listener;
+  return run(std::move(request), policy, listener);
+}
+
+Ran ScriptBench::run(sandbox::RunRequest request, const sandbox::Policy& policy,
+                     Listener& listener) {
+  sandbox::Runner runner(context, *launcher, facts, settings);
+  std::optional<sandbox::RunResult> result;
+  std::exception_ptr failure;
+  asio::co_spawn(context, runner.run(std::move(request), {policy, false}, listener, *cancel),
+                 [&](std::exception_ptr thrown, sandbox::RunResult ended) {
+                   failure = thrown;
+                   result = std::move(ended);
+                   context.stop();
+                 });
+  context.restart();
+  context.run();
+  if (failure) std::rethrow_exception(failure);
+  return {*std::move(result), listener.standard_output, listener.standard_error, listener.report};
+}
+
+sandbox::RunRequest script(std::string text) {
+  sandbox::RunRequest request;
+  request.id = RunId("test");
+  request.script = std::move(text);
+  request.timeout = std::chrono::seconds(60);
+  return request;
+}
+
+sandbox::Policy policy_for(sandbox::Engine engine) {
+  sandbox::Policy policy = sandbox::shipped_default_policy();
+  if (engine == sandbox::Engine::bwrap) return policy;
+  policy.on_unavailable = sandbox::OnUnavailable::degrade;
+  policy.filesystem.mode = sandbox::FilesystemMode::off;
+  policy.network.mode = sandbox::NetworkMode::unrestricted;
+  policy.network.deny_link_local_and_metadata = false;
+  return policy;
+}
+
+std::optional<sandbox::LauncherRecord> run_order(sandbox::Launcher& launcher,
+                                                 const sandbox::LaunchOrder& order) {
+  return launcher.try_order(order);
+}
+
+std::string unique_marker() {
+  std::random_device random;
+  // Doubles as a number of seconds for sleep(1), hence digits.
+  return "86" + std::to_string(100'000'000 + random() % 900'000'000);
+}
+
+std::string read_proc(pid_t pid, const std::string& file) {
+  std::ifstream in("/proc/" + std::to_string(pid) + "/" + file, std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+std::vector<pid_t> processes_with(const std::string& marker) {
+  std::vector<pid_t> found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const std::string name = entry.path().filename().string();
+    pid_t pid = 0;
+    const auto parsed = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (parsed.ec != std::errc{} || parsed.ptr != name.data() + name.size()) continue;
+    if (pid == ::getpid()) continue;
+    if (read_proc(pid, "cmdline").find(marker) != std::string::npos) found.push_back(pid);
+  }
+  return found;
+}
+
+int count_processes(const std::string& marker) {
+  return static_cast<int>(processes_with(marker).size());
+}
+
+bool eventually(const std::function<bool()>& condition, std::chrono::milliseconds patience) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    ::poll(nullptr, 0, 2);
+  }
+  return true;
+}
+
+}  // namespace satellite::tests

@@ -1,0 +1,88 @@
+#pragma once
+
+#include "sandbox/launcher/launcher_link.hpp"
+#include "sandbox/probe.hpp"
+#include "sandbox/run.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace satellite::tests {
+
+/// The user that scripts become when the tests run as root. Not the user that the second pass of the
+/// tests runs as: the two passes may run side by side and must not count each other's processes.
+constexpr sandbox::Identity script_identity{65'530, 65'530};
+
+bool is_root();
+
+/// Collects what a run says; a test may hook into it while the run goes on.
+class Listener : public sandbox::RunObserver {
+ public:
+  void started(const sandbox::EffectiveSandbox& report,
+               std::chrono::system_clock::time_point at) override;
+  boost::asio::awaitable<void> output(sandbox::OutputStream stream,
+                                      std::string_view bytes) override;
+
+  std::optional<sandbox::EffectiveSandbox> report;
+  std::string standard_output, standard_error;
+  std::function<void()> on_started;
+  /// Called after each chunk, with everything that arrived so far.
+  std::function<void(const std::string& standard_output)> on_output;
+  /// Awaited in each chunk's place, when set: a slow reader.
+  std::function<boost::asio::awaitable<void>()> before_taking;
+};
+
+struct Ran {
+  sandbox::RunResult result;
+  std::string standard_output, standard_error;
+  std::optional<sandbox::EffectiveSandbox> report;
+};
+
+/// A launcher, an event loop and a runner of this test alone.
+class ScriptBench {
+ public:
+  explicit ScriptBench(sandbox::Engine engine_max = sandbox::Engine::bwrap);
+  ~ScriptBench();
+  ScriptBench(const ScriptBench&) = delete;
+  ScriptBench& operator=(const ScriptBench&) = delete;
+
+  /// Runs to the end.
+  Ran run(sandbox::RunRequest request, const sandbox::Policy& policy);
+  Ran run(sandbox::RunRequest request, const sandbox::Policy& policy, Listener& listener);
+
+  boost::asio::io_context context{1};
+  std::unique_ptr<sandbox::Launcher> launcher;
+  bool launcher_gone = false;
+  sandbox::HostFacts facts;
+  sandbox::RunnerSettings settings;
+  std::unique_ptr<sandbox::CancelSwitch> cancel;
+};
+
+/// A shell script with a PATH and a timeout that no test should reach.
+sandbox::RunRequest script(std::string text);
+
+/// The shipped default, or its portable part for engine `none`.
+sandbox::Policy policy_for(sandbox::Engine engine);
+
+/// Runs an order as it is, without plan and runner; streams go to `out` and `err` when given.
+std::optional<sandbox::LauncherRecord> run_order(sandbox::Launcher& launcher,
+                                                 const sandbox::LaunchOrder& order);
+
+/// A word that appears in no other process's command line.
+std::string unique_marker();
+/// How many living processes of this host carry the marker in their command line.
+int count_processes(const std::string& marker);
+/// The host pids of those.
+std::vector<pid_t> processes_with(const std::string& marker);
+/// Polls until the condition holds, at most `patience`; whether it did.
+bool eventually(const std::function<bool()>& condition,
+                std::chrono::milliseconds patience = std::chrono::seconds(10));
+
+std::string read_proc(pid_t pid, const std::string& file);
+
+}  // namespace satellite::tests

@@ -1,0 +1,134 @@
+#include "tests/unit/protocol/decoded.hpp"
+
+#include <catch2/catch.hpp>
+#include <string>
+#include <tuple>
+
+using namespace satellite;
+using namespace satellite::protocol;
+using satellite::tests::decoded;
+using satellite::tests::refused;
+
+namespace {
+
+const std::string good =
+    R"({"configId":"c","systemId":"s","strategyId":"p.s","config":{},"intervalSeconds":60})";
+
+/// An assignment that is good but for one member (added or, given twice, replaced).
+std::string with(const std::string& member) {
+  return good.substr(0, good.size() - 1) + "," + member + "}";
+}
+
+AssignmentSet assignments_of(const std::string& entries) {
+  return decoded<ConfigUpdated>(R"({"type":"config_updated","assignments":[)" + entries + "]}")
+      .assignments;
+}
+
+}  // namespace
+
+TEST_CASE("an assignment keeps ids, names and interval, and the rest as it stood in the frame") {
+  const auto set = assignments_of(
+      R"({"configId":"c0b0f4b2","systemId":"sys-pay","strategyId":"healthcheck-script.script",
+          "config":{"timeout":3e4, "b":1,"a":2},"intervalSeconds":60,"configName":"Queue depth",
+          "systemName":"Payments","systemMetadata":{"tier":1,"owner":"team-pay"},
+          "collectors":[{"id":"5e0d","collectorId":"healthcheck-script.execute",
+            "config":{"script":"./depth.sh \"$Q\""},
+            "assertions":[{"field":"exitCode","operator":"equals","value":0}]}],
+          "environments":[{"id":"env-eu","name":"EU","fields":{"z":"1","a":"2"}}]})");
+  REQUIRE(set.rejected.empty());
+  REQUIRE(set.accepted.size() == 1);
+  const Assignment& assignment = set.accepted[0];
+  CHECK(assignment.config_id == ConfigId("c0b0f4b2"));
+  CHECK(assignment.system_id == SystemId("sys-pay"));
+  CHECK(assignment.strategy_id == "healthcheck-script.script");
+  CHECK(assignment.interval.count() == 60);
+  CHECK(assignment.config_name == "Queue depth");
+  CHECK(assignment.system_name == "Payments");
+  CHECK(assignment.config_json == R"({"timeout":3e4, "b":1,"a":2})");
+  CHECK(assignment.environments_json ==
+        R"([{"id":"env-eu","name":"EU","fields":{"z":"1","a":"2"}}])");
+  CHECK(assignment.system_metadata_json == R"({"tier":1,"owner":"team-pay"})");
+  CHECK(assignment.collectors_json.find(R"("./depth.sh \"$Q\"")") != std::string::npos);
+}
+
+TEST_CASE("what an assignment leaves out is empty, not missing") {
+  const auto set = assignments_of(good);
+  REQUIRE(set.accepted.size() == 1);
+  CHECK(set.accepted[0].collectors_json == "[]");
+  CHECK(set.accepted[0].environments_json == "[]");
+  CHECK(set.accepted[0].system_metadata_json == "{}");
+  CHECK_FALSE(set.accepted[0].config_name.has_value());
+}
+
+TEST_CASE("one bad assignment is named by its place and does not lose the others") {
+  const auto set = assignments_of(good + R"(,null,{"configId":7},)" + good);
+  CHECK(set.accepted.size() == 2);
+  REQUIRE(set.rejected.size() == 2);
+  CHECK(set.rejected[0].index == 1);
+  CHECK(set.rejected[0].why == "$.assignments[1]: must be an object");
+  CHECK(set.rejected[1].index == 2);
+  CHECK(set.rejected[1].why == "$.assignments[2].configId: must be a string");
+}
+
+TEST_CASE("every rule of an assignment is checked") {
+  const auto [member, path] = GENERATE(table<std::string, std::string>({
+      {R"("configId":null)", "configId"},
+      {R"("systemId":1)", "systemId"},
+      {R"("strategyId":{})", "strategyId"},
+      {R"("intervalSeconds":"60")", "intervalSeconds"},
+      {R"("intervalSeconds":null)", "intervalSeconds"},
+      {R"("config":[])", "config"},
+      {R"("config":"{}")", "config"},
+      {R"("configName":5)", "configName"},
+      {R"("systemName":null)", "systemName"},
+      {R"("systemMetadata":[])", "systemMetadata"},
+      {R"("collectors":{})", "collectors"},
+      {R"("collectors":[null])", "collectors[0]"},
+      {R"("collectors":[{"collectorId":"k","config":{}}])", "collectors[0].id"},
+      {R"("collectors":[{"id":"1","config":{}}])", "collectors[0].collectorId"},
+      {R"("collectors":[{"id":"1","collectorId":"k"}])", "collectors[0].config"},
+      {R"("collectors":[{"id":"1","collectorId":"k","config":[]}])", "collectors[0].config"},
+      {R"("collectors":[{"id":"1","collectorId":"k","config":{},"assertions":[{"field":"f"}]}])",
+       "collectors[0].assertions[0].operator"},
+      {R"("environments":[{"id":"e"}])", "environments[0].name"},
+      {R"("environments":[{"id":"e","name":"n","fields":[]}])", "environments[0].fields"},
+  }));
+  CAPTURE(member);
+  const auto set = assignments_of(with(member));
+  CHECK(set.accepted.empty());
+  REQUIRE(set.rejected.size() == 1);
+  const std::string expected = "$.assignments[0]." + path + ": ";
+  CHECK(set.rejected[0].why.substr(0, expected.size()) == expected);
+}
+
+TEST_CASE("members that are missing are named") {
+  const auto set = assignments_of(R"({"configId":"c","systemId":"s","config":{}})");
+  REQUIRE(set.rejected.size() == 1);
+  CHECK(set.rejected[0].why == "$.assignments[0].strategyId: is missing");
+}
+
+TEST_CASE("any number is an interval here, because the floor belongs to the scheduler") {
+  CHECK(assignments_of(with(R"("intervalSeconds":-0.5)")).accepted.at(0).interval.count() == -0.5);
+  CHECK(assignments_of(with(R"("intervalSeconds":1e9)")).accepted.at(0).interval.count() == 1e9);
+}
+
+TEST_CASE("counts and lengths within an assignment are bounded") {
+  std::string collectors = R"({"id":"1","collectorId":"k","config":{}})";
+  for (std::size_t i = 1; i < limits::collectors_per_assignment_max; ++i) {
+    collectors += R"(,{"id":"1","collectorId":"k","config":{}})";
+  }
+  CHECK(assignments_of(with("\"collectors\":[" + collectors + "]")).accepted.size() == 1);
+  CHECK(assignments_of(with("\"collectors\":[" + collectors + ",{}]")).rejected.size() == 1);
+  const std::string id(limits::id_size_max.value, 'i');
+  CHECK(assignments_of(with("\"configId\":\"" + id + "\"")).accepted.size() == 1);
+  CHECK(assignments_of(with("\"configId\":\"" + id + "i\"")).rejected.size() == 1);
+}
+
+TEST_CASE("more assignments than the limit are no set at all") {
+  std::string entries = "0";
+  for (std::size_t i = 1; i < limits::assignments_max; ++i) entries += ",0";
+  const std::string start = R"({"type":"config_updated","assignments":[)";
+  CHECK(decoded<ConfigUpdated>(start + entries + "]}").assignments.rejected.size() ==
+        limits::assignments_max);
+  CHECK(refused(start + entries + ",0]}").code == ErrorCode::limit_exceeded);
+}

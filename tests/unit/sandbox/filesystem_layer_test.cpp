@@ -1,0 +1,149 @@
+#include "sandbox/planning/filesystem_layer.hpp"
+
+#include "unit/sandbox/hosts.hpp"
+
+#include <set>
+
+using namespace satellite::sandbox;
+using namespace satellite::sandbox::test;
+using Words = std::vector<std::string>;
+using Kind = FilesystemLayer::Kind;
+
+namespace {
+
+World world_with(std::set<std::string> paths) {
+  World world;
+  world.exists = [paths](const std::string& path) { return paths.contains(path); };
+  world.real_path = [paths](const std::string& path) -> std::optional<std::string> {
+    if (path == "/opt/link/bun") return "/opt/bun/bun";
+    if (!paths.contains(path)) return std::nullopt;
+    return path;
+  };
+  return world;
+}
+
+FilesystemInputs scratch_only_inputs() {
+  FilesystemInputs inputs;
+  inputs.scratch_directory = "/tmp/x";
+  return inputs;
+}
+
+FilesystemLayer layer_for(FilesystemMode mode, const FilesystemInputs& inputs,
+                          const World& world = imagined_world(),
+                          const HostFacts& facts = unprivileged_bwrap_host()) {
+  return build_filesystem_layer({mode, {}}, facts, inputs, NetworkDecision{}, world);
+}
+
+bool has_run(const Words& words, const Words& run) {
+  return std::search(words.begin(), words.end(), run.begin(), run.end()) != words.end();
+}
+
+}  // namespace
+
+TEST_CASE("nothing asked for means no wrapper") {
+  CHECK(layer_for(FilesystemMode::off, scratch_only_inputs()).kind == Kind::off);
+}
+
+TEST_CASE("a confined script sees the system read-only and writes to its scratch directory") {
+  const auto layer = layer_for(FilesystemMode::scratch_only, scratch_only_inputs());
+  REQUIRE(layer.kind == Kind::enforced);
+  CHECK(layer.engine == Engine::bwrap);
+  CHECK(has_run(layer.wrapper, {"--ro-bind", "/usr", "/usr"}));
+  CHECK(has_run(layer.wrapper, {"--tmpfs", "/tmp", "--bind", "/tmp/x", "/tmp/x"}));
+  CHECK(has_run(layer.wrapper, {"--chdir", "/tmp/x"}));
+  CHECK(layer.wrapper.back() != "--");
+}
+
+TEST_CASE("system directories that this host does not have are not bound") {
+  const auto layer =
+      layer_for(FilesystemMode::scratch_only, scratch_only_inputs(), world_with({"/usr", "/etc"}));
+  CHECK(has_word(layer.wrapper, "/etc"));
+  CHECK_FALSE(has_word(layer.wrapper, "/lib64"));
+}
+
+TEST_CASE("an interpreter outside the system directories is shown at its real place") {
+  auto inputs = scratch_only_inputs();
+  inputs.interpreter = "/opt/link/bun";
+  const auto world = world_with({"/usr", "/opt/bun/bun"});
+  CHECK(has_run(layer_for(FilesystemMode::scratch_only, inputs, world).wrapper,
+                {"--ro-bind", "/opt/bun/bun", "/opt/bun/bun"}));
+  inputs.interpreter = "/usr/bin/bun";
+  CHECK_FALSE(
+      has_word(layer_for(FilesystemMode::scratch_only, inputs, world).wrapper, "/usr/bin/bun"));
+  inputs.interpreter = "/etcetera/bun";
+  CHECK(has_word(
+      layer_for(FilesystemMode::scratch_only, inputs, world_with({"/etc", "/etcetera/bun"}))
+          .wrapper,
+      "/etcetera/bun"));
+}
+
+TEST_CASE("script packages are shown read-only, by the mode that asks for them, if they exist") {
+  auto inputs = scratch_only_inputs();
+  inputs.package_directory = "/srv/node_modules";
+  const auto world = world_with({"/usr", "/srv/node_modules"});
+  CHECK(has_run(layer_for(FilesystemMode::scratch_plus_ro, inputs, world).wrapper,
+                {"--ro-bind", "/srv/node_modules", "/srv/node_modules"}));
+  CHECK_FALSE(has_word(layer_for(FilesystemMode::scratch_only, inputs, world).wrapper,
+                       "/srv/node_modules"));
+  CHECK_FALSE(
+      has_word(layer_for(FilesystemMode::scratch_plus_ro, inputs, world_with({"/usr"})).wrapper,
+               "/srv/node_modules"));
+}
+
+TEST_CASE("confinement without a scratch directory degrades and says so") {
+  const auto layer = layer_for(FilesystemMode::scratch_only, {});
+  CHECK(layer.kind == Kind::degrade);
+  CHECK(layer.reason.find("scratch directory") != std::string::npos);
+}
+
+TEST_CASE("confinement degrades without a wrapper, without user namespaces and off Linux") {
+  HostFacts no_namespaces = unprivileged_bwrap_host();
+  no_namespaces.user_namespaces = false;
+  HostFacts firejail = unprivileged_bwrap_host();
+  firejail.wrapper = Wrapper::firejail;
+  for (const auto& host : {bare_root_host(), mac_host(), no_namespaces, firejail}) {
+    const auto layer =
+        layer_for(FilesystemMode::scratch_only, scratch_only_inputs(), imagined_world(), host);
+    CHECK(layer.kind == Kind::degrade);
+    CHECK_FALSE(layer.reason.empty());
+    CHECK(layer.wrapper.empty());
+  }
+}
+
+TEST_CASE("a network namespace alone keeps the whole host visible") {
+  NetworkDecision deny;
+  deny.kind = NetworkDecision::Kind::namespaced;
+  deny.egress = Egress::routeless;
+  const auto bwrap =
+      build_filesystem_layer({}, unprivileged_bwrap_host(), {}, deny, imagined_world());
+  CHECK(bwrap.wrapper == Words{"bwrap", "--unshare-all", "--unshare-net", "--die-with-parent",
+                               "--bind", "/", "/", "--proc", "/proc", "--dev", "/dev"});
+  const auto nsjail =
+      build_filesystem_layer({}, unprivileged_nsjail_host(), {}, deny, imagined_world());
+  CHECK(nsjail.wrapper ==
+        Words{"nsjail", "--quiet", "--mode", "o", "--clone_newnet", "--bindmount", "/:/"});
+}
+
+TEST_CASE("a macvlan uplink and its filter are nsjail's own options") {
+  NetworkDecision network;
+  network.kind = NetworkDecision::Kind::namespaced;
+  network.mode = NetworkDecision::Mode::allowlist;
+  network.egress = Egress::macvlan;
+  network.uplink = "eth0";
+  network.addressing = MacvlanAddressing{"10.0.0.2", "255.255.255.0", "10.0.0.1"};
+  network.ruleset = "R";
+  auto inputs = scratch_only_inputs();
+  inputs.filter_file = "/tmp/x/egress.nft";
+  const auto layer = build_filesystem_layer({FilesystemMode::scratch_only, {}}, macvlan_host(),
+                                            inputs, network, imagined_world());
+  CHECK(has_run(layer.wrapper, {"--clone_newnet", "--macvlan_iface", "eth0", "--macvlan_vs_ip",
+                                "10.0.0.2", "--macvlan_vs_nm", "255.255.255.0", "--macvlan_vs_gw",
+                                "10.0.0.1", "--nftables_file", "/tmp/x/egress.nft"}));
+}
+
+TEST_CASE("the wrapper is started by its absolute path when the probe found one") {
+  HostFacts facts = unprivileged_bwrap_host();
+  facts.wrapper_path = "/usr/bin/bwrap";
+  CHECK(layer_for(FilesystemMode::scratch_only, scratch_only_inputs(), imagined_world(), facts)
+            .wrapper.front() == "/usr/bin/bwrap");
+}

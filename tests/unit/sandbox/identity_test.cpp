@@ -1,0 +1,127 @@
+#include "unit/sandbox/hosts.hpp"
+
+using namespace satellite::sandbox;
+using namespace satellite::sandbox::test;
+using Words = std::vector<std::string>;
+
+namespace {
+
+Policy dropping(const std::string& target, const std::string& more = "") {
+  return default_with(R"({"onUnavailable":"degrade",)" + more +
+                      R"("privilege":{"mode":"drop-to-uid")" + target + "}}");
+}
+
+const std::string no_wrapper =
+    R"("filesystem":{"mode":"off"},"network":{"mode":"unrestricted",
+       "denyLinkLocalAndMetadata":false},)";
+
+RunInputs run_with_default_identity() {
+  auto inputs = run_in("/tmp/run");
+  inputs.default_identity = Identity{65532, 65533};
+  return inputs;
+}
+
+bool has_privilege_downgrade(const Plan& plan) {
+  return has_word(layers_of(plan.promise.downgrades), "privilege");
+}
+
+}  // namespace
+
+TEST_CASE("an unprivileged supervisor enforces the layer by inheritance, wrapper or not") {
+  for (const auto& more : {std::string(), no_wrapper}) {
+    const auto plan = plan_for(dropping(R"(,"uid":65532,"gid":65532)", more),
+                               unprivileged_bwrap_host(), run_in("/tmp/run"));
+    CHECK(plan.promise.enforced.privilege);
+    CHECK_FALSE(plan.identity);
+    CHECK_FALSE(has_word(plan.wrapper, "--uid"));
+    CHECK_FALSE(has_privilege_downgrade(plan));
+  }
+}
+
+TEST_CASE("a uid on a root supervisor's wrapper is no drop, and the report says so") {
+  const auto plan =
+      plan_for(dropping(R"(,"uid":1001,"gid":1002)"), root_bwrap_host(), run_in("/tmp/run"));
+  CHECK(has_word(plan.wrapper, "--uid"));
+  CHECK_FALSE(plan.promise.enforced.privilege);
+  CHECK(has_privilege_downgrade(plan));
+  CHECK_FALSE(has_limit(plan, Resource::processes));
+  CHECK(std::holds_alternative<Refusal>(decision_for(default_with(R"({"privilege":{"uid":1001}})"),
+                                                     root_bwrap_host(), run_in("/tmp/run"))));
+}
+
+TEST_CASE("a root supervisor without a wrapper cannot drop and says so") {
+  const auto plan = plan_for(dropping(R"(,"uid":1001)", no_wrapper), root_bwrap_host(), run_in({}));
+  CHECK_FALSE(plan.promise.enforced.privilege);
+  CHECK(has_privilege_downgrade(plan));
+}
+
+TEST_CASE("the launcher drops for real, with a wrapper and without") {
+  for (const auto& more : {std::string(), no_wrapper}) {
+    const auto plan = plan_for(dropping(R"(,"uid":1001,"gid":1002)", more), root_launcher_host(),
+                               run_in("/tmp/run"));
+    CHECK(plan.identity == Identity{1001, 1002});
+    CHECK(plan.promise.enforced.privilege);
+    CHECK(plan.promise.downgrades.empty());
+    CHECK_FALSE(has_word(plan.wrapper, "--uid"));
+    CHECK(has_limit(plan, Resource::processes));
+  }
+}
+
+TEST_CASE("a uid without a gid drops to the group of the same number, never to root's") {
+  const auto plan =
+      plan_for(dropping(R"(,"uid":1001)"), root_launcher_host(), run_with_default_identity());
+  CHECK(plan.identity == Identity{1001, 1001});
+}
+
+TEST_CASE("the agent's own identity fills a missing uid") {
+  const auto plan = plan_for(dropping(""), root_launcher_host(), run_with_default_identity());
+  CHECK(plan.identity == Identity{65532, 65533});
+  CHECK(plan.promise.enforced.privilege);
+  CHECK(plan.promise.notes.size() == 1);  // memory only
+}
+
+TEST_CASE("the shipped default works out of the box under a root launcher") {
+  const auto plan =
+      plan_for(shipped_default_policy(), root_launcher_host(), run_with_default_identity());
+  CHECK(plan.promise.enforced == EnforcedLayers{true, true, true, true});
+  CHECK(plan.identity);
+  CHECK(plan.environment.at("HOME") == "/tmp/run");
+}
+
+TEST_CASE("dropping to root or to no id at all is no drop") {
+  const std::string target = GENERATE(as<std::string>(), R"(,"uid":0)", R"(,"uid":0,"gid":0)",
+                                      R"(,"uid":4294967295)", R"(,"uid":4294967296)");
+  CAPTURE(target);
+  const auto helpless = plan_for(dropping(target), root_launcher_host(), run_in("/tmp/run"));
+  CHECK_FALSE(helpless.promise.enforced.privilege);
+  CHECK(has_privilege_downgrade(helpless));
+  CHECK_FALSE(helpless.identity);
+
+  const auto replaced =
+      plan_for(dropping(target), root_launcher_host(), run_with_default_identity());
+  CHECK(replaced.identity == Identity{65532, 65533});
+  CHECK(replaced.promise.enforced.privilege);
+  CHECK(replaced.promise.notes[0].layer == Layer::privilege);
+}
+
+TEST_CASE("root's group is never the script's") {
+  const auto plan =
+      plan_for(dropping(R"(,"uid":1001,"gid":0)"), root_launcher_host(), run_in("/tmp/run"));
+  CHECK(plan.identity == Identity{1001, 1001});
+  CHECK(plan.promise.notes[0].note.find("gid 0") != std::string::npos);
+}
+
+TEST_CASE("a default identity that is root itself is not used") {
+  auto inputs = run_in("/tmp/run");
+  inputs.default_identity = Identity{0, 65532};
+  const auto plan = plan_for(dropping(""), root_launcher_host(), inputs);
+  CHECK_FALSE(plan.identity);
+  CHECK(has_privilege_downgrade(plan));
+}
+
+TEST_CASE("inherit under a root supervisor is host root, and is named") {
+  const auto policy = default_with(R"({"privilege":{"mode":"inherit"}})");
+  CHECK(std::holds_alternative<Refusal>(
+      decision_for(policy, root_launcher_host(), run_with_default_identity())));
+  CHECK(plan_for(policy, unprivileged_bwrap_host(), run_in("/tmp/run")).promise.enforced.privilege);
+}

@@ -1,0 +1,55 @@
+#include "sandbox/observability.hpp"
+
+#include "unit/sandbox/hosts.hpp"
+
+using namespace satellite::sandbox;
+using namespace satellite::sandbox::test;
+
+TEST_CASE("the start line tells what the host has and what the policy will get there") {
+  const auto line = startup_capabilities({shipped_default_policy(), false}, mac_host(), {});
+  CHECK(line["enabled"] == true);
+  CHECK(line["capabilities"]["platform"] == "darwin");
+  CHECK(line["capabilities"]["wrapper"].is_null());
+  CHECK(line["enforced"]["filesystem"] == false);
+  // The policy says fail and would refuse; the line explains what is missing instead.
+  CHECK(line["downgrades"].size() == 3);
+}
+
+TEST_CASE("the start line of a ready host reports every layer") {
+  const auto line = startup_capabilities({shipped_default_policy(), false}, root_launcher_host(),
+                                         Identity{65532, 65532});
+  for (const char* layer : {"resources", "filesystem", "network", "privilege"}) {
+    CHECK(line["enforced"][layer] == true);
+  }
+  CHECK(line["downgrades"].empty());
+}
+
+TEST_CASE("a disabled sandbox says so at start") {
+  const auto line =
+      startup_capabilities({policy_of(R"({"enabled":false})"), false}, root_launcher_host(), {});
+  CHECK(line["enabled"] == false);
+  CHECK(line["enforced"]["network"] == false);
+}
+
+TEST_CASE("a degraded run is warned about, each layer once with all its reasons") {
+  EffectiveSandbox report;
+  report.downgrades = {
+      {Layer::network, "first"}, {Layer::resources, "second"}, {Layer::network, "third"}};
+  const auto warning = downgrade_warning(report);
+  REQUIRE(warning);
+  CHECK(warning->text == "script sandbox degraded: network, resources not fully enforced on linux");
+  REQUIRE(warning->fields.size() == 2);
+  CHECK(warning->fields[0].second == "first; third");
+}
+
+TEST_CASE("notes are told apart from downgrades") {
+  EffectiveSandbox report;
+  report.notes = {{Layer::resources, "memory"}};
+  CHECK_FALSE(downgrade_warning(report));
+  CHECK(run_notes(report)->text == "script sandbox notes (resources) on linux");
+}
+
+TEST_CASE("a run without downgrades and notes logs nothing") {
+  CHECK_FALSE(downgrade_warning({}));
+  CHECK_FALSE(run_notes({}));
+}

@@ -1,0 +1,54 @@
+#include "sandbox/readiness.hpp"
+
+#include "unit/sandbox/hosts.hpp"
+
+using namespace satellite::sandbox;
+using namespace satellite::sandbox::test;
+
+namespace {
+
+bool mentions(const std::string& text, const std::string& word) {
+  return text.find(word) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("a ready host needs no guidance and no banner") {
+  for (const auto& host : {unprivileged_bwrap_host(), root_launcher_host()}) {
+    const auto readiness = assess_readiness(host);
+    CHECK(readiness.enforceable);
+    CHECK(readiness.reasons.empty());
+    CHECK(readiness.guidance.empty());
+    CHECK(readiness_banner(readiness).empty());
+  }
+}
+
+TEST_CASE("another platform is guided to a container or to degrade, and told of refusals") {
+  const auto readiness = assess_readiness(mac_host());
+  CHECK_FALSE(readiness.enforceable);
+  CHECK(readiness.platform == "darwin");
+  CHECK(mentions(readiness.reasons[0].text, "Linux"));
+  for (const char* word : {"Docker", "\"degrade\"", "REFUSED"}) {
+    CHECK(mentions(readiness.guidance, word));
+  }
+}
+
+TEST_CASE("each missing primitive is a reason of its own") {
+  HostFacts blocked = unprivileged_bwrap_host();
+  blocked.user_ns_creatable = false;
+  CHECK(assess_readiness(blocked).reasons[0].code == "userns");
+  const auto bare = assess_readiness(HostFacts{});
+  REQUIRE(bare.reasons.size() == 3);
+  CHECK(bare.reasons[0].code == "wrapper");
+  CHECK(bare.reasons[1].code == "userns");
+  CHECK(bare.reasons[2].code == "rlimit");
+}
+
+TEST_CASE("the banner carries its headline first and the guidance between two rules") {
+  const auto readiness = assess_readiness(mac_host());
+  const auto banner = readiness_banner(readiness);
+  CHECK(banner.starts_with("SCRIPT SANDBOX: "));
+  CHECK(mentions(banner, readiness.guidance));
+  const std::string rule(78, '=');
+  CHECK(banner.find(rule) != banner.rfind(rule));
+}

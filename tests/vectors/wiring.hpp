@@ -1,0 +1,45 @@
+#pragma once
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace satellite::vectors {
+
+using nlohmann::json;
+
+/// One recorded function and ours beside it.
+///
+/// Shape:  both answers are made comparable as JSON; `file` is the whole vector file, for what all
+///         its cases share (the imagined world). `inText` of a case is its input with the keys in
+///         their order.
+struct Wiring {
+  std::string function;
+  std::function<json(const json& test_case, const json& file)> ours;
+  std::function<json(const json& test_case)> recorded;
+};
+
+/// One way in which we differ from the recording on purpose.
+///
+/// Shape:  `adjust` answers what we do instead, given what is recorded; nothing where the
+/// difference
+///         does not concern the case. So a difference is not a hole: the other answer is checked
+///         too.
+struct Difference {
+  std::string function;
+  std::string predicate;
+  std::function<std::optional<json>(const json& test_case, const json& recorded)> adjust;
+};
+
+// Each table is in the file named after it. A function of a later part joins by one line here.
+std::vector<Wiring> policy_wirings();
+std::vector<Wiring> plan_wirings();
+std::vector<Wiring> capture_wirings();
+
+std::vector<Difference> plan_differences();
+std::vector<Difference> environment_differences();
+std::vector<Difference> egress_differences();
+
+}  // namespace satellite::vectors

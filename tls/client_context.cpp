@@ -1,0 +1,145 @@
+#include "tls/client_context.hpp"
+
+#include "tls/openssl/errors.hpp"
+#include "tls/openssl/handles.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+
+namespace satellite::tls {
+namespace {
+
+namespace fs = std::filesystem;
+using FilePtr = std::unique_ptr<std::FILE, Deleter<&std::fclose>>;
+
+constexpr int security_level = 2;
+// The public web's authorities are about 150; a file with more is a mistake, not a trust store.
+constexpr int own_authorities_max = 10'000;
+
+std::string named(const char* setting, const fs::path& path) {
+  return std::string(setting) + " \"" + path.string() + "\"";
+}
+
+/// Certificates are read one by one, so that an error can say which one and an empty file is found:
+/// OpenSSL's own loader takes a file of private keys for a store without authorities.
+Result<void> add_ca_file(X509_STORE* store, const fs::path& path) {
+  const FilePtr file(std::fopen(path.c_str(), "rbe"));
+  if (!file) return error_from_errno(named("tls.ca_file", path), errno);
+  ERR_clear_error();
+  int count = 0;
+  for (;;) {
+    const X509Ptr certificate(PEM_read_X509_AUX(file.get(), nullptr, nullptr, nullptr));
+    if (!certificate) break;
+    if (++count > own_authorities_max) {
+      return Error{ErrorCode::limit_exceeded,
+                   named("tls.ca_file", path) + ": more than 10000 certificates"};
+    }
+    if (X509_STORE_add_cert(store, certificate.get()) != 1) {
+      return error_from_openssl(ErrorCode::invalid_input,
+                                named("tls.ca_file", path) + ", certificate " +
+                                    std::to_string(count));
+    }
+  }
+  const bool at_the_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  if (!at_the_end) {
+    return error_from_openssl(ErrorCode::invalid_input, named("tls.ca_file", path) +
+                                                            ", certificate " +
+                                                            std::to_string(count + 1));
+  }
+  ERR_clear_error();
+  if (count == 0) {
+    return Error{ErrorCode::invalid_input,
+                 named("tls.ca_file", path) +
+                     ": no certificate in it; expected PEM (-----BEGIN CERTIFICATE-----)"};
+  }
+  return {};
+}
+
+/// `ab12cd34.0`: how `openssl rehash` names the certificates of a directory.
+bool is_hash_name(const std::string& name) {
+  constexpr std::size_t hash_size = 8;
+  return name.size() > hash_size + 1 && name[hash_size] == '.' &&
+         name.find_first_not_of("0123456789abcdef") == hash_size &&
+         name.find_first_not_of("0123456789", hash_size + 1) == std::string::npos;
+}
+
+bool is_hashed_directory(const fs::path& path) {
+  std::error_code failure;
+  for (fs::directory_iterator entry(path, failure), end; !failure && entry != end;
+       entry.increment(failure)) {
+    if (is_hash_name(entry->path().filename().string())) return true;
+  }
+  return false;
+}
+
+Result<void> add_ca_directory(X509_STORE* store, const fs::path& path) {
+  std::error_code failure;
+  const fs::directory_iterator readable(path, failure);
+  if (failure) return error_from_errno(named("tls.ca_directory", path), failure.value());
+  // OpenSSL looks certificates up by hash and would silently find none.
+  if (!is_hashed_directory(path)) {
+    return Error{ErrorCode::invalid_input, named("tls.ca_directory", path) +
+                                               ": no hashed certificate in it; run: openssl rehash " +
+                                               path.string()};
+  }
+  if (X509_STORE_load_path(store, path.c_str()) != 1) {
+    return error_from_openssl(ErrorCode::invalid_input, named("tls.ca_directory", path));
+  }
+  return {};
+}
+
+/// A hashed directory is read on demand, one authority per handshake; the bundle beside it would be
+/// parsed whole and kept: about 20 ms and some megabytes for the same certificates.
+Result<void> add_system_store(X509_STORE* store) {
+  const char* file_variable = std::getenv(X509_get_default_cert_file_env());
+  const char* directory_variable = std::getenv(X509_get_default_cert_dir_env());
+  const bool is_overridden = file_variable != nullptr || directory_variable != nullptr;
+  const fs::path directory = X509_get_default_cert_dir();
+  const bool from_directory = !is_overridden && is_hashed_directory(directory);
+  const int loaded = from_directory ? X509_STORE_load_path(store, directory.c_str())
+                                    : X509_STORE_set_default_paths(store);
+  if (loaded != 1) {
+    return error_from_openssl(ErrorCode::unavailable, "the system's certificate authorities");
+  }
+  return {};
+}
+
+Result<void> add_trust(X509_STORE* store, const Settings& settings) {
+  if (!settings.ca_file.empty()) {
+    Result<void> added = add_ca_file(store, settings.ca_file);
+    if (!added) return added;
+  }
+  if (!settings.ca_directory.empty()) {
+    Result<void> added = add_ca_directory(store, settings.ca_directory);
+    if (!added) return added;
+  }
+  const bool has_own = !settings.ca_file.empty() || !settings.ca_directory.empty();
+  if (has_own && settings.system_store == SystemStore::replaced) return {};
+  return add_system_store(store);
+}
+
+}  // namespace
+
+Result<boost::asio::ssl::context> make_client_context(const Settings& settings) {
+  ERR_clear_error();
+  boost::asio::ssl::context context(boost::asio::ssl::context::tls_client);
+  SSL_CTX* native = context.native_handle();
+  SSL_CTX_set_security_level(native, security_level);
+  SSL_CTX_set_verify(native, SSL_VERIFY_PEER, nullptr);
+  // Renegotiation is a way for a peer to make us work; TLS 1.3 has dropped it.
+  SSL_CTX_set_options(native, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  if (SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION) != 1) {
+    return error_from_openssl(ErrorCode::unsupported, "this OpenSSL cannot be held to TLS 1.2");
+  }
+  const Result<void> trusted = add_trust(SSL_CTX_get_cert_store(native), settings);
+  if (!trusted) return trusted.error();
+  return context;
+}
+
+}  // namespace satellite::tls

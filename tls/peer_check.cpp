@@ -1,0 +1,178 @@
+// OpenSSL verifies; this file tells it the name to check and remembers what it refused, because
+// after a failed handshake the peer's certificate can no longer be asked for.
+#include "tls/peer_check.hpp"
+
+#include "tls/openssl/certificate_text.hpp"
+#include "tls/openssl/errors.hpp"
+
+#include <arpa/inet.h>
+#include <boost/asio/error.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <ctime>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+namespace satellite::tls {
+namespace {
+
+bool is_address(const std::string& host) {
+  in6_addr room{};
+  return ::inet_pton(AF_INET, host.c_str(), &room) == 1 ||
+         ::inet_pton(AF_INET6, host.c_str(), &room) == 1;
+}
+
+/// The slot in every SSL object that leads back to its PeerCheck; Asio uses the "app data" slot.
+int owner_slot() {
+  static const int slot = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+  return slot;
+}
+
+/// SSL_set_tlsext_host_name without its macro, which casts in the old style.
+bool name_server(SSL* ssl, std::string name) {
+  return SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data()) == 1;
+}
+
+std::string utc_text(std::chrono::system_clock::time_point now) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  char text[32];
+  const std::size_t size = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return std::string(text, size);
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text.empty() ? "no name at all" : text;
+}
+
+bool is_unknown_authority(int code) {
+  switch (code) {
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_CERT_UNTRUSTED: return true;
+    default: return false;
+  }
+}
+
+Error certificate_error(const std::string& what, const RefusedCertificate& certificate,
+                        const std::string& remedy) {
+  return Error{ErrorCode::not_permitted,
+               "TLS: " + what + "; issuer seen: \"" + certificate.issuer + "\", SHA-256 " +
+                   certificate.sha256 + "; " + remedy};
+}
+
+/// The reasons of a failed handshake that have nothing to do with certificates.
+struct HandshakeReason {
+  int code;
+  ErrorCode error;
+  const char* text;
+};
+constexpr HandshakeReason handshake_reasons[] = {
+    {SSL_R_WRONG_VERSION_NUMBER, ErrorCode::unsupported,
+     "the peer does not speak TLS on this port (plain HTTP?); check scheme and port of the core URL"},
+    {SSL_R_HTTP_REQUEST, ErrorCode::unsupported, "the peer does not speak TLS but plain HTTP"},
+    {SSL_R_PACKET_LENGTH_TOO_LONG, ErrorCode::unsupported,
+     "the peer does not speak TLS on this port; check scheme and port of the core URL"},
+    {SSL_R_UNSUPPORTED_PROTOCOL, ErrorCode::unsupported,
+     "the peer offers only versions older than TLS 1.2, which are refused"},
+    {SSL_R_TLSV1_ALERT_PROTOCOL_VERSION, ErrorCode::unsupported,
+     "the peer does not accept TLS 1.2 or newer, and older versions are refused"},
+    {SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE, ErrorCode::unsupported,
+     "the peer found no common cipher, or wants a client certificate"},
+    {SSL_R_NO_PROTOCOLS_AVAILABLE, ErrorCode::unsupported,
+     "this host's OpenSSL configuration leaves no version of TLS"},
+};
+
+}  // namespace
+
+Error refusal_error(const RefusedCertificate& certificate, const std::string& host,
+                    std::chrono::system_clock::time_point now) {
+  const int code = certificate.verify_code;
+  const std::string clock = "the local clock says " + utc_text(now);
+  if (is_unknown_authority(code)) {
+    return certificate_error(
+        "the certificate of " + host + " comes from an authority that is not trusted here",
+        certificate, "put the authority's certificate in a file and set tls.ca_file");
+  }
+  if (code == X509_V_ERR_HOSTNAME_MISMATCH || code == X509_V_ERR_IP_ADDRESS_MISMATCH) {
+    return certificate_error("the certificate is not for " + host + " but for " +
+                                 joined(certificate.names),
+                             certificate, "use one of these names in the core URL");
+  }
+  if (code == X509_V_ERR_CERT_HAS_EXPIRED) {
+    return certificate_error("the certificate of " + host + " expired at " + certificate.not_after,
+                             certificate, clock);
+  }
+  if (code == X509_V_ERR_CERT_NOT_YET_VALID) {
+    return certificate_error(
+        "the certificate of " + host + " is valid only from " + certificate.not_before,
+        certificate, clock);
+  }
+  return certificate_error("the certificate of " + host + " is refused: " +
+                               X509_verify_cert_error_string(code),
+                           certificate, "have it issued anew");
+}
+
+int PeerCheck::verified(int accepted, X509_STORE_CTX* context) {
+  if (accepted == 1) return 1;
+  const auto* ssl = static_cast<SSL*>(
+      X509_STORE_CTX_get_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  auto* check = static_cast<PeerCheck*>(SSL_get_ex_data(ssl, owner_slot()));
+  if (!check->is_refused_) {
+    check->is_refused_ = true;
+    check->refused_ = describe_refused(X509_STORE_CTX_get_error(context),
+                                       X509_STORE_CTX_get_current_cert(context));
+  }
+  return 0;
+}
+
+Result<void> PeerCheck::arm(SSL* ssl) {
+  ERR_clear_error();
+  X509_VERIFY_PARAM* parameters = SSL_get0_param(ssl);
+  const std::string not_nameable = "TLS: no certificate can name the host \"" + host_ + "\"";
+  if (is_address(host_)) {
+    // RFC 6066 forbids addresses in the server name indication.
+    if (X509_VERIFY_PARAM_set1_ip_asc(parameters, host_.c_str()) != 1) {
+      return error_from_openssl(ErrorCode::invalid_input, not_nameable);
+    }
+  } else {
+    X509_VERIFY_PARAM_set_hostflags(
+        parameters, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    if (X509_VERIFY_PARAM_set1_host(parameters, host_.c_str(), host_.size()) != 1 ||
+        !name_server(ssl, host_)) {
+      return error_from_openssl(ErrorCode::invalid_input, not_nameable);
+    }
+  }
+  if (SSL_set_ex_data(ssl, owner_slot(), this) != 1) {
+    return error_from_openssl(ErrorCode::internal, "TLS: no room for the peer check");
+  }
+  SSL_set_verify(ssl, SSL_VERIFY_PEER, &PeerCheck::verified);
+  return {};
+}
+
+Error PeerCheck::explain(const boost::system::error_code& failure,
+                         std::chrono::system_clock::time_point now) const {
+  ERR_clear_error();
+  if (is_refused_) return refusal_error(refused_, host_, now);
+  if (failure.category() == boost::asio::error::get_ssl_category()) {
+    const int reason = ERR_GET_REASON(static_cast<unsigned long>(failure.value()));
+    for (const HandshakeReason& known : handshake_reasons) {
+      if (known.code == reason) return Error{known.error, std::string("TLS: ") + known.text};
+    }
+  }
+  const bool is_cut = failure == boost::asio::error::eof ||
+                      failure == boost::asio::ssl::error::stream_truncated ||
+                      failure == boost::asio::error::connection_reset;
+  if (is_cut) {
+    return Error{ErrorCode::unavailable, "TLS: the peer closed the connection in the handshake"};
+  }
+  return Error{ErrorCode::io_failed, "TLS: the handshake failed: " + failure.message()};
+}
+
+}  // namespace satellite::tls

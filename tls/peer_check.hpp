@@ -1,0 +1,63 @@
+#pragma once
+
+#include "protocol/vocabulary/result.hpp"
+
+#include <boost/system/error_code.hpp>
+#include <chrono>
+#include <string>
+#include <vector>
+
+struct ssl_st;              // OpenSSL's SSL; its headers are for .cpp files
+struct x509_store_ctx_st;  // OpenSSL's X509_STORE_CTX
+
+namespace satellite::tls {
+
+/// The first certificate that verification refused, in words.
+///
+/// Shape:  all text comes from the peer: print it only through an escaping door.
+struct RefusedCertificate {
+  int verify_code = 0;              ///< OpenSSL's X509_V_ERR_*
+  std::string subject, issuer;      ///< RFC 2253 form
+  std::string sha256;               ///< of the whole certificate: `3f:9a:…`
+  std::vector<std::string> names;   ///< DNS names and addresses it is valid for
+  std::string not_before, not_after;
+};
+
+/// Watches over one handshake: the name check, server name indication, and why it was refused.
+///
+/// Shape:  made for one connection, armed before the handshake, must outlive it.
+///         Names are matched by RFC 6125 against the subject alternative names only: no common
+///         name, no partial wildcards. Addresses are matched against address entries.
+class PeerCheck {
+ public:
+  /// A host name, or a numeric address without brackets.
+  explicit PeerCheck(std::string host) : host_(std::move(host)) {}
+  PeerCheck(const PeerCheck&) = delete;
+  PeerCheck& operator=(const PeerCheck&) = delete;
+
+  /// Errors: invalid_input for a host that no certificate can name.
+  Result<void> arm(ssl_st* ssl);
+
+  /// The handshake failed with `failure` -> what a person has to know and do.
+  ///
+  /// Errors: not_permitted (certificate refused), unsupported (versions, no TLS at all),
+  ///         io_failed otherwise.
+  Error explain(const boost::system::error_code& failure,
+                std::chrono::system_clock::time_point now) const;
+
+  /// The certificate that was refused, if that was the reason.
+  const RefusedCertificate* refused() const { return is_refused_ ? &refused_ : nullptr; }
+
+ private:
+  static int verified(int accepted, x509_store_ctx_st* context);
+
+  std::string host_;
+  bool is_refused_ = false;
+  RefusedCertificate refused_;
+};
+
+/// A refused certificate -> the one Error for it. Pure.
+Error refusal_error(const RefusedCertificate& certificate, const std::string& host,
+                    std::chrono::system_clock::time_point now);
+
+}  // namespace satellite::tls
