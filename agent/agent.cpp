@@ -52,8 +52,11 @@ class Agent {
   AgentEnd end() const { return end_; }
 
   void tell_what_this_host_can_do() {
-    const auto capabilities = sandbox::startup_capabilities(
+    auto capabilities = sandbox::startup_capabilities(
         policies_.resolve(), runner_.facts(), runner_settings(parts_.config).default_identity);
+    // `doctor` tells these at length; a log line is for the facts.
+    capabilities["capabilities"].erase("findings");
+    capabilities.erase("layers");
     parts_.log.info("sandbox_capabilities", capabilities.dump());
     const auto readiness = sandbox::assess_readiness(runner_.facts());
     if (!readiness.enforceable) parts_.log.warn("sandbox_not_ready", readiness.guidance);
@@ -140,7 +143,11 @@ AgentEnd serve(AgentParts parts) {
   Agent agent(std::move(parts), context, std::move(facts), *std::move(address));
   agent.tell_what_this_host_can_do();
   std::exception_ptr failure;
-  asio::co_spawn(context, agent.run(), [&failure](std::exception_ptr thrown) { failure = thrown; });
+  asio::co_spawn(context, agent.run(), [&](std::exception_ptr thrown) {
+    failure = thrown;
+    // What still listens (signals, the launcher) listens for as long as the agent lives, not longer.
+    context.stop();
+  });
   context.run();
   if (failure) std::rethrow_exception(failure);
   return agent.end();

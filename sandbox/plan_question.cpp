@@ -103,7 +103,8 @@ json answer_of(const Decision& decision) {
 }  // namespace
 
 Result<std::string> answer_plan_question(std::string_view text,
-                                         const std::function<HostFacts()>& this_host) {
+                                         const std::function<HostFacts()>& this_host,
+                                         const std::optional<Identity>& default_identity) {
   const auto question = parse_bounded_json(text, bounds);
   if (!question) return question.error();
   if (!question->is_object()) return wrong("question", "is not a JSON object");
@@ -119,6 +120,7 @@ Result<std::string> answer_plan_question(std::string_view text,
   if (!facts) return wrong("caps", facts.error().message);
   auto inputs = inputs_of(*question);
   if (!inputs) return inputs.error();
+  inputs->default_identity = default_identity;
   const Decision decision = build_plan(resolved, *facts, *std::move(inputs), host_world());
   return answer_of(decision).dump(2, ' ', false, json::error_handler_t::replace);
 }

@@ -2,8 +2,10 @@
 
 #include "protocol/vocabulary/result.hpp"
 #include "sandbox/host_facts.hpp"
+#include "sandbox/plan.hpp"
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,8 +16,10 @@ namespace satellite::sandbox {
 /// Shape:  in: `policy` (default: the shipped one), `caps` (default: this host), `command` or
 ///         `script`, `env`, `cwd`, `scratchDir`; all optional. Out: `decision` (`run` or `refuse`),
 ///         `steps`, `commandLine`, `env`, `droppedEnv`, `limits`, `sandbox`. Nothing is started.
+///         `default_identity` fills a missing privilege.uid under a root supervisor, as in a run.
 /// Errors: invalid_input or limit_exceeded, naming the member at fault.
 Result<std::string> answer_plan_question(std::string_view question,
-                                         const std::function<HostFacts()>& this_host);
+                                         const std::function<HostFacts()>& this_host,
+                                         const std::optional<Identity>& default_identity);
 
 }  // namespace satellite::sandbox

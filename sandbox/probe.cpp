@@ -3,12 +3,12 @@
 #include "sandbox/build_plan.hpp"
 #include "sandbox/launcher/launcher_link.hpp"
 #include "sandbox/planning/make_launch_order.hpp"
-#include "sandbox/run_ending.hpp"
+#include "sandbox/running/ending.hpp"
 
+#include <unistd.h>
 #include <cstdlib>
 #include <string>
 #include <string_view>
-#include <unistd.h>
 
 namespace satellite::sandbox {
 namespace {
@@ -83,8 +83,7 @@ Result<LaunchOrder> wrapped_trial(Launcher& launcher, const HostFacts& facts,
   return order;
 }
 
-void probe_launcher(Launcher& launcher, const std::optional<Identity>& identity,
-                    HostFacts& facts) {
+void probe_launcher(Launcher& launcher, const std::optional<Identity>& identity, HostFacts& facts) {
   const std::string problem = problem_of(launcher.try_order(bare_trial(launcher, identity)));
   facts.launcher_sets_rlimits = problem.empty();
   facts.launcher_drops_privilege = problem.empty() && facts.euid_is_root;
@@ -97,7 +96,8 @@ void probe_launcher(Launcher& launcher, const std::optional<Identity>& identity,
                                 : "the satellite is not root: scripts run as its own user";
   }
   add_finding(facts, "privilege_drop", facts.launcher_drops_privilege || !facts.euid_is_root,
-              detail, "give the satellite's service CAP_SETUID and CAP_SETGID, or an unprivileged user");
+              detail,
+              "give the satellite's service CAP_SETUID and CAP_SETGID, or an unprivileged user");
 }
 
 void probe_wrapper(Launcher& launcher, const std::optional<Identity>& identity, HostFacts& facts) {
@@ -109,10 +109,11 @@ void probe_wrapper(Launcher& launcher, const std::optional<Identity>& identity, 
   }
   const bool works = problem.empty();
   if (works) facts.wrapper = Wrapper::bwrap;
-  add_finding(facts, "wrapper", works, works ? facts.wrapper_path : problem,
-              facts.wrapper_path.empty()
-                  ? "install bubblewrap"
-                  : "see user_namespaces; bubblewrap must be allowed to make namespaces and mounts");
+  add_finding(
+      facts, "wrapper", works, works ? facts.wrapper_path : problem,
+      facts.wrapper_path.empty()
+          ? "install bubblewrap"
+          : "see user_namespaces; bubblewrap must be allowed to make namespaces and mounts");
   const auto namespaces = works ? std::nullopt : launcher.try_namespaces(identity);
   const std::string refused = namespaces ? problem_of(*namespaces) : std::string();
   const bool creatable = works || refused.empty();
@@ -138,10 +139,11 @@ HostFacts probe_host(Launcher& launcher, const ProbeSettings& settings) {
   probe_launcher(launcher, identity, facts);
   probe_wrapper(launcher, identity, facts);
   for (const char* name : {"egress_macvlan", "egress_slirp4netns"}) {
-    add_finding(facts, name, false,
-                "this version cannot give a script a filtered way out of its own network namespace",
-                "use network mode deny, or an allowlist without entries; a policy that needs entries "
-                "is refused or degraded, as it says itself");
+    add_finding(
+        facts, name, false,
+        "this version cannot give a script a filtered way out of its own network namespace",
+        "use network mode deny, or an allowlist without entries; a policy that needs entries "
+        "is refused or degraded, as it says itself");
   }
   return facts;
 }

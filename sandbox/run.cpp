@@ -7,15 +7,14 @@
 #include "sandbox/capture/capped_output.hpp"
 #include "sandbox/launcher/launcher_link.hpp"
 #include "sandbox/planning/make_launch_order.hpp"
-#include "sandbox/run_ending.hpp"
+#include "sandbox/running/ending.hpp"
+#include "sandbox/running/execution.hpp"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/experimental/awaitable_operators.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <cerrno>
 #include <fcntl.h>
 #include <unistd.h>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
 
 namespace satellite::sandbox {
 
@@ -24,11 +23,8 @@ namespace asio = boost::asio;
 namespace {
 
 using namespace asio::experimental::awaitable_operators;
-using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-// Building namespaces takes milliseconds; a host that needs longer than this is stuck.
-constexpr std::chrono::seconds setup_time_max = 20s;
 // Larger pipes let script and agent take turns less often; unprivileged users may still ask for it.
 constexpr int pipe_size = 256 << 10;
 
@@ -70,127 +66,6 @@ std::vector<std::string_view> secret_values(const RunRequest& request) {
 
 OutputBudget budget_of(const Plan& plan) {
   return OutputBudget(plan.output_size_max.value_or(limits::output_size_max_without_policy));
-}
-
-/// One run while it goes on; lives in the frame of Runner::run.
-struct Execution {
-  Execution(asio::io_context& io, LaunchedRunLink run_link, CancelSwitch& stop_switch,
-            CappedOutput& captured, std::chrono::milliseconds grace_time)
-      : context(io),
-        link(std::move(run_link)),
-        cancel(stop_switch),
-        output(captured),
-        grace(grace_time),
-        alarm(io) {}
-
-  asio::awaitable<void> wait_for_anything();
-  asio::awaitable<void> wait_for_end();
-  asio::awaitable<bool> set_up();
-  asio::awaitable<void> watch(std::chrono::milliseconds timeout);
-  asio::awaitable<void> notice_cancelled_caller();
-  StopReason reason_to_stop(Clock::time_point deadline) const;
-  bool take_end();
-
-  asio::io_context& context;
-  LaunchedRunLink link;
-  CancelSwitch& cancel;
-  CappedOutput& output;
-  std::chrono::milliseconds grace;
-  asio::steady_timer alarm;
-  std::optional<RunStarted> started;
-  std::optional<LauncherRecord> end;
-  StopReason stopped_by = StopReason::none;
-};
-
-/// Takes what the launcher said; true once it said the last thing.
-bool Execution::take_end() {
-  while (auto record = link.take()) {
-    if (auto* event = std::get_if<RunStarted>(&record->event)) {
-      started = std::move(*event);
-      return false;
-    }
-    end = std::move(record);
-  }
-  return end.has_value();
-}
-
-/// Returns when the launcher spoke, the alarm rang, somebody cancelled or the output reached its cap.
-/// Which of them is read from the states afterwards, so that two at once cannot hide each other.
-asio::awaitable<void> Execution::wait_for_anything() {
-  constexpr auto token = asio::as_tuple(asio::use_awaitable);
-  auto spoke = link.arrived();
-  auto cancelled = cancel.wait();
-  auto full = output.limit_reached();
-  auto rang = alarm.async_wait(token);
-  co_await (std::move(spoke) || std::move(cancelled) || std::move(full) || std::move(rang));
-}
-
-/// The caller's cancellation counts as the switch; from then on it cannot interrupt us again.
-asio::awaitable<void> Execution::notice_cancelled_caller() {
-  const auto state = co_await asio::this_coro::cancellation_state;
-  if (state.cancelled() == asio::cancellation_type::none) co_return;
-  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-  cancel.cancel();
-}
-
-StopReason Execution::reason_to_stop(Clock::time_point deadline) const {
-  if (output.must_stop()) return StopReason::output_limit;
-  if (cancel.cancelled()) return StopReason::cancelled;
-  if (Clock::now() >= deadline) return StopReason::timed_out;
-  return StopReason::none;
-}
-
-/// Until the script stands verified at the start line; false when it never will.
-asio::awaitable<bool> Execution::set_up() {
-  const auto deadline = Clock::now() + setup_time_max;
-  alarm.expires_at(deadline);
-  bool killed = false;
-  while (!take_end()) {
-    if (started) co_return true;
-    if (!killed) {
-      stopped_by = reason_to_stop(deadline);
-      killed = stopped_by != StopReason::none;
-      if (killed) link.kill();
-    }
-    if (killed) {
-      co_await link.arrived();
-    } else {
-      co_await wait_for_anything();
-      co_await notice_cancelled_caller();
-    }
-  }
-  co_return false;
-}
-
-/// TERM, grace, KILL; at the output cap there is nothing to be polite about.
-asio::awaitable<void> Execution::wait_for_end() {
-  if (stopped_by == StopReason::output_limit) {
-    link.kill();
-  } else {
-    link.terminate();
-    alarm.expires_after(grace);
-    constexpr auto token = asio::as_tuple(asio::use_awaitable);
-    auto spoke = link.arrived();
-    auto rang = alarm.async_wait(token);
-    co_await (std::move(spoke) || std::move(rang));
-    if (!take_end()) link.kill();
-  }
-  while (!take_end()) co_await link.arrived();
-}
-
-asio::awaitable<void> Execution::watch(std::chrono::milliseconds timeout) {
-  co_await asio::this_coro::throw_if_cancelled(false);
-  const auto deadline = Clock::now() + timeout;
-  alarm.expires_at(deadline);
-  while (!take_end()) {
-    stopped_by = reason_to_stop(deadline);
-    if (stopped_by != StopReason::none) break;
-    co_await wait_for_anything();
-    co_await notice_cancelled_caller();
-  }
-  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-  if (!end) co_await wait_for_end();
-  output.no_more_writers();
 }
 
 }  // namespace
@@ -249,8 +124,8 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, LaunchOrder order
   auto standard_output = make_pipe();
   auto standard_error = make_pipe();
   if (!standard_output || !standard_error) {
-    co_return describe_failure(result, standard_output ? standard_error.error()
-                                                       : standard_output.error());
+    co_return describe_failure(result,
+                               standard_output ? standard_error.error() : standard_output.error());
   }
   Launcher::Streams streams{std::move(standard_output->write_end),
                             std::move(standard_error->write_end)};
@@ -262,7 +137,7 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, LaunchOrder order
   Execution execution(context, *std::move(link), cancel, output, settings.grace);
   const bool ready = co_await execution.set_up();
   if (ready) {
-    result.sandbox = effective_from(plan.promise, order.expectation, execution.started->posture);
+    result.sandbox = effective_from(plan.promise, order.expectation, execution.posture());
     result.started_at = std::chrono::system_clock::now();
     const auto begin = Clock::now();
     std::exception_ptr problem = tell_started(observer, result);
@@ -275,14 +150,10 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, LaunchOrder order
     co_await (std::move(watching) && std::move(reading_output) && std::move(reading_error));
     result.duration = std::chrono::ceil<std::chrono::milliseconds>(Clock::now() - begin);
     describe_output(result, output.budget());
-    // A script may end by itself between writing too much and our reading it.
-    if (result.output_truncated && execution.stopped_by == StopReason::none) {
-      execution.stopped_by = StopReason::output_limit;
-    }
     if (!problem) problem = output.failure();
     if (problem) std::rethrow_exception(problem);
   }
-  describe_end(result, *execution.end, execution.stopped_by);
+  describe_end(result, execution.end(), execution.stopped_by());
 }
 
 Runner::Runner(asio::io_context& context, Launcher& launcher, HostFacts facts,
@@ -290,7 +161,9 @@ Runner::Runner(asio::io_context& context, Launcher& launcher, HostFacts facts,
     : state_(std::make_unique<State>(context, launcher, std::move(facts), std::move(settings))) {}
 Runner::~Runner() = default;
 
-const HostFacts& Runner::facts() const { return state_->facts; }
+const HostFacts& Runner::facts() const {
+  return state_->facts;
+}
 
 asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy,
                                        RunObserver& observer, CancelSwitch& cancel) {

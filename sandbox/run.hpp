@@ -22,7 +22,8 @@ class RunObserver {
  public:
   virtual ~RunObserver() = default;
   /// After verification, before the first instruction of the script.
-  virtual void started(const EffectiveSandbox& report, std::chrono::system_clock::time_point at) = 0;
+  virtual void started(const EffectiveSandbox& report,
+                       std::chrono::system_clock::time_point at) = 0;
   /// A piece of output: masked, within the cap, at most `output_chunk_size_max`. The script's pipe
   /// is not read again until this returns: waiting here is the flow control.
   virtual boost::asio::awaitable<void> output(OutputStream stream, std::string_view bytes) = 0;
@@ -47,9 +48,9 @@ class CancelSwitch {
 };
 
 struct RunnerSettings {
-  std::chrono::milliseconds grace{2'000};     ///< between TERM and KILL
-  std::optional<Identity> default_identity;   ///< used when the policy drops but names no uid
-  Engine engine_max = Engine::bwrap;          ///< `none` switches wrappers off for tests
+  std::chrono::milliseconds grace{2'000};    ///< between TERM and KILL
+  std::optional<Identity> default_identity;  ///< used when the policy drops but names no uid
+  Engine engine_max = Engine::bwrap;         ///< `none` switches wrappers off for tests
 };
 
 class Launcher;  // launcher/launcher_link.hpp

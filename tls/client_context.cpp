@@ -3,14 +3,14 @@
 #include "tls/openssl/errors.hpp"
 #include "tls/openssl/handles.hpp"
 
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
 
 namespace satellite::tls {
 namespace {
@@ -41,16 +41,16 @@ Result<void> add_ca_file(X509_STORE* store, const fs::path& path) {
                    named("tls.ca_file", path) + ": more than 10000 certificates"};
     }
     if (X509_STORE_add_cert(store, certificate.get()) != 1) {
-      return error_from_openssl(ErrorCode::invalid_input,
-                                named("tls.ca_file", path) + ", certificate " +
-                                    std::to_string(count));
+      return error_from_openssl(
+          ErrorCode::invalid_input,
+          named("tls.ca_file", path) + ", certificate " + std::to_string(count));
     }
   }
   const bool at_the_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
   if (!at_the_end) {
-    return error_from_openssl(ErrorCode::invalid_input, named("tls.ca_file", path) +
-                                                            ", certificate " +
-                                                            std::to_string(count + 1));
+    return error_from_openssl(
+        ErrorCode::invalid_input,
+        named("tls.ca_file", path) + ", certificate " + std::to_string(count + 1));
   }
   ERR_clear_error();
   if (count == 0) {
@@ -84,9 +84,9 @@ Result<void> add_ca_directory(X509_STORE* store, const fs::path& path) {
   if (failure) return error_from_errno(named("tls.ca_directory", path), failure.value());
   // OpenSSL looks certificates up by hash and would silently find none.
   if (!is_hashed_directory(path)) {
-    return Error{ErrorCode::invalid_input, named("tls.ca_directory", path) +
-                                               ": no hashed certificate in it; run: openssl rehash " +
-                                               path.string()};
+    return Error{ErrorCode::invalid_input,
+                 named("tls.ca_directory", path) +
+                     ": no hashed certificate in it; run: openssl rehash " + path.string()};
   }
   if (X509_STORE_load_path(store, path.c_str()) != 1) {
     return error_from_openssl(ErrorCode::invalid_input, named("tls.ca_directory", path));

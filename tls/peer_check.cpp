@@ -6,12 +6,12 @@
 #include "tls/openssl/errors.hpp"
 
 #include <arpa/inet.h>
-#include <boost/asio/error.hpp>
-#include <boost/asio/ssl/error.hpp>
-#include <ctime>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <boost/asio/error.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <ctime>
 
 namespace satellite::tls {
 namespace {
@@ -55,16 +55,17 @@ bool is_unknown_authority(int code) {
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-    case X509_V_ERR_CERT_UNTRUSTED: return true;
-    default: return false;
+    case X509_V_ERR_CERT_UNTRUSTED:
+      return true;
+    default:
+      return false;
   }
 }
 
 Error certificate_error(const std::string& what, const RefusedCertificate& certificate,
                         const std::string& remedy) {
-  return Error{ErrorCode::not_permitted,
-               "TLS: " + what + "; issuer seen: \"" + certificate.issuer + "\", SHA-256 " +
-                   certificate.sha256 + "; " + remedy};
+  return Error{ErrorCode::not_permitted, "TLS: " + what + "; issuer seen: \"" + certificate.issuer +
+                                             "\", SHA-256 " + certificate.sha256 + "; " + remedy};
 }
 
 /// The reasons of a failed handshake that have nothing to do with certificates.
@@ -75,7 +76,8 @@ struct HandshakeReason {
 };
 constexpr HandshakeReason handshake_reasons[] = {
     {SSL_R_WRONG_VERSION_NUMBER, ErrorCode::unsupported,
-     "the peer does not speak TLS on this port (plain HTTP?); check scheme and port of the core URL"},
+     "the peer does not speak TLS on this port (plain HTTP?); check scheme and port of the core "
+     "URL"},
     {SSL_R_HTTP_REQUEST, ErrorCode::unsupported, "the peer does not speak TLS but plain HTTP"},
     {SSL_R_PACKET_LENGTH_TOO_LONG, ErrorCode::unsupported,
      "the peer does not speak TLS on this port; check scheme and port of the core URL"},
@@ -101,9 +103,9 @@ Error refusal_error(const RefusedCertificate& certificate, const std::string& ho
         certificate, "put the authority's certificate in a file and set tls.ca_file");
   }
   if (code == X509_V_ERR_HOSTNAME_MISMATCH || code == X509_V_ERR_IP_ADDRESS_MISMATCH) {
-    return certificate_error("the certificate is not for " + host + " but for " +
-                                 joined(certificate.names),
-                             certificate, "use one of these names in the core URL");
+    return certificate_error(
+        "the certificate is not for " + host + " but for " + joined(certificate.names), certificate,
+        "use one of these names in the core URL");
   }
   if (code == X509_V_ERR_CERT_HAS_EXPIRED) {
     return certificate_error("the certificate of " + host + " expired at " + certificate.not_after,
@@ -111,18 +113,18 @@ Error refusal_error(const RefusedCertificate& certificate, const std::string& ho
   }
   if (code == X509_V_ERR_CERT_NOT_YET_VALID) {
     return certificate_error(
-        "the certificate of " + host + " is valid only from " + certificate.not_before,
-        certificate, clock);
+        "the certificate of " + host + " is valid only from " + certificate.not_before, certificate,
+        clock);
   }
-  return certificate_error("the certificate of " + host + " is refused: " +
-                               X509_verify_cert_error_string(code),
-                           certificate, "have it issued anew");
+  return certificate_error(
+      "the certificate of " + host + " is refused: " + X509_verify_cert_error_string(code),
+      certificate, "have it issued anew");
 }
 
 int PeerCheck::verified(int accepted, X509_STORE_CTX* context) {
   if (accepted == 1) return 1;
-  const auto* ssl = static_cast<SSL*>(
-      X509_STORE_CTX_get_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  const auto* ssl =
+      static_cast<SSL*>(X509_STORE_CTX_get_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx()));
   auto* check = static_cast<PeerCheck*>(SSL_get_ex_data(ssl, owner_slot()));
   if (!check->is_refused_) {
     check->is_refused_ = true;

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-struct ssl_st;              // OpenSSL's SSL; its headers are for .cpp files
+struct ssl_st;             // OpenSSL's SSL; its headers are for .cpp files
 struct x509_store_ctx_st;  // OpenSSL's X509_STORE_CTX
 
 namespace satellite::tls {
@@ -16,10 +16,10 @@ namespace satellite::tls {
 ///
 /// Shape:  all text comes from the peer: print it only through an escaping door.
 struct RefusedCertificate {
-  int verify_code = 0;              ///< OpenSSL's X509_V_ERR_*
-  std::string subject, issuer;      ///< RFC 2253 form
-  std::string sha256;               ///< of the whole certificate: `3f:9a:…`
-  std::vector<std::string> names;   ///< DNS names and addresses it is valid for
+  int verify_code = 0;             ///< OpenSSL's X509_V_ERR_*
+  std::string subject, issuer;     ///< RFC 2253 form
+  std::string sha256;              ///< of the whole certificate: `3f:9a:…`
+  std::vector<std::string> names;  ///< DNS names and addresses it is valid for
   std::string not_before, not_after;
 };
 

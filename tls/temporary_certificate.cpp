@@ -5,18 +5,20 @@
 #include "tls/openssl/handles.hpp"
 
 #include <arpa/inet.h>
-#include <cerrno>
 #include <fcntl.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <unistd.h>
+#include <cerrno>
 
 namespace satellite::tls {
 namespace {
 
 constexpr long version_3 = 2;  // X.509 counts its versions from 0
 
-Error internal(const char* what) { return error_from_openssl(ErrorCode::internal, what); }
+Error internal(const char* what) {
+  return error_from_openssl(ErrorCode::internal, what);
+}
 
 std::string text_in(BIO* memory) {
   char* bytes = nullptr;
@@ -90,7 +92,8 @@ Result<void> add_extensions(X509* certificate, X509* issuer, const std::vector<E
 }
 
 Result<std::string> alternative_names(const std::vector<std::string>& names) {
-  if (names.empty()) return Error{ErrorCode::invalid_input, "a certificate needs at least one name"};
+  if (names.empty())
+    return Error{ErrorCode::invalid_input, "a certificate needs at least one name"};
   std::string list;
   for (const std::string& name : names) {
     // The list is OpenSSL's configuration language: a comma would smuggle in another entry.
@@ -126,8 +129,8 @@ Result<TemporaryAuthority> TemporaryAuthority::create() {
   if (!key) return internal("making a key");
   std::uint32_t number = 0;
   RAND_bytes(reinterpret_cast<unsigned char*>(&number), sizeof number);
-  const Beginning beginning{"temporary authority " + std::to_string(number), -std::chrono::hours(24),
-                            std::chrono::hours(24 * 7)};
+  const Beginning beginning{"temporary authority " + std::to_string(number),
+                            -std::chrono::hours(24), std::chrono::hours(24 * 7)};
   Result<X509Ptr> certificate = begin(beginning, key.get());
   if (!certificate) return certificate.error();
   X509* own = certificate->get();

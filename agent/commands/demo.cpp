@@ -75,6 +75,8 @@ class DemoSatellite {
     ::posix_spawn_file_actions_init(&actions);
     ::posix_spawn_file_actions_addopen(&actions, 2, files.file("log").c_str(),
                                        O_WRONLY | O_CREAT | O_APPEND, 0600);
+    // Asio opens sockets without O_CLOEXEC; a satellite must not keep its core's port.
+    ::posix_spawn_file_actions_addclosefrom_np(&actions, 3);
     ::posix_spawn(&pid_, "/proc/self/exe", &actions, nullptr, arguments.data(), environment.data());
     ::posix_spawn_file_actions_destroy(&actions);
   }

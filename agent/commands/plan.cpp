@@ -27,7 +27,8 @@ int plan_command(const Invocation& invocation) {
     if (!launcher) return {};
     return sandbox::probe_host(**launcher, {runner_settings(*config).default_identity});
   };
-  const auto answer = sandbox::answer_plan_question(*question, this_host);
+  const auto answer = sandbox::answer_plan_question(*question, this_host,
+                                                    runner_settings(*config).default_identity);
   if (!answer) {
     print_error(answer.error().message);
     return exit_wrong_usage;

@@ -2,25 +2,27 @@
 // in odd notations, user information, control characters) is refused instead of guessed.
 #include "agent/link/core_url.hpp"
 
-#include <algorithm>
 #include <arpa/inet.h>
+#include <netinet/in.h>
+#include <algorithm>
 #include <array>
 #include <charconv>
-#include <netinet/in.h>
 
 namespace satellite::agent {
 namespace {
 
 constexpr std::string_view satellite_path = "/api/ws/satellite";
-constexpr std::size_t url_size_max = 2'048;   // longer ones do not survive common proxies
-constexpr std::size_t host_size_max = 253;    // RFC 1035, in text form
-constexpr std::size_t label_size_max = 63;    // RFC 1035
+constexpr std::size_t url_size_max = 2'048;  // longer ones do not survive common proxies
+constexpr std::size_t host_size_max = 253;   // RFC 1035, in text form
+constexpr std::size_t label_size_max = 63;   // RFC 1035
 
 Error invalid(std::string message) {
   return Error{ErrorCode::invalid_input, "core URL: " + std::move(message)};
 }
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 std::string lower(std::string_view text) {
   std::string result(text);
@@ -28,7 +30,9 @@ std::string lower(std::string_view text) {
   return result;
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 bool is_label_character(char c) {
   return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_';
@@ -62,8 +66,10 @@ Result<void> check_name(std::string_view host) {
     }
     const bool is_ascii = static_cast<unsigned char>(c) < 0x80;
     if (!is_ascii) return invalid("the host name is not ASCII; write it in its xn-- form");
-    if (!is_label_character(c)) return invalid("the host name has a character that names cannot have");
-    if (++label_size > label_size_max) return invalid("a part of the host name exceeds 63 characters");
+    if (!is_label_character(c))
+      return invalid("the host name has a character that names cannot have");
+    if (++label_size > label_size_max)
+      return invalid("a part of the host name exceeds 63 characters");
   }
   if (label_size == 0) return invalid("the host name is empty or ends in two dots");
   return {};
@@ -80,7 +86,8 @@ struct Authority {
 Result<Authority> split_bracketed(std::string_view text) {
   Authority authority;
   const std::size_t end = text.find(']');
-  if (end == std::string_view::npos) return invalid("the bracket after the IPv6 address is missing");
+  if (end == std::string_view::npos)
+    return invalid("the bracket after the IPv6 address is missing");
   authority.host = lower(text.substr(1, end - 1));
   authority.host_is_address = authority.host_is_ipv6 = true;
   if (!is_ipv6(authority.host)) {
@@ -213,8 +220,9 @@ Result<CoreAddress> parse_core_url(std::string_view url) {
     address.port = *port;
   }
   if (*transport == Transport::plain && !is_loopback_host(address.host)) {
-    return invalid("http:// and ws:// send the token readable for everybody on the way, so they are "
-                   "allowed to this host only (127.0.0.0/8, ::1, localhost); use https://");
+    return invalid(
+        "http:// and ws:// send the token readable for everybody on the way, so they are "
+        "allowed to this host only (127.0.0.0/8, ::1, localhost); use https://");
   }
   address.host_header = authority->host_is_ipv6 ? '[' + address.host + ']' : address.host;
   if (address.port != port_default) address.host_header += ':' + std::to_string(address.port);

@@ -5,8 +5,8 @@
 namespace satellite::agent {
 
 struct CutAt::State {
-  State(const boost::asio::any_io_executor& executor,
-        std::chrono::steady_clock::time_point moment, std::function<void()> deed_)
+  State(const boost::asio::any_io_executor& executor, std::chrono::steady_clock::time_point moment,
+        std::function<void()> deed_)
       : timer(executor, moment), deed(std::move(deed_)) {}
 
   boost::asio::steady_timer timer;
@@ -29,6 +29,8 @@ CutAt::~CutAt() {
   state_->timer.cancel();
 }
 
-bool CutAt::done() const { return state_->is_done; }
+bool CutAt::done() const {
+  return state_->is_done;
+}
 
 }  // namespace satellite::agent

@@ -13,7 +13,8 @@ constexpr milliseconds wait_min{100};   // even the luckiest draw must not becom
 
 milliseconds scaled(milliseconds window, double random) {
   const double clamped = std::clamp(random, 0.0, 1.0);
-  return milliseconds(static_cast<milliseconds::rep>(static_cast<double>(window.count()) * clamped));
+  return milliseconds(
+      static_cast<milliseconds::rep>(static_cast<double>(window.count()) * clamped));
 }
 
 }  // namespace

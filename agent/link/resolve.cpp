@@ -6,18 +6,18 @@
 #include "agent/link/cut_at.hpp"
 #include "protocol/vocabulary/unique_fd.hpp"
 
+#include <fcntl.h>
+#include <netdb.h>
+#include <sys/eventfd.h>
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <algorithm>
 #include <cerrno>
-#include <fcntl.h>
 #include <memory>
 #include <mutex>
-#include <netdb.h>
-#include <sys/eventfd.h>
 #include <system_error>
 #include <thread>
 

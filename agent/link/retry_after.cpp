@@ -23,7 +23,8 @@ std::optional<seconds> parse_seconds(std::string_view text) {
   return seconds(std::min<long long>(value, wait_max.count()));
 }
 
-std::optional<seconds> parse_date(std::string_view text, std::chrono::system_clock::time_point now) {
+std::optional<seconds> parse_date(std::string_view text,
+                                  std::chrono::system_clock::time_point now) {
   constexpr std::size_t date_size = 29;  // Sun, 06 Nov 1994 08:49:37 GMT
   if (text.size() != date_size) return {};
   std::tm parts{};

@@ -1,5 +1,6 @@
 #include "agent/link/tcp_connect.hpp"
 
+#include <sys/socket.h>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -7,7 +8,6 @@
 #include <cerrno>
 #include <memory>
 #include <optional>
-#include <sys/socket.h>
 
 namespace satellite::agent {
 namespace {
@@ -39,7 +39,8 @@ struct Race {
 
 /// Asio's sockets are born without close-on-exec.
 Result<void> open_cloexec(tcp::socket& socket, const tcp& protocol) {
-  const int fd = ::socket(protocol.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
+  const int fd =
+      ::socket(protocol.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
   if (fd < 0) return error_from_errno("socket", errno);
   boost::system::error_code failure;
   socket.assign(protocol, fd, failure);
@@ -53,23 +54,24 @@ void begin_attempt(const std::shared_ptr<Race>& race, const tcp::endpoint& endpo
   if (!opened) return race->failed(endpoint, opened.error().message);
   const std::size_t number = race->attempts.size();
   ++race->pending;
-  socket->async_connect(endpoint, [race, number, endpoint](const boost::system::error_code& failure) {
-    --race->pending;
-    if (failure) {
-      race->failed(endpoint, failure.message());
-    } else if (!race->winner) {
-      race->winner = number;
-    }
-    race->news.cancel();
-  });
+  socket->async_connect(endpoint,
+                        [race, number, endpoint](const boost::system::error_code& failure) {
+                          --race->pending;
+                          if (failure) {
+                            race->failed(endpoint, failure.message());
+                          } else if (!race->winner) {
+                            race->winner = number;
+                          }
+                          race->news.cancel();
+                        });
   race->attempts.push_back(std::move(socket));
 }
 
 Error no_connection(const Race& race, bool is_late) {
   if (is_late) {
-    return Error{ErrorCode::timed_out,
-                 "TCP: no connection in time" +
-                     (race.failures.empty() ? "" : " (" + race.failures + ")")};
+    return Error{
+        ErrorCode::timed_out,
+        "TCP: no connection in time" + (race.failures.empty() ? "" : " (" + race.failures + ")")};
   }
   return Error{ErrorCode::unavailable, "TCP: no connection: " + race.failures};
 }

@@ -46,14 +46,17 @@ Error status_error(const websocket::response_type& response, const CoreAddress& 
                                             "; redirects are refused, set the core URL itself"};
     case 401:
     case 403:
-      return {ErrorCode::not_permitted, answer + ": something before the core wants to know who "
-                                                 "we are (a proxy?)"};
+      return {ErrorCode::not_permitted, answer +
+                                            ": something before the core wants to know who "
+                                            "we are (a proxy?)"};
     case 404:
       return {ErrorCode::not_found, answer + " for " + address.url() +
                                         "; check the host and the path prefix of the core URL"};
     case 429:
-    case 503: return {ErrorCode::unavailable, answer + ": not now"};
-    default: return {ErrorCode::unavailable, answer};
+    case 503:
+      return {ErrorCode::unavailable, answer + ": not now"};
+    default:
+      return {ErrorCode::unavailable, answer};
   }
 }
 
@@ -81,11 +84,16 @@ Error transport_error(const boost::system::error_code& failure, const CoreAddres
 
 std::string_view name_of(ConnectStage stage) {
   switch (stage) {
-    case ConnectStage::trust: return "trust";
-    case ConnectStage::dns: return "dns";
-    case ConnectStage::tcp: return "tcp";
-    case ConnectStage::tls: return "tls";
-    case ConnectStage::upgrade: return "upgrade";
+    case ConnectStage::trust:
+      return "trust";
+    case ConnectStage::dns:
+      return "dns";
+    case ConnectStage::tcp:
+      return "tcp";
+    case ConnectStage::tls:
+      return "tls";
+    case ConnectStage::upgrade:
+      return "upgrade";
   }
   return "upgrade";
 }
@@ -97,11 +105,12 @@ Error read_error(const boost::system::error_code& failure, const websocket::clos
     if (reason.code != websocket::close_code::none) {
       message += ", code " + std::to_string(reason.code);
     }
-    if (!reason.reason.empty()) message += ", reason " + quoted({reason.reason.data(), reason.reason.size()});
+    if (!reason.reason.empty())
+      message += ", reason " + quoted({reason.reason.data(), reason.reason.size()});
     return {ErrorCode::unavailable, std::move(message)};
   }
-  const bool is_too_big = failure == websocket::error::message_too_big ||
-                          failure == websocket::error::buffer_overflow;
+  const bool is_too_big =
+      failure == websocket::error::message_too_big || failure == websocket::error::buffer_overflow;
   if (is_too_big) {
     return {ErrorCode::limit_exceeded, "a frame of the core exceeds the limit of " +
                                            std::to_string(frame_size_max.value) + " bytes"};
@@ -109,7 +118,8 @@ Error read_error(const boost::system::error_code& failure, const websocket::clos
   if (is_broken_off(failure)) {
     return {ErrorCode::unavailable, "the connection broke without a closing handshake"};
   }
-  if (failure == asio::error::operation_aborted) return {ErrorCode::cancelled, "reading was stopped"};
+  if (failure == asio::error::operation_aborted)
+    return {ErrorCode::cancelled, "reading was stopped"};
   const bool is_violation = failure == websocket::condition::protocol_violation ||
                             failure.category() == websocket::make_error_code({}).category();
   if (is_violation) {
@@ -140,8 +150,8 @@ ConnectAttempt upgrade_failure(const boost::system::error_code& failure,
   const unsigned status = response.result_int();
   if (status == 429 || status == 503) {
     const boost::beast::string_view text = response[http::field::retry_after];
-    attempt.retry_after = parse_retry_after({text.data(), text.size()},
-                                            std::chrono::system_clock::now());
+    attempt.retry_after =
+        parse_retry_after({text.data(), text.size()}, std::chrono::system_clock::now());
   }
   return attempt;
 }
@@ -152,9 +162,10 @@ Error death_error(LinkVerdict verdict, const HeartbeatPolicy::Settings& settings
     case LinkVerdict::not_reading:
       return {ErrorCode::timed_out, "the core has not taken a frame of ours for " + silence};
     case LinkVerdict::never_closing:
-      return {ErrorCode::timed_out, "the closing handshake did not end in " +
-                                        seconds_text(settings.close_deadline)};
-    default: return {ErrorCode::timed_out, "nothing came from the core for " + silence};
+      return {ErrorCode::timed_out,
+              "the closing handshake did not end in " + seconds_text(settings.close_deadline)};
+    default:
+      return {ErrorCode::timed_out, "nothing came from the core for " + silence};
   }
 }
 

@@ -5,16 +5,29 @@
 #include "tls/client_context.hpp"
 #include "tls/peer_check.hpp"
 
+#include <openssl/ssl.h>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/beast/websocket/ssl.hpp>
-#include <openssl/ssl.h>
 
 namespace satellite::agent {
+
+using TlsStream = boost::asio::ssl::stream<ObservedSocket>;
+
+/// Beast's teardown, except that its own failure is dropped: Beast would report it in place of the
+/// reason for the end, such as a frame above the limit, and TLS always fails to shut down then.
+template <typename Handler>
+void async_teardown(boost::beast::role_type role, TlsStream& stream, Handler&& handler) {
+  auto without_failure =
+      [next = std::forward<Handler>(handler)](const boost::system::error_code&) mutable {
+        std::move(next)(boost::system::error_code());
+      };
+  boost::beast::async_teardown(role, stream, std::move(without_failure));
+}
+
 namespace {
 
 namespace asio = boost::asio;
 using Moment = std::chrono::steady_clock::time_point;
-using TlsStream = asio::ssl::stream<ObservedSocket>;
 
 ConnectAttempt failed(ConnectStage stage, Error error) {
   return ConnectAttempt{std::move(error), stage, {}, {}};
@@ -61,8 +74,8 @@ asio::awaitable<ConnectAttempt> upgrade_tls(tcp::socket socket, asio::ssl::conte
   facts.tls_version = SSL_get_version(ssl);
   facts.cipher = SSL_CIPHER_get_name(SSL_get_current_cipher(ssl));
   // The handshake is over, and NO_RENEGOTIATION keeps it so: the check may go before the stream.
-  auto attempt = co_await upgraded(std::move(link.stream), std::move(address),
-                                   std::move(settings), deadline);
+  auto attempt =
+      co_await upgraded(std::move(link.stream), std::move(address), std::move(settings), deadline);
   attempt.facts = std::move(facts);
   co_return attempt;
 }
@@ -97,10 +110,10 @@ asio::awaitable<ConnectAttempt> connect_websocket(CoreAddress address, LinkSetti
 
   const std::string peer = text_of(socket->remote_endpoint());
   const bool is_tls = address.transport == Transport::tls;
-  auto upgrading = is_tls ? upgrade_tls(std::move(*socket), context, std::move(address),
-                                        std::move(settings), deadline)
-                          : upgrade_plain(std::move(*socket), std::move(address),
-                                          std::move(settings), deadline);
+  auto upgrading =
+      is_tls ? upgrade_tls(std::move(*socket), context, std::move(address), std::move(settings),
+                           deadline)
+             : upgrade_plain(std::move(*socket), std::move(address), std::move(settings), deadline);
   auto attempt = co_await std::move(upgrading);
   attempt.facts.peer = peer;
   attempt.facts.connected_in = std::chrono::duration_cast<std::chrono::milliseconds>(

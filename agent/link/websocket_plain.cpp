@@ -8,8 +8,8 @@ boost::asio::awaitable<ConnectAttempt> upgrade_plain(
   const auto itself = [](ObservedSocket& observed) -> ObservedSocket& { return observed; };
   auto link = std::make_unique<WebSocketStream<ObservedSocket>>(ObservedSocket(std::move(socket)),
                                                                 itself, settings);
-  auto attempt = co_await upgraded(std::move(link), std::move(address), std::move(settings),
-                                   deadline);
+  auto attempt =
+      co_await upgraded(std::move(link), std::move(address), std::move(settings), deadline);
   co_return attempt;
 }
 

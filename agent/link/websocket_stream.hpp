@@ -3,6 +3,7 @@
 #include "agent/link/cut_at.hpp"
 #include "agent/link/tcp_connect.hpp"
 #include "agent/link/websocket_errors.hpp"
+#include "agent/link/websocket_socket.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -18,48 +19,7 @@
 /// because each instantiation of Beast takes the compiler half a minute.
 namespace satellite::agent {
 
-using boost::asio::ip::tcp;
-
 constexpr auto without_throwing = boost::asio::as_tuple(boost::asio::use_awaitable);
-
-/// A TCP socket that remembers when its bytes last moved inwards. A read is started anew right
-/// after the one before brought something, so the start of a read is the time of the last byte.
-class ObservedSocket {
- public:
-  using executor_type = tcp::socket::executor_type;
-  using lowest_layer_type = tcp::socket::lowest_layer_type;
-
-  explicit ObservedSocket(tcp::socket socket) : socket_(std::move(socket)) {}
-
-  executor_type get_executor() { return socket_.get_executor(); }
-  lowest_layer_type& lowest_layer() { return socket_.lowest_layer(); }
-  tcp::socket& socket() { return socket_; }
-  std::chrono::steady_clock::time_point last_received() const { return last_received_; }
-
-  template <typename Buffers, typename Token>
-  auto async_read_some(const Buffers& buffers, Token&& token) {
-    last_received_ = std::chrono::steady_clock::now();
-    return socket_.async_read_some(buffers, std::forward<Token>(token));
-  }
-  template <typename Buffers, typename Token>
-  auto async_write_some(const Buffers& buffers, Token&& token) {
-    return socket_.async_write_some(buffers, std::forward<Token>(token));
-  }
-
- private:
-  tcp::socket socket_;
-  std::chrono::steady_clock::time_point last_received_ = std::chrono::steady_clock::now();
-};
-
-// Beast finds these by argument-dependent lookup when a connection ends.
-template <typename Handler>
-void async_teardown(boost::beast::role_type role, ObservedSocket& socket, Handler&& handler) {
-  boost::beast::websocket::async_teardown(role, socket.socket(), std::forward<Handler>(handler));
-}
-inline void beast_close_socket(ObservedSocket& socket) {
-  boost::system::error_code ignored;
-  socket.socket().close(ignored);
-}
 
 /// WebSocketLink over any stream whose lowest layer is an ObservedSocket.
 template <typename Stream>

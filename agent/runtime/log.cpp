@@ -2,12 +2,12 @@
 // decided in log_line, which needs no library to be tested.
 #include "agent/runtime/log.hpp"
 
-#include <cstdlib>
 #include <spdlog/details/null_mutex.h>
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
 #include <unistd.h>
+#include <cstdlib>
 
 namespace satellite::agent {
 namespace {
@@ -36,10 +36,9 @@ class DescriptorSink final : public spdlog::sinks::base_sink<spdlog::details::nu
 }  // namespace
 
 struct Log::Sink {
-  Sink(int fd, const char* pattern)
-      : logger("agent", std::make_shared<DescriptorSink>(fd)) {
-    logger.set_formatter(std::make_unique<spdlog::pattern_formatter>(
-        pattern, spdlog::pattern_time_type::utc));
+  Sink(int fd, const char* pattern) : logger("agent", std::make_shared<DescriptorSink>(fd)) {
+    logger.set_formatter(
+        std::make_unique<spdlog::pattern_formatter>(pattern, spdlog::pattern_time_type::utc));
     logger.set_level(spdlog::level::trace);
   }
   spdlog::logger logger;
@@ -56,12 +55,17 @@ Log::Log(LogLevel level, int borrowed_fd)
 
 Log::~Log() = default;
 
-bool Log::writes(LogLevel level) const { return level >= level_; }
-void Log::set_level(LogLevel level) { level_ = level; }
+bool Log::writes(LogLevel level) const {
+  return level >= level_;
+}
+void Log::set_level(LogLevel level) {
+  level_ = level;
+}
 
 void Log::write(LogLevel level, std::string_view event, std::string_view text, Fields fields) {
   if (!writes(level)) return;
-  const std::string line = format_log_line(level, event, text, std::span(fields.begin(), fields.size()));
+  const std::string line =
+      format_log_line(level, event, text, std::span(fields.begin(), fields.size()));
   sink_->logger.log(spdlog::level::info, spdlog::string_view_t(line));
 }
 

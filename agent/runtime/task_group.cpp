@@ -28,7 +28,9 @@ struct TaskGroup::State {
 TaskGroup::TaskGroup(asio::io_context& context, Failed failed)
     : state_(std::make_unique<State>(context, std::move(failed))) {}
 
-TaskGroup::~TaskGroup() { assert(state_->running.empty() || state_->context.stopped()); }
+TaskGroup::~TaskGroup() {
+  assert(state_->running.empty() || state_->context.stopped());
+}
 
 Result<void> TaskGroup::start(asio::awaitable<void> task) {
   if (state_->closed) return Error{ErrorCode::cancelled, "no new work is taken any more"};
@@ -51,7 +53,9 @@ void TaskGroup::cancel_all() {
   }
 }
 
-void TaskGroup::close() { state_->closed = true; }
+void TaskGroup::close() {
+  state_->closed = true;
+}
 
 asio::awaitable<void> TaskGroup::drained() {
   close();
@@ -60,6 +64,8 @@ asio::awaitable<void> TaskGroup::drained() {
   while (!state_->running.empty()) co_await state_->ended.wait();
 }
 
-std::size_t TaskGroup::size() const { return state_->running.size(); }
+std::size_t TaskGroup::size() const {
+  return state_->running.size();
+}
 
 }  // namespace satellite::agent

@@ -56,6 +56,8 @@ std::size_t code_point_size(std::string_view text) {
   return 0;
 }
 
+constexpr std::size_t escape_size_max = 6;  // \u00XX
+
 void append_escape(std::string& frame, unsigned char c) {
   constexpr std::string_view digits = "0123456789abcdef";
   switch (c) {
@@ -77,7 +79,8 @@ void append_escape(std::string& frame, unsigned char c) {
     default:
       break;
   }
-  const std::array<char, 6> escape{'\\', 'u', '0', '0', digits[c >> 4U], digits[c & 0x0FU]};
+  const std::array<char, escape_size_max> escape{
+      '\\', 'u', '0', '0', digits[c >> 4U], digits[c & 0x0FU]};
   frame.append(escape.data(), escape.size());
 }
 
@@ -102,6 +105,11 @@ bool append_json_string(std::string& frame, std::string_view text) {
       }
       at += size;
     } else if (c < 0x20 || c == '"' || c == '\\') {
+      // Once for the worst case: a frame that grows bit by bit costs more in page faults than in
+      // work, and pages that stay unused cost nothing.
+      if (frame.capacity() - frame.size() < at - copied + escape_size_max) {
+        frame.reserve(frame.size() + escape_size_max * (text.size() - copied) + 1);
+      }
       frame.append(text, copied, at - copied);
       append_escape(frame, c);
       copied = ++at;

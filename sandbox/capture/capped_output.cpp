@@ -4,13 +4,13 @@
 #include "sandbox/capture/masker.hpp"
 #include "sandbox/capture/utf8_chunks.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
-#include <fcntl.h>
 #include <memory>
-#include <unistd.h>
 
 namespace satellite::sandbox {
 
@@ -73,8 +73,7 @@ asio::awaitable<void> CappedOutput::read(OutputStream name, UniqueFd pipe) {
   auto& reading = reading_[name == OutputStream::standard_output ? 0 : 1];
   reading = &stream.descriptor;
   for (int reads = 1;; ++reads) {
-    const ssize_t size =
-        ::read(stream.descriptor.native_handle(), stream.buffer.get(), read_size);
+    const ssize_t size = ::read(stream.descriptor.native_handle(), stream.buffer.get(), read_size);
     if (size < 0 && errno == EINTR) continue;
     if (size < 0 && errno == EAGAIN && !writers_gone_) {
       co_await wait_readable(stream);

@@ -22,8 +22,8 @@ namespace satellite::sandbox {
 ///         exception is kept for the caller, and limit_reached() returns so that the run ends.
 class CappedOutput {
  public:
-  CappedOutput(boost::asio::io_context& context, OutputBudget budget,
-               const SecretPatterns& secrets, RunObserver& observer);
+  CappedOutput(boost::asio::io_context& context, OutputBudget budget, const SecretPatterns& secrets,
+               RunObserver& observer);
 
   boost::asio::awaitable<void> read(OutputStream stream, UniqueFd pipe);
 

@@ -69,7 +69,9 @@ std::string_view Masker::masked(std::string_view text, Rest rest) {
     return shown_from < tail ? text.substr(shown_from, tail - shown_from) : std::string_view();
   }
   output_.clear();
-  while (match) {
+  // A match within the held tail waits there: what comes next may make it part of a longer one that
+  // begins earlier.
+  while (match && match->start < tail) {
     const std::size_t end = match->start + match->length;
     if (match->start >= shown_from) {
       output_ += text.substr(shown_from, match->start - shown_from);

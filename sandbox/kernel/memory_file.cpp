@@ -2,11 +2,11 @@
 
 #include "sandbox/kernel/missing_headers.hpp"
 
-#include <cerrno>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <cerrno>
 
 namespace satellite::sandbox::kernel {
 namespace {
@@ -62,8 +62,7 @@ Result<std::string> read_sealed_file(int fd, ByteCount size_max) {
   std::string bytes(size, '\0');
   std::size_t got = 0;
   while (got < size) {
-    const ssize_t part =
-        ::pread(fd, bytes.data() + got, size - got, static_cast<off_t>(got));
+    const ssize_t part = ::pread(fd, bytes.data() + got, size - got, static_cast<off_t>(got));
     if (part < 0 && errno == EINTR) continue;
     if (part <= 0) return error_from_errno("read a memory file", part < 0 ? errno : EIO);
     got += static_cast<std::size_t>(part);

@@ -2,12 +2,12 @@
 
 #include "protocol/vocabulary/unique_fd.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
 #include <cerrno>
 #include <charconv>
-#include <fcntl.h>
 #include <limits>
 #include <optional>
-#include <unistd.h>
 
 namespace satellite::sandbox::kernel {
 namespace {
@@ -128,8 +128,8 @@ Result<ProcessStatus> parse_status(std::string_view text) {
     if (!group) return broken("Groups");
     status.groups.push_back(*group);
   }
-  constexpr std::array<std::string_view, 5> sets{"CapInh:", "CapPrm:", "CapEff:", "CapBnd:",
-                                                 "CapAmb:"};
+  constexpr std::array<std::string_view, 5> sets{
+      "CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"};
   for (std::size_t i = 0; i < sets.size(); ++i) {
     const auto set = field<std::uint64_t>(text, sets[i], 16);
     if (!set) return broken(sets[i]);

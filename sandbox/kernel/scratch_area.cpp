@@ -3,16 +3,16 @@
 // empty is moved up into the area and put on a list, so depth costs neither stack nor descriptors.
 #include "sandbox/kernel/scratch_area.hpp"
 
-#include <cerrno>
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cerrno>
 #include <limits>
 #include <memory>
 #include <random>
 #include <string_view>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <vector>
 
 namespace satellite::sandbox::kernel {
@@ -79,7 +79,8 @@ class TreeRemoval {
     for (const Directory all = listing_of(area_); all;) {
       const dirent* entry = ::readdir(all.get());
       if (entry == nullptr) break;
-      if (std::string_view(entry->d_name).starts_with(moved_prefix_)) names.emplace_back(entry->d_name);
+      if (std::string_view(entry->d_name).starts_with(moved_prefix_))
+        names.emplace_back(entry->d_name);
     }
     return names;
   }
@@ -163,8 +164,7 @@ Result<void> ScratchArea::make_directory(const std::string& name, uid_t uid, gid
     return error_from_errno("make the scratch directory", errno);
   }
   const bool owned = ::geteuid() == uid && ::getegid() == gid;
-  if (!owned &&
-      ::fchownat(directory_.get(), name.c_str(), uid, gid, AT_SYMLINK_NOFOLLOW) != 0) {
+  if (!owned && ::fchownat(directory_.get(), name.c_str(), uid, gid, AT_SYMLINK_NOFOLLOW) != 0) {
     const int reason = errno;
     ::unlinkat(directory_.get(), name.c_str(), AT_REMOVEDIR);
     return error_from_errno("give the scratch directory to its user", reason);

@@ -1,9 +1,9 @@
 #include "sandbox/kernel/socket_messages.hpp"
 
+#include <sys/socket.h>
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <sys/socket.h>
 
 namespace satellite::sandbox::kernel {
 namespace {

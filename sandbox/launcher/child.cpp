@@ -1,7 +1,7 @@
 // The only code between the launcher's fork and the script's execve: it allocates nothing, takes no
-// lock, throws nothing, logs nothing and calls no libc. It walks prepared values and on failure says
-// {step, index, errno} on a socket. Compiled twice: into the agent, and freestanding into the init
-// program that a wrapper executes.
+// lock, throws nothing, logs nothing and calls no libc. It walks prepared values and on failure
+// says {step, index, errno} on a socket. Compiled twice: into the agent, and freestanding into the
+// init program that a wrapper executes.
 #include "sandbox/launcher/child.hpp"
 
 #include "sandbox/launcher/init.hpp"
@@ -36,10 +36,10 @@ void place_descriptors(const InitLaunch& launch) {
     moved[i] = static_cast<int>(fd);
   }
   const long null_fd = call(__NR_fcntl, launch.null_fd, F_DUPFD_CLOEXEC, clear_descriptors_from);
-  const long messages = launch.wrapper_messages_fd < 0
-                            ? null_fd
-                            : call(__NR_fcntl, launch.wrapper_messages_fd, F_DUPFD_CLOEXEC,
-                                   clear_descriptors_from);
+  const long messages =
+      launch.wrapper_messages_fd < 0
+          ? null_fd
+          : call(__NR_fcntl, launch.wrapper_messages_fd, F_DUPFD_CLOEXEC, clear_descriptors_from);
   if (null_fd < 0) fail(moved[init_fd_control], SetupStep::descriptors, null_fd);
   if (messages < 0) fail(moved[init_fd_control], SetupStep::descriptors, messages);
   const long standard[3] = {null_fd, null_fd, messages};

@@ -9,8 +9,8 @@ namespace satellite::sandbox::bare {
 struct InitLaunch {
   int fds[init_fd_end] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};  ///< by InitFd, -1 = none
   int null_fd = -1;
-  int wrapper_messages_fd = -1;          ///< what the wrapper writes to its standard error
-  const char* wrapper_path = nullptr;    ///< null = no wrapper: this process becomes init itself
+  int wrapper_messages_fd = -1;        ///< what the wrapper writes to its standard error
+  const char* wrapper_path = nullptr;  ///< null = no wrapper: this process becomes init itself
   const char* const* wrapper_arguments = nullptr;
   const char* const* wrapper_environment = nullptr;
   bool change_identity = false;  ///< before the wrapper starts

@@ -29,7 +29,8 @@ struct Stat {
   int parent = 0;
 };
 
-/// /proc/PID/stat: `pid (any text) state parent …`; the text may hold brackets, so the last one counts.
+/// /proc/PID/stat: `pid (any text) state parent …`; the text may hold brackets, so the last one
+/// counts.
 bool read_stat(int pid, Stat& stat) {
   char path[32] = "/proc/";
   int digits = 0;
@@ -156,9 +157,7 @@ PassResult pass(int root, long signal, const int* spared, int spared_count) {
 }
 
 void pause_briefly() {
-  const struct {
-    long seconds, nanoseconds;
-  } pause{0, pass_pause_nanoseconds};
+  const struct { long seconds, nanoseconds; } pause{0, pass_pause_nanoseconds};
   call(__NR_ppoll, 0, 0, address(&pause), 0, 0);
 }
 

@@ -17,8 +17,8 @@
 namespace satellite::sandbox::bare {
 namespace {
 
-constexpr long error_no_child = -10;     // ECHILD
-constexpr long error_interrupted = -4;   // EINTR
+constexpr long error_no_child = -10;    // ECHILD
+constexpr long error_interrupted = -4;  // EINTR
 constexpr long signal_terminate = 15, signal_kill = 9, signal_child = 17;
 constexpr long wait_no_hang = 1;
 constexpr int resource_usage_children = -1;

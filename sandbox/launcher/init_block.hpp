@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
-// What launcher, init and script child say to each other. Included by the freestanding init program:
-// plain structs and enums only, no library types.
+// What launcher, init and script child say to each other. Included by the freestanding init
+// program: plain structs and enums only, no library types.
 
 namespace satellite::sandbox {
 

@@ -1,8 +1,8 @@
 #include "sandbox/launcher/init_block_builder.hpp"
 
+#include <sys/resource.h>
 #include <cstring>
 #include <string_view>
-#include <sys/resource.h>
 
 namespace satellite::sandbox {
 namespace {
@@ -12,10 +12,14 @@ constexpr std::string_view search_path_default = "/usr/local/bin:/usr/bin:/bin";
 
 std::uint32_t resource_number(Resource resource) {
   switch (resource) {
-    case Resource::cpu_seconds: return RLIMIT_CPU;
-    case Resource::open_files: return RLIMIT_NOFILE;
-    case Resource::processes: return RLIMIT_NPROC;
-    case Resource::file_size: break;
+    case Resource::cpu_seconds:
+      return RLIMIT_CPU;
+    case Resource::open_files:
+      return RLIMIT_NOFILE;
+    case Resource::processes:
+      return RLIMIT_NPROC;
+    case Resource::file_size:
+      break;
   }
   return RLIMIT_FSIZE;
 }

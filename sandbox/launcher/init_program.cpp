@@ -19,7 +19,15 @@ void* memcpy(void* target, const void* source, std::size_t size) {
   return target;
 }
 
-[[noreturn]] __attribute__((force_align_arg_pointer)) void _start() {
+// The kernel starts us with an aligned stack and no return address, which is not how x86_64
+// functions expect to be entered.
+#if defined(__x86_64__)
+[[noreturn, gnu::force_align_arg_pointer]] void _start();
+#else
+[[noreturn]] void _start();
+#endif
+
+void _start() {
   satellite::sandbox::bare::run_init();
 }
 }

@@ -13,12 +13,12 @@ namespace satellite::sandbox {
 /// What must be true of the stopped script before it may start; read from outside at the barrier.
 /// A `true` that is not found = kill, outcome `refused`.
 struct Expectation {
-  bool own_namespaces = false;        ///< user, mount, pid, ipc, uts differ from the launcher's
-  bool own_network = false;           ///< network namespace differs from the launcher's
-  bool routeless = false;             ///< and holds nothing but lo
-  bool confined_filesystem = false;   ///< own root; system directories read-only
-  bool not_host_root = false;         ///< host uid is not 0 and no capability outside a user namespace
-  std::optional<Identity> identity;   ///< exactly these host ids, no supplementary group
+  bool own_namespaces = false;       ///< user, mount, pid, ipc, uts differ from the launcher's
+  bool own_network = false;          ///< network namespace differs from the launcher's
+  bool routeless = false;            ///< and holds nothing but lo
+  bool confined_filesystem = false;  ///< own root; system directories read-only
+  bool not_host_root = false;  ///< host uid is not 0 and no capability outside a user namespace
+  std::optional<Identity> identity;  ///< exactly these host ids, no supplementary group
   std::vector<ResourceSetting> resource_settings;
 };
 

@@ -1,36 +1,24 @@
 #pragma once
 
 #include "protocol/vocabulary/unique_fd.hpp"
-#include "sandbox/kernel/scratch_area.hpp"
 #include "sandbox/launcher/records.hpp"
-#include "sandbox/launcher/verify.hpp"
+#include "sandbox/launcher/run_preparation.hpp"
 
+#include <sys/types.h>
 #include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
-#include <sys/types.h>
+#include <utility>
 #include <variant>
 #include <vector>
 
 namespace satellite::sandbox {
 
-/// What the launcher has at hand for every run.
-struct LauncherState {
-  const kernel::ScratchArea& scratch;
-  OwnSurroundings surroundings;
-  UniqueFd init_program;  ///< sealed, executable
-  UniqueFd null_device;
-  bool is_root = false;
-};
-
-struct RunStreams {
-  UniqueFd standard_output, standard_error;  ///< write ends
-};
-
 /// One run inside the launcher: from the fork to the last record.
 ///
-/// Shape:  owns the init's sockets and the scratch directory's name; the loop calls the on_ functions
+/// Shape:  owns the init's sockets and the scratch directory's name; the loop calls the on_
+/// functions
 ///         when a descriptor is readable or the child was reaped.
 class LaunchedRun {
  public:
@@ -42,7 +30,10 @@ class LaunchedRun {
   pid_t pid() const { return pid_; }
   int control_fd() const { return control_.get(); }
   int barrier_fd() const { return barrier_.get(); }
-  const std::string& scratch_name() const { return scratch_name_; }
+  /// Init said that it is the last process of the run.
+  bool tree_is_dead() const { return ended_.has_value(); }
+  /// The scratch directory to remove, handed out once; empty = none.
+  std::string take_scratch_name() { return std::exchange(scratch_name_, {}); }
 
   /// Returns the record to send, if there is one now. The script is let go by release().
   std::optional<RunStarted> on_barrier(const LauncherState& state);

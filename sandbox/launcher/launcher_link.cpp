@@ -7,18 +7,18 @@
 #include "sandbox/launcher/launcher_process.hpp"
 #include "sandbox/launcher/order_codec.hpp"
 
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <deque>
-#include <fcntl.h>
 #include <map>
-#include <poll.h>
 #include <span>
-#include <sys/wait.h>
-#include <unistd.h>
 
 namespace satellite::sandbox {
 
@@ -79,8 +79,12 @@ std::optional<LauncherRecord> LaunchedRunLink::take() {
   return record;
 }
 
-void LaunchedRunLink::terminate() { state_->ask(RequestKind::terminate); }
-void LaunchedRunLink::kill() { state_->ask(RequestKind::kill); }
+void LaunchedRunLink::terminate() {
+  state_->ask(RequestKind::terminate);
+}
+void LaunchedRunLink::kill() {
+  state_->ask(RequestKind::kill);
+}
 
 struct Launcher::State {
   explicit State(kernel::ScratchArea area) : scratch(std::move(area)) {}
@@ -218,11 +222,11 @@ Result<LaunchedRunLink> Launcher::start_run(const LaunchOrder& order, Streams st
   if (state_->is_gone || !state_->socket) {
     return Error{ErrorCode::unavailable, "the launcher is gone"};
   }
-  const auto sent = state_->send_start(order, streams.standard_output.get(),
-                                       streams.standard_error.get());
+  const auto sent =
+      state_->send_start(order, streams.standard_output.get(), streams.standard_error.get());
   if (!sent) return sent.error();
-  auto run = std::make_shared<LaunchedRunLink::State>(*state_->context, order.run_number,
-                                                      state_->socket);
+  auto run =
+      std::make_shared<LaunchedRunLink::State>(*state_->context, order.run_number, state_->socket);
   state_->runs.emplace(order.run_number, run);
   return LaunchedRunLink(std::move(run));
 }
@@ -258,16 +262,25 @@ std::optional<LauncherRecord> Launcher::try_order(const LaunchOrder& order) {
 std::optional<LauncherRecord> Launcher::try_namespaces(const std::optional<Identity>& identity) {
   const std::uint64_t number = next_run_number();
   const std::string request = encode_request({RequestKind::try_namespaces, number, identity});
-  const auto sent =
-      kernel::send_message(state_->socket_fd(), std::as_bytes(std::span(request)));
+  const auto sent = kernel::send_message(state_->socket_fd(), std::as_bytes(std::span(request)));
   if (!sent) return std::nullopt;
   return state_->wait_for_end(number);
 }
 
-const std::string& Launcher::scratch_area() const { return state_->scratch.path(); }
-std::uint64_t Launcher::next_run_number() { return ++state_->run_number_last; }
-pid_t Launcher::pid() const { return state_->pid; }
-bool Launcher::is_root() const { return state_->is_root; }
-bool Launcher::gone() const { return state_->is_gone; }
+const std::string& Launcher::scratch_area() const {
+  return state_->scratch.path();
+}
+std::uint64_t Launcher::next_run_number() {
+  return ++state_->run_number_last;
+}
+pid_t Launcher::pid() const {
+  return state_->pid;
+}
+bool Launcher::is_root() const {
+  return state_->is_root;
+}
+bool Launcher::gone() const {
+  return state_->is_gone;
+}
 
 }  // namespace satellite::sandbox

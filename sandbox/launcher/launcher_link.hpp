@@ -5,13 +5,13 @@
 #include "sandbox/launcher/launch_order.hpp"
 #include "sandbox/launcher/records.hpp"
 
+#include <sys/types.h>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-#include <sys/types.h>
 
 namespace satellite::sandbox {
 

@@ -9,18 +9,18 @@
 #include "sandbox/launcher/namespace_probe.hpp"
 #include "sandbox/launcher/order_codec.hpp"
 
-#include <algorithm>
-#include <cerrno>
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
-#include <span>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <algorithm>
+#include <cerrno>
+#include <span>
 
 namespace satellite::sandbox {
 namespace {
@@ -104,6 +104,8 @@ void LauncherLoop::turn() {
       }
     }
     if (watched[3 + 2 * i].revents != 0) run.on_control();
+    // While wrapper and namespaces come down there is time for it.
+    if (run.tree_is_dead()) remove_scratch(run.take_scratch_name());
   }
   const auto now = Clock::now();
   for (const auto& run : runs_) run->kill_if_overdue(now);
@@ -196,11 +198,12 @@ void LauncherLoop::finish(Runs::iterator position) {
   runs_.erase(position);
   const LauncherRecord record = run->on_exit();
   if (run->may_have_strays()) kill_strays();
-  if (!run->scratch_name().empty()) remove_scratch(run->scratch_name());
+  remove_scratch(run->take_scratch_name());
   send(record);
 }
 
 void LauncherLoop::remove_scratch(const std::string& name) {
+  if (name.empty()) return;
   using Removal = kernel::ScratchArea::Removal;
   if (state_.scratch.remove_directory(name, removal_entries_inline) == Removal::done) return;
   const pid_t pid = ::fork();
@@ -279,8 +282,8 @@ int run_launcher(UniqueFd agent, const kernel::ScratchArea& scratch, pid_t agent
   auto surroundings = read_own_surroundings();
   auto program = kernel::make_memory_file("csat-init", init_image(), kernel::Executable::yes);
   UniqueFd null_device(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  if (!signals || !surroundings || !program || !null_device) return 1;
-  LauncherState state{scratch, *surroundings, *std::move(program), std::move(null_device),
+  if (!signals || !surroundings || !null_device) return 1;
+  LauncherState state{scratch, *surroundings, std::move(program), std::move(null_device),
                       ::geteuid() == 0};
   LauncherLoop loop(std::move(agent), std::move(signals), std::move(state));
   loop.run_until_agent_is_gone();

@@ -2,10 +2,6 @@
 
 #include "protocol/vocabulary/unique_fd.hpp"
 
-#include <array>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <fcntl.h>
 #include <grp.h>
 #include <sched.h>
@@ -13,6 +9,10 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 
 namespace satellite::sandbox {
 namespace {
@@ -47,7 +47,8 @@ bool become(const Identity& identity) {
 SetupStep failing_step(const std::optional<Identity>& identity, const MapTexts& maps) {
   if (identity && !become(*identity)) return SetupStep::user_id;
   if (::unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET) != 0) return SetupStep::namespaces;
-  if (!write_file("/proc/self/setgroups", "deny") || !write_file("/proc/self/uid_map", maps.uid.data()) ||
+  if (!write_file("/proc/self/setgroups", "deny") ||
+      !write_file("/proc/self/uid_map", maps.uid.data()) ||
       !write_file("/proc/self/gid_map", maps.gid.data())) {
     return SetupStep::identity_map;
   }

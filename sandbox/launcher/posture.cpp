@@ -37,9 +37,8 @@ bool all_are(const std::array<std::uint32_t, 4>& ids, std::uint32_t wanted) {
 }
 
 bool only_loopback(const Posture& posture) {
-  return posture.network_read &&
-         std::all_of(posture.interfaces.begin(), posture.interfaces.end(),
-                     [](const std::string& name) { return name == "lo"; });
+  return posture.network_read && std::all_of(posture.interfaces.begin(), posture.interfaces.end(),
+                                             [](const std::string& name) { return name == "lo"; });
 }
 
 /// No capability that counts outside a user namespace of its own. The bounding set may stay: with
@@ -80,8 +79,8 @@ void miss_namespaces(const Expectation& expected, const Posture& seen, Missing& 
                                                               {seen.own_ipc, "ipc"},
                                                               {seen.own_uts, "uts"}}};
     for (const auto& [present, name] : wanted) {
-      if (!present) missing.push_back(std::string("filesystem: shares the host's ") + name +
-                                      " namespace");
+      if (!present)
+        missing.push_back(std::string("filesystem: shares the host's ") + name + " namespace");
     }
   }
   if (expected.own_network && !seen.own_network) {
@@ -120,10 +119,18 @@ void miss_resources(const Expectation& expected, const Posture& seen, Missing& m
 Missing missing_in_layer(Layer layer, const Expectation& expected, const Posture& seen) {
   Missing missing;
   switch (layer) {
-    case Layer::resources: miss_resources(expected, seen, missing); break;
-    case Layer::filesystem: miss_filesystem(expected, seen, missing); break;
-    case Layer::network: miss_namespaces(expected, seen, missing); break;
-    case Layer::privilege: miss_privilege(expected, seen, missing); break;
+    case Layer::resources:
+      miss_resources(expected, seen, missing);
+      break;
+    case Layer::filesystem:
+      miss_filesystem(expected, seen, missing);
+      break;
+    case Layer::network:
+      miss_namespaces(expected, seen, missing);
+      break;
+    case Layer::privilege:
+      miss_privilege(expected, seen, missing);
+      break;
   }
   return missing;
 }
@@ -168,10 +175,14 @@ std::string resources_evidence(const Posture& seen) {
 
 bool& enforced_flag(EnforcedLayers& layers, Layer layer) {
   switch (layer) {
-    case Layer::resources: return layers.resources;
-    case Layer::filesystem: return layers.filesystem;
-    case Layer::network: return layers.network;
-    case Layer::privilege: break;
+    case Layer::resources:
+      return layers.resources;
+    case Layer::filesystem:
+      return layers.filesystem;
+    case Layer::network:
+      return layers.network;
+    case Layer::privilege:
+      break;
   }
   return layers.privilege;
 }
@@ -195,10 +206,14 @@ std::vector<std::string> missing_of(const Expectation& expectation, const Postur
 
 std::string evidence_of(Layer layer, const Posture& posture) {
   switch (layer) {
-    case Layer::resources: return resources_evidence(posture);
-    case Layer::filesystem: return filesystem_evidence(posture);
-    case Layer::network: return network_evidence(posture);
-    case Layer::privilege: break;
+    case Layer::resources:
+      return resources_evidence(posture);
+    case Layer::filesystem:
+      return filesystem_evidence(posture);
+    case Layer::network:
+      return network_evidence(posture);
+    case Layer::privilege:
+      break;
   }
   return privilege_evidence(posture);
 }

@@ -48,7 +48,8 @@ struct Posture {
 /// What of the expectation the posture does not show; empty = the script may start. Pure.
 std::vector<std::string> missing_of(const Expectation& expectation, const Posture& posture);
 
-/// What was read about one layer, for a person: `Uid 65532 65532 65532 65532, groups none, …`. Pure.
+/// What was read about one layer, for a person: `Uid 65532 65532 65532 65532, groups none, …`.
+/// Pure.
 std::string evidence_of(Layer layer, const Posture& posture);
 
 /// The report of a run that started: the promise, with evidence for each layer; a layer that the

@@ -179,11 +179,20 @@ Result<LauncherRecord> decode_record(std::string_view bytes) {
   LauncherRecord record;
   record.run_number = in.number<std::uint64_t>();
   switch (kind) {
-    case 0: record.event = RunStarted{read_posture(in)}; break;
-    case 1: record.event = read_setup_failed(in); break;
-    case 2: record.event = RunRefused{in.text(text_size_max)}; break;
-    case 3: record.event = read_ended(in); break;
-    default: return not_a_record();
+    case 0:
+      record.event = RunStarted{read_posture(in)};
+      break;
+    case 1:
+      record.event = read_setup_failed(in);
+      break;
+    case 2:
+      record.event = RunRefused{in.text(text_size_max)};
+      break;
+    case 3:
+      record.event = read_ended(in);
+      break;
+    default:
+      return not_a_record();
   }
   if (!in.finished_well()) return not_a_record();
   return record;
@@ -191,36 +200,66 @@ Result<LauncherRecord> decode_record(std::string_view bytes) {
 
 std::string_view name_of(SetupStep step) {
   switch (step) {
-    case SetupStep::none: return "none";
-    case SetupStep::decode_order: return "decode_order";
-    case SetupStep::scratch_directory: return "scratch_directory";
-    case SetupStep::standard_input: return "standard_input";
-    case SetupStep::prepare: return "prepare";
-    case SetupStep::fork: return "fork";
-    case SetupStep::descriptors: return "descriptors";
-    case SetupStep::groups: return "groups";
-    case SetupStep::group_id: return "group_id";
-    case SetupStep::user_id: return "user_id";
-    case SetupStep::confirm_identity: return "confirm_identity";
-    case SetupStep::exec_wrapper: return "exec_wrapper";
-    case SetupStep::wrapper: return "wrapper";
-    case SetupStep::map_block: return "map_block";
-    case SetupStep::subreaper: return "subreaper";
-    case SetupStep::signals: return "signals";
-    case SetupStep::fork_script: return "fork_script";
-    case SetupStep::new_session: return "new_session";
-    case SetupStep::standard_streams: return "standard_streams";
-    case SetupStep::limit: return "limit";
-    case SetupStep::capabilities: return "capabilities";
-    case SetupStep::no_new_privileges: return "no_new_privileges";
-    case SetupStep::working_directory: return "working_directory";
-    case SetupStep::find_command: return "find_command";
-    case SetupStep::barrier: return "barrier";
-    case SetupStep::exec: return "exec";
-    case SetupStep::verify: return "verify";
-    case SetupStep::namespaces: return "namespaces";
-    case SetupStep::identity_map: return "identity_map";
-    case SetupStep::mount: return "mount";
+    case SetupStep::none:
+      return "none";
+    case SetupStep::decode_order:
+      return "decode_order";
+    case SetupStep::scratch_directory:
+      return "scratch_directory";
+    case SetupStep::standard_input:
+      return "standard_input";
+    case SetupStep::prepare:
+      return "prepare";
+    case SetupStep::fork:
+      return "fork";
+    case SetupStep::descriptors:
+      return "descriptors";
+    case SetupStep::groups:
+      return "groups";
+    case SetupStep::group_id:
+      return "group_id";
+    case SetupStep::user_id:
+      return "user_id";
+    case SetupStep::confirm_identity:
+      return "confirm_identity";
+    case SetupStep::exec_wrapper:
+      return "exec_wrapper";
+    case SetupStep::wrapper:
+      return "wrapper";
+    case SetupStep::map_block:
+      return "map_block";
+    case SetupStep::subreaper:
+      return "subreaper";
+    case SetupStep::signals:
+      return "signals";
+    case SetupStep::fork_script:
+      return "fork_script";
+    case SetupStep::new_session:
+      return "new_session";
+    case SetupStep::standard_streams:
+      return "standard_streams";
+    case SetupStep::limit:
+      return "limit";
+    case SetupStep::capabilities:
+      return "capabilities";
+    case SetupStep::no_new_privileges:
+      return "no_new_privileges";
+    case SetupStep::working_directory:
+      return "working_directory";
+    case SetupStep::find_command:
+      return "find_command";
+    case SetupStep::barrier:
+      return "barrier";
+    case SetupStep::exec:
+      return "exec";
+    case SetupStep::verify:
+      return "verify";
+    case SetupStep::namespaces:
+      return "namespaces";
+    case SetupStep::identity_map:
+      return "identity_map";
+    case SetupStep::mount:
+      return "mount";
   }
   return "none";
 }

@@ -12,7 +12,7 @@ set(init_sources
   ${launcher_dir}/init_program.cpp)
 add_custom_command(
   OUTPUT ${init_program}
-  COMMAND ${CMAKE_CXX_COMPILER} -std=c++20 -O2 -ffreestanding -nostdlib -static -no-pie -fno-pie
+  COMMAND ${CMAKE_CXX_COMPILER} -std=c++20 -O2 -ffreestanding -nostdlib -static -fno-pie
           -fno-exceptions -fno-rtti -fno-stack-protector -fno-asynchronous-unwind-tables
           -fno-threadsafe-statics -fno-builtin -Wall -Wextra -Wconversion -Werror
           -Wl,--build-id=none -Wl,-z,noexecstack -s
@@ -44,6 +44,7 @@ target_sources(satellite_sandbox PRIVATE
   ${launcher_dir}/order_codec.cpp
   ${launcher_dir}/posture.cpp
   ${launcher_dir}/records.cpp
+  ${launcher_dir}/run_preparation.cpp
   ${launcher_dir}/verify.cpp
   ${launcher_dir}/../kernel/memory_file.cpp
   ${launcher_dir}/../kernel/proc_facts.cpp
@@ -53,5 +54,6 @@ target_sources(satellite_sandbox PRIVATE
   ${launcher_dir}/../cancel_switch.cpp
   ${launcher_dir}/../probe.cpp
   ${launcher_dir}/../run.cpp
-  ${launcher_dir}/../run_ending.cpp
+  ${launcher_dir}/../running/ending.cpp
+  ${launcher_dir}/../running/execution.cpp
 )

@@ -3,13 +3,13 @@
 #include "protocol/vocabulary/unique_fd.hpp"
 #include "sandbox/kernel/proc_facts.hpp"
 
-#include <algorithm>
-#include <cerrno>
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <algorithm>
+#include <cerrno>
 #include <memory>
 #include <string_view>
-#include <sys/stat.h>
 
 namespace satellite::sandbox {
 namespace {
@@ -74,9 +74,8 @@ Result<void> measure_network(int process, Posture& posture) {
 bool may_be_writable(const kernel::MountEntry& mount, std::string_view scratch_directory) {
   constexpr std::array<std::string_view, 5> private_targets{"/", "/tmp", "/dev", "/dev/shm",
                                                             "/run"};
-  constexpr std::array<std::string_view, 6> device_nodes{"/dev/null",   "/dev/zero",
-                                                         "/dev/full",   "/dev/random",
-                                                         "/dev/urandom", "/dev/tty"};
+  constexpr std::array<std::string_view, 6> device_nodes{"/dev/null",   "/dev/zero",    "/dev/full",
+                                                         "/dev/random", "/dev/urandom", "/dev/tty"};
   const auto is_target = [&](std::string_view target) { return target == mount.target; };
   if (!scratch_directory.empty() && mount.target == scratch_directory) return true;
   if (mount.type == "tmpfs" && (mount.root == "/" || mount.root == "/newroot")) {
@@ -106,8 +105,8 @@ Result<void> measure_mounts(int process, std::string_view scratch_directory, Pos
 Result<void> measure_limits(int process, Posture& posture) {
   const auto text = kernel::read_small_file(process, "limits");
   if (!text) return text.error();
-  constexpr std::array<std::string_view, 4> names{"Max cpu time", "Max open files",
-                                                  "Max processes", "Max file size"};
+  constexpr std::array<std::string_view, 4> names{"Max cpu time", "Max open files", "Max processes",
+                                                  "Max file size"};
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto limit = kernel::find_limit(*text, names[i]);
     if (!limit) return limit.error();

@@ -3,8 +3,8 @@
 #include "protocol/vocabulary/result.hpp"
 #include "sandbox/launcher/posture.hpp"
 
-#include <array>
 #include <sys/types.h>
+#include <array>
 
 namespace satellite::sandbox {
 

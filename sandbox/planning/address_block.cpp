@@ -33,7 +33,7 @@ unsigned width_of(AddressBlock::Family family) {
 
 bool has_host_bits(const AddressBlock& block) {
   for (unsigned bit = block.prefix_length; bit < width_of(block.family); ++bit) {
-    if ((block.bytes[bit / 8] >> (7 - bit % 8)) & 1U) return true;
+    if ((unsigned{block.bytes[bit / 8]} >> (7 - bit % 8)) & 1U) return true;
   }
   return false;
 }

@@ -20,6 +20,9 @@ class Channel {
   /// close code and reason.
   virtual boost::asio::awaitable<Result<std::string_view>> read() = 0;
   virtual boost::asio::awaitable<Result<void>> write(const std::string& text) = 0;
+  /// One fragment of a message that has no end.
+  virtual boost::asio::awaitable<Result<void>> write_fragment(const std::string& text) = 0;
+  virtual void set_frame_size_max(ByteCount size) = 0;
   virtual boost::asio::awaitable<void> close(std::uint16_t code) = 0;
   /// Cuts the TCP connection with a reset.
   virtual void reset() = 0;
@@ -36,8 +39,7 @@ struct Acceptance {
 /// TLS if asked for, then the HTTP upgrade, as the acceptance says.
 /// Errors: what went wrong; a planned refusal is an Error too.
 boost::asio::awaitable<Result<std::unique_ptr<Channel>>> accept_tls(
-    boost::asio::ip::tcp::socket socket, boost::asio::ssl::context& context,
-    Acceptance acceptance);
+    boost::asio::ip::tcp::socket socket, boost::asio::ssl::context& context, Acceptance acceptance);
 boost::asio::awaitable<Result<std::unique_ptr<Channel>>> accept_plain(
     boost::asio::ip::tcp::socket socket, Acceptance acceptance);
 

@@ -1,9 +1,11 @@
 #pragma once
 
+#include "protocol/vocabulary/limits.hpp"
 #include "tests/devcore/channel.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/stream_traits.hpp>
 #include <boost/beast/http/empty_body.hpp>
@@ -22,7 +24,7 @@ class ChannelStream final : public Channel {
   explicit ChannelStream(Stream stream) : websocket_(std::move(stream)) {
     websocket_.auto_fragment(false);
     websocket_.write_buffer_bytes(64U << 10U);
-    websocket_.read_message_max(16U << 20U);  // as the existing core does
+    set_frame_size_max(limits::frame_size_max_from_stranger);
     websocket_.text(true);
   }
 
@@ -46,6 +48,16 @@ class ChannelStream final : public Channel {
     if (failure) co_return Error{ErrorCode::io_failed, failure.message()};
     co_return Result<void>{};
   }
+
+  boost::asio::awaitable<Result<void>> write_fragment(const std::string& text) override {
+    const auto bytes = boost::asio::buffer(text);
+    const auto written = co_await websocket_.async_write_some(false, bytes, without_throwing);
+    const boost::system::error_code failure = std::get<0>(written);
+    if (failure) co_return Error{ErrorCode::io_failed, failure.message()};
+    co_return Result<void>{};
+  }
+
+  void set_frame_size_max(ByteCount size) override { websocket_.read_message_max(size.value); }
 
   boost::asio::awaitable<void> close(std::uint16_t code) override {
     const boost::beast::websocket::close_reason why(
@@ -85,7 +97,13 @@ boost::asio::awaitable<Result<void>> ChannelStream<Stream>::upgrade(Acceptance a
   const auto got =
       co_await http::async_read(websocket_.next_layer(), buffer_, request, without_throwing);
   const boost::system::error_code unread = std::get<0>(got);
-  if (unread) co_return Error{ErrorCode::io_failed, "reading the upgrade: " + unread.message()};
+  if (unread) {
+    // As web servers do, so that a client which speaks something else is told.
+    const std::string answer = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
+    const auto bytes = boost::asio::buffer(answer);
+    co_await boost::asio::async_write(websocket_.next_layer(), bytes, without_throwing);
+    co_return Error{ErrorCode::io_failed, "reading the upgrade: " + unread.message()};
+  }
 
   if (acceptance.plan.misbehaviour == Misbehaviour::stall_upgrade) {
     // A second request never comes: this ends when the client has had enough.

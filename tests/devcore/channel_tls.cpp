@@ -10,8 +10,7 @@ using TlsStream = boost::asio::ssl::stream<tcp::socket>;
 
 boost::asio::awaitable<Result<std::unique_ptr<Channel>>> accept_tls(
     tcp::socket socket, boost::asio::ssl::context& context, Acceptance acceptance) {
-  auto channel =
-      std::make_unique<ChannelStream<TlsStream>>(TlsStream(std::move(socket), context));
+  auto channel = std::make_unique<ChannelStream<TlsStream>>(TlsStream(std::move(socket), context));
   TlsStream& stream = channel->websocket().next_layer();
   const auto shaken = co_await stream.async_handshake(TlsStream::server, without_throwing);
   const boost::system::error_code failure = std::get<0>(shaken);

@@ -1,12 +1,12 @@
 #include "tests/devcore/connection.hpp"
 
 #include "tests/devcore/codec/core_codec.hpp"
+#include "tests/devcore/frame_text.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <nlohmann/json.hpp>
 
 namespace satellite::devcore {
 namespace {
@@ -20,27 +20,8 @@ constexpr std::uint64_t frames_per_acknowledgement = 16;
 constexpr std::uint64_t bytes_per_acknowledgement = 128U << 10U;
 constexpr std::size_t deep_json_depth = 10'000;
 constexpr std::size_t oversize_frame_size = 17U << 20U;
+constexpr std::size_t fragment_size = 4U << 10U;
 constexpr std::uint16_t going_away = 1001;
-
-std::string type_in(std::string_view text) {
-  const auto frame = nlohmann::json::parse(text, nullptr, false);
-  if (!frame.is_object() || !frame.contains("type")) return {};
-  return frame["type"].is_string() ? frame["type"].get<std::string>() : std::string();
-}
-
-std::string quoted(const std::string& text) {
-  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-/// Assembled as text, so that assignments and policy reach the satellite exactly as given.
-std::string authenticated_frame(const std::string& client_id, const CoreState& state) {
-  std::string text = R"({"type":"authenticated","satelliteId":)" + quoted(client_id) +
-                     R"(,"assignments":)" + state.assignments;
-  const auto& extensions = state.settings.extensions;
-  if (!extensions.empty()) text += R"(,"extensions":)" + nlohmann::json(extensions).dump();
-  if (state.policy) text += R"(,"sandboxPolicy":)" + *state.policy;
-  return text + '}';
-}
 
 /// The run and the size of a message that carries a `seq`.
 struct Sequenced {
@@ -97,8 +78,12 @@ asio::awaitable<void> Connection::run(tcp::socket socket, asio::ssl::context* co
 asio::awaitable<void> Connection::misbehave_at_connect(tcp::socket& socket) {
   boost::system::error_code ignored;
   switch (plan_.misbehaviour) {
-    case Misbehaviour::close_at_connect: socket.close(ignored); break;
-    case Misbehaviour::drip_tls: co_await drip(socket); break;
+    case Misbehaviour::close_at_connect:
+      socket.close(ignored);
+      break;
+    case Misbehaviour::drip_tls:
+      co_await drip(socket);
+      break;
     case Misbehaviour::stall_tls: {
       // Readable at first with the client's hello, which is left lying there; then nothing more
       // happens until the client or stop() closes.
@@ -112,7 +97,8 @@ asio::awaitable<void> Connection::misbehave_at_connect(tcp::socket& socket) {
       socket.close(ignored);
       break;
     }
-    default: break;
+    default:
+      break;
   }
 }
 
@@ -156,6 +142,10 @@ asio::awaitable<void> Connection::write_frames() {
       queue_.pop_front();
       state_.transcript.sent(number_, text);
       const auto written = co_await channel_->write(text);
+      if (!written) co_return;
+    } else if (fragments_without_end_) {
+      const std::string fragment(fragment_size, 'x');
+      const auto written = co_await channel_->write_fragment(fragment);
       if (!written) co_return;
     } else if (close_code_ != 0) {
       // The reader ends this connection when the satellite has answered the close frame.
@@ -205,6 +195,7 @@ void Connection::authenticate(const protocol::Authenticate& message) {
   }
   authenticated_ = true;
   client_id_ = message.client_id;
+  channel_->set_frame_size_max(limits::frame_size_max);
   send(authenticated_frame(client_id_, state_));
   tell("authenticated satellite " + client_id_);
   state_.ledger.count([](Counters& counters) { ++counters.authentications; });
@@ -242,7 +233,9 @@ void Connection::acknowledge_all() {
 
 void Connection::misbehave(Misbehaviour misbehaviour) {
   switch (misbehaviour) {
-    case Misbehaviour::close: close_code_ = going_away; break;
+    case Misbehaviour::close:
+      close_code_ = going_away;
+      break;
     case Misbehaviour::reset:
       if (channel_) channel_->reset();
       break;
@@ -250,12 +243,17 @@ void Connection::misbehave(Misbehaviour misbehaviour) {
       stalled_ = true;
       if (channel_) channel_->stop_reading();
       break;
-    case Misbehaviour::garbage: return send("this is no JSON {");
+    case Misbehaviour::endless_fragments:
+      fragments_without_end_ = true;
+      break;
+    case Misbehaviour::garbage:
+      return send("this is no JSON {");
     case Misbehaviour::deep_json:
       return send(std::string(deep_json_depth, '[') + std::string(deep_json_depth, ']'));
     case Misbehaviour::oversize_frame:
       return send(R"({"type":")" + std::string(oversize_frame_size, 'x') + R"("})");
-    default: return;
+    default:
+      return;
   }
   news_.cancel();
 }

@@ -16,7 +16,7 @@ const char* const console_help =
     "  push TEXT          send one raw frame\n"
     "  ack on|off         acknowledge scripts and results\n"
     "  next NAME          the next connection meets this misbehaviour\n"
-    "  close reset stall garbage deep-json oversize-frame\n"
+    "  close reset stall garbage deep-json oversize-frame endless-fragments\n"
     "  quit\n";
 
 namespace {
@@ -64,8 +64,8 @@ bool obey(DevCore& core, const std::string& line) {
   using Deed = void (*)(DevCore&, const std::string&);
   static const std::map<std::string, Deed> deeds{
       {"run", dispatch_json},
-      {"cancel",
-       [](DevCore& to, const std::string& rest) { to.cancel(split(rest).first, split(rest).rest); }},
+      {"cancel", [](DevCore& to,
+                    const std::string& rest) { to.cancel(split(rest).first, split(rest).rest); }},
       {"query", [](DevCore& to, const std::string& rest) { to.query(rest); }},
       {"shutdown", [](DevCore& to, const std::string& rest) { to.shut_down_satellite(rest); }},
       {"policy", [](DevCore& to, const std::string& rest) { to.push_policy(content_of(rest)); }},

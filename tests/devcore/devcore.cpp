@@ -1,6 +1,7 @@
 #include "tests/devcore/devcore.hpp"
 
 #include "tests/devcore/codec/core_codec.hpp"
+#include "tests/devcore/frame_text.hpp"
 #include "tests/devcore/server.hpp"
 
 namespace satellite::devcore {
@@ -8,10 +9,10 @@ namespace {
 
 Error late(const std::string& what, const Ledger& ledger) {
   const Counters seen = ledger.counters();
-  std::string message = what + " did not happen in time; seen: " +
-                        std::to_string(seen.connections) + " connections, " +
-                        std::to_string(seen.authentications) + " authentications, " +
-                        std::to_string(seen.frames) + " frames";
+  std::string message = what +
+                        " did not happen in time; seen: " + std::to_string(seen.connections) +
+                        " connections, " + std::to_string(seen.authentications) +
+                        " authentications, " + std::to_string(seen.frames) + " frames";
   for (const std::string& goodbye : ledger.goodbyes()) message += "; " + goodbye;
   for (const std::string& invalid : ledger.invalid_frames()) message += "; invalid: " + invalid;
   return {ErrorCode::timed_out, std::move(message)};
@@ -30,9 +31,15 @@ Result<std::unique_ptr<DevCore>> DevCore::start(Settings settings) {
   return std::unique_ptr<DevCore>(new DevCore(std::move(server)));
 }
 
-std::uint16_t DevCore::port() const { return server_->port(); }
-const std::string& DevCore::ca_pem() const { return server_->ca_pem(); }
-const Ledger& DevCore::ledger() const { return server_->state().ledger; }
+std::uint16_t DevCore::port() const {
+  return server_->port();
+}
+const std::string& DevCore::ca_pem() const {
+  return server_->ca_pem();
+}
+const Ledger& DevCore::ledger() const {
+  return server_->state().ledger;
+}
 
 std::string DevCore::url() const {
   const Settings& settings = server_->state().settings;
@@ -71,14 +78,14 @@ void DevCore::shut_down_satellite(const std::string& reason) {
 void DevCore::push_policy(const std::string& policy) {
   server_->post([policy](Server& server) {
     server.state().policy = policy;
-    server.send_to_all(R"({"type":"sandbox_policy","policy":)" + policy + '}');
+    server.send_to_all(policy_frame(policy));
   });
 }
 
 void DevCore::push_assignments(const std::string& assignments) {
   server_->post([assignments](Server& server) {
     server.state().assignments = assignments;
-    server.send_to_all(R"({"type":"config_updated","assignments":)" + assignments + '}');
+    server.send_to_all(config_updated_frame(assignments));
   });
 }
 
@@ -100,9 +107,8 @@ void DevCore::misbehave(Misbehaviour misbehaviour, const std::string& client_id)
 }
 
 void DevCore::plan(ConnectionPlan plan) {
-  server_->post([plan = std::move(plan)](Server& server) {
-    server.state().settings.plans.push_back(plan);
-  });
+  server_->post(
+      [plan = std::move(plan)](Server& server) { server.state().settings.plans.push_back(plan); });
 }
 
 Result<void> DevCore::wait_until_authenticated(Timeout timeout, std::uint64_t count) const {

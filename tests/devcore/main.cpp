@@ -2,12 +2,12 @@
 #include "tests/devcore/devcore.hpp"
 #include "tests/devcore/printer.hpp"
 
+#include <unistd.h>
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <fstream>
 #include <iostream>
 #include <iterator>
-#include <unistd.h>
 
 using namespace satellite;
 using namespace satellite::devcore;
@@ -84,8 +84,8 @@ Settings settings_from(const Options& options) {
   settings.port = options.port;
   settings.transport = options.plain ? Transport::plain : Transport::tls;
   if (!options.certificate_file.empty()) {
-    settings.certificate = tls::CertifiedKey{content_of(options.certificate_file),
-                                             content_of(options.key_file)};
+    settings.certificate =
+        tls::CertifiedKey{content_of(options.certificate_file), content_of(options.key_file)};
   }
   if (!options.names.empty()) settings.certificate_request.names = options.names;
   for (const std::string& client : options.clients) settings.tokens.insert(split_at(client, ':'));
@@ -101,7 +101,8 @@ Settings settings_from(const Options& options) {
   return settings;
 }
 
-protocol::RunScript run_from(const Options& options, const std::string& script, std::size_t number) {
+protocol::RunScript run_from(const Options& options, const std::string& script,
+                             std::size_t number) {
   protocol::RunScript run;
   // Unique over restarts too: a run id is never executed twice.
   run.run_id = RunId("run-" + std::to_string(::getpid()) + '-' + std::to_string(number));

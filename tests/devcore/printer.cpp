@@ -14,8 +14,8 @@ std::string layers_in(const std::string& sandbox_json) {
   if (!report.is_object() || !report.contains("layers")) return sandbox_json;
   std::string line = "engine=" + report.value("engine", std::string("?"));
   for (const auto& layer : report["layers"]) {
-    line += ' ' + layer.value("layer", std::string("?")) + '=' +
-            layer.value("state", std::string("?"));
+    line +=
+        ' ' + layer.value("layer", std::string("?")) + '=' + layer.value("state", std::string("?"));
   }
   for (const auto& downgrade : report.value("downgrades", nlohmann::json::array())) {
     line += "\n    downgrade: " + downgrade.value("layer", std::string("?")) + ": " +
@@ -31,7 +31,9 @@ void Printer::show(const std::string&, const protocol::AgentMessage& message) {
   std::cout.flush();
 }
 
-void Printer::show_event(const std::string& what) { std::cout << what << std::endl; }
+void Printer::show_event(const std::string& what) {
+  std::cout << what << std::endl;
+}
 
 void Printer::show_one(const protocol::ScriptAccepted& message) {
   std::cout << message.run_id.text << " accepted, position " << message.position << '\n';
@@ -47,7 +49,9 @@ void Printer::show_one(const protocol::ScriptStarted& message) {
   std::cout << message.run_id.text << " started: " << layers_in(message.sandbox_json) << '\n';
 }
 
-void Printer::show_one(const protocol::ScriptOutput& message) { std::cout << message.bytes; }
+void Printer::show_one(const protocol::ScriptOutput& message) {
+  std::cout << message.bytes;
+}
 
 void Printer::show_one(const protocol::ScriptFinished& message) {
   std::cout << message.run_id.text << " finished: " << message.outcome << ", exit code "

@@ -1,7 +1,8 @@
 #include "tests/devcore/server.hpp"
 
-#include "tests/devcore/codec/core_codec.hpp"
+#include "tests/devcore/frame_text.hpp"
 
+#include <openssl/ssl.h>
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -11,7 +12,6 @@
 #include <fstream>
 #include <future>
 #include <iterator>
-#include <openssl/ssl.h>
 
 namespace satellite::devcore {
 namespace {
@@ -139,7 +139,7 @@ asio::awaitable<void> DevCore::Server::follow_policy_file() {
     co_await timer.async_wait(without_throwing);
     const auto known = policy_time_;
     read_policy_file();
-    if (policy_time_ != known) send_to_all(R"({"type":"sandbox_policy","policy":)" + *state_.policy + '}');
+    if (policy_time_ != known) send_to_all(policy_frame(*state_.policy));
   }
 }
 

@@ -6,7 +6,7 @@
 namespace satellite::devcore {
 namespace {
 
-constexpr std::array<std::pair<Misbehaviour, std::string_view>, 15> names{{
+constexpr std::array<std::pair<Misbehaviour, std::string_view>, 16> names{{
     {Misbehaviour::none, "none"},
     {Misbehaviour::close_at_connect, "close-at-connect"},
     {Misbehaviour::stall_tls, "stall-tls"},
@@ -22,6 +22,7 @@ constexpr std::array<std::pair<Misbehaviour, std::string_view>, 15> names{{
     {Misbehaviour::garbage, "garbage"},
     {Misbehaviour::deep_json, "deep-json"},
     {Misbehaviour::oversize_frame, "oversize-frame"},
+    {Misbehaviour::endless_fragments, "endless-fragments"},
 }};
 
 }  // namespace

@@ -21,14 +21,14 @@ using namespace satellite::byte_literals;
 enum class Misbehaviour {
   none,
   // From the very beginning of a connection:
-  close_at_connect,   ///< TCP accepted and closed at once
-  stall_tls,          ///< TCP accepted, then never a byte
-  drip_tls,           ///< one useless byte at a time instead of a handshake
-  stall_upgrade,      ///< TLS done, the upgrade request never answered
-  http_status,        ///< the upgrade answered with `http_status` and `http_headers`
+  close_at_connect,  ///< TCP accepted and closed at once
+  stall_tls,         ///< TCP accepted, then never a byte
+  drip_tls,          ///< one useless byte at a time instead of a handshake
+  stall_upgrade,     ///< TLS done, the upgrade request never answered
+  http_status,       ///< the upgrade answered with `http_status` and `http_headers`
   // Instead of `authenticated`:
-  refuse,             ///< `auth_failed`, whatever the token
-  never_authenticate, ///< no answer to `authenticate`
+  refuse,              ///< `auth_failed`, whatever the token
+  never_authenticate,  ///< no answer to `authenticate`
   close_after_authentication,
   // At any time on an authenticated connection, also by command:
   close,              ///< closing handshake, 1001
@@ -37,6 +37,7 @@ enum class Misbehaviour {
   garbage,            ///< a text frame that is no JSON
   deep_json,          ///< 10 000 nested arrays
   oversize_frame,     ///< one frame of 17 MiB
+  endless_fragments,  ///< a message whose fragments never end
 };
 std::string_view name_of(Misbehaviour misbehaviour);
 std::optional<Misbehaviour> misbehaviour_named(std::string_view name);
@@ -64,17 +65,17 @@ struct Settings {
 
   std::map<std::string, std::string> tokens;  ///< client id -> token
   std::vector<std::string> extensions = {"script-dispatch/1", "result-ack/1"};
-  std::string assignments = "[]";             ///< raw JSON, sent as it is
-  std::optional<std::string> policy;          ///< raw JSON, sent as it is
-  std::filesystem::path policy_file;          ///< read at start and again whenever it changes
+  std::string assignments = "[]";     ///< raw JSON, sent as it is
+  std::optional<std::string> policy;  ///< raw JSON, sent as it is
+  std::filesystem::path policy_file;  ///< read at start and again whenever it changes
 
   bool acknowledge = true;
   /// Keep what scripts wrote; off for throughput, where only bytes are counted.
   bool collect_output = true;
-  ByteCount collected_max = 64_MiB;           ///< per run
-  std::filesystem::path transcript;           ///< every frame with time and direction, redacted
+  ByteCount collected_max = 64_MiB;  ///< per run
+  std::filesystem::path transcript;  ///< every frame with time and direction, redacted
 
-  std::deque<ConnectionPlan> plans;           ///< for the first connections, in order
+  std::deque<ConnectionPlan> plans;  ///< for the first connections, in order
 
   // Called on the core's thread, before the ledger's waiters wake; must not call the core back.
   std::function<void(const std::string& client_id, const protocol::AgentMessage&)> on_message;

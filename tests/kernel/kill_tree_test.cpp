@@ -17,7 +17,9 @@ namespace {
 
 namespace asio = boost::asio;
 
-Engine each_engine() { return GENERATE(Engine::none, Engine::bwrap); }
+Engine each_engine() {
+  return GENERATE(Engine::none, Engine::bwrap);
+}
 
 }  // namespace
 
@@ -38,7 +40,8 @@ TEST_CASE("a script that obeys TERM ends within the grace and may say a last wor
   const Engine engine = each_engine();
   ScriptBench bench(engine);
   bench.settings.grace = 30s;
-  RunRequest request = script("trap 'echo bye; exit 9' TERM; echo ready; while :; do sleep 0.02; done");
+  RunRequest request =
+      script("trap 'echo bye; exit 9' TERM; echo ready; while :; do sleep 0.02; done");
   request.timeout = 300ms;
   const Ran ran = bench.run(std::move(request), policy_for(engine));
   CHECK(ran.result.outcome == Outcome::timed_out);
@@ -98,9 +101,7 @@ TEST_CASE("a fork bomb stays bounded and dies whole") {
   const std::string marker = unique_marker();
   Listener listener;
   int peak = 0;
-  listener.on_output = [&](const std::string&) {
-    peak = std::max(peak, count_processes(marker));
-  };
+  listener.on_output = [&](const std::string&) { peak = std::max(peak, count_processes(marker)); };
   RunRequest request = script("echo " + marker + "; b() { echo x; b | b & b; }; b");
   request.timeout = 700ms;
   const Ran ran = bench.run(std::move(request), policy, listener);

@@ -1,8 +1,8 @@
 #include "tests/support/script_bench.hpp"
 
-#include <catch2/catch.hpp>
 #include <fcntl.h>
 #include <unistd.h>
+#include <catch2/catch.hpp>
 
 using namespace satellite;
 using namespace satellite::sandbox;
@@ -10,7 +10,9 @@ using namespace satellite::tests;
 
 namespace {
 
-Engine each_engine() { return GENERATE(Engine::none, Engine::bwrap); }
+Engine each_engine() {
+  return GENERATE(Engine::none, Engine::bwrap);
+}
 
 }  // namespace
 
@@ -122,15 +124,15 @@ TEST_CASE("a script starts in its scratch directory, or where it was asked to") 
 TEST_CASE("signals are neither blocked nor ignored in a script") {
   const Engine engine = each_engine();
   ScriptBench bench(engine);
-  const Ran ran = bench.run(script("grep -E '^Sig(Blk|Ign)' /proc/self/status"), policy_for(engine));
+  const Ran ran =
+      bench.run(script("grep -E '^Sig(Blk|Ign)' /proc/self/status"), policy_for(engine));
   CHECK(ran.standard_output == "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
 }
 
 TEST_CASE("what a run used is counted, children included") {
   const Engine engine = each_engine();
   ScriptBench bench(engine);
-  const Ran ran =
-      bench.run(script("head -c 30000000 /dev/zero | cksum"), policy_for(engine));
+  const Ran ran = bench.run(script("head -c 30000000 /dev/zero | cksum"), policy_for(engine));
   CHECK(ran.result.outcome == Outcome::exited);
   CHECK(ran.result.usage.cpu_user + ran.result.usage.cpu_system > std::chrono::milliseconds(1));
   CHECK(ran.result.usage.resident_max > ByteCount{200U << 10U});
@@ -141,7 +143,8 @@ TEST_CASE("a switched-off policy runs the script as the agent itself, without an
   ScriptBench bench;
   Policy off = shipped_default_policy();
   off.enabled = false;
-  const Ran ran = bench.run(script("id -u; grep NoNewPrivs /proc/self/status; readlink /proc/self/ns/net"), off);
+  const Ran ran = bench.run(
+      script("id -u; grep NoNewPrivs /proc/self/status; readlink /proc/self/ns/net"), off);
   char own[64] = {};
   REQUIRE(::readlink("/proc/self/ns/net", own, sizeof(own) - 1) > 0);
   CHECK(ran.standard_output == std::to_string(::geteuid()) + "\nNoNewPrivs:\t0\n" + own + "\n");

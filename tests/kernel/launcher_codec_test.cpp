@@ -77,16 +77,36 @@ TEST_CASE("an order that is cut anywhere is not an order") {
 
 TEST_CASE("orders that make no sense are refused") {
   LaunchOrder order = full_order();
-  SECTION("no command") { order.command.clear(); }
-  SECTION("a NUL in an argument") { order.command[2] = std::string("echo\0rm", 7); }
-  SECTION("a NUL in the environment") { order.environment[0].second = std::string("a\0b", 3); }
-  SECTION("an environment name with an equals sign") { order.environment[0].first = "A=B"; }
-  SECTION("an empty environment name") { order.environment[0].first.clear(); }
-  SECTION("a wrapper without an engine") { order.engine = Engine::none; }
-  SECTION("an engine without a wrapper") { order.wrapper.clear(); }
-  SECTION("a wrapper to be searched on a path") { order.wrapper[0] = "bwrap"; }
-  SECTION("an engine this launcher does not have") { order.engine = Engine::nsjail; }
-  SECTION("an argument longer than the kernel takes") { order.command[2].assign(131'072, 'x'); }
+  SECTION("no command") {
+    order.command.clear();
+  }
+  SECTION("a NUL in an argument") {
+    order.command[2] = std::string("echo\0rm", 7);
+  }
+  SECTION("a NUL in the environment") {
+    order.environment[0].second = std::string("a\0b", 3);
+  }
+  SECTION("an environment name with an equals sign") {
+    order.environment[0].first = "A=B";
+  }
+  SECTION("an empty environment name") {
+    order.environment[0].first.clear();
+  }
+  SECTION("a wrapper without an engine") {
+    order.engine = Engine::none;
+  }
+  SECTION("an engine without a wrapper") {
+    order.wrapper.clear();
+  }
+  SECTION("a wrapper to be searched on a path") {
+    order.wrapper[0] = "bwrap";
+  }
+  SECTION("an engine this launcher does not have") {
+    order.engine = Engine::nsjail;
+  }
+  SECTION("an argument longer than the kernel takes") {
+    order.command[2].assign(131'072, 'x');
+  }
   CHECK_FALSE(decode_order(encode_order(order)).has_value());
 }
 
@@ -110,9 +130,10 @@ TEST_CASE("the largest record fits into one message") {
   Posture posture;
   posture.interfaces.assign(100, std::string(1'000, 'i'));
   posture.unexpected_writable_mounts.assign(100, std::string(5'000, 'm'));
-  const LauncherRecord records[] = {{1, RunStarted{posture}},
-                                    {2, RunSetupFailed{SetupStep::exec, 0, 0, std::string(9'999, 't')}},
-                                    {3, RunRefused{std::string(9'999, 'm')}}};
+  const LauncherRecord records[] = {
+      {1, RunStarted{posture}},
+      {2, RunSetupFailed{SetupStep::exec, 0, 0, std::string(9'999, 't')}},
+      {3, RunRefused{std::string(9'999, 'm')}}};
   for (const auto& record : records) {
     const std::string bytes = encode_record(record);
     CHECK(bytes.size() <= record_size_max);

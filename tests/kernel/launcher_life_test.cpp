@@ -1,11 +1,11 @@
 #include "tests/support/script_bench.hpp"
 #include "tests/support/temp_dir.hpp"
 
-#include <catch2/catch.hpp>
-#include <filesystem>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <catch2/catch.hpp>
+#include <filesystem>
 
 using namespace satellite;
 using namespace satellite::sandbox;
@@ -13,7 +13,9 @@ using namespace satellite::tests;
 
 namespace {
 
-Engine each_engine() { return GENERATE(Engine::none, Engine::bwrap); }
+Engine each_engine() {
+  return GENERATE(Engine::none, Engine::bwrap);
+}
 
 /// An agent of its own process, which runs one script for ever; its pid and its scratch area.
 struct ForeignAgent {
@@ -32,8 +34,8 @@ ForeignAgent start_foreign_agent(Engine engine, const std::string& marker) {
     ScriptBench bench(engine);
     Listener listener;
     listener.on_output = [&](const std::string&) {
-      const std::string text = std::to_string(bench.launcher->pid()) + " " +
-                               bench.launcher->scratch_area() + "\n";
+      const std::string text =
+          std::to_string(bench.launcher->pid()) + " " + bench.launcher->scratch_area() + "\n";
       if (::write(ends[1], text.data(), text.size()) < 0) ::_exit(1);
       ::close(ends[1]);
     };
@@ -115,12 +117,24 @@ TEST_CASE("a script cannot end its own supervision") {
   CHECK(count_processes(marker) == 0);
 }
 
-TEST_CASE("several runs go side by side and none takes another's end") {
-  ScriptBench bench;
-  for (int i = 0; i < 20; ++i) {
-    const Ran ran = bench.run(script("exit " + std::to_string(i)), policy_for(Engine::bwrap));
-    CHECK(ran.result.exit_code == i);
+TEST_CASE("several runs go side by side and none takes another's end or output") {
+  const Engine engine = each_engine();
+  ScriptBench bench(engine);
+  std::vector<RunRequest> requests;
+  for (int i = 0; i < 12; ++i) {
+    const std::string number = std::to_string(i);
+    requests.push_back(
+        script("echo " + number + "; sleep 0.3; cat > kept; cat kept; exit " + number));
+    requests.back().has_standard_input = true;
+    requests.back().standard_input = "input " + number;
   }
+  const auto all = bench.run_together(std::move(requests), policy_for(engine));
+  for (int i = 0; i < 12; ++i) {
+    const Ran& ran = all[static_cast<std::size_t>(i)];
+    CHECK(ran.result.exit_code == i);
+    CHECK(ran.standard_output == std::to_string(i) + "\ninput " + std::to_string(i));
+  }
+  CHECK(std::filesystem::is_empty(bench.launcher->scratch_area()));
 }
 
 TEST_CASE("a scratch directory goes with its run, however the script arranged it") {
@@ -130,19 +144,21 @@ TEST_CASE("a scratch directory goes with its run, however the script arranged it
   const std::string precious = outside.write("precious", "text");
   const Ran ran = bench.run(
       script("mkdir -p $(head -c 1500 /dev/zero | tr '\\0' d | sed 's,d,d/,g') || exit 9; "
-             "ln -s " + outside.path().string() + " link; ln -s / root; mkdir -p a/b/c; touch a/b/c/f; "
+             "ln -s " +
+             outside.path().string() +
+             " link; ln -s / root; mkdir -p a/b/c; touch a/b/c/f; "
              "chmod 000 a/b; chmod 555 a; mkfifo pipe; touch '.hidden' 'with\nnewline'; echo made"),
       policy_for(engine));
   CHECK(ran.standard_output == "made\n");
   CHECK(std::filesystem::exists(precious));
-  CHECK(std::filesystem::is_empty(bench.launcher->scratch_area()));
+  CHECK(eventually([&] { return std::filesystem::is_empty(bench.launcher->scratch_area()); }));
 }
 
 TEST_CASE("a large scratch directory does not hold up the result, and goes as well") {
   ScriptBench bench;
-  const Ran ran = bench.run(
-      script("mkdir many && cd many && seq 1 3000 | xargs touch && echo made"),
-      policy_for(Engine::bwrap));
+  const Ran ran =
+      bench.run(script("mkdir many && cd many && seq 1 3000 | xargs touch && echo made"),
+                policy_for(Engine::bwrap));
   CHECK(ran.standard_output == "made\n");
   CHECK(eventually([&] { return std::filesystem::is_empty(bench.launcher->scratch_area()); }));
 }

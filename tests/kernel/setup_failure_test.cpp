@@ -1,13 +1,13 @@
 #include "sandbox/planning/make_launch_order.hpp"
 #include "tests/support/script_bench.hpp"
 
-#include <algorithm>
-#include <catch2/catch.hpp>
-#include <filesystem>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <filesystem>
 
 using namespace satellite;
 using namespace satellite::sandbox;
@@ -22,8 +22,7 @@ struct OrderBench : ScriptBench {
     order.run_number = launcher->next_run_number();
     order.command = {"sh", "-c", "echo > " + witness};
     order.environment = {{"PATH", "/usr/bin:/bin"}};
-    order.scratch_directory =
-        launcher->scratch_area() + "/run-" + std::to_string(order.run_number);
+    order.scratch_directory = launcher->scratch_area() + "/run-" + std::to_string(order.run_number);
     if (is_root()) order.identity = script_identity;
   }
   ~OrderBench() { std::filesystem::remove(witness); }
@@ -44,11 +43,35 @@ struct OrderBench : ScriptBench {
   void wrap(std::vector<std::string> extra = {}) {
     const std::string& scratch = order.scratch_directory;
     order.engine = Engine::bwrap;
-    order.wrapper = {facts.wrapper_path, "--unshare-all", "--die-with-parent", "--ro-bind", "/usr",
-                     "/usr", "--ro-bind", "/bin", "/bin", "--ro-bind", "/lib", "/lib",
-                     "--ro-bind-try", "/lib64", "/lib64", "--ro-bind", "/etc", "/etc", "--tmpfs",
-                     "/tmp", "--bind", scratch, scratch, "--proc", "/proc", "--dev", "/dev",
-                     "--chdir", scratch};
+    order.wrapper = {facts.wrapper_path,
+                     "--unshare-all",
+                     "--die-with-parent",
+                     "--ro-bind",
+                     "/usr",
+                     "/usr",
+                     "--ro-bind",
+                     "/bin",
+                     "/bin",
+                     "--ro-bind",
+                     "/lib",
+                     "/lib",
+                     "--ro-bind-try",
+                     "/lib64",
+                     "/lib64",
+                     "--ro-bind",
+                     "/etc",
+                     "/etc",
+                     "--tmpfs",
+                     "/tmp",
+                     "--bind",
+                     scratch,
+                     scratch,
+                     "--proc",
+                     "/proc",
+                     "--dev",
+                     "/dev",
+                     "--chdir",
+                     scratch};
     order.wrapper.insert(order.wrapper.end(), extra.begin(), extra.end());
     order.expectation.own_namespaces = true;
     order.expectation.own_network = true;
@@ -145,9 +168,8 @@ TEST_CASE("a process limit that is used up already fails the exec, not the scrip
     if (::setresuid(crowded.uid, crowded.uid, crowded.uid) == 0) ::pause();
     ::_exit(1);
   }
-  REQUIRE(eventually([&] {
-    return read_proc(neighbour, "status").find("Uid:\t64999") != std::string::npos;
-  }));
+  REQUIRE(eventually(
+      [&] { return read_proc(neighbour, "status").find("Uid:\t64999") != std::string::npos; }));
   bench.order.identity = crowded;
   bench.order.resource_settings = {{Resource::processes, 0}};
   const auto failure = bench.failure();
@@ -186,8 +208,16 @@ TEST_CASE("a run whose required layer is not there is refused before its first i
     CHECK(bench.refusal().find("/tmp is not private") != std::string::npos);
   }
   SECTION("the whole host is the root") {
-    wrapper = {bench.facts.wrapper_path, "--unshare-all", "--die-with-parent", "--bind", "/", "/",
-               "--proc", "/proc", "--dev", "/dev"};
+    wrapper = {bench.facts.wrapper_path,
+               "--unshare-all",
+               "--die-with-parent",
+               "--bind",
+               "/",
+               "/",
+               "--proc",
+               "/proc",
+               "--dev",
+               "/dev"};
     CHECK(bench.refusal().find("filesystem: the root is the host's") != std::string::npos);
   }
   SECTION("another user than expected") {

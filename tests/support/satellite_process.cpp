@@ -44,6 +44,8 @@ pid_t spawn(const std::vector<std::string>& arguments,
   ::posix_spawn_file_actions_addopen(&actions, 0, files.input.c_str(), O_RDONLY, 0);
   ::posix_spawn_file_actions_addopen(&actions, 1, files.output.c_str(), writing, 0600);
   ::posix_spawn_file_actions_addopen(&actions, 2, files.error.c_str(), writing, 0600);
+  // Asio opens sockets without O_CLOEXEC; a satellite must not keep its core's port.
+  ::posix_spawn_file_actions_addclosefrom_np(&actions, 3);
   pid_t pid = -1;
   const int failed =
       ::posix_spawn(&pid, SATELLITE_BINARY, &actions, nullptr, argv.data(), envp.data());

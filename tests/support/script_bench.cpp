@@ -1,21 +1,23 @@
 #include "tests/support/script_bench.hpp"
 
+#include <poll.h>
+#include <unistd.h>
 #include <boost/asio/co_spawn.hpp>
 #include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <poll.h>
 #include <random>
 #include <sstream>
 #include <stdexcept>
-#include <unistd.h>
 
 namespace satellite::tests {
 
 namespace asio = boost::asio;
 
-bool is_root() { return ::geteuid() == 0; }
+bool is_root() {
+  return ::geteuid() == 0;
+}
 
 void Listener::started(const sandbox::EffectiveSandbox& enforced,
                        std::chrono::system_clock::time_point) {
@@ -69,6 +71,27 @@ Ran ScriptBench::run(sandbox::RunRequest request, const sandbox::Policy& policy,
   return {*std::move(result), listener.standard_output, listener.standard_error, listener.report};
 }
 
+std::vector<Ran> ScriptBench::run_together(std::vector<sandbox::RunRequest> requests,
+                                           const sandbox::Policy& policy) {
+  sandbox::Runner runner(context, *launcher, facts, settings);
+  std::vector<Listener> listeners(requests.size());
+  std::vector<Ran> all(requests.size());
+  std::size_t left = requests.size();
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    asio::co_spawn(context,
+                   runner.run(std::move(requests[i]), {policy, false}, listeners[i], *cancel),
+                   [&, i](const std::exception_ptr& thrown, sandbox::RunResult ended) {
+                     if (thrown) std::rethrow_exception(thrown);
+                     all[i] = {std::move(ended), listeners[i].standard_output,
+                               listeners[i].standard_error, listeners[i].report};
+                     if (--left == 0) context.stop();
+                   });
+  }
+  context.restart();
+  context.run();
+  return all;
+}
+
 sandbox::RunRequest script(std::string text) {
   sandbox::RunRequest request;
   request.id = RunId("test");
@@ -85,11 +108,6 @@ sandbox::Policy policy_for(sandbox::Engine engine) {
   policy.network.mode = sandbox::NetworkMode::unrestricted;
   policy.network.deny_link_local_and_metadata = false;
   return policy;
-}
-
-std::optional<sandbox::LauncherRecord> run_order(sandbox::Launcher& launcher,
-                                                 const sandbox::LaunchOrder& order) {
-  return launcher.try_order(order);
 }
 
 std::string unique_marker() {

@@ -11,11 +11,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace satellite::tests {
 
-/// The user that scripts become when the tests run as root. Not the user that the second pass of the
-/// tests runs as: the two passes may run side by side and must not count each other's processes.
+/// The user that scripts become when the tests run as root. Not the user that the second pass of
+/// the tests runs as: the two passes may run side by side and must not count each other's
+/// processes.
 constexpr sandbox::Identity script_identity{65'530, 65'530};
 
 bool is_root();
@@ -54,6 +56,9 @@ class ScriptBench {
   /// Runs to the end.
   Ran run(sandbox::RunRequest request, const sandbox::Policy& policy);
   Ran run(sandbox::RunRequest request, const sandbox::Policy& policy, Listener& listener);
+  /// All at once; results in the order of the requests.
+  std::vector<Ran> run_together(std::vector<sandbox::RunRequest> requests,
+                                const sandbox::Policy& policy);
 
   boost::asio::io_context context{1};
   std::unique_ptr<sandbox::Launcher> launcher;
@@ -68,10 +73,6 @@ sandbox::RunRequest script(std::string text);
 
 /// The shipped default, or its portable part for engine `none`.
 sandbox::Policy policy_for(sandbox::Engine engine);
-
-/// Runs an order as it is, without plan and runner; streams go to `out` and `err` when given.
-std::optional<sandbox::LauncherRecord> run_order(sandbox::Launcher& launcher,
-                                                 const sandbox::LaunchOrder& order);
 
 /// A word that appears in no other process's command line.
 std::string unique_marker();

@@ -1,3 +1,4 @@
+#include "vectors/message_vectors.hpp"
 #include "vectors/wiring.hpp"
 
 #include <algorithm>
@@ -104,6 +105,7 @@ class Judge {
     append(wirings_, policy_wirings());
     append(wirings_, plan_wirings());
     append(wirings_, capture_wirings());
+    append(wirings_, message_wirings());
     std::vector<Difference> known;
     append(known, plan_differences());
     append(known, environment_differences());

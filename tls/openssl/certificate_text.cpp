@@ -2,10 +2,10 @@
 
 #include "tls/openssl/handles.hpp"
 
-#include <algorithm>
 #include <arpa/inet.h>
-#include <array>
 #include <openssl/err.h>
+#include <algorithm>
+#include <array>
 
 namespace satellite::tls {
 namespace {

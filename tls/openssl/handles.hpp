@@ -1,10 +1,10 @@
 #pragma once
 
-#include <memory>
 #include <openssl/bio.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+#include <memory>
 
 namespace satellite::tls {
 

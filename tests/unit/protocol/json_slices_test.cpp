@@ -62,6 +62,13 @@ TEST_CASE("entries of an array are its values in order, up to the limit") {
   CHECK(slice_entries("{}", 2).error().code == ErrorCode::invalid_input);
 }
 
+TEST_CASE("nothing may follow an object or an array") {
+  CHECK(JsonSlices::of("{\"a\":1} \n", wanted).has_value());
+  CHECK_FALSE(JsonSlices::of("{\"a\":1}x", wanted).has_value());
+  CHECK(slice_entries("[1] \n", 1).has_value());
+  CHECK_FALSE(slice_entries("[1],", 1).has_value());
+}
+
 TEST_CASE("text that never passed a parser is survived") {
   const auto text = GENERATE(values<std::string>({"",          "{",           "{\"",
                                                   "{\"a",      "{\"a\"",      "{\"a\":",

@@ -1,9 +1,9 @@
-#include "tests/support/temp_dir.hpp"
 #include "tls/client_context.hpp"
+#include "tests/support/temp_dir.hpp"
 #include "tls/temporary_certificate.hpp"
 
-#include <catch2/catch.hpp>
 #include <openssl/ssl.h>
+#include <catch2/catch.hpp>
 
 using namespace satellite;
 using namespace satellite::tls;
@@ -38,7 +38,8 @@ TEST_CASE("a good authority file is taken, also with several certificates and co
   const std::string first = TemporaryAuthority::create()->certificate_pem();
   const std::string second = TemporaryAuthority::create()->certificate_pem();
   Settings settings;
-  settings.ca_file = directory.write("ca.pem", "# first\n" + first + "\n# second\n" + second + first);
+  settings.ca_file =
+      directory.write("ca.pem", "# first\n" + first + "\n# second\n" + second + first);
   auto context = make_client_context(settings);
   REQUIRE(context);
   const auto* objects = X509_STORE_get0_objects(SSL_CTX_get_cert_store(context->native_handle()));

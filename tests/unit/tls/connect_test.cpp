@@ -67,7 +67,8 @@ TEST_CASE("a certificate of an unknown authority is refused with issuer, fingerp
   CHECK(core->ledger().counters().upgrades == 0);
 }
 
-TEST_CASE("without an own authority only the system's store counts, and it does not know this one") {
+TEST_CASE(
+    "without an own authority only the system's store counts, and it does not know this one") {
   boost::asio::io_context context;
   const auto core = start_core();
   check_failed(connect(context, {core->url(), ""}), ConnectStage::tls, ErrorCode::not_permitted);
@@ -92,8 +93,8 @@ TEST_CASE("an address in the URL is matched against the addresses of the certifi
   settings.certificate_request.names = {"core.example.org", "127.0.0.1"};
   const auto core = start_core(std::move(settings));
   CHECK(connect(context, {with_host(*core, "127.0.0.1"), core->ca_pem()}).link);
-  check_failed(connect(context, {with_host(*core, "localhost"), core->ca_pem()}),
-               ConnectStage::tls, ErrorCode::not_permitted);
+  check_failed(connect(context, {with_host(*core, "localhost"), core->ca_pem()}), ConnectStage::tls,
+               ErrorCode::not_permitted);
 }
 
 TEST_CASE("an address written as a DNS name in the certificate does not count as an address") {
@@ -102,8 +103,8 @@ TEST_CASE("an address written as a DNS name in the certificate does not count as
   devcore::Settings settings = core_settings();
   settings.certificate_request.names = {"localhost", "*.0.0.1"};
   const auto core = start_core(std::move(settings));
-  check_failed(connect(context, {with_host(*core, "127.0.0.1"), core->ca_pem()}),
-               ConnectStage::tls, ErrorCode::not_permitted);
+  check_failed(connect(context, {with_host(*core, "127.0.0.1"), core->ca_pem()}), ConnectStage::tls,
+               ErrorCode::not_permitted);
   CHECK(connect(context, {with_host(*core, "localhost"), core->ca_pem()}).link);
 }
 
@@ -157,18 +158,17 @@ TEST_CASE("a broken authority file is named before anything is connected") {
 
 TEST_CASE("an answer that is not 101 is told with its status, and Retry-After is handed on") {
   using Headers = std::map<std::string, std::string>;
-  const auto [status, headers, code, wait] =
-      GENERATE(table<unsigned, Headers, ErrorCode, int>({
-          {503, {{"Retry-After", "7"}}, ErrorCode::unavailable, 7},
-          {429, {{"Retry-After", "86400"}}, ErrorCode::unavailable, 900},
-          {503, {}, ErrorCode::unavailable, -1},
-          {503, {{"Retry-After", "whenever"}}, ErrorCode::unavailable, -1},
-          {500, {{"Retry-After", "7"}}, ErrorCode::unavailable, -1},
-          {404, {}, ErrorCode::not_found, -1},
-          {401, {}, ErrorCode::not_permitted, -1},
-          {302, {{"Location", "https://elsewhere.example.org/"}}, ErrorCode::not_permitted, -1},
-          {200, {}, ErrorCode::unavailable, -1},
-      }));
+  const auto [status, headers, code, wait] = GENERATE(table<unsigned, Headers, ErrorCode, int>({
+      {503, {{"Retry-After", "7"}}, ErrorCode::unavailable, 7},
+      {429, {{"Retry-After", "86400"}}, ErrorCode::unavailable, 900},
+      {503, {}, ErrorCode::unavailable, -1},
+      {503, {{"Retry-After", "whenever"}}, ErrorCode::unavailable, -1},
+      {500, {{"Retry-After", "7"}}, ErrorCode::unavailable, -1},
+      {404, {}, ErrorCode::not_found, -1},
+      {401, {}, ErrorCode::not_permitted, -1},
+      {302, {{"Location", "https://elsewhere.example.org/"}}, ErrorCode::not_permitted, -1},
+      {200, {}, ErrorCode::unavailable, -1},
+  }));
   boost::asio::io_context context;
   devcore::Settings settings = core_settings();
   settings.plans.push_back({Misbehaviour::http_status, status, headers});
@@ -242,11 +242,12 @@ TEST_CASE("an attempt that is cancelled ends at once, whatever the core does") {
   link_settings.tls.ca_file = directory.write("ca.pem", core->ca_pem());
   const auto begun = std::chrono::steady_clock::now();
   bool ended = false;
+  std::optional<ConnectAttempt> attempt;
   boost::asio::cancellation_signal stop;
-  boost::asio::co_spawn(
-      context, connect_websocket(*parse_core_url(core->url()), link_settings, begun + 60s),
-      boost::asio::bind_cancellation_slot(
-          stop.slot(), [&](std::exception_ptr, ConnectAttempt) { ended = true; }));
+  auto connecting = connect_websocket(*parse_core_url(core->url()), link_settings, begun + 60s);
+  boost::asio::co_spawn(context, keep(std::move(connecting), attempt),
+                        boost::asio::bind_cancellation_slot(
+                            stop.slot(), [&ended](std::exception_ptr) { ended = true; }));
   boost::asio::steady_timer timer(context, 100ms);
   timer.async_wait([&](auto) { stop.emit(boost::asio::cancellation_type::terminal); });
   context.run_for(10s);

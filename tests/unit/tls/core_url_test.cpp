@@ -7,29 +7,36 @@ using namespace satellite;
 using namespace satellite::agent;
 
 TEST_CASE("a core URL becomes host, port and target as the contract joins them") {
-  const auto [url, wanted, host, port] = GENERATE(table<std::string, std::string, std::string, int>({
-      {"https://core.example.org", "wss://core.example.org/api/ws/satellite", "core.example.org", 443},
-      {"wss://core.example.org", "wss://core.example.org/api/ws/satellite", "core.example.org", 443},
-      {"https://core.example.org/", "wss://core.example.org/api/ws/satellite", "core.example.org", 443},
-      {"https://core.example.org//", "wss://core.example.org//api/ws/satellite", "core.example.org", 443},
-      {"https://core.example.org/a/b", "wss://core.example.org/a/b/api/ws/satellite",
-       "core.example.org", 443},
-      {"https://core.example.org/a/", "wss://core.example.org/a/api/ws/satellite",
-       "core.example.org", 443},
-      {"https://core.example.org:8443/x", "wss://core.example.org:8443/x/api/ws/satellite",
-       "core.example.org", 8443},
-      {"https://core.example.org:443", "wss://core.example.org/api/ws/satellite",
-       "core.example.org", 443},
-      {"HTTPS://Core.Example.ORG.", "wss://core.example.org/api/ws/satellite", "core.example.org", 443},
-      {"https://192.0.2.7:8443", "wss://192.0.2.7:8443/api/ws/satellite", "192.0.2.7", 8443},
-      {"https://[2001:DB8::1]", "wss://[2001:db8::1]/api/ws/satellite", "2001:db8::1", 443},
-      {"https://[2001:db8::1]:8443", "wss://[2001:db8::1]:8443/api/ws/satellite", "2001:db8::1", 8443},
-      {"http://127.0.0.1:3000", "ws://127.0.0.1:3000/api/ws/satellite", "127.0.0.1", 3000},
-      {"ws://127.9.9.9", "ws://127.9.9.9/api/ws/satellite", "127.9.9.9", 80},
-      {"http://[::1]:3000", "ws://[::1]:3000/api/ws/satellite", "::1", 3000},
-      {"ws://localhost:3000/", "ws://localhost:3000/api/ws/satellite", "localhost", 3000},
-      {"https://my_host/https://x", "wss://my_host/https://x/api/ws/satellite", "my_host", 443},
-  }));
+  const auto [url, wanted, host, port] =
+      GENERATE(table<std::string, std::string, std::string, int>({
+          {"https://core.example.org", "wss://core.example.org/api/ws/satellite",
+           "core.example.org", 443},
+          {"wss://core.example.org", "wss://core.example.org/api/ws/satellite", "core.example.org",
+           443},
+          {"https://core.example.org/", "wss://core.example.org/api/ws/satellite",
+           "core.example.org", 443},
+          {"https://core.example.org//", "wss://core.example.org//api/ws/satellite",
+           "core.example.org", 443},
+          {"https://core.example.org/a/b", "wss://core.example.org/a/b/api/ws/satellite",
+           "core.example.org", 443},
+          {"https://core.example.org/a/", "wss://core.example.org/a/api/ws/satellite",
+           "core.example.org", 443},
+          {"https://core.example.org:8443/x", "wss://core.example.org:8443/x/api/ws/satellite",
+           "core.example.org", 8443},
+          {"https://core.example.org:443", "wss://core.example.org/api/ws/satellite",
+           "core.example.org", 443},
+          {"HTTPS://Core.Example.ORG.", "wss://core.example.org/api/ws/satellite",
+           "core.example.org", 443},
+          {"https://192.0.2.7:8443", "wss://192.0.2.7:8443/api/ws/satellite", "192.0.2.7", 8443},
+          {"https://[2001:DB8::1]", "wss://[2001:db8::1]/api/ws/satellite", "2001:db8::1", 443},
+          {"https://[2001:db8::1]:8443", "wss://[2001:db8::1]:8443/api/ws/satellite", "2001:db8::1",
+           8443},
+          {"http://127.0.0.1:3000", "ws://127.0.0.1:3000/api/ws/satellite", "127.0.0.1", 3000},
+          {"ws://127.9.9.9", "ws://127.9.9.9/api/ws/satellite", "127.9.9.9", 80},
+          {"http://[::1]:3000", "ws://[::1]:3000/api/ws/satellite", "::1", 3000},
+          {"ws://localhost:3000/", "ws://localhost:3000/api/ws/satellite", "localhost", 3000},
+          {"https://my_host/https://x", "wss://my_host/https://x/api/ws/satellite", "my_host", 443},
+      }));
   CAPTURE(url);
   const auto address = parse_core_url(url);
   REQUIRE(address);
@@ -47,19 +54,19 @@ TEST_CASE("the Host header has brackets for IPv6 and a port only where it is not
 }
 
 TEST_CASE("what could be read in two ways is refused") {
-  const std::string url = GENERATE(as<std::string>{},
-      "", "core.example.org", "https:/core.example.org", "ftp://core.example.org", "https://",
-      "https:///path", "https://:443", "https://core.example.org:", "https://core.example.org:0",
-      "https://core.example.org:65536", "https://core.example.org:4 43",
-      "https://core.example.org:+443", "https://user@core.example.org",
-      "https://user:secret@core.example.org", "https://core.example.org?x=1",
-      "https://core.example.org/#top", "https://core.example.org#", "https://2001:db8::1",
-      "https://[2001:db8::1", "https://[2001:db8::1]x", "https://[fe80::1%25eth0]",
-      "https://[not-an-address]", "https://127.1", "https://0x7f.1", "https://2130706433",
-      "https://1.2.3.4.5", "https://999.1.1.1", "https://01.2.3.4", "https://a..b", "https://.a",
-      "https://a..", "https://exämple.org", "https://a b", "https://a\tb", "https://a\r\nb",
-      "https://core.example.org\\x", "https://core.example.org/ä", "https://a!b", " https://a",
-      "https://a ");
+  const std::string url = GENERATE(
+      as<std::string>{}, "", "core.example.org", "https:/core.example.org",
+      "ftp://core.example.org", "https://", "https:///path", "https://:443",
+      "https://core.example.org:", "https://core.example.org:0", "https://core.example.org:65536",
+      "https://core.example.org:4 43", "https://core.example.org:+443",
+      "https://user@core.example.org", "https://user:secret@core.example.org",
+      "https://core.example.org?x=1", "https://core.example.org/#top", "https://core.example.org#",
+      "https://2001:db8::1", "https://[2001:db8::1", "https://[2001:db8::1]x",
+      "https://[fe80::1%25eth0]", "https://[not-an-address]", "https://127.1", "https://0x7f.1",
+      "https://2130706433", "https://1.2.3.4.5", "https://999.1.1.1", "https://01.2.3.4",
+      "https://a..b", "https://.a", "https://a..", "https://exämple.org", "https://a b",
+      "https://a\tb", "https://a\r\nb", "https://core.example.org\\x", "https://core.example.org/ä",
+      "https://a!b", " https://a", "https://a ");
   CAPTURE(url);
   const auto address = parse_core_url(url);
   REQUIRE_FALSE(address);

@@ -8,7 +8,9 @@ using namespace std::chrono_literals;
 namespace {
 const std::chrono::steady_clock::time_point start{1'000s};
 
-LinkActivity fresh() { return {start, start, {}, {}}; }
+LinkActivity fresh() {
+  return {start, start, {}, {}};
+}
 }  // namespace
 
 TEST_CASE("a fresh link is left alone until the first ping is due") {

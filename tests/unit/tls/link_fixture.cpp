@@ -40,8 +40,9 @@ agent::ConnectAttempt connect(asio::io_context& context, const Attempt& attempt)
   if (!attempt.ca_pem.empty()) settings.tls.ca_file = directory.write("ca.pem", attempt.ca_pem);
   const auto address = agent::parse_core_url(attempt.url);
   if (!address) throw std::runtime_error(address.error().message);
-  return run(context, agent::connect_websocket(*address, std::move(settings),
-                                               std::chrono::steady_clock::now() + attempt.deadline));
+  return run(context,
+             agent::connect_websocket(*address, std::move(settings),
+                                      std::chrono::steady_clock::now() + attempt.deadline));
 }
 
 std::unique_ptr<agent::WebSocketLink> authenticated_link(

@@ -19,23 +19,21 @@ namespace satellite::tests {
 using namespace std::chrono_literals;
 
 /// Runs a coroutine to its end on `context`, within a bound; throws when the bound comes first.
+void run(boost::asio::io_context& context, boost::asio::awaitable<void> work);
+
+/// Asio spawns only what has a default value; a Result has none.
+template <typename T>
+boost::asio::awaitable<void> keep(boost::asio::awaitable<T> work, std::optional<T>& result) {
+  auto value = co_await std::move(work);
+  result.emplace(std::move(value));
+}
+
 template <typename T>
 T run(boost::asio::io_context& context, boost::asio::awaitable<T> work) {
   std::optional<T> result;
-  std::exception_ptr exception;
-  boost::asio::co_spawn(context, std::move(work), [&](std::exception_ptr thrown, T value) {
-    exception = thrown;
-    result.emplace(std::move(value));
-    context.stop();
-  });
-  context.restart();
-  context.run_for(20s);
-  if (exception) std::rethrow_exception(exception);
-  if (!result) throw std::runtime_error("the coroutine did not end in 20 s");
+  run(context, keep(std::move(work), result));
   return std::move(*result);
 }
-
-void run(boost::asio::io_context& context, boost::asio::awaitable<void> work);
 
 /// A real core on loopback that knows one satellite: `satellite-1` with token `token-1`.
 devcore::Settings core_settings();

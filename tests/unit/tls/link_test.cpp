@@ -13,7 +13,9 @@ using devcore::Misbehaviour;
 
 namespace {
 
-HeartbeatPolicy::Settings quick() { return {20ms, 400ms, 200ms}; }
+HeartbeatPolicy::Settings quick() {
+  return {20ms, 400ms, 200ms};
+}
 
 /// Reads until the link ends; gives the error.
 boost::asio::awaitable<Error> read_to_the_end(WebSocketLink& link) {
@@ -57,9 +59,9 @@ TEST_CASE("frames arrive whole in both directions, from one byte to sixteen MiB"
   const auto core = start_core();
   const auto link = authenticated_link(context, *core);
   link->set_frame_size_max(limits::frame_size_max);
-  const std::size_t size = GENERATE(std::size_t{1}, std::size_t{125}, std::size_t{126},
-                                    std::size_t{65'535}, std::size_t{65'536},
-                                    std::size_t{16U << 20U});
+  const std::size_t size =
+      GENERATE(std::size_t{1}, std::size_t{125}, std::size_t{126}, std::size_t{65'535},
+               std::size_t{65'536}, std::size_t{16U << 20U});
   const std::string frame(size, 'x');
   core->push_text(frame);
   const auto got = run(context, link->read());
@@ -72,31 +74,44 @@ TEST_CASE("frames arrive whole in both directions, from one byte to sixteen MiB"
   CHECK(arrived);
 }
 
-TEST_CASE("before authentication a frame above 64 KiB ends the connection with code 1009") {
+TEST_CASE(
+    "a frame above the limit in force ends the connection with code 1009, one at it does not") {
   boost::asio::io_context context;
   const auto core = start_core();
   const auto link = authenticated_link(context, *core);
-  // Not told that authentication is over, the link still holds to the small limit.
-  core->push_text(std::string(limits::frame_size_max_before_authentication.value, 'x'));
+  const ByteCount limit = GENERATE(1_KiB, 64_KiB);
+  link->set_frame_size_max(limit);
+  core->push_text(std::string(limit.value, 'x'));
   REQUIRE(run(context, link->read()));
-  core->push_text(std::string(limits::frame_size_max_before_authentication.value + 1, 'x'));
+  core->push_text(std::string(limit.value + 1, 'x'));
   const auto got = run(context, link->read());
   REQUIRE_FALSE(got);
+  INFO(got.error().message);
   CHECK(name_of(got.error().code) == "limit_exceeded");
-  CHECK(contains(got.error().message, "65536"));
+  CHECK(contains(got.error().message, std::to_string(limit.value)));
   CHECK(contains(last_goodbye(*core), "1009"));
 }
 
-TEST_CASE("after authentication the limit is sixteen MiB") {
+TEST_CASE("a fresh link refuses the seventeen MiB that no honest core sends") {
   boost::asio::io_context context;
   const auto core = start_core();
   const auto link = authenticated_link(context, *core);
-  link->set_frame_size_max(limits::frame_size_max);
-  core->push_text(std::string(limits::frame_size_max_before_authentication.value + 1, 'x'));
-  REQUIRE(run(context, link->read()));
   core->misbehave(Misbehaviour::oversize_frame);
   const auto got = run(context, link->read());
   REQUIRE_FALSE(got);
+  INFO(got.error().message);
+  CHECK(name_of(got.error().code) == "limit_exceeded");
+}
+
+TEST_CASE("many small fragments that add up to too much are refused as well") {
+  boost::asio::io_context context;
+  const auto core = start_core();
+  const auto link = authenticated_link(context, *core);
+  link->set_frame_size_max(64_KiB);
+  core->misbehave(Misbehaviour::endless_fragments);
+  const auto got = run(context, link->read());
+  REQUIRE_FALSE(got);
+  INFO(got.error().message);
   CHECK(name_of(got.error().code) == "limit_exceeded");
 }
 
@@ -124,10 +139,10 @@ TEST_CASE("a round trip ends when the core has read what was written before") {
 TEST_CASE("a round trip on a connection that breaks is an error, not a hang") {
   boost::asio::io_context context;
   const auto core = start_core();
-  const auto link = authenticated_link(context, *core);
+  const auto link = authenticated_link(context, *core, quick());
   core->misbehave(Misbehaviour::stall);
-  const auto broken = run(context, both_ends(*link) && link->round_trip());
-  CHECK_FALSE(std::get<1>(broken));
+  const auto ends = run(context, both_ends(*link) && link->round_trip());
+  CHECK_FALSE(std::get<1>(ends));
 }
 
 TEST_CASE("pings keep a silent but living core alive far beyond the silence limit") {

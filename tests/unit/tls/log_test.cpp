@@ -1,11 +1,11 @@
 #include "agent/runtime/log.hpp"
 #include "protocol/vocabulary/unique_fd.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <fcntl.h>
 #include <regex>
-#include <unistd.h>
 
 using namespace satellite;
 using namespace satellite::agent;
@@ -47,12 +47,16 @@ TEST_CASE("a hostile core can neither break the line nor paint the terminal") {
       {"\x1b[2J\x1b[31m", "\\x1b[2J\\x1b[31m"},
       {std::string("a\0b", 3), "a\\x00b"},
       {"\x7f\b", "\\x7f\\x08"},
-      {"\xc2\x9b" "31m", "\\xc2\\x9b31m"},          // CSI as one C1 control
-      {"\xe2\x80\xae" "txt.exe", "\\xe2\\x80\\xaetxt.exe"},  // right-to-left override
-      {"\xe2\x80\xa8", "\\xe2\\x80\\xa8"},          // line separator
-      {"\xff\xfe", "\\xff\\xfe"},                   // not UTF-8
-      {"\xc0\xaf", "\\xc0\\xaf"},                   // overlong
-      {"\xed\xa0\x80", "\\xed\\xa0\\x80"},          // surrogate
+      {"\xc2\x9b"
+       "31m",
+       "\\xc2\\x9b31m"},  // CSI as one C1 control
+      {"\xe2\x80\xae"
+       "txt.exe",
+       "\\xe2\\x80\\xaetxt.exe"},           // right-to-left override
+      {"\xe2\x80\xa8", "\\xe2\\x80\\xa8"},  // line separator
+      {"\xff\xfe", "\\xff\\xfe"},           // not UTF-8
+      {"\xc0\xaf", "\\xc0\\xaf"},           // overlong
+      {"\xed\xa0\x80", "\\xed\\xa0\\x80"},  // surrogate
       {"\xf5\x80\x80\x80", "\\xf5\\x80\\x80\\x80"},
       {"cut \xe2\x82", "cut \\xe2\\x82"},
       {"\\n", "\\\\n"},
@@ -79,7 +83,8 @@ TEST_CASE("no byte string whatever makes a second line") {
 TEST_CASE("long values and texts are cut on a character, and say so") {
   const std::string line = line_with(std::string(511, 'a') + "ü and more");
   CHECK(line == "info event key=\"" + std::string(511, 'a') + "…(522 bytes)\"");
-  const std::string text = format_log_line(LogLevel::info, "event", std::string(1'000'000, 'b'), {});
+  const std::string text =
+      format_log_line(LogLevel::info, "event", std::string(1'000'000, 'b'), {});
   CHECK(text.size() < 2'200);
   CHECK(text.find("…(1000000 bytes)") != std::string::npos);
 }
@@ -104,7 +109,7 @@ TEST_CASE("the log writes one stamped line per event at or above its level") {
   REQUIRE(size > 0);
   written.resize(static_cast<std::size_t>(size));
   const std::string stamp = "\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z ";
-  CHECK(std::regex_match(written, std::regex(stamp + "info connected in=84ms\n" + stamp +
-                                             "error broken line\\\\nbreak\n" + stamp +
-                                             "debug shown now\n")));
+  CHECK(std::regex_match(
+      written, std::regex(stamp + "info connected in=84ms\n" + stamp +
+                          "error broken line\\\\nbreak\n" + stamp + "debug shown now\n")));
 }

@@ -3,9 +3,9 @@
 
 #include "tests/support/temp_dir.hpp"
 
-#include <catch2/catch.hpp>
 #include <openssl/x509_vfy.h>
 #include <sys/stat.h>
+#include <catch2/catch.hpp>
 
 using namespace satellite;
 using namespace satellite::tls;
@@ -31,7 +31,8 @@ TEST_CASE("each reason to refuse a certificate names what a person needs to know
       {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, "set tls.ca_file"},
       {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, "set tls.ca_file"},
       {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, "issuer seen: \"CN=ACME Proxy CA\""},
-      {X509_V_ERR_HOSTNAME_MISMATCH, "not for core.example.org but for proxy.example.org, 192.0.2.1"},
+      {X509_V_ERR_HOSTNAME_MISMATCH,
+       "not for core.example.org but for proxy.example.org, 192.0.2.1"},
       {X509_V_ERR_IP_ADDRESS_MISMATCH, "but for proxy.example.org"},
       {X509_V_ERR_CERT_HAS_EXPIRED, "expired at 2031-01-01T00:00:00Z"},
       {X509_V_ERR_CERT_HAS_EXPIRED, "the local clock says 1994-11-06T08:49:37Z"},

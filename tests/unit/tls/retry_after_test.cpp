@@ -27,8 +27,9 @@ TEST_CASE("Retry-After is understood as seconds or a date, within one second and
 }
 
 TEST_CASE("a Retry-After that is neither is no hint at all") {
-  const std::string text = GENERATE(as<std::string>{}, "", " ", "-5", "+5", "5s", "1.5", "soon",
-                                    "Sun, 06 Nov 1994 08:49:37 CET", "1994-11-06T08:49:37Z", "0x10");
+  const std::string text =
+      GENERATE(as<std::string>{}, "", " ", "-5", "+5", "5s", "1.5", "soon",
+               "Sun, 06 Nov 1994 08:49:37 CET", "1994-11-06T08:49:37Z", "0x10");
   CAPTURE(text);
   CHECK_FALSE(parse_retry_after(text, now));
 }

@@ -1,4 +1,4 @@
-#include "sandbox/run_ending.hpp"
+#include "sandbox/running/ending.hpp"
 
 #include <sys/wait.h>
 #include <utility>
@@ -19,10 +19,14 @@ std::string text_of(const RunSetupFailed& failure) {
 
 Outcome outcome_of(StopReason reason) {
   switch (reason) {
-    case StopReason::timed_out: return Outcome::timed_out;
-    case StopReason::cancelled: return Outcome::cancelled;
-    case StopReason::output_limit: return Outcome::output_limit;
-    case StopReason::none: break;
+    case StopReason::timed_out:
+      return Outcome::timed_out;
+    case StopReason::cancelled:
+      return Outcome::cancelled;
+    case StopReason::output_limit:
+      return Outcome::output_limit;
+    case StopReason::none:
+      break;
   }
   return Outcome::interrupted;
 }
@@ -101,7 +105,10 @@ void describe_output(RunResult& result, const OutputBudget& budget) {
 }
 
 void describe_end(RunResult& result, const LauncherRecord& record, StopReason reason) {
-  std::visit(EndDescription{result, reason}, record.event);
+  // A script may end by itself between writing too much and our reading it: too much all the same.
+  const bool too_much = reason == StopReason::none && result.output_truncated;
+  const StopReason decided = too_much ? StopReason::output_limit : reason;
+  std::visit(EndDescription{result, decided}, record.event);
 }
 
 std::exception_ptr tell_started(RunObserver& observer, const RunResult& result) {

@@ -16,7 +16,7 @@ enum class StopReason { none, timed_out, cancelled, output_limit };
 /// The report before anything was measured: no layer may claim to be enforced yet. Pure.
 EffectiveSandbox not_measured(EffectiveSandbox promise);
 
-/// What happened, written into the result. Pure.
+/// What happened, written into the result; describe_output comes before describe_end. Pure.
 void describe_refusal(RunResult& result, EffectiveSandbox promise);
 void describe_failure(RunResult& result, const Error& error);
 void describe_output(RunResult& result, const OutputBudget& budget);

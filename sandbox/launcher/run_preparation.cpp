@@ -1,0 +1,149 @@
+#include "sandbox/launcher/run_preparation.hpp"
+
+#include "protocol/vocabulary/secret.hpp"
+#include "sandbox/kernel/memory_file.hpp"
+#include "sandbox/kernel/socket_messages.hpp"
+#include "sandbox/launcher/init_block_builder.hpp"
+
+#include <unistd.h>
+#include <cerrno>
+#include <optional>
+
+namespace satellite::sandbox {
+namespace {
+
+using Failure = std::optional<RunSetupFailed>;
+
+constexpr const char* init_program_path = "/proc/self/fd/10";
+static_assert(init_fd_program == 10);
+
+// All a wrapper gets: what a script's environment may hold (LD_DEBUG_OUTPUT, secrets) must never
+// reach a program that runs outside the sandbox.
+constexpr const char* wrapper_environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin", nullptr};
+
+RunSetupFailed failed(SetupStep step, const Error& error) {
+  return RunSetupFailed{step, 0, 0, error.message};
+}
+
+/// `name` if `directory` is a direct child of the scratch area. A compromised agent must not make a
+/// privileged launcher create, give away or remove anything else.
+Result<std::string> scratch_name_of(const std::string& directory, const std::string& area) {
+  if (directory.empty()) return std::string();
+  const std::string prefix = area + "/";
+  if (!directory.starts_with(prefix) || directory.find('/', prefix.size()) != std::string::npos ||
+      directory.size() == prefix.size()) {
+    return Error{ErrorCode::not_permitted, "the scratch directory is not in " + area};
+  }
+  return directory.substr(prefix.size());
+}
+
+Result<UniqueFd> sealed_copy(const char* name, const std::optional<std::string>& text) {
+  if (!text) return UniqueFd();
+  return kernel::make_memory_file(name, *text);
+}
+
+Failure prepare_texts(const LaunchOrder& order, const LauncherState& state, RunPreparation& run) {
+  auto input = sealed_copy("stdin", order.standard_input);
+  if (!input) return failed(SetupStep::standard_input, input.error());
+  run.standard_input = *std::move(input);
+  auto script = sealed_copy("script", order.long_script);
+  if (!script) return failed(SetupStep::prepare, script.error());
+  run.long_script = *std::move(script);
+  std::string block = build_init_block(order, state.is_root);
+  auto block_file = kernel::make_memory_file("run", block);
+  wipe(block);
+  if (!block_file) return failed(SetupStep::prepare, block_file.error());
+  run.block = *std::move(block_file);
+  return std::nullopt;
+}
+
+Failure prepare_sockets(RunPreparation& run) {
+  auto control = kernel::make_message_sockets();
+  auto barrier = kernel::make_message_sockets();
+  if (!control || !barrier) {
+    return failed(SetupStep::prepare, control ? barrier.error() : control.error());
+  }
+  run.control = *std::move(control);
+  run.barrier = *std::move(barrier);
+  const auto named = kernel::ask_for_sender(run.barrier.first.get());
+  if (!named) return failed(SetupStep::prepare, named.error());
+  return std::nullopt;
+}
+
+Failure prepare_wrapper(const LaunchOrder& order, const LauncherState& state, RunPreparation& run) {
+  if (order.engine == Engine::none) return std::nullopt;
+  if (!state.init_program) return failed(SetupStep::prepare, state.init_program.error());
+  auto messages = kernel::make_scratch_file("wrapper messages");
+  if (!messages) return failed(SetupStep::prepare, messages.error());
+  run.wrapper_messages = *std::move(messages);
+  run.wrapper = order.wrapper;
+  for (const char* word : {"--as-pid-1", "--", init_program_path}) run.wrapper.emplace_back(word);
+  for (const auto& word : run.wrapper) run.wrapper_pointers.push_back(word.c_str());
+  run.wrapper_pointers.push_back(nullptr);
+  return std::nullopt;
+}
+
+/// `/dev/stdout` and its kin open the pipe anew, for which the script's user must own it.
+void give_streams(const RunPreparation& run) {
+  if (!run.change_identity) return;
+  for (const int fd : {run.streams.standard_output.get(), run.streams.standard_error.get()}) {
+    static_cast<void>(::fchown(fd, run.owner.uid, run.owner.gid));
+  }
+}
+
+Failure prepare_identity(const LaunchOrder& order, const LauncherState& state,
+                         RunPreparation& run) {
+  const Identity own{::geteuid(), ::getegid()};
+  run.owner = order.identity.value_or(own);
+  run.change_identity = state.is_root && order.identity.has_value();
+  if (state.is_root || run.owner == own) return std::nullopt;
+  return RunSetupFailed{SetupStep::user_id, 0, EPERM, "only root can change the identity"};
+}
+
+}  // namespace
+
+std::variant<RunPreparation, RunSetupFailed> prepare_run(const LaunchOrder& order,
+                                                         RunStreams streams,
+                                                         const LauncherState& state) {
+  auto name = scratch_name_of(order.scratch_directory, state.scratch.path());
+  if (!name) return failed(SetupStep::scratch_directory, name.error());
+  RunPreparation run;
+  run.streams = std::move(streams);
+  Failure problem = prepare_identity(order, state, run);
+  if (!problem) problem = prepare_texts(order, state, run);
+  if (!problem) problem = prepare_sockets(run);
+  if (!problem) problem = prepare_wrapper(order, state, run);
+  if (problem) return *std::move(problem);
+  give_streams(run);
+  if (!name->empty()) {
+    const auto made = state.scratch.make_directory(*name, run.owner.uid, run.owner.gid);
+    if (!made) return failed(SetupStep::scratch_directory, made.error());
+  }
+  run.scratch_name = *std::move(name);
+  return run;
+}
+
+bare::InitLaunch RunPreparation::launch(const LauncherState& state) const {
+  bare::InitLaunch launch;
+  launch.null_fd = state.null_device.get();
+  launch.fds[init_fd_block] = block.get();
+  launch.fds[init_fd_control] = control.second.get();
+  launch.fds[init_fd_barrier] = barrier.second.get();
+  launch.fds[init_fd_standard_input] =
+      standard_input ? standard_input.get() : state.null_device.get();
+  launch.fds[init_fd_standard_output] = streams.standard_output.get();
+  launch.fds[init_fd_standard_error] = streams.standard_error.get();
+  launch.fds[init_fd_long_script] = long_script.get();
+  if (wrapper.empty()) return launch;
+  launch.fds[init_fd_program] = state.init_program->get();
+  launch.wrapper_messages_fd = wrapper_messages.get();
+  launch.wrapper_path = wrapper_pointers.front();
+  launch.wrapper_arguments = wrapper_pointers.data();
+  launch.wrapper_environment = wrapper_environment;
+  launch.change_identity = change_identity;
+  launch.uid = owner.uid;
+  launch.gid = owner.gid;
+  return launch;
+}
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,50 @@
+#pragma once
+
+#include "protocol/vocabulary/unique_fd.hpp"
+#include "sandbox/kernel/scratch_area.hpp"
+#include "sandbox/launcher/child.hpp"
+#include "sandbox/launcher/records.hpp"
+#include "sandbox/launcher/verify.hpp"
+
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace satellite::sandbox {
+
+/// What the launcher has at hand for every run.
+struct LauncherState {
+  const kernel::ScratchArea& scratch;
+  OwnSurroundings surroundings;
+  Result<UniqueFd> init_program;  ///< sealed, executable; a host may forbid such files
+  UniqueFd null_device;
+  bool is_root = false;
+};
+
+struct RunStreams {
+  UniqueFd standard_output, standard_error;  ///< write ends
+};
+
+/// Everything of one run that exists before its fork: afterwards the child only walks it.
+///
+/// Shape:  moving it keeps the pointers of launch() valid for as long as it lives.
+struct RunPreparation {
+  RunStreams streams;
+  UniqueFd block, standard_input, long_script, wrapper_messages;
+  std::pair<UniqueFd, UniqueFd> control, barrier;  ///< first: ours, second: init's
+  std::vector<std::string> wrapper;                ///< the whole command line; empty = none
+  std::vector<const char*> wrapper_pointers;
+  Identity owner;
+  bool change_identity = false;
+  std::string scratch_name;  ///< in the scratch area; empty = none
+
+  bare::InitLaunch launch(const LauncherState& state) const;
+};
+
+/// Makes files, sockets and, last, the scratch directory. On failure nothing is left.
+std::variant<RunPreparation, RunSetupFailed> prepare_run(const LaunchOrder& order,
+                                                         RunStreams streams,
+                                                         const LauncherState& state);
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,115 @@
+#include "sandbox/running/execution.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace satellite::sandbox {
+
+namespace asio = boost::asio;
+
+namespace {
+
+using namespace asio::experimental::awaitable_operators;
+
+// Building namespaces takes milliseconds; a host that needs longer than this is stuck.
+constexpr std::chrono::seconds setup_time_max{20};
+
+}  // namespace
+
+/// Takes what the launcher said; true once it said the last thing.
+bool Execution::take_end() {
+  while (auto record = link_.take()) {
+    if (auto* event = std::get_if<RunStarted>(&record->event)) {
+      started_ = std::move(*event);
+      return false;
+    }
+    end_ = std::move(record);
+  }
+  return end_.has_value();
+}
+
+/// Returns when the launcher spoke, the alarm rang, somebody cancelled or the output reached its
+/// cap. Which of them is read from the states afterwards, so that two at once cannot hide each
+/// other.
+asio::awaitable<void> Execution::wait_for_anything() {
+  constexpr auto token = asio::as_tuple(asio::use_awaitable);
+  auto spoke = link_.arrived();
+  auto cancelled = cancel_.wait();
+  auto full = output_.limit_reached();
+  auto rang = alarm_.async_wait(token);
+  co_await (std::move(spoke) || std::move(cancelled) || std::move(full) || std::move(rang));
+}
+
+/// The caller's cancellation counts as the switch; from then on it cannot interrupt us again.
+asio::awaitable<void> Execution::notice_cancelled_caller() {
+  const auto state = co_await asio::this_coro::cancellation_state;
+  if (state.cancelled() == asio::cancellation_type::none) co_return;
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  cancel_.cancel();
+}
+
+StopReason Execution::reason_to_stop(Clock::time_point deadline) const {
+  if (output_.must_stop()) return StopReason::output_limit;
+  if (cancel_.cancelled()) return StopReason::cancelled;
+  if (Clock::now() >= deadline) return StopReason::timed_out;
+  return StopReason::none;
+}
+
+asio::awaitable<bool> Execution::set_up() {
+  const auto deadline = Clock::now() + setup_time_max;
+  alarm_.expires_at(deadline);
+  bool killed = false;
+  while (!take_end()) {
+    if (started_ && !killed) co_return true;
+    if (!killed) {
+      stopped_by_ = reason_to_stop(deadline);
+      killed = stopped_by_ != StopReason::none;
+      if (killed) link_.kill();
+    }
+    if (killed) {
+      co_await link_.arrived();
+    } else {
+      co_await wait_for_anything();
+      co_await notice_cancelled_caller();
+    }
+  }
+  co_return false;
+}
+
+/// TERM, grace, KILL; at the output cap there is nothing to be polite about.
+asio::awaitable<void> Execution::wait_for_end() {
+  if (stopped_by_ == StopReason::output_limit) {
+    link_.kill();
+  } else {
+    link_.terminate();
+    alarm_.expires_after(grace_);
+    constexpr auto token = asio::as_tuple(asio::use_awaitable);
+    auto spoke = link_.arrived();
+    auto rang = alarm_.async_wait(token);
+    co_await (std::move(spoke) || std::move(rang));
+    if (!take_end()) link_.kill();
+  }
+  while (!take_end()) {
+    co_await link_.arrived();
+  }
+}
+
+asio::awaitable<void> Execution::watch(std::chrono::milliseconds timeout) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  const auto deadline = Clock::now() + timeout;
+  alarm_.expires_at(deadline);
+  while (!take_end()) {
+    stopped_by_ = reason_to_stop(deadline);
+    if (stopped_by_ != StopReason::none) break;
+    co_await wait_for_anything();
+    co_await notice_cancelled_caller();
+  }
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  if (!end_) {
+    co_await wait_for_end();
+  }
+  output_.no_more_writers();
+}
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,54 @@
+#pragma once
+
+#include "sandbox/capture/capped_output.hpp"
+#include "sandbox/launcher/launcher_link.hpp"
+#include "sandbox/run.hpp"
+#include "sandbox/running/ending.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <optional>
+
+namespace satellite::sandbox {
+
+/// One run while it goes on: waits for the launcher, the clock, the cancel switch and the output
+/// cap, and ends the script when one of the last three asks for it.
+///
+/// Shape:  set_up() first; if it returns true, watch() beside the reading of both streams. Neither
+///         returns before the launcher said that nothing of the run is left (set_up: or that the
+///         script stands verified). A cancelled caller counts as the cancel switch.
+class Execution {
+ public:
+  Execution(boost::asio::io_context& context, LaunchedRunLink link, CancelSwitch& cancel,
+            CappedOutput& output, std::chrono::milliseconds grace)
+      : link_(std::move(link)), cancel_(cancel), output_(output), grace_(grace), alarm_(context) {}
+
+  /// Until the script stands verified at the start line; false when it never will.
+  boost::asio::awaitable<bool> set_up();
+  /// Until the script and everything it started are dead.
+  boost::asio::awaitable<void> watch(std::chrono::milliseconds timeout);
+
+  const Posture& posture() const { return started_->posture; }
+  const LauncherRecord& end() const { return *end_; }
+  StopReason stopped_by() const { return stopped_by_; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  boost::asio::awaitable<void> wait_for_anything();
+  boost::asio::awaitable<void> wait_for_end();
+  boost::asio::awaitable<void> notice_cancelled_caller();
+  StopReason reason_to_stop(Clock::time_point deadline) const;
+  bool take_end();
+
+  LaunchedRunLink link_;
+  CancelSwitch& cancel_;
+  CappedOutput& output_;
+  std::chrono::milliseconds grace_;
+  boost::asio::steady_timer alarm_;
+  std::optional<RunStarted> started_;
+  std::optional<LauncherRecord> end_;
+  StopReason stopped_by_ = StopReason::none;
+};
+
+}  // namespace satellite::sandbox
