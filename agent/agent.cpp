@@ -94,7 +94,8 @@ asio::awaitable<void> Agent::stay_connected() {
     session_ = &session;
     const auto ended = co_await session.run();
     session_ = nullptr;
-    if (!stopping_) co_await wait_before_next(ended);
+    if (stopping_) co_return;
+    co_await wait_before_next(ended);
   }
 }
 

@@ -169,6 +169,7 @@ asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy
                                        RunObserver& observer, CancelSwitch& cancel) {
   co_await asio::this_coro::throw_if_cancelled(false);
   RunResult result;
+  result.started_at = std::chrono::system_clock::now();  // until the script really starts
   const std::uint64_t number = state_->launcher.next_run_number();
   const std::string scratch = state_->launcher.scratch_area() + "/run-" + std::to_string(number);
   auto decision = state_->decide_on(request, policy, scratch);

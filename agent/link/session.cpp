@@ -152,7 +152,9 @@ asio::awaitable<void> Session::keep_alive() {
 
 asio::awaitable<void> Session::send_heartbeats() {
   constexpr auto without_throwing = asio::as_tuple(asio::use_awaitable);
-  while (!over_ && !authenticated_) co_await changed_.wait();
+  while (!over_ && !authenticated_) {
+    co_await changed_.wait();
+  }
   while (!over_) {
     heartbeat_timer_.expires_after(limits::heartbeat_interval);
     co_await heartbeat_timer_.async_wait(without_throwing);
@@ -174,8 +176,12 @@ asio::awaitable<void> Session::close_when_asked(Clock::time_point deadline) {
       ask_to_close(CloseCode::policy_violation, "authentication timed out");
     }
   }
-  while (!over_ && !close_asked_) co_await changed_.wait();
-  if (drains_first_) co_await say_what_is_left();
+  while (!over_ && !close_asked_) {
+    co_await changed_.wait();
+  }
+  if (drains_first_) {
+    co_await say_what_is_left();
+  }
   // Also when the connection broke: reading and watching must come to their ends, too.
   co_await link_->close(close_code_, close_reason_);
   end(Error{ErrorCode::cancelled, "closed: " + close_reason_});

@@ -152,7 +152,12 @@ boost::asio::awaitable<Result<std::string>> WebSocketStream<Stream>::read() {
   const auto got = co_await websocket_.async_read(buffer, without_throwing);
   const boost::system::error_code failure = std::get<0>(got);
   if (!failure) co_return frame;
-  co_return over(read_error(failure, websocket_.reason(), frame_size_max_));
+  Error why = read_error(failure, websocket_.reason(), frame_size_max_);
+  // What the core did wrong outranks that its goodbye had to be cut short.
+  const bool is_its_fault =
+      why.code == ErrorCode::limit_exceeded || why.code == ErrorCode::invalid_input;
+  if (is_its_fault) ended_ = why;
+  co_return over(std::move(why));
 }
 
 template <typename Stream>

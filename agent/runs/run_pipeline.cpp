@@ -34,7 +34,9 @@ class StreamObserver final : public sandbox::RunObserver {
 
   asio::awaitable<void> output(sandbox::OutputStream stream, std::string_view bytes) override {
     const ByteCount size{bytes.size()};
-    while (stream_.room() < size && !outbox_.draining()) co_await outbox_.room().wait();
+    while (stream_.room() < size && !outbox_.draining()) {
+      co_await outbox_.room().wait();
+    }
     const bool is_output = stream == sandbox::OutputStream::standard_output;
     if (collects_) collect(is_output, bytes);
     stream_.output(is_output ? protocol::OutputStream::standard_output

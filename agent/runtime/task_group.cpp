@@ -61,7 +61,9 @@ asio::awaitable<void> TaskGroup::drained() {
   close();
   // Whoever waits here owns what the tasks use: a cancelled caller must not go before them.
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-  while (!state_->running.empty()) co_await state_->ended.wait();
+  while (!state_->running.empty()) {
+    co_await state_->ended.wait();
+  }
 }
 
 std::size_t TaskGroup::size() const {

@@ -240,20 +240,14 @@ std::string_view name_of(SetupStep step) {
       return "standard_streams";
     case SetupStep::limit:
       return "limit";
-    case SetupStep::capabilities:
-      return "capabilities";
     case SetupStep::no_new_privileges:
       return "no_new_privileges";
     case SetupStep::working_directory:
       return "working_directory";
     case SetupStep::find_command:
       return "find_command";
-    case SetupStep::barrier:
-      return "barrier";
     case SetupStep::exec:
       return "exec";
-    case SetupStep::verify:
-      return "verify";
     case SetupStep::namespaces:
       return "namespaces";
     case SetupStep::identity_map:

@@ -143,6 +143,9 @@ asio::awaitable<void> Connection::write_frames() {
       state_.transcript.sent(number_, text);
       const auto written = co_await channel_->write(text);
       if (!written) co_return;
+    } else if (stalled_) {
+      channel_->stop_reading();
+      co_return;
     } else if (fragments_without_end_) {
       const std::string fragment(fragment_size, 'x');
       const auto written = co_await channel_->write_fragment(fragment);
@@ -239,10 +242,7 @@ void Connection::misbehave(Misbehaviour misbehaviour) {
     case Misbehaviour::reset:
       if (channel_) channel_->reset();
       break;
-    case Misbehaviour::stall:
-      stalled_ = true;
-      if (channel_) channel_->stop_reading();
-      break;
+    case Misbehaviour::stall: stalled_ = true; break;
     case Misbehaviour::endless_fragments:
       fragments_without_end_ = true;
       break;

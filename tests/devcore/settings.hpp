@@ -33,7 +33,7 @@ enum class Misbehaviour {
   // At any time on an authenticated connection, also by command:
   close,              ///< closing handshake, 1001
   reset,              ///< TCP reset, no goodbye
-  stall,              ///< reads nothing more, so answers no ping either
+  stall,              ///< sends what is queued, then reads nothing more and answers no ping
   garbage,            ///< a text frame that is no JSON
   deep_json,          ///< 10 000 nested arrays
   oversize_frame,     ///< one frame of 17 MiB

@@ -97,7 +97,7 @@ TEST_CASE("plan answers for this host and for any other") {
   REQUIRE(result.exit_code == 0);
   json answer = json::parse(result.standard_output);
   CHECK(answer.at("decision") == "run");
-  CHECK(answer.at("commandLine").at(0) == "bwrap");
+  CHECK(answer.at("commandLine").at(0).get<std::string>().find("bwrap") != std::string::npos);
   result = run_satellite({"plan"}, path, R"({"caps":{"platform":"linux"}})");
   REQUIRE(result.exit_code == 0);
   answer = json::parse(result.standard_output);

@@ -77,8 +77,7 @@ TEST_CASE("well-formed UTF-8 survives, and only that") {
 
 TEST_CASE("random bytes are judged as a general parser judges them") {
   std::mt19937 random(20260304);
-  const std::string alphabet("ab\"\\\n\x01\x7f\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\xed\xa0\xff",
-                             22);
+  const std::string alphabet("ab\"\\\n\x01\x7f\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\xed\xa0\xff");
   for (int round = 0; round < 20'000; ++round) {
     std::string text(random() % 24, ' ');
     for (char& c : text) c = alphabet[random() % alphabet.size()];

@@ -115,6 +115,18 @@ TEST_CASE("many small fragments that add up to too much are refused as well") {
   CHECK(name_of(got.error().code) == "limit_exceeded");
 }
 
+TEST_CASE("a core that breaks the limit and then never says goodbye is cut") {
+  boost::asio::io_context context;
+  const auto core = start_core();
+  const auto link = authenticated_link(context, *core, {20ms, 10s, 200ms});
+  link->set_frame_size_max(1_KiB);
+  core->push_text(std::string(2'000, 'x'));
+  core->misbehave(Misbehaviour::stall);
+  const Ends ends = run(context, both_ends(*link));
+  CHECK(name_of(ends.keep_alive.code) == "timed_out");
+  CHECK(name_of(ends.read.code) == "limit_exceeded");
+}
+
 TEST_CASE("a frame that is no UTF-8 breaks the protocol") {
   boost::asio::io_context context;
   const auto core = start_core();
