@@ -102,9 +102,11 @@ TEST_CASE("a fork bomb stays bounded and dies whole") {
   Listener listener;
   int peak = 0;
   listener.on_output = [&](const std::string&) { peak = std::max(peak, count_processes(marker)); };
-  RunRequest request = script("echo " + marker + "; b() { echo x; b | b & b; }; b");
+  RunRequest request =
+      script("b() { echo x; b | b & b; }; b & : " + marker + "; while :; do :; done");
   request.timeout = 700ms;
   const Ran ran = bench.run(std::move(request), policy, listener);
+  CHECK(ran.result.error.value_or("none") == "none");
   CHECK(ran.result.outcome != Outcome::setup_failed);
   CHECK(ran.result.duration < 30s);
   CHECK(peak > 0);
