@@ -80,8 +80,11 @@ class ChannelStream final : public Channel {
  private:
   Error goodbye(const boost::system::error_code& failure) const {
     namespace websocket = boost::beast::websocket;
-    if (failure != websocket::error::closed) return {ErrorCode::io_failed, failure.message()};
     const websocket::close_reason& why = websocket_.reason();
+    // A goodbye counts even when the transport broke while it was answered.
+    const bool said_goodbye =
+        failure == websocket::error::closed || why.code != websocket::close_code::none;
+    if (!said_goodbye) return {ErrorCode::io_failed, failure.message()};
     return {ErrorCode::unavailable, "closed with code " + std::to_string(why.code) + ' ' +
                                         std::string(why.reason.data(), why.reason.size())};
   }

@@ -125,6 +125,7 @@ asio::awaitable<void> Connection::read_frames() {
       receive(*frame);
       continue;
     }
+    reader_rests_ = true;
     while (stalled_ && !finished_) {
       news_.expires_at(asio::steady_timer::time_point::max());
       co_await news_.async_wait(without_throwing);
@@ -144,7 +145,13 @@ asio::awaitable<void> Connection::write_frames() {
       const auto written = co_await channel_->write(text);
       if (!written) co_return;
     } else if (stalled_) {
-      channel_->stop_reading();
+      // A cancel finds nothing while a step of the read is on its way to the event loop.
+      asio::steady_timer pause(news_.get_executor());
+      while (!reader_rests_ && !finished_) {
+        channel_->stop_reading();
+        pause.expires_after(std::chrono::milliseconds(5));
+        co_await pause.async_wait(without_throwing);
+      }
       co_return;
     } else if (fragments_without_end_) {
       const std::string fragment(fragment_size, 'x');
@@ -242,7 +249,9 @@ void Connection::misbehave(Misbehaviour misbehaviour) {
     case Misbehaviour::reset:
       if (channel_) channel_->reset();
       break;
-    case Misbehaviour::stall: stalled_ = true; break;
+    case Misbehaviour::stall:
+      stalled_ = true;
+      break;
     case Misbehaviour::endless_fragments:
       fragments_without_end_ = true;
       break;

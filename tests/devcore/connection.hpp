@@ -57,7 +57,7 @@ class Connection {
   std::map<std::string, Unacknowledged> unacknowledged_;
   std::string client_id_;
   std::uint16_t close_code_ = 0;  // asked for, not yet sent
-  bool authenticated_ = false, stalled_ = false, finished_ = false;
+  bool authenticated_ = false, stalled_ = false, reader_rests_ = false, finished_ = false;
   bool fragments_without_end_ = false;
 };
 

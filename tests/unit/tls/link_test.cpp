@@ -89,7 +89,10 @@ TEST_CASE(
   INFO(got.error().message);
   CHECK(name_of(got.error().code) == "limit_exceeded");
   CHECK(contains(got.error().message, std::to_string(limit.value)));
-  CHECK(contains(last_goodbye(*core), "1009"));
+  const std::string goodbye = last_goodbye(*core);
+  // The kernel answers what nobody read with a reset, which may overtake the close frame; of the
+  // small frame everything was read.
+  if (limit == 1_KiB) CHECK(contains(goodbye, "1009"));
 }
 
 TEST_CASE("a fresh link refuses the seventeen MiB that no honest core sends") {
@@ -148,13 +151,25 @@ TEST_CASE("a round trip ends when the core has read what was written before") {
   CHECK(name_of(std::get<1>(ends).keep_alive.code) == "cancelled");
 }
 
+namespace {
+
+/// The core stalls when its thread comes to it, so the first round trips may still succeed.
+boost::asio::awaitable<bool> round_trips_until_one_fails(WebSocketLink& link) {
+  while (true) {
+    const auto made = co_await link.round_trip();
+    if (!made) co_return true;
+  }
+}
+
+}  // namespace
+
 TEST_CASE("a round trip on a connection that breaks is an error, not a hang") {
   boost::asio::io_context context;
   const auto core = start_core();
   const auto link = authenticated_link(context, *core, quick());
   core->misbehave(Misbehaviour::stall);
-  const auto ends = run(context, both_ends(*link) && link->round_trip());
-  CHECK_FALSE(std::get<1>(ends));
+  const auto ends = run(context, both_ends(*link) && round_trips_until_one_fails(*link));
+  CHECK(std::get<1>(ends));
 }
 
 TEST_CASE("pings keep a silent but living core alive far beyond the silence limit") {
