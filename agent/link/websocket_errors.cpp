@@ -100,7 +100,10 @@ std::string_view name_of(ConnectStage stage) {
 
 Error read_error(const boost::system::error_code& failure, const websocket::close_reason& reason,
                  ByteCount frame_size_max) {
-  if (failure == websocket::error::closed) {
+  // A goodbye counts even when the transport broke while it was answered.
+  const bool said_goodbye =
+      failure == websocket::error::closed || reason.code != websocket::close_code::none;
+  if (said_goodbye) {
     std::string message = "the core closed the connection";
     if (reason.code != websocket::close_code::none) {
       message += ", code " + std::to_string(reason.code);

@@ -174,13 +174,14 @@ void run_init() {
   run.script = call(__NR_clone, signal_child, 0, 0, 0, 0);
   if (run.script < 0) fail(init_fd_control, SetupStep::fork_script, run.script);
   if (run.script == 0) become_script(block, own_pid);
-  // Only now, so that the script's side inherits exactly the agreed descriptors.
+  for (int fd = init_fd_barrier; fd < init_fd_end; ++fd) call(__NR_close, fd);
+  // Only now: the script must inherit exactly the agreed descriptors, and a number among those just
+  // closed is free to be this one's.
   const unsigned long child_mask = 1UL << (signal_child - 1);
   constexpr long close_on_exec = 02000000;  // SFD_CLOEXEC
   const long child_events =
       call(__NR_signalfd4, -1, address(&child_mask), sizeof(child_mask), close_on_exec);
   if (child_events < 0) fail(init_fd_control, SetupStep::signals, child_events);
-  for (int fd = init_fd_barrier; fd < init_fd_end; ++fd) call(__NR_close, fd);
   supervise(run, static_cast<int>(child_events));
   end_leftovers(run);
   report_end(run);

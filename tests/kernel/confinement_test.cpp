@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <sstream>
 
 using namespace satellite;
 using namespace satellite::sandbox;
@@ -35,8 +36,25 @@ struct LoopbackListener {
   unsigned port = 0;
 };
 
-const LayerReport& layer_of(const EffectiveSandbox& report, Layer layer) {
-  return report.layers.at(static_cast<std::size_t>(layer));
+const LayerReport& layer_of(const std::optional<EffectiveSandbox>& report, Layer layer) {
+  REQUIRE(report.has_value());
+  return report->layers.at(static_cast<std::size_t>(layer));
+}
+
+long status_number(const std::string& status, const std::string& name) {
+  const auto at = status.find(name);
+  return at == std::string::npos ? -1 : std::stol(status.substr(at + name.size()));
+}
+
+/// User and system time of a process so far, in clock ticks: fields 14 and 15 of /proc/PID/stat.
+long cpu_ticks(pid_t pid) {
+  const std::string stat = read_proc(pid, "stat");
+  std::istringstream fields(stat.substr(stat.rfind(')') + 2));
+  std::string skipped;
+  for (int i = 3; i < 14; ++i) fields >> skipped;
+  long user = 0, system = 0;
+  fields >> user >> system;
+  return user + system;
 }
 
 /// While the script waits for its cancellation, looks at its process from outside.
@@ -70,9 +88,29 @@ TEST_CASE("on the host the script is the dropped user and holds no capability") 
     CHECK(status.find("CapPrm:\t0000000000000000\n") != std::string::npos);
     CHECK(status.find("NoNewPrivs:\t1\n") != std::string::npos);
   }
-  const LayerReport& privilege = layer_of(*ran.report, Layer::privilege);
+  const LayerReport& privilege = layer_of(ran.report, Layer::privilege);
   CHECK(privilege.state == LayerState::enforced);
   CHECK(privilege.evidence.find("Uid " + uid + " " + uid) != std::string::npos);
+}
+
+TEST_CASE("init sleeps while the script does") {
+  const Engine engine = each_engine();
+  ScriptBench bench(engine);
+  const std::string marker = unique_marker();
+  std::vector<long> ticks;
+  Listener listener;
+  listener.on_output = [&](const std::string& text) {
+    if (text != "up\nstill up\n") return;
+    for (const pid_t pid : processes_with(marker)) {
+      const auto init = static_cast<pid_t>(status_number(read_proc(pid, "status"), "PPid:"));
+      if (read_proc(init, "comm") == "csat-init\n") ticks.push_back(cpu_ticks(init));
+    }
+    bench.cancel->cancel();
+  };
+  bench.run(script("echo up; sleep 0.5; echo still up; exec sleep " + marker), policy_for(engine),
+            listener);
+  REQUIRE_FALSE(ticks.empty());
+  for (const long used : ticks) CHECK(used <= 5);  // of about fifty that went by
 }
 
 TEST_CASE("supplementary groups of the agent do not reach the script") {
@@ -99,8 +137,8 @@ TEST_CASE("a run that keeps the agent's identity is confined all the same") {
       bench.run(script("touch /usr/no; touch /etc/no; ls -d /proc/[0-9]* | wc -l"), policy);
   CHECK(ran.result.outcome == Outcome::exited);
   CHECK(ran.standard_output == "4\n");
-  CHECK(layer_of(*ran.report, Layer::filesystem).state == LayerState::enforced);
-  CHECK(layer_of(*ran.report, Layer::network).state == LayerState::enforced);
+  CHECK(layer_of(ran.report, Layer::filesystem).state == LayerState::enforced);
+  CHECK(layer_of(ran.report, Layer::network).state == LayerState::enforced);
 }
 
 TEST_CASE("a script reads the system but not its secrets") {
@@ -119,7 +157,7 @@ TEST_CASE("a confined script writes to its scratch directory and /tmp and nowher
              "for d in /usr /etc /bin /usr/local/bin /etc/cron.d; do touch $d/no && echo $d; done"),
       policy_for(Engine::bwrap));
   CHECK(ran.standard_output == "scratch\ntmp\n");
-  const LayerReport& files = layer_of(*ran.report, Layer::filesystem);
+  const LayerReport& files = layer_of(ran.report, Layer::filesystem);
   CHECK(files.state == LayerState::enforced);
   CHECK(files.evidence.find("writable host mounts none") != std::string::npos);
 }
@@ -143,8 +181,8 @@ TEST_CASE("a script without network cannot reach the host's loopback") {
   const Ran denied = bench.run(script(text), policy_for(Engine::bwrap));
   CHECK(denied.standard_output.empty());
   CHECK(denied.standard_error.find("refused") != std::string::npos);
-  CHECK(layer_of(*denied.report, Layer::network).state == LayerState::enforced);
-  CHECK(layer_of(*denied.report, Layer::network).evidence.find("interfaces: lo") !=
+  CHECK(layer_of(denied.report, Layer::network).state == LayerState::enforced);
+  CHECK(layer_of(denied.report, Layer::network).evidence.find("interfaces: lo") !=
         std::string::npos);
   // Positive control: the same script, the same wrapper, the host's network.
   Policy open = policy_for(Engine::bwrap);
@@ -187,7 +225,7 @@ TEST_CASE("resource limits are the policy's, measured on the script") {
                                    "head -c 3000000 /dev/zero > big; wc -c < big"),
                             policy);
   CHECK(ran.standard_output == "77\n33\n2048\n0\n1048576\n");
-  const LayerReport& resources = layer_of(*ran.report, Layer::resources);
+  const LayerReport& resources = layer_of(ran.report, Layer::resources);
   CHECK(resources.state == LayerState::enforced);
   CHECK(resources.evidence.find("cpu 33, nofile 77") != std::string::npos);
 }
