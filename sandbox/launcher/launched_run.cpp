@@ -11,7 +11,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
@@ -35,22 +34,34 @@ int become_init(void* launch) {
   bare::become_init(*static_cast<const bare::InitLaunch*>(launch));
 }
 
-/// A child that goes on as a copy of this process, or, when a wrapper follows, only until its exec.
+}  // namespace
+
+/// What a child that borrows our memory walks until its exec; ours to keep until we know of that.
+struct LaunchedRun::ChildMemory {
+  static constexpr std::size_t stack_size = 16U << 10U;
+
+  RunPreparation prepared;
+  bare::InitLaunch launch;
+  std::unique_ptr<std::byte[]> stack;
+};
+
+namespace {
+
+/// A child that goes on as a copy of this process, or, given a stack, one that borrows our memory
+/// until the exec of its wrapper: what a fork costs is page tables and the faults after it, and
+/// that is most of what a launch costs. child.cpp writes to nothing but that stack.
 ///
-/// The second kind borrows our memory instead of copying it, as posix_spawn does: what a fork costs
-/// is page tables and the faults after it, and that is most of what a launch costs. It has a stack
-/// of its own, we stand still until its exec, and child.cpp writes to nothing that is ours.
-Forked fork_init(const bare::InitLaunch& launch) {
+/// Unlike vfork(2) we do not stand still meanwhile: the child has the script's user already, and
+/// another script of that user could stop it, and thereby us, for good.
+Forked fork_init(const bare::InitLaunch& launch, std::byte* stack_end) {
   // The agent's copy of glibc knows nothing of this child, and need not: it calls only child.cpp.
   int pidfd = -1;
-  if (launch.wrapper_path == nullptr) {
+  if (stack_end == nullptr) {
     const long pid = ::syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, nullptr, &pidfd, 0, 0);
     if (pid == 0) bare::become_init(launch);
     return {static_cast<pid_t>(pid), UniqueFd(pidfd)};
   }
-  alignas(16) static std::array<std::byte, 64 * 1024> stack;
-  const int pid = ::clone(become_init, stack.data() + stack.size(),
-                          CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD,
+  const int pid = ::clone(become_init, stack_end, CLONE_VM | CLONE_PIDFD | SIGCHLD,
                           const_cast<bare::InitLaunch*>(&launch), &pidfd);
   return {pid, UniqueFd(pidfd)};
 }
@@ -61,8 +72,16 @@ std::variant<std::unique_ptr<LaunchedRun>, RunSetupFailed> LaunchedRun::start(
     const LaunchOrder& order, RunStreams streams, const LauncherState& state) {
   auto prepared = prepare_run(order, std::move(streams), state);
   if (auto* problem = std::get_if<RunSetupFailed>(&prepared)) return *std::move(problem);
-  auto& made = std::get<RunPreparation>(prepared);
-  Forked forked = fork_init(made.launch(state));
+  auto child = std::make_unique<ChildMemory>();
+  child->prepared = std::get<RunPreparation>(std::move(prepared));
+  RunPreparation& made = child->prepared;
+  child->launch = made.launch(state);
+  std::byte* stack_end = nullptr;
+  if (!made.wrapper.empty() && state.may_share_memory) {
+    child->stack = std::make_unique_for_overwrite<std::byte[]>(ChildMemory::stack_size);
+    stack_end = child->stack.get() + ChildMemory::stack_size;
+  }
+  Forked forked = fork_init(child->launch, stack_end);
   if (forked.pid < 0) {
     const int reason = errno;
     if (!made.scratch_name.empty()) {
@@ -70,6 +89,7 @@ std::variant<std::unique_ptr<LaunchedRun>, RunSetupFailed> LaunchedRun::start(
     }
     return RunSetupFailed{SetupStep::fork, 0, reason, "cannot fork"};
   }
+  made.close_childs_ends();
   auto run = std::unique_ptr<LaunchedRun>(new LaunchedRun);
   run->number_ = order.run_number;
   run->pid_ = forked.pid;
@@ -83,8 +103,12 @@ std::variant<std::unique_ptr<LaunchedRun>, RunSetupFailed> LaunchedRun::start(
   run->scratch_directory_ = order.scratch_directory;
   run->expected_descriptors_ = order.long_script ? 5 : 4;  // 0 1 2, the text, the barrier
   run->expectation_ = order.expectation;
+  run->child_memory_ = std::move(child);
   return run;
 }
+
+LaunchedRun::LaunchedRun() = default;
+LaunchedRun::~LaunchedRun() = default;
 
 namespace {
 
@@ -132,6 +156,7 @@ std::optional<RunStarted> LaunchedRun::on_barrier(const LauncherState& state) {
       !incoming.sender) {
     return refuse("the script's process broke the protocol of the barrier"), std::nullopt;
   }
+  child_memory_.reset();  // it speaks from behind its last exec but one
   const MeasureRequest request{*incoming.sender, scratch_directory_, expected_descriptors_};
   const auto posture = measure(request, state.surroundings);
   if (!posture) return refuse("cannot verify: " + posture.error().message), std::nullopt;

@@ -26,6 +26,8 @@ class LaunchedRun {
   static std::variant<std::unique_ptr<LaunchedRun>, RunSetupFailed> start(
       const LaunchOrder& order, RunStreams streams, const LauncherState& state);
 
+  ~LaunchedRun();
+
   std::uint64_t number() const { return number_; }
   pid_t pid() const { return pid_; }
   int control_fd() const { return control_.get(); }
@@ -54,7 +56,9 @@ class LaunchedRun {
  private:
   enum class Stage { setting_up, verified, released };
 
-  LaunchedRun() = default;
+  struct ChildMemory;
+
+  LaunchedRun();
   void take_failure(const InitReport& report);
   void refuse(std::string missing);
   void send_command(InitCommand command);
@@ -67,6 +71,7 @@ class LaunchedRun {
   std::string scratch_name_, scratch_directory_;
   std::uint32_t expected_descriptors_ = 0;
   Expectation expectation_;
+  std::unique_ptr<ChildMemory> child_memory_;  ///< until the child no longer lives in it
   std::optional<RunSetupFailed> failure_;
   std::optional<std::string> refusal_;
   std::optional<InitReport> ended_;

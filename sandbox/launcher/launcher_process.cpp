@@ -2,6 +2,7 @@
 
 #include "protocol/vocabulary/secret.hpp"
 #include "sandbox/kernel/memory_file.hpp"
+#include "sandbox/kernel/proc_facts.hpp"
 #include "sandbox/kernel/socket_messages.hpp"
 #include "sandbox/launcher/descendants.hpp"
 #include "sandbox/launcher/init_image.hpp"
@@ -272,6 +273,10 @@ UniqueFd take_signals() {
   return UniqueFd(::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
+bool cannot_debug_dropped_processes() {
+  const auto setting = kernel::read_small_file(AT_FDCWD, "/proc/sys/fs/suid_dumpable");
+  return setting && !setting->starts_with('1');
+}
 }  // namespace
 
 int run_launcher(UniqueFd agent, const kernel::ScratchArea& scratch, pid_t agent_pid) {
@@ -283,8 +288,8 @@ int run_launcher(UniqueFd agent, const kernel::ScratchArea& scratch, pid_t agent
   auto program = kernel::make_memory_file("csat-init", init_image(), kernel::Executable::yes);
   UniqueFd null_device(::open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!signals || !surroundings || !null_device) return 1;
-  LauncherState state{scratch, *surroundings, std::move(program), std::move(null_device),
-                      ::geteuid() == 0};
+  LauncherState state{scratch,  *surroundings, std::move(program), std::move(null_device),
+                      ::geteuid() == 0, cannot_debug_dropped_processes()};
   LauncherLoop loop(std::move(agent), std::move(signals), std::move(state));
   loop.run_until_agent_is_gone();
   loop.end_all_runs();

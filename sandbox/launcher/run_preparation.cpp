@@ -146,4 +146,11 @@ bare::InitLaunch RunPreparation::launch(const LauncherState& state) const {
   return launch;
 }
 
+void RunPreparation::close_childs_ends() {
+  streams = RunStreams{};
+  for (UniqueFd* fd : {&block, &standard_input, &long_script, &control.second, &barrier.second}) {
+    fd->reset();
+  }
+}
+
 }  // namespace satellite::sandbox

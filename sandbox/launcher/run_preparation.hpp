@@ -20,6 +20,9 @@ struct LauncherState {
   Result<UniqueFd> init_program;  ///< sealed, executable; a host may forbid such files
   UniqueFd null_device;
   bool is_root = false;
+  /// With fs.suid_dumpable = 1 the kernel lets a user debug a process that dropped to that user;
+  /// such a child must then not share our memory.
+  bool may_share_memory = false;
 };
 
 struct RunStreams {
@@ -40,6 +43,8 @@ struct RunPreparation {
   std::string scratch_name;  ///< in the scratch area; empty = none
 
   bare::InitLaunch launch(const LauncherState& state) const;
+  /// The child has its own copies from the fork on.
+  void close_childs_ends();
 };
 
 /// Makes files, sockets and, last, the scratch directory. On failure nothing is left.

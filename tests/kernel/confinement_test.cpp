@@ -110,7 +110,7 @@ TEST_CASE("init sleeps while the script does") {
   bench.run(script("echo up; sleep 0.5; echo still up; exec sleep " + marker), policy_for(engine),
             listener);
   REQUIRE_FALSE(ticks.empty());
-  for (const long used : ticks) CHECK(used <= 5);  // of about fifty that went by
+  for (const long used : ticks) CHECK(used <= 3);  // of about fifty that went by
 }
 
 TEST_CASE("supplementary groups of the agent do not reach the script") {
