@@ -39,7 +39,8 @@ ForeignAgent start_foreign_agent(Engine engine, const std::string& marker) {
       if (::write(ends[1], text.data(), text.size()) < 0) ::_exit(1);
       ::close(ends[1]);
     };
-    bench.run(script("touch something; echo up; sleep " + marker), policy_for(engine), listener);
+    bench.run(script("touch something; echo up; sleep " + marker + "; true"), policy_for(engine),
+              listener);
     ::_exit(0);
   }
   ::close(ends[1]);
@@ -92,7 +93,8 @@ TEST_CASE("when the launcher is killed, runs end interrupted and the agent is to
   const std::string marker = unique_marker();
   Listener listener;
   listener.on_output = [&](const std::string&) { ::kill(bench.launcher->pid(), SIGKILL); };
-  const Ran ran = bench.run(script("echo up; sleep " + marker), policy_for(engine), listener);
+  const Ran ran =
+      bench.run(script("echo up; sleep " + marker + "; true"), policy_for(engine), listener);
   CHECK(ran.result.outcome == Outcome::interrupted);
   CHECK(ran.result.exit_code == -1);
   CHECK(ran.standard_output == "up\n");
