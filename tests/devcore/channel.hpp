@@ -26,8 +26,11 @@ class Channel {
   virtual boost::asio::awaitable<void> close(std::uint16_t code) = 0;
   /// Cuts the TCP connection with a reset.
   virtual void reset() = 0;
-  /// Ends the pending read, with an Error, and leaves the connection open.
+  /// Ends the pending read, with an Error, and leaves the connection open. From then on only
+  /// write_past() sends: the WebSocket counts as failed.
   virtual void stop_reading() = 0;
+  /// One text frame of at most 65535 bytes, written without the WebSocket's knowledge.
+  virtual boost::asio::awaitable<Result<void>> write_past(const std::string& text) = 0;
 };
 
 /// What a channel has to know before it exists.

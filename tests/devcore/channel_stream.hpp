@@ -77,6 +77,20 @@ class ChannelStream final : public Channel {
     boost::beast::get_lowest_layer(websocket_).cancel(ignored);
   }
 
+  boost::asio::awaitable<Result<void>> write_past(const std::string& text) override {
+    // RFC 6455 5.2: a final text frame, unmasked, with its length in two bytes.
+    std::string frame("\x81\x7e", 2);
+    frame += static_cast<char>(text.size() >> 8U);
+    frame += static_cast<char>(text.size() & 0xffU);
+    frame += text;
+    const auto bytes = boost::asio::buffer(frame);
+    const auto written =
+        co_await boost::asio::async_write(websocket_.next_layer(), bytes, without_throwing);
+    const boost::system::error_code failure = std::get<0>(written);
+    if (failure) co_return Error{ErrorCode::io_failed, failure.message()};
+    co_return Result<void>{};
+  }
+
  private:
   Error goodbye(const boost::system::error_code& failure) const {
     namespace websocket = boost::beast::websocket;

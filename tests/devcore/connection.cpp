@@ -18,10 +18,7 @@ constexpr auto without_throwing = asio::as_tuple(asio::use_awaitable);
 // Often enough that no window ever fills, seldom enough that acknowledging costs nothing.
 constexpr std::uint64_t frames_per_acknowledgement = 16;
 constexpr std::uint64_t bytes_per_acknowledgement = 128U << 10U;
-constexpr std::size_t deep_json_depth = 10'000;
-constexpr std::size_t oversize_frame_size = 17U << 20U;
 constexpr std::size_t fragment_size = 4U << 10U;
-constexpr std::uint16_t going_away = 1001;
 
 /// The run and the size of a message that carries a `seq`.
 struct Sequenced {
@@ -50,7 +47,8 @@ Connection::Connection(asio::io_context& context, CoreState& state, std::uint64_
     : state_(state),
       number_(number),
       plan_(std::move(plan)),
-      news_(context, asio::steady_timer::time_point::max()) {}
+      news_(context, asio::steady_timer::time_point::max()),
+      rest_(context, asio::steady_timer::time_point::max()) {}
 
 asio::awaitable<void> Connection::run(tcp::socket socket, asio::ssl::context* context_tls) {
   using namespace asio::experimental::awaitable_operators;
@@ -75,49 +73,6 @@ asio::awaitable<void> Connection::run(tcp::socket socket, asio::ssl::context* co
   if (authenticated_) state_.ledger.count([](Counters& counters) { ++counters.disconnections; });
 }
 
-asio::awaitable<void> Connection::misbehave_at_connect(tcp::socket& socket) {
-  boost::system::error_code ignored;
-  switch (plan_.misbehaviour) {
-    case Misbehaviour::close_at_connect:
-      socket.close(ignored);
-      break;
-    case Misbehaviour::drip_tls:
-      co_await drip(socket);
-      break;
-    case Misbehaviour::stall_tls: {
-      // Readable at first with the client's hello, which is left lying there; then nothing more
-      // happens until the client or stop() closes.
-      char hello[4096];
-      std::size_t size = 1;
-      while (size > 0) {
-        const auto buffer = asio::buffer(hello);
-        const auto got = co_await socket.async_read_some(buffer, without_throwing);
-        size = std::get<1>(got);
-      }
-      socket.close(ignored);
-      break;
-    }
-    default:
-      break;
-  }
-}
-
-asio::awaitable<void> Connection::drip(tcp::socket& socket) {
-  // The head of a TLS record of 16 KiB, whose content then comes byte by byte.
-  const std::string head("\x16\x03\x03\x40\x00", 5);
-  boost::system::error_code failure;
-  for (std::size_t i = 0; !failure; ++i) {
-    const char byte = i < head.size() ? head[i] : '\0';
-    const auto buffer = asio::buffer(&byte, 1);
-    const auto written = co_await socket.async_send(buffer, without_throwing);
-    failure = std::get<0>(written);
-    news_.expires_after(std::chrono::milliseconds(20));
-    co_await news_.async_wait(without_throwing);
-    if (finished_) break;
-  }
-  socket.close(failure);
-}
-
 asio::awaitable<void> Connection::read_frames() {
   while (!finished_) {
     const auto frame = co_await channel_->read();
@@ -125,11 +80,7 @@ asio::awaitable<void> Connection::read_frames() {
       receive(*frame);
       continue;
     }
-    reader_rests_ = true;
-    while (stalled_ && !finished_) {
-      news_.expires_at(asio::steady_timer::time_point::max());
-      co_await news_.async_wait(without_throwing);
-    }
+    co_await rest();
     tell(frame.error().message);
     state_.ledger.note_goodbye(frame.error().message);
     finish();
@@ -137,35 +88,38 @@ asio::awaitable<void> Connection::read_frames() {
 }
 
 asio::awaitable<void> Connection::write_frames() {
-  while (!finished_) {
-    if (!queue_.empty()) {
-      const std::string text = std::move(queue_.front());
-      queue_.pop_front();
-      state_.transcript.sent(number_, text);
-      const auto written = co_await channel_->write(text);
-      if (!written) co_return;
-    } else if (stalled_) {
-      // A cancel finds nothing while a step of the read is on its way to the event loop.
-      asio::steady_timer pause(news_.get_executor());
-      while (!reader_rests_ && !finished_) {
-        channel_->stop_reading();
-        pause.expires_after(std::chrono::milliseconds(5));
-        co_await pause.async_wait(without_throwing);
-      }
-      co_return;
-    } else if (fragments_without_end_) {
-      const std::string fragment(fragment_size, 'x');
-      const auto written = co_await channel_->write_fragment(fragment);
-      if (!written) co_return;
-    } else if (close_code_ != 0) {
-      // The reader ends this connection when the satellite has answered the close frame.
-      co_await channel_->close(close_code_);
-      co_return;
-    } else {
-      news_.expires_at(asio::steady_timer::time_point::max());
-      co_await news_.async_wait(without_throwing);
+  while (!finished_ && !written_) {
+    const bool has_work = !queue_.empty() || stalled_ || fragments_without_end_ || close_code_ != 0;
+    if (has_work) {
+      co_await write_next();
+      continue;
     }
+    news_.expires_at(asio::steady_timer::time_point::max());
+    co_await news_.async_wait(without_throwing);
   }
+}
+
+asio::awaitable<void> Connection::write_next() {
+  if (stalled_) {
+    co_await write_while_stalled();
+    co_return;
+  }
+  if (queue_.empty() && !fragments_without_end_) {
+    // The reader ends this connection when the satellite has answered the close frame.
+    written_ = true;
+    co_await channel_->close(close_code_);
+    co_return;
+  }
+  std::string text(fragment_size, 'x');
+  const bool is_fragment = queue_.empty();
+  if (!is_fragment) {
+    text = std::move(queue_.front());
+    queue_.pop_front();
+    state_.transcript.sent(number_, text);
+  }
+  auto writing = is_fragment ? channel_->write_fragment(text) : channel_->write(text);
+  const auto done = co_await std::move(writing);
+  if (!done) written_ = true;
 }
 
 void Connection::receive(std::string_view text) {
@@ -241,32 +195,6 @@ void Connection::acknowledge_all() {
   }
 }
 
-void Connection::misbehave(Misbehaviour misbehaviour) {
-  switch (misbehaviour) {
-    case Misbehaviour::close:
-      close_code_ = going_away;
-      break;
-    case Misbehaviour::reset:
-      if (channel_) channel_->reset();
-      break;
-    case Misbehaviour::stall:
-      stalled_ = true;
-      break;
-    case Misbehaviour::endless_fragments:
-      fragments_without_end_ = true;
-      break;
-    case Misbehaviour::garbage:
-      return send("this is no JSON {");
-    case Misbehaviour::deep_json:
-      return send(std::string(deep_json_depth, '[') + std::string(deep_json_depth, ']'));
-    case Misbehaviour::oversize_frame:
-      return send(R"({"type":")" + std::string(oversize_frame_size, 'x') + R"("})");
-    default:
-      return;
-  }
-  news_.cancel();
-}
-
 void Connection::send(std::string text) {
   queue_.push_back(std::move(text));
   news_.cancel();
@@ -275,6 +203,7 @@ void Connection::send(std::string text) {
 void Connection::finish() {
   finished_ = true;
   news_.cancel();
+  rest_.cancel();
 }
 
 void Connection::tell(const std::string& event) {

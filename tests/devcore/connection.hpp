@@ -37,6 +37,9 @@ class Connection {
   boost::asio::awaitable<void> drip(boost::asio::ip::tcp::socket& socket);
   boost::asio::awaitable<void> read_frames();
   boost::asio::awaitable<void> write_frames();
+  boost::asio::awaitable<void> write_next();
+  boost::asio::awaitable<void> write_while_stalled();
+  boost::asio::awaitable<void> rest();
   void receive(std::string_view text);
   void authenticate(const protocol::Authenticate& message);
   void acknowledge(const protocol::AgentMessage& message);
@@ -52,12 +55,14 @@ class Connection {
   ConnectionPlan plan_;
   boost::asio::ip::tcp::socket* raw_socket_ = nullptr;
   std::unique_ptr<Channel> channel_;
-  boost::asio::steady_timer news_;  // wakes the writer, or the reader that stalls
+  boost::asio::steady_timer news_;  // wakes the writer
+  boost::asio::steady_timer rest_;  // wakes the reader that stalls
   std::deque<std::string> queue_;
   std::map<std::string, Unacknowledged> unacknowledged_;
   std::string client_id_;
   std::uint16_t close_code_ = 0;  // asked for, not yet sent
-  bool authenticated_ = false, stalled_ = false, reader_rests_ = false, finished_ = false;
+  bool authenticated_ = false, stalled_ = false, chatters_ = false, reader_rests_ = false;
+  bool finished_ = false, written_ = false;  // written_: nothing more will be sent
   bool fragments_without_end_ = false;
 };
 

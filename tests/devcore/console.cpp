@@ -16,7 +16,7 @@ const char* const console_help =
     "  push TEXT          send one raw frame\n"
     "  ack on|off         acknowledge scripts and results\n"
     "  next NAME          the next connection meets this misbehaviour\n"
-    "  close reset stall garbage deep-json oversize-frame endless-fragments\n"
+    "  close reset stall chatter garbage deep-json oversize-frame endless-fragments\n"
     "  quit\n";
 
 namespace {

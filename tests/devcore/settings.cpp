@@ -6,7 +6,7 @@
 namespace satellite::devcore {
 namespace {
 
-constexpr std::array<std::pair<Misbehaviour, std::string_view>, 16> names{{
+constexpr std::array<std::pair<Misbehaviour, std::string_view>, 17> names{{
     {Misbehaviour::none, "none"},
     {Misbehaviour::close_at_connect, "close-at-connect"},
     {Misbehaviour::stall_tls, "stall-tls"},
@@ -19,6 +19,7 @@ constexpr std::array<std::pair<Misbehaviour, std::string_view>, 16> names{{
     {Misbehaviour::close, "close"},
     {Misbehaviour::reset, "reset"},
     {Misbehaviour::stall, "stall"},
+    {Misbehaviour::chatter, "chatter"},
     {Misbehaviour::garbage, "garbage"},
     {Misbehaviour::deep_json, "deep-json"},
     {Misbehaviour::oversize_frame, "oversize-frame"},

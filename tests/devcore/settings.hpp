@@ -33,7 +33,8 @@ enum class Misbehaviour {
   // At any time on an authenticated connection, also by command:
   close,              ///< closing handshake, 1001
   reset,              ///< TCP reset, no goodbye
-  stall,              ///< sends what is queued, then reads nothing more and answers no ping
+  stall,              ///< reads nothing more, so answers no ping; sends what it is told
+  chatter,            ///< reads nothing more, but sends a small frame again and again
   garbage,            ///< a text frame that is no JSON
   deep_json,          ///< 10 000 nested arrays
   oversize_frame,     ///< one frame of 17 MiB

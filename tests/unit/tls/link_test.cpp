@@ -123,11 +123,24 @@ TEST_CASE("a core that breaks the limit and then never says goodbye is cut") {
   const auto core = start_core();
   const auto link = authenticated_link(context, *core, {20ms, 10s, 200ms});
   link->set_frame_size_max(1_KiB);
-  core->push_text(std::string(2'000, 'x'));
   core->misbehave(Misbehaviour::stall);
+  core->push_text(std::string(2'000, 'x'));
   const Ends ends = run(context, both_ends(*link));
   CHECK(name_of(ends.keep_alive.code) == "timed_out");
   CHECK(name_of(ends.read.code) == "limit_exceeded");
+}
+
+TEST_CASE("a core that goes on talking but takes nothing any more is dead too") {
+  boost::asio::io_context context;
+  const auto core = start_core();
+  // Long enough that a busy machine, which may hold up the core's thread, is not taken for silence.
+  const auto link = authenticated_link(context, *core, {20ms, 2s, 200ms});
+  core->misbehave(Misbehaviour::chatter);
+  const auto ends = run(context, link->write(std::string(15U << 20U, 'x')) && both_ends(*link));
+  REQUIRE_FALSE(std::get<0>(ends));
+  INFO(std::get<0>(ends).error().message);
+  CHECK(name_of(std::get<0>(ends).error().code) == "timed_out");
+  CHECK(contains(std::get<0>(ends).error().message, "has not taken a frame"));
 }
 
 TEST_CASE("a frame that is no UTF-8 breaks the protocol") {
@@ -175,8 +188,8 @@ TEST_CASE("a round trip on a connection that breaks is an error, not a hang") {
 TEST_CASE("pings keep a silent but living core alive far beyond the silence limit") {
   boost::asio::io_context context;
   const auto core = start_core();
-  const auto link = authenticated_link(context, *core, {20ms, 400ms, 200ms});
-  boost::asio::steady_timer timer(context, 1'500ms);
+  const auto link = authenticated_link(context, *core, {20ms, 1s, 200ms});
+  boost::asio::steady_timer timer(context, 2'500ms);
   const auto first = run(context, timer.async_wait(boost::asio::use_awaitable) || both_ends(*link));
   CHECK(first.index() == 0);
 }
