@@ -127,6 +127,13 @@ Result<void> DevCore::wait_until_disconnected(Timeout timeout, std::uint64_t cou
   return {};
 }
 
+Result<void> DevCore::wait_until_stalled(Timeout timeout, std::uint64_t count) const {
+  const bool happened = ledger().wait(
+      timeout, [count](const Ledger& seen) { return seen.counters_locked().stalls >= count; });
+  if (!happened) return late("stall " + std::to_string(count), ledger());
+  return {};
+}
+
 Result<CollectedRun> DevCore::wait_for_run(
     const std::string& run_id, Timeout timeout, const char* what,
     const std::function<bool(const CollectedRun&)>& holds) const {

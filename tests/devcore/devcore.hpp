@@ -55,6 +55,7 @@ class DevCore {
   const Ledger& ledger() const;
   Result<void> wait_until_authenticated(Timeout timeout = patience, std::uint64_t count = 1) const;
   Result<void> wait_until_disconnected(Timeout timeout = patience, std::uint64_t count = 1) const;
+  Result<void> wait_until_stalled(Timeout timeout = patience, std::uint64_t count = 1) const;
   Result<CollectedRun> wait_answered(const std::string& run_id, Timeout timeout = patience) const;
   Result<CollectedRun> wait_started(const std::string& run_id, Timeout timeout = patience) const;
   Result<CollectedRun> wait_output(const std::string& run_id, std::uint64_t bytes,

@@ -32,6 +32,7 @@ struct CollectedRun {
 struct Counters {
   std::uint64_t connections = 0, upgrades = 0, authentications = 0, refusals = 0;
   std::uint64_t disconnections = 0;  ///< of authenticated connections
+  std::uint64_t stalls = 0;          ///< connections that are no longer read
   std::uint64_t frames = 0, bytes = 0, invalid_frames = 0;
 };
 

@@ -93,6 +93,7 @@ void Connection::misbehave(Misbehaviour misbehaviour) {
 /// A stalled connection stays open without being read, until somebody cuts it.
 asio::awaitable<void> Connection::rest() {
   reader_rests_ = true;
+  if (stalled_) state_.ledger.count([](Counters& counters) { ++counters.stalls; });
   while (stalled_ && !finished_) {
     co_await rest_.async_wait(without_throwing);
   }

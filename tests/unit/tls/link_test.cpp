@@ -124,6 +124,7 @@ TEST_CASE("a core that breaks the limit and then never says goodbye is cut") {
   const auto link = authenticated_link(context, *core, {20ms, 10s, 200ms});
   link->set_frame_size_max(1_KiB);
   core->misbehave(Misbehaviour::stall);
+  REQUIRE(core->wait_until_stalled());
   core->push_text(std::string(2'000, 'x'));
   const Ends ends = run(context, both_ends(*link));
   CHECK(name_of(ends.keep_alive.code) == "timed_out");
@@ -136,6 +137,7 @@ TEST_CASE("a core that goes on talking but takes nothing any more is dead too") 
   // Long enough that a busy machine, which may hold up the core's thread, is not taken for silence.
   const auto link = authenticated_link(context, *core, {20ms, 2s, 200ms});
   core->misbehave(Misbehaviour::chatter);
+  REQUIRE(core->wait_until_stalled());
   const auto ends = run(context, link->write(std::string(15U << 20U, 'x')) && both_ends(*link));
   REQUIRE_FALSE(std::get<0>(ends));
   INFO(std::get<0>(ends).error().message);
@@ -181,6 +183,7 @@ TEST_CASE("a round trip on a connection that breaks is an error, not a hang") {
   const auto core = start_core();
   const auto link = authenticated_link(context, *core, quick());
   core->misbehave(Misbehaviour::stall);
+  REQUIRE(core->wait_until_stalled());
   const auto ends = run(context, both_ends(*link) && round_trips_until_one_fails(*link));
   CHECK(std::get<1>(ends));
 }
@@ -199,6 +202,7 @@ TEST_CASE("a core that falls silent is dead after the limit, and the connection 
   const auto core = start_core();
   const auto link = authenticated_link(context, *core, quick());
   core->misbehave(Misbehaviour::stall);
+  REQUIRE(core->wait_until_stalled());
   const auto begun = std::chrono::steady_clock::now();
   const Ends ends = run(context, both_ends(*link));
   const auto took = std::chrono::steady_clock::now() - begun;
@@ -213,6 +217,7 @@ TEST_CASE("a core that takes nothing any more does not hold a write for ever") {
   const auto core = start_core();
   const auto link = authenticated_link(context, *core, quick());
   core->misbehave(Misbehaviour::stall);
+  REQUIRE(core->wait_until_stalled());
   // Far more than the socket buffers of both sides hold.
   const auto ends = run(context, link->write(std::string(15U << 20U, 'x')) && both_ends(*link));
   REQUIRE_FALSE(std::get<0>(ends));
@@ -243,6 +248,7 @@ TEST_CASE("closing against a core that does not answer is bounded") {
   const auto core = start_core();
   const auto link = authenticated_link(context, *core, {15s, 45s, 200ms});
   core->misbehave(Misbehaviour::stall);
+  REQUIRE(core->wait_until_stalled());
   const auto begun = std::chrono::steady_clock::now();
   run(context, link->close(CloseCode::normal, ""));
   CHECK(std::chrono::steady_clock::now() - begun < 5s);
