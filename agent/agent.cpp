@@ -89,8 +89,8 @@ class Agent {
 
 asio::awaitable<void> Agent::stay_connected() {
   while (!stopping_) {
-    Session session({context_, parts_.log, parts_.config, address_, inbox_, outbox_,
-                     parts_.process_started});
+    Session session(
+        {context_, parts_.log, parts_.config, address_, inbox_, outbox_, parts_.process_started});
     session_ = &session;
     const auto ended = co_await session.run();
     session_ = nullptr;
@@ -137,8 +137,9 @@ AgentEnd serve(AgentParts parts) {
   auto address = parse_core_url(parts.config.core_url);
   // The command checked it; a core URL that is wrong here is our own mistake.
   if (!address) throw std::logic_error(address.error().message);
-  parts.log.info("starting", "", {{"version", program_version}, {"core", address->url()},
-                                  {"id", parts.config.client_id}});
+  parts.log.info(
+      "starting", "",
+      {{"version", program_version}, {"core", address->url()}, {"id", parts.config.client_id}});
   auto facts =
       sandbox::probe_host(*parts.launcher, {runner_settings(parts.config).default_identity});
   Agent agent(std::move(parts), context, std::move(facts), *std::move(address));
@@ -146,7 +147,8 @@ AgentEnd serve(AgentParts parts) {
   std::exception_ptr failure;
   asio::co_spawn(context, agent.run(), [&](std::exception_ptr thrown) {
     failure = thrown;
-    // What still listens (signals, the launcher) listens for as long as the agent lives, not longer.
+    // What still listens (signals, the launcher) listens for as long as the agent lives, not
+    // longer.
     context.stop();
   });
   context.run();

@@ -13,7 +13,8 @@ namespace satellite::agent {
 /// How the agent came to its end.
 enum class AgentEnd { stopped, launcher_lost };
 
-/// What serve() is given: everything that had to exist before the first thread and the first socket.
+/// What serve() is given: everything that had to exist before the first thread and the first
+/// socket.
 struct AgentParts {
   const Config& config;
   Log& log;
@@ -21,9 +22,9 @@ struct AgentParts {
   std::chrono::steady_clock::time_point process_started;
 };
 
-/// The composition root: builds the parts, joins their loops, decides nothing. Returns after SIGTERM or
-/// SIGINT, once every run was ended and reported as far as the core would take it; or when the
-/// launcher is gone, because without it no run is possible and nobody would notice.
+/// The composition root: builds the parts, joins their loops, decides nothing. Returns after
+/// SIGTERM or SIGINT, once every run was ended and reported as far as the core would take it; or
+/// when the launcher is gone, because without it no run is possible and nobody would notice.
 AgentEnd serve(AgentParts parts);
 
 }  // namespace satellite::agent

@@ -12,14 +12,22 @@ using satellite::agent::Invocation;
 int perform(const Invocation& invocation) {
   using namespace satellite::agent;
   switch (invocation.command) {
-    case Invocation::Command::run: return run_command(invocation);
-    case Invocation::Command::exec: return exec_command(invocation);
-    case Invocation::Command::plan: return plan_command(invocation);
-    case Invocation::Command::policy: return policy_command(invocation);
-    case Invocation::Command::doctor: return doctor_command(invocation);
-    case Invocation::Command::check_config: return check_config_command(invocation);
-    case Invocation::Command::demo: return demo_command(invocation);
-    case Invocation::Command::version: return version_command(invocation);
+    case Invocation::Command::run:
+      return run_command(invocation);
+    case Invocation::Command::exec:
+      return exec_command(invocation);
+    case Invocation::Command::plan:
+      return plan_command(invocation);
+    case Invocation::Command::policy:
+      return policy_command(invocation);
+    case Invocation::Command::doctor:
+      return doctor_command(invocation);
+    case Invocation::Command::check_config:
+      return check_config_command(invocation);
+    case Invocation::Command::demo:
+      return demo_command(invocation);
+    case Invocation::Command::version:
+      return version_command(invocation);
   }
   return exit_wrong_usage;
 }

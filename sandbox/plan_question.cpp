@@ -63,10 +63,14 @@ Result<RunInputs> inputs_of(const json& question) {
 
 const char* word_of(Resource resource) {
   switch (resource) {
-    case Resource::cpu_seconds: return "cpuSeconds";
-    case Resource::open_files: return "maxOpenFiles";
-    case Resource::processes: return "maxProcesses";
-    case Resource::file_size: return "maxFileSizeBytes";
+    case Resource::cpu_seconds:
+      return "cpuSeconds";
+    case Resource::open_files:
+      return "maxOpenFiles";
+    case Resource::processes:
+      return "maxProcesses";
+    case Resource::file_size:
+      return "maxFileSizeBytes";
   }
   return "";
 }
@@ -115,8 +119,8 @@ Result<std::string> answer_plan_question(std::string_view text,
     resolved.policy = *std::move(parsed);
   }
   const auto caps = question->find("caps");
-  auto facts = caps == question->end() ? Result<HostFacts>(this_host())
-                                       : host_facts_from_json(*caps);
+  auto facts =
+      caps == question->end() ? Result<HostFacts>(this_host()) : host_facts_from_json(*caps);
   if (!facts) return wrong("caps", facts.error().message);
   auto inputs = inputs_of(*question);
   if (!inputs) return inputs.error();

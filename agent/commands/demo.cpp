@@ -19,8 +19,8 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-// The demonstration is the real thing: a core on a thread here, a satellite as a process of its own,
-// TLS between them. It is the one place of the product that knows the development core.
+// The demonstration is the real thing: a core on a thread here, a satellite as a process of its
+// own, TLS between them. It is the one place of the product that knows the development core.
 
 namespace satellite::agent {
 namespace {
@@ -41,7 +41,8 @@ const char* const demo_policy = R"({"enabled":true,"onUnavailable":"fail",
 class DemoFiles {
  public:
   DemoFiles() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "satellite-demo-XXXXXX").string();
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "satellite-demo-XXXXXX").string();
     if (::mkdtemp(pattern.data()) != nullptr) path_ = pattern;
   }
   ~DemoFiles() {
@@ -123,8 +124,8 @@ void tell(const char* who, const std::string& what) {
 
 bool tell_run(const char* name, const devcore::CollectedRun& run, bool as_hoped,
               const std::string& what) {
-  tell("check", std::string(name) + ": " + (as_hoped ? what : "NOT as it should be, outcome " +
-                                                                  run.finished->outcome));
+  tell("check", std::string(name) + ": " +
+                    (as_hoped ? what : "NOT as it should be, outcome " + run.finished->outcome));
   tell("", "sandbox: " + report_line(run.finished->sandbox_json));
   if (!as_hoped && run.finished->error) tell("", "error: " + *run.finished->error);
   return as_hoped;
@@ -144,8 +145,8 @@ bool show_healthy_check(devcore::DevCore& core) {
   if (!run) return false;
   const bool passed = run->finished->outcome == "exited" && run->finished->exit_code == 0;
   return tell_run("disk-free", *run, passed,
-                  "passes in " + std::to_string(run->finished->duration.count()) + " ms: " +
-                      run->standard_output.substr(0, run->standard_output.find('\n')));
+                  "passes in " + std::to_string(run->finished->duration.count()) +
+                      " ms: " + run->standard_output.substr(0, run->standard_output.find('\n')));
 }
 
 bool show_refused_network(devcore::DevCore& core) {
@@ -156,7 +157,8 @@ bool show_refused_network(devcore::DevCore& core) {
   if (!run) return false;
   const bool refused = run->finished->outcome == "exited" && run->finished->exit_code == 7 &&
                        run->standard_output == "unreachable\n";
-  return tell_run("fetch-url", *run, refused, "is refused the network and fails with its own code 7");
+  return tell_run("fetch-url", *run, refused,
+                  "is refused the network and fails with its own code 7");
 }
 
 bool show_output_cap(devcore::DevCore& core) {
@@ -186,9 +188,9 @@ bool show_reconnect(devcore::DevCore& core) {
   const bool whole = run->violations.empty() && run->output_bytes == 6 + 23'893 + 4;
   tell("reconnect", "connection cut while a script ran; reconnected after " +
                         std::to_string(took.count()) + " ms");
-  return tell_run("long", *run, whole,
-                  "went on meanwhile; all " + std::to_string(run->output_bytes) +
-                      " bytes arrived, each once");
+  return tell_run(
+      "long", *run, whole,
+      "went on meanwhile; all " + std::to_string(run->output_bytes) + " bytes arrived, each once");
 }
 
 int show_everything(devcore::DevCore& core, const DemoFiles& files) {

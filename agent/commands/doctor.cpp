@@ -52,8 +52,7 @@ int doctor_command(const Invocation& invocation) {
     print_error("cannot start the launcher: " + launcher.error().message);
     return exit_failed;
   }
-  const auto facts =
-      sandbox::probe_host(**launcher, {runner_settings(*config).default_identity});
+  const auto facts = sandbox::probe_host(**launcher, {runner_settings(*config).default_identity});
   const auto readiness = sandbox::assess_readiness(facts);
   invocation.json ? print_json(facts, readiness) : print_text(facts, readiness);
   return readiness.enforceable ? exit_done : exit_failed;

@@ -90,14 +90,14 @@ int exec_command(const Invocation& invocation) {
 
   std::optional<sandbox::RunResult> result;
   std::exception_ptr failure;
-  asio::co_spawn(context,
-                 runner.run(std::move(request), policy_for_run(*std::move(policy), *config),
-                            observer, cancel),
-                 [&](std::exception_ptr thrown, sandbox::RunResult ended) {
-                   failure = thrown;
-                   result = std::move(ended);
-                   context.stop();
-                 });
+  asio::co_spawn(
+      context,
+      runner.run(std::move(request), policy_for_run(*std::move(policy), *config), observer, cancel),
+      [&](std::exception_ptr thrown, sandbox::RunResult ended) {
+        failure = thrown;
+        result = std::move(ended);
+        context.stop();
+      });
   context.run();
   if (failure) std::rethrow_exception(failure);
   if (invocation.json) {

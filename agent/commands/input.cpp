@@ -19,8 +19,8 @@ Result<std::string> read_input(const std::string& name, ByteCount size_max) {
   text.resize(static_cast<std::size_t>(stream.gcount()));
   if (stream.bad()) return Error{ErrorCode::io_failed, name + " cannot be read"};
   if (text.size() > size_max.value) {
-    return Error{ErrorCode::limit_exceeded, name + " is larger than " +
-                                                std::to_string(size_max.value) + " bytes"};
+    return Error{ErrorCode::limit_exceeded,
+                 name + " is larger than " + std::to_string(size_max.value) + " bytes"};
   }
   return text;
 }

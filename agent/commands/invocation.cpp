@@ -42,9 +42,10 @@ void describe(CLI::App& app, Invocation& invocation) {
   add_settings(*add(app, invocation, Command::run, "run",
                     "connect to the core and work (what the service runs)"),
                invocation);
-  CLI::App* const exec =
-      add(app, invocation, Command::exec, "exec", "run one script here and print output and report");
-  exec->add_option("file", invocation.script_file, "the script; - reads standard input")->required();
+  CLI::App* const exec = add(app, invocation, Command::exec, "exec",
+                             "run one script here and print output and report");
+  exec->add_option("file", invocation.script_file, "the script; - reads standard input")
+      ->required();
   exec->add_option("--policy", invocation.policy_file,
                    "sandbox policy (JSON); default: the shipped one");
   exec->add_flag("--json", invocation.json, "print one JSON object instead of text");
@@ -55,7 +56,8 @@ void describe(CLI::App& app, Invocation& invocation) {
   policy->add_option("verb", invocation.policy_verb, "show, check or merge")
       ->required()
       ->check(CLI::IsMember({"show", "check", "merge"}));
-  policy->add_option("file", invocation.policy_argument, "policy file (JSON); - reads standard input");
+  policy->add_option("file", invocation.policy_argument,
+                     "policy file (JSON); - reads standard input");
   CLI::App* const doctor = add(app, invocation, Command::doctor, "doctor",
                                "what this host's sandbox can do, and how to fix what it cannot");
   doctor->add_flag("--json", invocation.json, "print one JSON object instead of text");

@@ -11,8 +11,9 @@ namespace satellite::agent {
 
 namespace {
 
-/// Keeps what was freed instead of giving it back at once: frames and pipe buffers come and go by the
-/// thousand, and a page that must be faulted in again costs more than all the work on its bytes.
+/// Keeps what was freed instead of giving it back at once: frames and pipe buffers come and go by
+/// the thousand, and a page that must be faulted in again costs more than all the work on its
+/// bytes.
 void keep_freed_memory() {
   ::mallopt(M_MMAP_THRESHOLD, 4 << 20);
   ::mallopt(M_TRIM_THRESHOLD, 4 << 20);

@@ -1,8 +1,8 @@
 #include "agent/config/load_config.hpp"
 
 #include "agent/config/setting_table.hpp"
-#include "agent/config/toml_file.hpp"
 #include "agent/config/token_source.hpp"
+#include "agent/config/toml_file.hpp"
 #include "protocol/vocabulary/limits.hpp"
 
 #include <string.h>  // explicit_bzero
@@ -223,8 +223,8 @@ Result<LoadedConfig> load_config(const ConfigSources& sources, TokenNeed need) {
   for (const Setting& setting : setting_table()) {
     loaded.settings.push_back(values.at(std::string(setting.key)));
   }
-  loaded.settings.push_back(EffectiveSetting{
-      "token", config.token.empty() ? "(none)" : "(set)", token->source});
+  loaded.settings.push_back(
+      EffectiveSetting{"token", config.token.empty() ? "(none)" : "(set)", token->source});
   return loaded;
 }
 

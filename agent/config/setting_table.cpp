@@ -21,8 +21,8 @@ constexpr std::array settings{
             "file with the token; else CHECKSTACK_SATELLITE_TOKEN or $CREDENTIALS_DIRECTORY/token"},
     Setting{"tls.ca_file", "CHECKSTACK_SATELLITE_CA_FILE", "--ca-file", SettingKind::path, "",
             "PEM file with the authorities to trust instead of the system's"},
-    Setting{"sandbox.uid", "CHECKSTACK_SANDBOX_UID", "--sandbox-uid", SettingKind::identity, "65532",
-            "user id scripts run as when the agent runs as root", 1, 4'294'967'294},
+    Setting{"sandbox.uid", "CHECKSTACK_SANDBOX_UID", "--sandbox-uid", SettingKind::identity,
+            "65532", "user id scripts run as when the agent runs as root", 1, 4'294'967'294},
     Setting{"sandbox.gid", "CHECKSTACK_SANDBOX_GID", "--sandbox-gid", SettingKind::identity, "",
             "group id scripts run as; default: the same number as sandbox.uid", 1, 4'294'967'294},
     Setting{"sandbox.scratch_directory", "CHECKSTACK_SATELLITE_SCRATCH_DIRECTORY",
@@ -40,8 +40,8 @@ constexpr std::array settings{
             "run automation scripts the core dispatches"},
     Setting{"dispatch.timeout_max", "CHECKSTACK_SATELLITE_TIMEOUT_MAX", "--timeout-max",
             SettingKind::seconds, "3600", "seconds no script may run longer than", 1, 3600},
-    Setting{"log.level", "CHECKSTACK_SATELLITE_LOG_LEVEL", "--log-level", SettingKind::level, "info",
-            "debug, info, warn or error"},
+    Setting{"log.level", "CHECKSTACK_SATELLITE_LOG_LEVEL", "--log-level", SettingKind::level,
+            "info", "debug, info, warn or error"},
 };
 static_assert(limits::queue_length_default == 64);
 
@@ -62,7 +62,9 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-std::span<const Setting> setting_table() { return settings; }
+std::span<const Setting> setting_table() {
+  return settings;
+}
 
 const Setting* find_setting(std::string_view key) {
   const auto found = std::find_if(settings.begin(), settings.end(),

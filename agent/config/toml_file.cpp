@@ -61,8 +61,8 @@ Result<Values> parse_toml_settings(const std::string& text, const std::string& f
     return values;
   } catch (const toml::syntax_error& problem) {
     return Error{ErrorCode::invalid_input,
-                 file_name + ":" + std::to_string(problem.location().line()) + ": not valid TOML (" +
-                     first_line(problem.what()) + ")"};
+                 file_name + ":" + std::to_string(problem.location().line()) +
+                     ": not valid TOML (" + first_line(problem.what()) + ")"};
   } catch (const std::exception& problem) {
     return Error{ErrorCode::invalid_input,
                  file_name + ": not valid TOML (" + first_line(problem.what()) + ")"};

@@ -41,8 +41,8 @@ std::optional<RunId> AdmissionQueue::next_to_start() {
 std::vector<RunId> AdmissionQueue::take_expired(std::chrono::system_clock::time_point now) {
   std::vector<RunId> expired;
   for (auto& queue : queues_) {
-    const auto late = std::stable_partition(
-        queue.begin(), queue.end(), [now](const Waiting& waiting) {
+    const auto late =
+        std::stable_partition(queue.begin(), queue.end(), [now](const Waiting& waiting) {
           return !waiting.start_before || *waiting.start_before > now;
         });
     for (auto it = late; it != queue.end(); ++it) expired.push_back(std::move(it->id));

@@ -31,27 +31,36 @@ namespace {
 
 Priority priority_of(protocol::ScriptPriority priority) {
   switch (priority) {
-    case protocol::ScriptPriority::high: return Priority::high;
-    case protocol::ScriptPriority::normal: return Priority::normal;
-    case protocol::ScriptPriority::low: return Priority::low;
+    case protocol::ScriptPriority::high:
+      return Priority::high;
+    case protocol::ScriptPriority::normal:
+      return Priority::normal;
+    case protocol::ScriptPriority::low:
+      return Priority::low;
   }
   return Priority::normal;
 }
 
 protocol::RejectionCode wire_code(RejectionCode code) {
   switch (code) {
-    case RejectionCode::queue_full: return protocol::RejectionCode::queue_full;
-    case RejectionCode::expired: return protocol::RejectionCode::expired;
-    case RejectionCode::shutting_down: return protocol::RejectionCode::shutting_down;
+    case RejectionCode::queue_full:
+      return protocol::RejectionCode::queue_full;
+    case RejectionCode::expired:
+      return protocol::RejectionCode::expired;
+    case RejectionCode::shutting_down:
+      return protocol::RejectionCode::shutting_down;
   }
   return protocol::RejectionCode::invalid;
 }
 
 const char* rejection_text(RejectionCode code) {
   switch (code) {
-    case RejectionCode::queue_full: return "every place and the whole queue are taken";
-    case RejectionCode::expired: return "startBefore has passed";
-    case RejectionCode::shutting_down: return "the satellite is stopping";
+    case RejectionCode::queue_full:
+      return "every place and the whole queue are taken";
+    case RejectionCode::expired:
+      return "startBefore has passed";
+    case RejectionCode::shutting_down:
+      return "the satellite is stopping";
   }
   return "";
 }
@@ -143,7 +152,9 @@ void Dispatcher::receive(const protocol::CancelScript& message) {
   found->second->cancel.cancel();
 }
 
-void Dispatcher::receive(const protocol::QueryScript& message) { answer_status(message.run_id); }
+void Dispatcher::receive(const protocol::QueryScript& message) {
+  answer_status(message.run_id);
+}
 
 void Dispatcher::receive(const protocol::ScriptAck& message) {
   const auto acknowledged = parts_.outbox.acknowledge(message.run_id, message.seq);
@@ -156,9 +167,15 @@ void Dispatcher::answer_status(const RunId& id) {
   status.run_id = id;
   if (const auto entry = journal_.find(id)) {
     switch (entry->state) {
-      case JournalState::queued: status.state = protocol::ScriptState::queued; break;
-      case JournalState::running: status.state = protocol::ScriptState::running; break;
-      case JournalState::finished: status.state = protocol::ScriptState::finished; break;
+      case JournalState::queued:
+        status.state = protocol::ScriptState::queued;
+        break;
+      case JournalState::running:
+        status.state = protocol::ScriptState::running;
+        break;
+      case JournalState::finished:
+        status.state = protocol::ScriptState::finished;
+        break;
     }
     if (!entry->finished_frame.empty()) status.finished_json = entry->finished_frame;
   }

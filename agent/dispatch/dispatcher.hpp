@@ -20,7 +20,8 @@ namespace satellite::agent {
 /// Scripts the core dispatches: admitted once, started in turn, cancelled on request, each ended by
 /// exactly one `script_finished`.
 ///
-/// Shape:  owns the runs; a connection that goes does not touch them. The policy of a run is the one
+/// Shape:  owns the runs; a connection that goes does not touch them. The policy of a run is the
+/// one
 ///         in force when it starts.
 /// Source: spec/dispatch-extension.md.
 class Dispatcher {

@@ -48,7 +48,8 @@ std::optional<RunJournal::Entry> RunJournal::find(const RunId& id) const {
 }
 
 void RunJournal::make_room(Time now) {
-  // One look at each entry at most: a run that still goes on moves to the end and is seen next time.
+  // One look at each entry at most: a run that still goes on moves to the end and is seen next
+  // time.
   for (std::size_t looks = by_age_.size(); looks > 0; --looks) {
     Accepted oldest = std::move(by_age_.front());
     const bool too_old = now - oldest.at >= limits::run_ids_kept_for;

@@ -60,8 +60,9 @@ SessionVerdict Inbox::deliver_authenticated(protocol::Authenticated message) {
   }
   if (message.sandbox_policy_json) policy_.receive(*message.sandbox_policy_json);
   note_assignments(message.assignments);
-  log_.info("authenticated", "", {{"satellite", message.satellite_id},
-                                  {"script_dispatch", script_dispatch_ ? "on" : "off"}});
+  log_.info(
+      "authenticated", "",
+      {{"satellite", message.satellite_id}, {"script_dispatch", script_dispatch_ ? "on" : "off"}});
   outbox_.connection_up(script_dispatch_);
   return SessionVerdict::authenticated;
 }
@@ -97,7 +98,8 @@ SessionVerdict Inbox::deliver(protocol::CoreMessage message) {
         } else if constexpr (std::is_same_v<Message, protocol::UnknownMessage>) {
           note_once("message_unknown", one.type, "ignored");
         } else {
-          note_once("message_ignored", std::to_string(protocol::CoreMessage(std::move(one)).index()),
+          note_once("message_ignored",
+                    std::to_string(protocol::CoreMessage(std::move(one)).index()),
                     "nothing here waits for this kind of message");
         }
         return SessionVerdict::go_on;

@@ -21,7 +21,8 @@ enum class SessionVerdict {
 
 /// One message -> its owner. Knows who owns what, decides nothing else.
 ///
-/// Shape:  what cannot be understood is counted and logged once per kind, so that a core cannot fill
+/// Shape:  what cannot be understood is counted and logged once per kind, so that a core cannot
+/// fill
 ///         our log; what was announced as an extension is ignored unless it was negotiated.
 class Inbox {
  public:

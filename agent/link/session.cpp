@@ -61,10 +61,11 @@ asio::awaitable<bool> Session::open(Clock::time_point deadline) {
   }
   link_ = *std::move(attempt.link);
   const LinkFacts& facts = attempt.facts;
-  parts_.log.info("connected", "", {{"core", parts_.address.url()},
-                                    {"peer", facts.peer},
-                                    {"tls", facts.tls_version},
-                                    {"in", facts.connected_in}});
+  parts_.log.info("connected", "",
+                  {{"core", parts_.address.url()},
+                   {"peer", facts.peer},
+                   {"tls", facts.tls_version},
+                   {"in", facts.connected_in}});
   std::string frame = protocol::encode(protocol::Authenticate{
       parts_.config.client_id, parts_.config.token.duplicate(), announced_capabilities()});
   const auto written = co_await link_->write(std::move(frame));
@@ -112,7 +113,8 @@ asio::awaitable<void> Session::read_frames() {
 
 void Session::take(SessionVerdict verdict) {
   switch (verdict) {
-    case SessionVerdict::go_on: return;
+    case SessionVerdict::go_on:
+      return;
     case SessionVerdict::authenticated:
       authenticated_ = true;
       authenticated_at_ = Clock::now();

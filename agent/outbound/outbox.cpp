@@ -123,7 +123,9 @@ void Outbox::drain() {
   room_.notify_all();
 }
 
-bool Outbox::empty() const { return singles_.empty() && streams_.empty(); }
+bool Outbox::empty() const {
+  return singles_.empty() && streams_.empty();
+}
 
 void Outbox::forget_oldest_ended() {
   for (auto it = streams_.begin(); it != streams_.end(); ++it) {

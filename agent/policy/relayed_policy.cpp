@@ -7,9 +7,12 @@ namespace {
 
 const char* word_of(sandbox::NetworkMode mode) {
   switch (mode) {
-    case sandbox::NetworkMode::unrestricted: return "unrestricted";
-    case sandbox::NetworkMode::deny: return "deny";
-    case sandbox::NetworkMode::allowlist: return "allowlist";
+    case sandbox::NetworkMode::unrestricted:
+      return "unrestricted";
+    case sandbox::NetworkMode::deny:
+      return "deny";
+    case sandbox::NetworkMode::allowlist:
+      return "allowlist";
   }
   return "";
 }
@@ -26,8 +29,9 @@ void RelayedPolicy::receive(const std::string& policy_json) {
                 parsed->on_unavailable == sandbox::OnUnavailable::fail ? "fail" : "degrade"}});
   } else {
     log_.error("policy_invalid",
-               parsed.error().message + "; every script gets the fail-closed profile until the core "
-                                        "sends a valid policy",
+               parsed.error().message +
+                   "; every script gets the fail-closed profile until the core "
+                   "sends a valid policy",
                {{"error_code", parsed.error().code}});
   }
   provider_.register_source([parsed = std::move(parsed)] { return parsed; });

@@ -54,11 +54,15 @@ std::string exec_answer_text(const sandbox::RunResult& result) {
 int exec_exit_code(const sandbox::RunResult& result) {
   switch (result.outcome) {
     case sandbox::Outcome::exited:
-    case sandbox::Outcome::signaled: return result.exit_code;
-    case sandbox::Outcome::timed_out: return 124;
+    case sandbox::Outcome::signaled:
+      return result.exit_code;
+    case sandbox::Outcome::timed_out:
+      return 124;
     case sandbox::Outcome::refused:
-    case sandbox::Outcome::setup_failed: return 125;
-    default: return 1;
+    case sandbox::Outcome::setup_failed:
+      return 125;
+    default:
+      return 1;
   }
 }
 

@@ -7,8 +7,8 @@
 
 namespace satellite::agent {
 
-/// `exec --json`: outcome, exitCode, stdout, stderr, outputTruncated, durationMs, sandbox; also signal,
-/// error and droppedEnv where there are any. Pure.
+/// `exec --json`: outcome, exitCode, stdout, stderr, outputTruncated, durationMs, sandbox; also
+/// signal, error and droppedEnv where there are any. Pure.
 std::string exec_answer_json(const sandbox::RunResult& result, const CollectedOutput& output);
 
 /// What `exec` prints after the script's own output, for a person. Pure.

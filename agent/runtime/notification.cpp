@@ -23,6 +23,8 @@ asio::awaitable<void> Notification::wait() {
   co_await state_->timer.async_wait(without_throwing);
 }
 
-void Notification::notify_all() { state_->timer.cancel(); }
+void Notification::notify_all() {
+  state_->timer.cancel();
+}
 
 }  // namespace satellite::agent

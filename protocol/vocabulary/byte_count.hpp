@@ -20,9 +20,15 @@ struct ByteCount {
 };
 
 inline namespace byte_literals {
-constexpr ByteCount operator""_B(unsigned long long n) { return {n}; }
-constexpr ByteCount operator""_KiB(unsigned long long n) { return {n << 10U}; }
-constexpr ByteCount operator""_MiB(unsigned long long n) { return {n << 20U}; }
+constexpr ByteCount operator""_B(unsigned long long n) {
+  return {n};
+}
+constexpr ByteCount operator""_KiB(unsigned long long n) {
+  return {n << 10U};
+}
+constexpr ByteCount operator""_MiB(unsigned long long n) {
+  return {n << 20U};
+}
 }  // namespace byte_literals
 
 }  // namespace satellite

@@ -71,14 +71,14 @@ constexpr std::size_t run_ids_kept_max = 10'000;
 constexpr ByteCount output_size_max_without_policy = 64_MiB;
 
 // --- Connection ---------------------------------------------------------------------------------
-constexpr std::chrono::seconds connect_deadline = 30s;   // DNS to `authenticated`, absolute
-constexpr std::chrono::seconds ping_interval = 15s;      // ours; the peer's silence counts
-constexpr std::chrono::seconds silence_max = 45s;        // then the peer is dead
-constexpr std::chrono::seconds heartbeat_interval = 15s; // spec/core-contract.md 1.6
+constexpr std::chrono::seconds connect_deadline = 30s;    // DNS to `authenticated`, absolute
+constexpr std::chrono::seconds ping_interval = 15s;       // ours; the peer's silence counts
+constexpr std::chrono::seconds silence_max = 45s;         // then the peer is dead
+constexpr std::chrono::seconds heartbeat_interval = 15s;  // spec/core-contract.md 1.6
 constexpr std::chrono::seconds close_deadline = 5s;
 constexpr std::chrono::seconds backoff_first = 1s;
 constexpr std::chrono::seconds backoff_max = 30s;
-constexpr std::chrono::seconds stable_after = 60s;       // only then the backoff starts anew
+constexpr std::chrono::seconds stable_after = 60s;  // only then the backoff starts anew
 constexpr std::chrono::seconds unauthorised_retry = 300s;
 
 // --- Local input --------------------------------------------------------------------------------

@@ -13,9 +13,13 @@ void wipe(std::string& bytes) {
   bytes.clear();
 }
 
-Secret::Secret(std::string value) : bytes_(value) { wipe(value); }
+Secret::Secret(std::string value) : bytes_(value) {
+  wipe(value);
+}
 
-Secret::Secret(Secret&& other) noexcept : bytes_(std::move(other.bytes_)) { wipe(other.bytes_); }
+Secret::Secret(Secret&& other) noexcept : bytes_(std::move(other.bytes_)) {
+  wipe(other.bytes_);
+}
 
 Secret& Secret::operator=(Secret&& other) noexcept {
   if (this != &other) {
@@ -26,8 +30,12 @@ Secret& Secret::operator=(Secret&& other) noexcept {
   return *this;
 }
 
-Secret::~Secret() { wipe(bytes_); }
+Secret::~Secret() {
+  wipe(bytes_);
+}
 
-Secret Secret::duplicate() const { return Secret(bytes_); }
+Secret Secret::duplicate() const {
+  return Secret(bytes_);
+}
 
 }  // namespace satellite

@@ -2,8 +2,8 @@
 
 #include "tests/benchmarks/figures.hpp"
 
-#include <string>
 #include <sys/types.h>
+#include <string>
 #include <vector>
 
 namespace satellite::benchmarks {

@@ -60,8 +60,8 @@ class Bench {
   devcore::DevCore& core() { return *core_; }
 
   std::unique_ptr<tests::SatelliteProcess> connect() {
-    auto satellite = std::make_unique<tests::SatelliteProcess>(tests::SatelliteProcess::Start{
-        {"run"}, environment_, (files_.path() / "log").string()});
+    auto satellite = std::make_unique<tests::SatelliteProcess>(
+        tests::SatelliteProcess::Start{{"run"}, environment_, (files_.path() / "log").string()});
     if (!core_->wait_until_authenticated(20s, ++connections_)) {
       throw std::runtime_error("the satellite did not connect:\n" + satellite->log());
     }
@@ -152,7 +152,9 @@ struct Latencies {
   double processor_per_run = 0;
 };
 
-void append(Samples& to, const Samples& from) { to.insert(to.end(), from.begin(), from.end()); }
+void append(Samples& to, const Samples& from) {
+  to.insert(to.end(), from.begin(), from.end());
+}
 
 Samples dispatch_some(Bench& bench, int runs) {
   Samples samples;
@@ -208,7 +210,8 @@ Latencies measure_latencies(Bench& bench, ReferenceProcess& reference, pid_t age
   }
   latencies.processor_per_run = processor / (rounds * runs_per_round);
   latencies.bare_c8 = concurrent_runs / reference.measure(bare, concurrent_runs, 8).seconds;
-  latencies.bubblewrap_c8 = concurrent_runs / reference.measure(wrapped, concurrent_runs, 8).seconds;
+  latencies.bubblewrap_c8 =
+      concurrent_runs / reference.measure(wrapped, concurrent_runs, 8).seconds;
   auto [samples, rate] = dispatch_eight_at_a_time(bench, concurrent_runs);
   latencies.dispatch_c8_latency = std::move(samples);
   latencies.dispatch_c8 = rate;
@@ -227,9 +230,9 @@ double measure_start(Bench& bench) {
 
 double measure_output(Bench& bench) {
   const auto start = Clock::now();
-  const std::string id = bench.begin(
-      "yes 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde | head -c " +
-      std::to_string(output_bytes));
+  const std::string id =
+      bench.begin("yes 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde | head -c " +
+                  std::to_string(output_bytes));
   const auto run = bench.end(id);
   if (run.output_bytes != output_bytes) throw std::runtime_error("output was lost");
   return static_cast<double>(output_bytes) / micros_since(start);
@@ -257,7 +260,8 @@ std::vector<Figure> measure_all() {
   const double p99 = percentile_99(latencies.dispatch);
   return {
       {"bare", "posix_spawn of sh -c 'echo hi'", bare, "us", 1.0, ""},
-      {"bare_p99", "", percentile_99(latencies.bare), "us", times(percentile_99(latencies.bare)), ""},
+      {"bare_p99", "", percentile_99(latencies.bare), "us", times(percentile_99(latencies.bare)),
+       ""},
       {"bare_c8", "8 at a time", latencies.bare_c8, "runs/s", 1.0, ""},
       {"bubblewrap", "raw bubblewrap, same binds and limits", wrapped, "us", times(wrapped), ""},
       {"bubblewrap_p99", "", percentile_99(latencies.bubblewrap), "us",
@@ -276,8 +280,8 @@ std::vector<Figure> measure_all() {
        times(dispatch - wrapped), "<= 500 us"},
       {"own_cpu_per_run", "agent and launcher", latencies.processor_per_run / 1000, "ms",
        times(latencies.processor_per_run), ""},
-      {"start_to_authenticated", "exec -> authenticated over TLS", start, "ms",
-       times(start * 1000), "<= 50 ms"},
+      {"start_to_authenticated", "exec -> authenticated over TLS", start, "ms", times(start * 1000),
+       "<= 50 ms"},
       {"idle_pss", "agent and launcher", idle, "MB", std::nullopt, "<= 12 MB"},
       {"output", "script to core over TLS", output, "MB/s", std::nullopt, ">= 150 MB/s"},
   };

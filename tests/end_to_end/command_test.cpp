@@ -50,7 +50,8 @@ TEST_CASE("a wrong input of exec is named, with exit code 2") {
   const TempDir files;
   const std::string file = files.write("check.sh", "echo ran");
   const std::string bad = files.write("bad.json", "{\"enabled\":1}");
-  for (const auto& [arguments, words] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+  for (const auto& [arguments, words] :
+       std::vector<std::pair<std::vector<std::string>, std::string>>{
            {{"exec", "/nonexistent"}, "/nonexistent"},
            {{"exec", file, "--policy", "/nonexistent"}, "/nonexistent"},
            {{"exec", file, "--policy", bad}, "enabled"}}) {

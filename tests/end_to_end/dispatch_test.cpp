@@ -11,7 +11,9 @@ using nlohmann::json;
 
 namespace {
 
-json report(const devcore::CollectedRun& run) { return json::parse(run.started->sandbox_json); }
+json report(const devcore::CollectedRun& run) {
+  return json::parse(run.started->sandbox_json);
+}
 
 }  // namespace
 
@@ -128,8 +130,8 @@ TEST_CASE("output stops exactly at the policy's cap and the script with it") {
 
 TEST_CASE("the cap counts both streams together") {
   Scene scene(Scene::with_policy(policy_with_output_cap(1'000)));
-  const auto run =
-      scene.run("head -c 600 /dev/zero | tr '\\0' a; head -c 600 /dev/zero | tr '\\0' b >&2; sleep 60");
+  const auto run = scene.run(
+      "head -c 600 /dev/zero | tr '\\0' a; head -c 600 /dev/zero | tr '\\0' b >&2; sleep 60");
   CHECK(run.finished->outcome == "output_limit");
   CHECK(run.standard_output.size() + run.standard_error.size() == 1'000);
 }
@@ -155,8 +157,8 @@ TEST_CASE("a script of 300 KiB runs, and it is still `sh -c` to itself") {
 
 TEST_CASE("every byte comes back as it was written, text or not") {
   Scene scene;
-  const auto run = scene.run(
-      "i=0; while [ $i -lt 256 ]; do printf \"\\\\$(printf %03o $i)\"; i=$((i+1)); done");
+  const auto run =
+      scene.run("i=0; while [ $i -lt 256 ]; do printf \"\\\\$(printf %03o $i)\"; i=$((i+1)); done");
   std::string expected;
   for (int i = 0; i < 256; ++i) expected += static_cast<char>(i);
   CHECK(run.standard_output == expected);
@@ -176,7 +178,8 @@ TEST_CASE("a code point split between two writes and two chunks stays whole") {
 
 TEST_CASE("the environment arrives, and what would run foreign code is dropped and named") {
   Scene scene;
-  auto message = script("echo \"$GREETING|$LD_PRELOAD|$BASH_ENV|$SECRET_LENGTH\"; env | grep -c ^LD_");
+  auto message =
+      script("echo \"$GREETING|$LD_PRELOAD|$BASH_ENV|$SECRET_LENGTH\"; env | grep -c ^LD_");
   message.environment = {{"GREETING", "hello world"},
                          {"LD_PRELOAD", "/tmp/x.so"},
                          {"LD_DEBUG_OUTPUT", "/tmp/escape"},
@@ -192,7 +195,8 @@ TEST_CASE("the environment arrives, and what would run foreign code is dropped a
 
 TEST_CASE("a secret reaches the script and never the output or the log") {
   Scene scene;
-  auto message = script("printf '%s' \"$TOKEN\" | wc -c; echo \"$TOKEN\"; printf '%s' \"$TOKEN\" | base64");
+  auto message =
+      script("printf '%s' \"$TOKEN\" | wc -c; echo \"$TOKEN\"; printf '%s' \"$TOKEN\" | base64");
   message.secret_environment.emplace("TOKEN", Secret("s3cr3t-value-1"));
   const auto run = scene.run(std::move(message));
   CHECK(run.standard_output.rfind("14\n****\n****", 0) == 0);
@@ -210,7 +214,8 @@ TEST_CASE("standard input and the working directory are the message's") {
   CHECK(run.standard_output == "line one\nline two\n/usr\n");
 }
 
-TEST_CASE("without an input the script reads the end of /dev/null and works in its scratch directory") {
+TEST_CASE(
+    "without an input the script reads the end of /dev/null and works in its scratch directory") {
   Scene scene;
   const auto run = scene.run("cat; echo x > here && ls; pwd | grep -c ^/tmp/.");
   CHECK(run.standard_output == "here\n1\n");
@@ -247,8 +252,7 @@ TEST_CASE("a run id is executed once, whatever the core repeats") {
   const std::string id = message.run_id.text;
   scene.run(std::move(message));
   scene.core().dispatch(std::move(again));
-  eventually("the status arrives",
-             [&] { return !scene.core().ledger().run(id).statuses.empty(); });
+  eventually("the status arrives", [&] { return !scene.core().ledger().run(id).statuses.empty(); });
   const auto run = scene.core().ledger().run(id);
   REQUIRE(run.statuses.size() == 1);
   CHECK(run.statuses[0].state == protocol::ScriptState::finished);

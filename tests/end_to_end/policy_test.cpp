@@ -9,7 +9,9 @@ using nlohmann::json;
 
 namespace {
 
-json report(const devcore::CollectedRun& run) { return json::parse(run.finished->sandbox_json); }
+json report(const devcore::CollectedRun& run) {
+  return json::parse(run.finished->sandbox_json);
+}
 
 bool has_fail_closed_downgrade(const json& sandbox) {
   for (const json& downgrade : sandbox.at("downgrades")) {
@@ -47,18 +49,16 @@ TEST_CASE("an invalid policy closes the door again, a valid one opens it") {
   CHECK(closed.at("requested").at("network").at("mode") == "deny");
   CHECK(closed.at("requested").at("enabled") == true);
   scene.core().push_policy(default_policy);
-  eventually("the valid policy is in force", [&] {
-    return !has_fail_closed_downgrade(report(scene.run("true")));
-  });
+  eventually("the valid policy is in force",
+             [&] { return !has_fail_closed_downgrade(report(scene.run("true"))); });
 }
 
 TEST_CASE("a policy pushed in mid-session holds for the next run") {
   Scene scene;
   CHECK(scene.run("seq 1 100000 | tail -1").standard_output == "100000\n");
   scene.core().push_policy(policy_with_output_cap(64));
-  eventually("the next run gets the new cap", [&] {
-    return scene.run("seq 1 100000").finished->outcome == "output_limit";
-  });
+  eventually("the next run gets the new cap",
+             [&] { return scene.run("seq 1 100000").finished->outcome == "output_limit"; });
 }
 
 TEST_CASE("a layer that cannot be had under `fail` refuses the run before it starts") {

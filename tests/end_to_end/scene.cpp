@@ -2,9 +2,9 @@
 
 #include "tls/temporary_certificate.hpp"
 
+#include <unistd.h>
 #include <atomic>
 #include <catch2/catch.hpp>
-#include <unistd.h>
 
 namespace satellite::tests {
 
@@ -76,7 +76,9 @@ void Scene::start_core() {
   core_ = *std::move(started);
 }
 
-devcore::CollectedRun Scene::run(const std::string& text) { return run(script(text)); }
+devcore::CollectedRun Scene::run(const std::string& text) {
+  return run(script(text));
+}
 
 devcore::CollectedRun Scene::run(protocol::RunScript message) {
   const std::string id = message.run_id.text;

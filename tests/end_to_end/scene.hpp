@@ -12,7 +12,7 @@
 namespace satellite::tests {
 
 /// The policies the tests relay, as a core writes them.
-extern const char* const default_policy;     ///< every layer, nothing degraded, no egress
+extern const char* const default_policy;       ///< every layer, nothing degraded, no egress
 extern const char* const open_network_policy;  ///< the same, but on the host's network
 
 /// A policy with one value of `resources` replaced.
@@ -47,7 +47,6 @@ class Scene {
   void start_core();
 
  private:
-
   TempDir files_;
   devcore::Settings core_settings_;
   std::unique_ptr<devcore::DevCore> core_;

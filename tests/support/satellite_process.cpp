@@ -91,7 +91,9 @@ SatelliteProcess::~SatelliteProcess() {
   }
 }
 
-void SatelliteProcess::signal(int number) const { ::kill(pid_, number); }
+void SatelliteProcess::signal(int number) const {
+  ::kill(pid_, number);
+}
 
 int SatelliteProcess::wait(std::chrono::milliseconds limit) {
   if (pid_ >= 0) {
@@ -108,14 +110,16 @@ bool SatelliteProcess::running() {
   return pid_ >= 0;
 }
 
-std::string SatelliteProcess::log() const { return read_file(log_file_); }
+std::string SatelliteProcess::log() const {
+  return read_file(log_file_);
+}
 
 CommandResult run_satellite(const std::vector<std::string>& arguments,
                             const std::map<std::string, std::string>& environment,
                             const std::string& standard_input) {
   const TempDir files;
-  const Redirections redirections{files.write("in", standard_input), (files.path() / "out").string(),
-                                  (files.path() / "err").string()};
+  const Redirections redirections{files.write("in", standard_input),
+                                  (files.path() / "out").string(), (files.path() / "err").string()};
   const pid_t pid = spawn(arguments, environment, redirections);
   int status = 0;
   if (wait_within(pid, std::chrono::seconds(60), status) != 0) {

@@ -10,7 +10,8 @@ namespace satellite::tests {
 class TempDir {
  public:
   TempDir() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "satellite-test-XXXXXX").string();
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "satellite-test-XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
     path_ = pattern;
   }

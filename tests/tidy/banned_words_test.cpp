@@ -8,8 +8,9 @@ using satellite::tests::SourceFile;
 using satellite::tests::without_comment;
 
 TEST_CASE("names say what a thing is: no manager, helper, util, common or handle_x") {
-  const std::regex banned("\\b[a-z_]*(manager|helper|util|handle_[a-z]|process_[a-z]+\\(|do_[a-z]+\\()",
-                          std::regex::icase);
+  const std::regex banned(
+      "\\b[a-z_]*(manager|helper|util|handle_[a-z]|process_[a-z]+\\(|do_[a-z]+\\()",
+      std::regex::icase);
   const std::regex file_name("(manager|helper|utils?|common|base|misc)\\.(h|c)pp$");
   for (const SourceFile& file : source_files({"protocol", "sandbox", "tls", "agent"})) {
     INFO(file.path);

@@ -10,9 +10,13 @@ using satellite::tests::SourceFile;
 
 namespace {
 
-std::string top_of(const std::string& path) { return path.substr(0, path.find('/')); }
+std::string top_of(const std::string& path) {
+  return path.substr(0, path.find('/'));
+}
 
-bool is_vocabulary(const std::string& path) { return path.rfind("protocol/vocabulary/", 0) == 0; }
+bool is_vocabulary(const std::string& path) {
+  return path.rfind("protocol/vocabulary/", 0) == 0;
+}
 
 /// The one-way arrows: who may include whom, besides itself and the vocabulary.
 const std::map<std::string, std::set<std::string>> arrows{

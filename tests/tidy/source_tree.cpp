@@ -24,6 +24,8 @@ std::vector<SourceFile> source_files(const std::vector<std::string>& top_folders
   return files;
 }
 
-std::string without_comment(const std::string& line) { return line.substr(0, line.find("//")); }
+std::string without_comment(const std::string& line) {
+  return line.substr(0, line.find("//"));
+}
 
 }  // namespace satellite::tests

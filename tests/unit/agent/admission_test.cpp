@@ -14,7 +14,9 @@ AdmissionRequest named(const char* id, Priority priority = Priority::normal) {
   return AdmissionRequest{RunId(id), priority, std::nullopt};
 }
 
-std::size_t position(const Admission& admission) { return std::get<Admitted>(admission).position; }
+std::size_t position(const Admission& admission) {
+  return std::get<Admitted>(admission).position;
+}
 
 }  // namespace
 

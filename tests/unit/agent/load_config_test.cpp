@@ -41,7 +41,8 @@ TEST_CASE("the three variables of the existing satellite are enough") {
 TEST_CASE("options outrank the environment, which outranks the file, which outranks defaults") {
   const TempDir directory;
   ConfigSources sources = minimal();
-  sources.file = directory.write("s.toml", "core = \"https://file\"\n[dispatch]\nconcurrency = 3\n");
+  sources.file =
+      directory.write("s.toml", "core = \"https://file\"\n[dispatch]\nconcurrency = 3\n");
   auto loaded = load_config(sources, TokenNeed::required);
   REQUIRE(loaded);
   CHECK(loaded->config.core_url == "https://core.example");
@@ -78,20 +79,20 @@ TEST_CASE("a missing token is named with its three sources, and only where one i
 }
 
 TEST_CASE("a malformed setting is named with its source and what it should be") {
-  const auto [key, text] = GENERATE(table<std::string, std::string>(
-      {{"sandbox.uid", "-1"},
-       {"sandbox.uid", "0"},
-       {"sandbox.uid", "4294967295"},
-       {"sandbox.gid", "x"},
-       {"dispatch.concurrency", "0"},
-       {"dispatch.concurrency", "33"},
-       {"dispatch.concurrency", "8 "},
-       {"dispatch.concurrency", "99999999999999999999"},
-       {"dispatch.queue_length", "-1"},
-       {"dispatch.timeout_max", "3601"},
-       {"dispatch.automation", "yes"},
-       {"log.level", "loud"},
-       {"sandbox.scratch_directory", "relative"}}));
+  const auto [key, text] =
+      GENERATE(table<std::string, std::string>({{"sandbox.uid", "-1"},
+                                                {"sandbox.uid", "0"},
+                                                {"sandbox.uid", "4294967295"},
+                                                {"sandbox.gid", "x"},
+                                                {"dispatch.concurrency", "0"},
+                                                {"dispatch.concurrency", "33"},
+                                                {"dispatch.concurrency", "8 "},
+                                                {"dispatch.concurrency", "99999999999999999999"},
+                                                {"dispatch.queue_length", "-1"},
+                                                {"dispatch.timeout_max", "3601"},
+                                                {"dispatch.automation", "yes"},
+                                                {"log.level", "loud"},
+                                                {"sandbox.scratch_directory", "relative"}}));
   ConfigSources sources = minimal();
   sources.options[key] = text;
   const auto loaded = load_config(sources, TokenNeed::required);
