@@ -1,5 +1,5 @@
 #include "agent/commands/commands.hpp"
-#include "agent/link/core_url.hpp"
+#include "agent/commands/input.hpp"
 
 #include <unistd.h>
 
@@ -30,28 +30,24 @@ void print_error(const std::string& message) {
 }
 
 int check_config_command(const Invocation& invocation) {
-  const auto loaded = load_config(config_sources(invocation), TokenNeed::required);
-  if (!loaded) {
-    print_error(loaded.error().message);
+  const auto settings = core_settings(invocation);
+  if (!settings) {
+    print_error(settings.error().message);
     return exit_wrong_usage;
   }
-  const auto address = parse_core_url(loaded->config.core_url);
-  if (!address) {
-    print_error("core: " + address.error().message);
-    return exit_wrong_usage;
-  }
-  if (!loaded->config.ca_file.empty() && ::access(loaded->config.ca_file.c_str(), R_OK) != 0) {
-    print_error("tls.ca_file: " + loaded->config.ca_file + " cannot be read");
+  const LoadedConfig& loaded = settings->loaded;
+  if (!loaded.config.ca_file.empty() && ::access(loaded.config.ca_file.c_str(), R_OK) != 0) {
+    print_error("tls.ca_file: " + loaded.config.ca_file + " cannot be read");
     return exit_wrong_usage;
   }
   std::size_t width = 0;
-  for (const auto& setting : loaded->settings) width = std::max(width, setting.key.size());
-  for (const auto& setting : loaded->settings) {
+  for (const auto& setting : loaded.settings) width = std::max(width, setting.key.size());
+  for (const auto& setting : loaded.settings) {
     std::cout << setting.key << std::string(width + 2 - setting.key.size(), ' ')
               << (setting.value.empty() ? "(none)" : setting.value) << "   # " << setting.source
               << '\n';
   }
-  std::cout << "connects to " << address->url() << '\n';
+  std::cout << "connects to " << settings->core.url() << '\n';
   return exit_done;
 }
 

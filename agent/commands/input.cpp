@@ -35,4 +35,12 @@ Result<Config> local_settings(const Invocation& invocation) {
   return std::move(loaded->config);
 }
 
+Result<CoreSettings> core_settings(const Invocation& invocation) {
+  auto loaded = load_config(config_sources(invocation), TokenNeed::required);
+  if (!loaded) return loaded.error();
+  auto core = parse_core_url(loaded->config.core_url);
+  if (!core) return Error{core.error().code, "core: " + core.error().message};
+  return CoreSettings{*std::move(loaded), *std::move(core)};
+}
+
 }  // namespace satellite::agent

@@ -2,6 +2,8 @@
 
 #include "agent/commands/invocation.hpp"
 #include "agent/config/config.hpp"
+#include "agent/config/load_config.hpp"
+#include "agent/link/core_url.hpp"
 #include "protocol/vocabulary/byte_count.hpp"
 #include "protocol/vocabulary/result.hpp"
 
@@ -16,5 +18,14 @@ Result<std::string> read_input(const std::string& name, ByteCount size_max);
 
 /// The settings that matter on this host alone, for commands that connect to nobody.
 Result<Config> local_settings(const Invocation& invocation);
+
+/// Every setting with its source, and the core they name.
+struct CoreSettings {
+  LoadedConfig loaded;
+  CoreAddress core;
+};
+
+/// For commands that connect.
+Result<CoreSettings> core_settings(const Invocation& invocation);
 
 }  // namespace satellite::agent

@@ -1,6 +1,6 @@
 #include "agent/agent.hpp"
 #include "agent/commands/commands.hpp"
-#include "agent/link/core_url.hpp"
+#include "agent/commands/input.hpp"
 
 #include <malloc.h>
 #include <sys/prctl.h>
@@ -24,19 +24,15 @@ void keep_freed_memory() {
 int run_command(const Invocation& invocation) {
   const auto process_started = std::chrono::steady_clock::now();
   keep_freed_memory();
-  auto loaded = load_config(config_sources(invocation), TokenNeed::required);
-  if (!loaded) {
-    print_error(loaded.error().message);
+  auto settings = core_settings(invocation);
+  if (!settings) {
+    print_error(settings.error().message);
     return exit_wrong_usage;
   }
-  const auto address = parse_core_url(loaded->config.core_url);
-  if (!address) {
-    print_error("core: " + address.error().message);
-    return exit_wrong_usage;
-  }
+  const Config& config = settings->loaded.config;
   // Before the log, the event loop and TLS: the launcher must fork while this process is small and
   // has one thread.
-  auto launcher = sandbox::Launcher::start({loaded->config.scratch_directory});
+  auto launcher = sandbox::Launcher::start({config.scratch_directory});
   if (!launcher) {
     print_error("cannot start the launcher: " + launcher.error().message);
     return exit_failed;
@@ -44,8 +40,8 @@ int run_command(const Invocation& invocation) {
   // From here on this process holds the token and secrets of runs: no core dump, no debugger of
   // the same user.
   ::prctl(PR_SET_DUMPABLE, 0);
-  Log log(loaded->config.log_level);
-  const AgentEnd end = serve({loaded->config, log, *std::move(launcher), process_started});
+  Log log(config.log_level);
+  const AgentEnd end = serve({config, log, *std::move(launcher), process_started});
   return end == AgentEnd::stopped ? exit_done : exit_launcher_lost;
 }
 

@@ -3,6 +3,7 @@
 #include "protocol/vocabulary/limits.hpp"
 #include "protocol/wire_words.hpp"
 #include "tests/devcore/codec/agent_decoders.hpp"
+#include "tests/devcore/codec/decoder_table.hpp"
 
 #include <algorithm>
 #include <array>
@@ -163,19 +164,6 @@ CapabilitySecretRequest read_capability_secret_request(JsonFields& fields, json&
   return message;
 }
 
-template <auto read>
-Result<AgentMessage> decode_with(json& frame) {
-  JsonFields fields(frame, "$");
-  auto message = read(fields, frame);
-  if (fields.failed()) return fields.error();
-  return AgentMessage(std::move(message));
-}
-
-struct Decoder {
-  std::string_view type;
-  Result<AgentMessage> (*decode)(json& frame);
-};
-
 constexpr std::array decoders{
     Decoder{"authenticate", decode_with<read_authenticate>},
     Decoder{"heartbeat", decode_with<read_heartbeat>},
@@ -194,10 +182,7 @@ constexpr std::array decoders{
 }  // namespace
 
 std::optional<Result<AgentMessage>> decode_contract_message(std::string_view type, json& frame) {
-  for (const Decoder& decoder : decoders) {
-    if (decoder.type == type) return decoder.decode(frame);
-  }
-  return std::nullopt;
+  return decode_by(decoders, type, frame);
 }
 
 }  // namespace satellite::devcore

@@ -3,6 +3,7 @@
 #include "protocol/vocabulary/limits.hpp"
 #include "protocol/wire_words.hpp"
 #include "tests/devcore/codec/agent_decoders.hpp"
+#include "tests/devcore/codec/decoder_table.hpp"
 #include "tests/devcore/codec/output_scanner.hpp"
 
 #include <algorithm>
@@ -149,19 +150,6 @@ ScriptStatus read_status(JsonFields& fields, json& frame) {
   return message;
 }
 
-template <auto read>
-Result<AgentMessage> decode_with(json& frame) {
-  JsonFields fields(frame, "$");
-  auto message = read(fields, frame);
-  if (fields.failed()) return fields.error();
-  return AgentMessage(std::move(message));
-}
-
-struct Decoder {
-  std::string_view type;
-  Result<AgentMessage> (*decode)(json& frame);
-};
-
 constexpr std::array decoders{
     Decoder{"script_accepted", decode_with<read_accepted>},
     Decoder{"script_rejected", decode_with<read_rejected>},
@@ -174,10 +162,7 @@ constexpr std::array decoders{
 }  // namespace
 
 std::optional<Result<AgentMessage>> decode_dispatch_message(std::string_view type, json& frame) {
-  for (const Decoder& decoder : decoders) {
-    if (decoder.type == type) return decoder.decode(frame);
-  }
-  return std::nullopt;
+  return decode_by(decoders, type, frame);
 }
 
 }  // namespace satellite::devcore
