@@ -1,5 +1,6 @@
 #include "agent/dispatch/dispatcher.hpp"
 
+#include "agent/runs/run_log.hpp"
 #include "agent/runs/run_pipeline.hpp"
 #include "agent/runs/run_translation.hpp"
 #include "agent/runs/runner_settings.hpp"
@@ -205,7 +206,7 @@ void Dispatcher::end_unstarted(const RunId& id, sandbox::Outcome outcome, const 
   result.error = why;
   result.started_at = std::chrono::system_clock::now();
   result.sandbox.requested = parts_.policies.resolve().policy;
-  log_end(id, result);
+  log_run_end(parts_.log, id.text, result);
   if (auto* stream = parts_.outbox.find(id)) {
     finish(id, *stream, finished_message_from(result, std::nullopt));
   }
@@ -227,7 +228,7 @@ asio::awaitable<void> Dispatcher::run(std::shared_ptr<Run> run) {
     end.message.outcome = std::string(sandbox::name_of(end.result.outcome));
     end.message.error = "the satellite was stopped";
   }
-  log_end(id, end.result);
+  log_run_end(parts_.log, id.text, end.result);
   finish(id, stream, std::move(end.message));
   runs_.erase(id);
   admission_.finished();
@@ -241,15 +242,6 @@ void Dispatcher::finish(const RunId& id, protocol::RunStream& stream,
   journal_.finished(id, protocol::encode(message));
   stream.finished(std::move(message));
   parts_.outbox.stream_changed();
-}
-
-void Dispatcher::log_end(const RunId& id, const sandbox::RunResult& result) {
-  parts_.log.info("script_finished", result.error.value_or(""),
-                  {{"run", id.text},
-                   {"outcome", sandbox::name_of(result.outcome)},
-                   {"exit", result.exit_code},
-                   {"took", result.duration},
-                   {"sandbox", sandbox::summary_line(result.sandbox)}});
 }
 
 asio::awaitable<void> Dispatcher::stop() {

@@ -58,7 +58,6 @@ class Dispatcher {
   void end_unstarted(const RunId& id, sandbox::Outcome outcome, const std::string& why);
   boost::asio::awaitable<void> run(std::shared_ptr<Run> run);
   void finish(const RunId& id, protocol::RunStream& stream, protocol::ScriptFinished message);
-  void log_end(const RunId& id, const sandbox::RunResult& result);
 
   Parts parts_;
   AdmissionQueue admission_;
