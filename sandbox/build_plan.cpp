@@ -124,6 +124,7 @@ void plan_wrapper(Draft& draft) {
   inputs.filter_file = draft.inputs.filter_file;
   inputs.inner_uid = draft.identity.inner_uid;
   inputs.inner_gid = draft.identity.inner_gid;
+  inputs.script_identity = draft.plan.identity ? draft.plan.identity : draft.inputs.agent_identity;
   draft.wrapper = build_filesystem_layer(draft.policy.filesystem, draft.facts, inputs,
                                          draft.network, draft.world);
   const bool confined = draft.policy.filesystem.mode != FilesystemMode::off;
@@ -142,10 +143,12 @@ void plan_wrapper(Draft& draft) {
   if (draft.wrapped()) {
     draft.plan.engine = draft.wrapper.engine;
     draft.plan.wrapper = draft.wrapper.wrapper;
+    draft.plan.native = draft.wrapper.native;
     if (namespaced) draft.plan.egress = draft.network.egress;
   }
   // Within its own file view the wrapper changes directory itself.
-  if (!(draft.wrapped() && confined)) draft.plan.working_directory = inputs.start_directory;
+  if (!(draft.wrapped() && confined) || draft.plan.native)
+    draft.plan.working_directory = inputs.start_directory;
 }
 
 void judge_inner_identity(Draft& draft) {
@@ -202,9 +205,13 @@ void plan_environment(Draft& draft) {
   if (confined) draft.plan.environment["TMPDIR"] = "/tmp";
 }
 
-/// A wrapper that this run may not use is a wrapper that this host does not have.
-void forbid_wrappers_above(Draft& draft) {
-  const auto allowed = [&draft](Engine engine) { return engine <= draft.inputs.engine_max; };
+/// An engine that this run may not use is an engine that this host does not have.
+void forbid_other_engines(Draft& draft) {
+  const auto allowed = [&draft](Engine engine) {
+    const auto& engines = draft.inputs.engines;
+    return std::find(engines.begin(), engines.end(), engine) != engines.end();
+  };
+  draft.facts.native_engine = draft.facts.native_engine && allowed(Engine::native);
   const Wrapper found = draft.facts.wrapper;
   if ((found == Wrapper::bwrap && allowed(Engine::bwrap)) ||
       (found == Wrapper::nsjail && allowed(Engine::nsjail))) {
@@ -218,7 +225,7 @@ void forbid_wrappers_above(Draft& draft) {
 Decision build_plan(const ResolvedPolicy& resolved, const HostFacts& facts, RunInputs inputs,
                     const World& world) {
   Draft draft{resolved.policy, facts, std::move(inputs), world, {}, {}, {}, {}};
-  forbid_wrappers_above(draft);
+  forbid_other_engines(draft);
   draft.plan.promise.requested = resolved.policy;
   draft.plan.promise.platform = facts.platform;
   draft.plan.command = draft.inputs.command;

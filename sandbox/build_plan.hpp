@@ -32,8 +32,10 @@ struct RunInputs {
   /// Shows the script its scratch directory as HOME wherever the agent's own would be out of reach.
   bool home_is_scratch = true;
   std::optional<Identity>
-      default_identity;                ///< fills a missing privilege.uid under a root launcher
-  Engine engine_max = Engine::nsjail;  ///< the last one that may be used, in the order of Engine
+      default_identity;  ///< fills a missing privilege.uid under a root launcher
+  /// Engines that may be used, whatever else this host has; the strongest that works is taken.
+  std::vector<Engine> engines{Engine::native, Engine::bwrap, Engine::nsjail};
+  std::optional<Identity> agent_identity;  ///< whom a script is that keeps the agent's identity
 };
 
 /// The whole decision for one run: which layer by which mechanism, and the report as promised; or a

@@ -23,6 +23,7 @@ constexpr std::array flags{
     Flag{"netEgressRootless", &HostFacts::net_egress_rootless},
     Flag{"launcherDropsPrivilege", &HostFacts::launcher_drops_privilege},
     Flag{"launcherSetsRlimits", &HostFacts::launcher_sets_rlimits},
+    Flag{"nativeEngine", &HostFacts::native_engine},
 };
 
 Error wrong(const std::string& name, std::string_view expected) {

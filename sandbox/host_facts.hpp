@@ -50,6 +50,8 @@ struct HostFacts {
   bool launcher_drops_privilege = false;
   // The launcher sets limits itself (prlimit(2)), so no util-linux program is needed.
   bool launcher_sets_rlimits = false;
+  // The launcher builds every namespace, mount and filter itself: no wrapper program is needed.
+  bool native_engine = false;
   std::string wrapper_path;                 ///< absolute, empty when there is none
   std::vector<CapabilityFinding> findings;  ///< one per capability, for `doctor` and the logs
 };

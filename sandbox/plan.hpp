@@ -2,6 +2,7 @@
 
 #include "protocol/vocabulary/byte_count.hpp"
 #include "sandbox/host_facts.hpp"
+#include "sandbox/planning/file_step.hpp"
 #include "sandbox/policy.hpp"
 #include "sandbox/report.hpp"
 #include "sandbox/run_request.hpp"
@@ -44,6 +45,7 @@ struct Plan {
   Engine engine = Engine::none;
   /// The wrapper's command line without the closing `--`; empty when no wrapper engages.
   std::vector<std::string> wrapper;
+  std::optional<NativePlan> native;  ///< set exactly for Engine::native
   /// Limits set on the script by the launcher; the same numbers the seeds' `prlimit` prelude names.
   std::vector<ResourceSetting> resource_settings;
   std::vector<std::string> command;  ///< e.g. sh -c SCRIPT

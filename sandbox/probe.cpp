@@ -60,10 +60,11 @@ LaunchOrder bare_trial(Launcher& launcher, const std::optional<Identity>& identi
 }
 
 /// The default policy's own plan, as if everything worked: whether it does is what we find out.
-Result<LaunchOrder> wrapped_trial(Launcher& launcher, const HostFacts& facts,
-                                  const std::optional<Identity>& identity) {
+Result<LaunchOrder> confined_trial(Launcher& launcher, const HostFacts& facts, Engine engine,
+                                   const std::optional<Identity>& identity) {
   HostFacts hoped = facts;
-  hoped.wrapper = Wrapper::bwrap;
+  hoped.native_engine = engine == Engine::native;
+  hoped.wrapper = engine == Engine::bwrap ? Wrapper::bwrap : Wrapper::none;
   hoped.user_namespaces = hoped.user_ns_creatable = hoped.net_namespaces = true;
   hoped.launcher_sets_rlimits = true;
   hoped.launcher_drops_privilege = facts.euid_is_root;
@@ -74,6 +75,7 @@ Result<LaunchOrder> wrapped_trial(Launcher& launcher, const HostFacts& facts,
   inputs.scratch_directory =
       launcher.scratch_area() + "/run-" + std::to_string(order_inputs.run_number);
   inputs.default_identity = identity;
+  inputs.agent_identity = Identity{::geteuid(), ::getegid()};
   const auto decision = build_plan({shipped_default_policy(), false}, hoped, inputs, host_world());
   if (const auto* refusal = std::get_if<Refusal>(&decision)) {
     return Error{ErrorCode::unsupported, refusal_text(refusal->promise.downgrades)};
@@ -100,11 +102,33 @@ void probe_launcher(Launcher& launcher, const std::optional<Identity>& identity,
               "give the satellite's service CAP_SETUID and CAP_SETGID, or an unprivileged user");
 }
 
+/// What an operator can do about a trial that did not reach its script.
+std::string_view remedy_of(const std::optional<LauncherRecord>& end) {
+  constexpr std::string_view otherwise =
+      "see the step that failed; until it works bubblewrap is used where it is installed";
+  if (!end) return otherwise;
+  const auto* const failure = std::get_if<RunSetupFailed>(&end->event);
+  if (failure == nullptr) return otherwise;
+  const auto hint = operator_hint(failure->step, failure->error_number);
+  return hint.empty() ? otherwise : hint;
+}
+
+void probe_native(Launcher& launcher, const std::optional<Identity>& identity, HostFacts& facts) {
+  const auto order = confined_trial(launcher, facts, Engine::native, identity);
+  std::optional<LauncherRecord> end;
+  if (order) end = launcher.try_order(*order);
+  const std::string problem = order ? problem_of(end) : order.error().message;
+  facts.native_engine = problem.empty();
+  add_finding(facts, "native_engine", facts.native_engine,
+              problem.empty() ? "a script ran under every layer, measured at its barrier" : problem,
+              std::string(remedy_of(end)));
+}
+
 void probe_wrapper(Launcher& launcher, const std::optional<Identity>& identity, HostFacts& facts) {
   facts.wrapper_path = find_program("bwrap");
   std::string problem = "bwrap is not on PATH";
   if (!facts.wrapper_path.empty()) {
-    const auto order = wrapped_trial(launcher, facts, identity);
+    const auto order = confined_trial(launcher, facts, Engine::bwrap, identity);
     problem = order ? problem_of(launcher.try_order(*order)) : order.error().message;
   }
   const bool works = problem.empty();
@@ -137,6 +161,7 @@ HostFacts probe_host(Launcher& launcher, const ProbeSettings& settings) {
   std::optional<Identity> identity;
   if (facts.euid_is_root) identity = settings.default_identity.value_or(overflow_identity);
   probe_launcher(launcher, identity, facts);
+  probe_native(launcher, identity, facts);
   probe_wrapper(launcher, identity, facts);
   for (const char* name : {"egress_macvlan", "egress_slirp4netns"}) {
     add_finding(

@@ -102,7 +102,8 @@ Decision Runner::State::decide_on(const RunRequest& request, const ResolvedPolic
   if (policy.policy.enabled) inputs.scratch_directory = scratch_directory;
   inputs.working_directory = request.working_directory;
   inputs.default_identity = settings.default_identity;
-  inputs.engine_max = settings.engine_max;
+  inputs.engines = settings.engines;
+  inputs.agent_identity = Identity{::geteuid(), ::getegid()};
   return build_plan(policy, facts, std::move(inputs), host_world());
 }
 

@@ -50,7 +50,7 @@ class CancelSwitch {
 struct RunnerSettings {
   std::chrono::milliseconds grace{2'000};    ///< between TERM and KILL
   std::optional<Identity> default_identity;  ///< used when the policy drops but names no uid
-  Engine engine_max = Engine::bwrap;         ///< `none` switches wrappers off for tests
+  std::vector<Engine> engines{Engine::native, Engine::bwrap};  ///< that may be used; empty = none
 };
 
 class Launcher;  // launcher/launcher_link.hpp

@@ -4,6 +4,8 @@
 
 namespace satellite::sandbox::bare {
 
+struct NativeSetup;
+
 /// Everything the forked copy of the launcher needs to become the init of a run; prepared before
 /// the fork, so that the child only walks it.
 struct InitLaunch {
@@ -15,6 +17,13 @@ struct InitLaunch {
   const char* const* wrapper_environment = nullptr;
   bool change_identity = false;  ///< before the wrapper starts
   std::uint32_t uid = 0, gid = 0;
+  InitBlock* block = nullptr;           ///< null = it is mapped from its descriptor
+  const NativeSetup* native = nullptr;  ///< null = a wrapper does it, or nobody
+  /// CLONE_NEW*: namespaces that the child is born into.
+  std::uint64_t new_namespaces = 0;
+  /// Prepared namespaces to enter instead of making new ones; -1 = none.
+  int join_user_namespace_fd = -1;
+  int join_network_namespace_fd = -1;
 };
 
 /// Runs in the child right after the fork; never returns.

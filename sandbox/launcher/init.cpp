@@ -7,6 +7,7 @@
 #include "sandbox/launcher/descendants.hpp"
 #include "sandbox/launcher/init_block.hpp"
 #include "sandbox/launcher/raw_syscall.hpp"
+#include "sandbox/launcher/setup_attempt.hpp"
 
 #include <asm/poll.h>
 #include <linux/mman.h>
@@ -55,11 +56,13 @@ InitBlock& map_block() {
   const long mapped = call(__NR_mmap, 0, static_cast<long>(head.size), protection_read_write,
                            map_private, init_fd_block, 0);
   if (mapped < 0 && mapped > -4096) fail(init_fd_control, SetupStep::map_block, mapped);
-  InitBlock& block = *reinterpret_cast<InitBlock*>(static_cast<unsigned long>(mapped));
+  return *reinterpret_cast<InitBlock*>(static_cast<unsigned long>(mapped));
+}
+
+void relocate_all(InitBlock& block) {
   if (!relocate(block, block.arguments) || !relocate(block, block.environment)) {
     fail(init_fd_control, SetupStep::map_block, 0, 1);
   }
-  return block;
 }
 
 enum class Wait { none, for_one };
@@ -156,10 +159,11 @@ void end_leftovers(Supervision& run) {
 
 }  // namespace
 
-void run_init() {
+void run_init(InitBlock* own) {
   set_signal_mask(true);
   call(__NR_prctl, PR_SET_NAME, address("csat-init"));
-  InitBlock& block = map_block();
+  InitBlock& block = own != nullptr ? *own : map_block();
+  relocate_all(block);
   Supervision run;
   run.own_pid_namespace = block.own_pid_namespace != 0;
   if (run.own_pid_namespace && call(__NR_getpid) != 1) {
@@ -171,8 +175,8 @@ void run_init() {
   }
   call(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
   const long own_pid = call(__NR_getpid);
-  run.script = call(__NR_clone, signal_child, 0, 0, 0, 0);
-  if (run.script < 0) fail(init_fd_control, SetupStep::fork_script, run.script);
+  const Attempt attempt(block.fault, init_fd_control);
+  run.script = attempt.must(SetupStep::fork_script, 0, __NR_clone, signal_child, 0, 0, 0, 0);
   if (run.script == 0) become_script(block, own_pid);
   for (int fd = init_fd_barrier; fd < init_fd_end; ++fd) call(__NR_close, fd);
   // Only now: the script must inherit exactly the agreed descriptors, and a number among those just

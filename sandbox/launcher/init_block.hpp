@@ -37,7 +37,30 @@ enum class SetupStep : std::uint32_t {
   namespaces,
   identity_map,
   mount,
-  last = mount,
+  join_namespace,
+  loopback,
+  host_name,
+  private_mounts,
+  new_root,
+  file_step,
+  seal_root,
+  pivot_root,
+  detach_host,
+  session_keyring,
+  capabilities,
+  nested_user_namespace,
+  landlock,
+  seccomp,
+  last = seccomp,
+};
+
+/// A step that is made to fail instead of being done: how tests find out what a failure leaves
+/// behind. It comes only with a launch order, which nothing but our own code writes, never from
+/// the wire or the configuration; and all it can do is to keep a script from running.
+struct Fault {
+  SetupStep step = SetupStep::none;
+  std::int32_t index = -1;  ///< -1 = whichever
+  std::int32_t error_number = 0;
 };
 
 /// Descriptor numbers that the init of a run starts with; the wrapper passes them through.
@@ -79,7 +102,7 @@ struct InitLimit {
 };
 
 constexpr std::uint32_t init_block_magic = 0x43534942;  // "CSIB"
-constexpr std::uint32_t init_block_version = 1;
+constexpr std::uint32_t init_block_version = 2;
 constexpr std::size_t init_limits_max = 8;
 
 /// Head of the block; strings follow. Offsets count from the start of the block, 0 = absent.
@@ -102,6 +125,16 @@ struct InitBlock {
   std::uint32_t confined = 0;  ///< nothing can be gained by executing a set-user-id file; no dumps
   std::uint32_t limit_count = 0;
   InitLimit limits[init_limits_max];
+  Fault fault;
+  std::uint32_t sheds_capabilities = 0;  ///< the native engine's; a wrapper does it itself
+  /// The script gets a user namespace below the run's own, so that it owns nothing of what confines
+  /// it; the texts are its maps.
+  std::uint32_t nested_user_namespace = 0;
+  std::uint32_t uid_map = 0, gid_map = 0;
+  std::uint32_t seccomp_program = 0, seccomp_length = 0;  ///< in instructions
+  std::uint32_t landlock_abi = 0;                         ///< 0 = this kernel has none
+  /// Paths that stay writable, one text after the other; without any, only the scopes apply.
+  std::uint32_t landlock_paths = 0, landlock_path_count = 0;
 };
 
 }  // namespace satellite::sandbox

@@ -35,6 +35,12 @@ class BlockText {
     bytes_ += '\0';
     return offset;
   }
+  std::uint32_t bytes(std::span<const std::byte> value) {
+    bytes_.resize((bytes_.size() + 7) / 8 * 8, '\0');
+    const auto start = static_cast<std::uint32_t>(bytes_.size());
+    bytes_.append(reinterpret_cast<const char*>(value.data()), value.size());
+    return start;
+  }
   std::uint32_t array(const std::vector<std::uint64_t>& offsets) {
     bytes_.resize((bytes_.size() + 7) / 8 * 8, '\0');
     const auto start = static_cast<std::uint32_t>(bytes_.size());
@@ -67,13 +73,32 @@ void add_limits(const LaunchOrder& order, InitBlock& head) {
   if (is_confined(order)) head.limits[head.limit_count++] = {RLIMIT_CORE, 0, 1};
 }
 
+void add_native(const LaunchOrder& order, const BlockFacts& facts, BlockText& text,
+                InitBlock& head) {
+  head.sheds_capabilities = 1;
+  if (!facts.launcher_is_root) {
+    head.nested_user_namespace = 1;
+    const auto same = [](std::uint32_t id) {
+      return std::to_string(id) + " " + std::to_string(id) + " 1";
+    };
+    head.uid_map = text.text(same(facts.own.uid));
+    head.gid_map = text.text(same(facts.own.gid));
+  }
+  head.landlock_abi = facts.landlock_abi;
+  head.landlock_path_count = static_cast<std::uint32_t>(order.native->writable_paths.size());
+  for (const auto& path : order.native->writable_paths) {
+    const auto offset = text.text(path);
+    if (head.landlock_paths == 0) head.landlock_paths = offset;
+  }
+}
+
 }  // namespace
 
 bool is_confined(const LaunchOrder& order) {
   return order.engine != Engine::none || order.identity || !order.resource_settings.empty();
 }
 
-std::string build_init_block(const LaunchOrder& order, bool launcher_is_root) {
+std::string build_init_block(const LaunchOrder& order, const BlockFacts& facts) {
   InitBlock head;
   BlockText text;
   const bool wrapped = order.engine != Engine::none;
@@ -98,9 +123,15 @@ std::string build_init_block(const LaunchOrder& order, bool launcher_is_root) {
     head.uid = order.identity->uid;
     head.gid = order.identity->gid;
   }
-  head.dumpable_at_barrier = launcher_is_root ? 0 : 1;
+  head.dumpable_at_barrier = facts.launcher_is_root ? 0 : 1;
   head.confined = is_confined(order) ? 1 : 0;
   add_limits(order, head);
+  if (wrapped) {
+    head.seccomp_length = static_cast<std::uint32_t>(facts.filter.size());
+    head.seccomp_program = text.bytes(std::as_bytes(facts.filter));
+  }
+  if (order.native) add_native(order, facts, text, head);
+  head.fault = order.fault;
   return text.finish(head);
 }
 

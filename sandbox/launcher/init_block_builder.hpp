@@ -3,6 +3,8 @@
 #include "sandbox/launcher/init_block.hpp"
 #include "sandbox/launcher/launch_order.hpp"
 
+#include <linux/filter.h>
+#include <span>
 #include <string>
 
 namespace satellite::sandbox {
@@ -11,9 +13,15 @@ namespace satellite::sandbox {
 /// programs included; every other run is confined.
 bool is_confined(const LaunchOrder& order);
 
+/// What the launcher knows and an order does not.
+struct BlockFacts {
+  bool launcher_is_root = false;  ///< decides who changes the identity and who may look
+  Identity own;                   ///< the launcher's ids
+  std::uint32_t landlock_abi = 0;
+  std::span<const sock_filter> filter;  ///< for scripts whose engine confines them
+};
+
 /// The block that the init of a run maps (init_block.hpp). Pure.
-///
-/// Shape:  `launcher_is_root` decides who changes the identity and who may look at the barrier.
-std::string build_init_block(const LaunchOrder& order, bool launcher_is_root);
+std::string build_init_block(const LaunchOrder& order, const BlockFacts& facts);
 
 }  // namespace satellite::sandbox

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sandbox/launcher/init_block.hpp"
 #include "sandbox/plan.hpp"
 
 #include <cstdint>
@@ -13,11 +14,15 @@ namespace satellite::sandbox {
 /// What must be true of the stopped script before it may start; read from outside at the barrier.
 /// A `true` that is not found = kill, outcome `refused`.
 struct Expectation {
-  bool own_namespaces = false;       ///< user, mount, pid, ipc, uts differ from the launcher's
+  bool own_namespaces = false;       ///< mount, pid, ipc, uts differ from the launcher's
   bool own_network = false;          ///< network namespace differs from the launcher's
   bool routeless = false;            ///< and holds nothing but lo
   bool confined_filesystem = false;  ///< own root; system directories read-only
   bool not_host_root = false;  ///< host uid is not 0 and no capability outside a user namespace
+  bool own_user_namespace = false;
+  bool filtered_calls = false;     ///< a system call filter is in force
+  bool bare_of_privilege = false;  ///< every capability set is empty, the bounding set too
+  bool sealed_root = false;        ///< the root itself is read-only and honours no set-user-id file
   std::optional<Identity> identity;  ///< exactly these host ids, no supplementary group
   std::vector<ResourceSetting> resource_settings;
 };
@@ -39,6 +44,8 @@ struct LaunchOrder {
   std::optional<Identity> identity;
   std::vector<ResourceSetting> resource_settings;
   std::optional<std::string> standard_input;  ///< absent = /dev/null
+  std::optional<NativePlan> native;           ///< set exactly for Engine::native
+  Fault fault;                                ///< only ever set by tests
   Expectation expectation;
 };
 

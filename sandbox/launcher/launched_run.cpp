@@ -4,6 +4,7 @@
 #include "sandbox/kernel/socket_messages.hpp"
 #include "sandbox/launcher/child.hpp"
 #include "sandbox/launcher/init_block_builder.hpp"
+#include "sandbox/launcher/spawn.hpp"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -25,15 +26,6 @@ using namespace std::chrono_literals;
 constexpr auto kill_overdue_after = 1s;
 constexpr std::size_t wrapper_text_size_max = 400;
 
-struct Forked {
-  pid_t pid = -1;
-  UniqueFd pidfd;
-};
-
-int become_init(void* launch) {
-  bare::become_init(*static_cast<const bare::InitLaunch*>(launch));
-}
-
 }  // namespace
 
 /// What a child that borrows our memory walks until its exec; ours to keep until we know of that.
@@ -44,29 +36,6 @@ struct LaunchedRun::ChildMemory {
   bare::InitLaunch launch;
   std::unique_ptr<std::byte[]> stack;
 };
-
-namespace {
-
-/// A child that goes on as a copy of this process, or, given a stack, one that borrows our memory
-/// until the exec of its wrapper: what a fork costs is page tables and the faults after it, and
-/// that is most of what a launch costs. child.cpp writes to nothing but that stack.
-///
-/// Unlike vfork(2) we do not stand still meanwhile: the child has the script's user already, and
-/// another script of that user could stop it, and thereby us, for good.
-Forked fork_init(const bare::InitLaunch& launch, std::byte* stack_end) {
-  // The agent's copy of glibc knows nothing of this child, and need not: it calls only child.cpp.
-  int pidfd = -1;
-  if (stack_end == nullptr) {
-    const long pid = ::syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, nullptr, &pidfd, 0, 0);
-    if (pid == 0) bare::become_init(launch);
-    return {static_cast<pid_t>(pid), UniqueFd(pidfd)};
-  }
-  const int pid = ::clone(become_init, stack_end, CLONE_VM | CLONE_PIDFD | SIGCHLD,
-                          const_cast<bare::InitLaunch*>(&launch), &pidfd);
-  return {pid, UniqueFd(pidfd)};
-}
-
-}  // namespace
 
 std::variant<std::unique_ptr<LaunchedRun>, RunSetupFailed> LaunchedRun::start(
     const LaunchOrder& order, RunStreams streams, const LauncherState& state) {
@@ -81,13 +50,13 @@ std::variant<std::unique_ptr<LaunchedRun>, RunSetupFailed> LaunchedRun::start(
     child->stack = std::make_unique_for_overwrite<std::byte[]>(ChildMemory::stack_size);
     stack_end = child->stack.get() + ChildMemory::stack_size;
   }
-  Forked forked = fork_init(child->launch, stack_end);
+  Spawned forked = spawn_init(child->launch, stack_end);
   if (forked.pid < 0) {
     const int reason = errno;
     if (!made.scratch_name.empty()) {
       static_cast<void>(state.scratch.remove_directory(made.scratch_name, 1));
     }
-    return RunSetupFailed{SetupStep::fork, 0, reason, "cannot fork"};
+    return RunSetupFailed{SetupStep::fork, 0, reason, {}};
   }
   made.close_childs_ends();
   auto run = std::unique_ptr<LaunchedRun>(new LaunchedRun);

@@ -9,6 +9,7 @@
 #include "sandbox/launcher/launched_run.hpp"
 #include "sandbox/launcher/namespace_probe.hpp"
 #include "sandbox/launcher/order_codec.hpp"
+#include "sandbox/planning/seccomp_filter.hpp"
 
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -273,6 +274,13 @@ UniqueFd take_signals() {
   return UniqueFd(::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
+/// What the kernel has of Landlock, asked by using its call; 0 = nothing.
+std::uint32_t landlock_abi() {
+  constexpr long version = 1;  // LANDLOCK_CREATE_RULESET_VERSION
+  const long abi = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, version);
+  return abi > 0 ? static_cast<std::uint32_t>(abi) : 0;
+}
+
 bool cannot_debug_dropped_processes() {
   const auto setting = kernel::read_small_file(AT_FDCWD, "/proc/sys/fs/suid_dumpable");
   return setting && !setting->starts_with('1');
@@ -288,8 +296,14 @@ int run_launcher(UniqueFd agent, const kernel::ScratchArea& scratch, pid_t agent
   auto program = kernel::make_memory_file("csat-init", init_image(), kernel::Executable::yes);
   UniqueFd null_device(::open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!signals || !surroundings || !null_device) return 1;
-  LauncherState state{scratch,  *surroundings, std::move(program), std::move(null_device),
-                      ::geteuid() == 0, cannot_debug_dropped_processes()};
+  LauncherState state{scratch,
+                      *surroundings,
+                      std::move(program),
+                      std::move(null_device),
+                      ::geteuid() == 0,
+                      cannot_debug_dropped_processes(),
+                      landlock_abi(),
+                      script_seccomp_filter()};
   LauncherLoop loop(std::move(agent), std::move(signals), std::move(state));
   loop.run_until_agent_is_gone();
   loop.end_all_runs();

@@ -4,12 +4,13 @@
 
 #include "protocol/vocabulary/limits.hpp"
 #include "sandbox/launcher/byte_codec.hpp"
+#include "sandbox/launcher/native_plan_codec.hpp"
 
 namespace satellite::sandbox {
 namespace {
 
 constexpr std::uint32_t order_magic = 0x4353'4f52;  // "CSOR"
-constexpr std::uint32_t order_version = 1;
+constexpr std::uint32_t order_version = 2;
 constexpr std::uint32_t words_max = 4'096;
 constexpr std::size_t word_size_max = (128U << 10U) - 1;  // MAX_ARG_STRLEN, execve(2)
 constexpr std::size_t text_size_max = 2U << 20U;
@@ -50,7 +51,8 @@ void write_settings(ByteWriter& out, const std::vector<ResourceSetting>& setting
 void write_expectation(ByteWriter& out, const Expectation& expectation) {
   for (const bool flag :
        {expectation.own_namespaces, expectation.own_network, expectation.routeless,
-        expectation.confined_filesystem, expectation.not_host_root}) {
+        expectation.confined_filesystem, expectation.not_host_root, expectation.own_user_namespace,
+        expectation.filtered_calls, expectation.bare_of_privilege, expectation.sealed_root}) {
     out.number(static_cast<std::uint8_t>(flag));
   }
   write_identity(out, expectation.identity);
@@ -111,7 +113,9 @@ std::vector<std::pair<std::string, std::string>> read_environment(ByteReader& in
 Expectation read_expectation(ByteReader& in) {
   Expectation expectation;
   for (bool* flag : {&expectation.own_namespaces, &expectation.own_network, &expectation.routeless,
-                     &expectation.confined_filesystem, &expectation.not_host_root}) {
+                     &expectation.confined_filesystem, &expectation.not_host_root,
+                     &expectation.own_user_namespace, &expectation.filtered_calls,
+                     &expectation.bare_of_privilege, &expectation.sealed_root}) {
     *flag = in.flag();
   }
   expectation.identity = read_identity(in);
@@ -126,9 +130,11 @@ Error not_an_order(const char* why) {
 Result<void> make_sense(const LaunchOrder& order) {
   if (order.command.empty() || order.command.front().empty()) return not_an_order("no command");
   const bool wrapped = order.engine == Engine::bwrap;
-  if (!wrapped && order.engine != Engine::none) {
+  const bool native = order.engine == Engine::native;
+  if (!wrapped && !native && order.engine != Engine::none) {
     return Error{ErrorCode::unsupported, "the launcher cannot run this engine"};
   }
+  if (native != order.native.has_value()) return not_an_order("file view and engine disagree");
   if (wrapped == order.wrapper.empty()) return not_an_order("wrapper and engine disagree");
   if (wrapped && !order.wrapper.front().starts_with('/')) {
     return not_an_order("the wrapper is not an absolute path");
@@ -158,6 +164,8 @@ std::string encode_order(const LaunchOrder& order) {
   write_settings(out, order.resource_settings);
   write_optional(out, order.standard_input);
   write_expectation(out, order.expectation);
+  write_native_plan(out, order.native);
+  write_fault(out, order.fault);
   return out.take();
 }
 
@@ -181,6 +189,8 @@ Result<LaunchOrder> decode_order(std::string_view bytes) {
   order.resource_settings = read_settings(in);
   order.standard_input = read_optional(in, text_size_max);
   order.expectation = read_expectation(in);
+  order.native = read_native_plan(in);
+  order.fault = read_fault(in);
   if (!in.finished_well()) return not_an_order("torn or too long");
   if (order.working_directory && order.working_directory->find('\0') != std::string::npos) {
     return not_an_order("a NUL in the working directory");

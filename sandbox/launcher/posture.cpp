@@ -48,6 +48,11 @@ bool holds_no_capability(const Posture& posture) {
          posture.capabilities[2] == 0 && posture.capabilities[4] == 0;
 }
 
+bool holds_nothing_at_all(const Posture& posture) {
+  return std::all_of(posture.capabilities.begin(), posture.capabilities.end(),
+                     [](std::uint64_t set) { return set == 0; });
+}
+
 using Missing = std::vector<std::string>;
 
 void miss_privilege(const Expectation& expected, const Posture& seen, Missing& missing) {
@@ -62,6 +67,14 @@ void miss_privilege(const Expectation& expected, const Posture& seen, Missing& m
       missing.push_back("privilege: supplementary groups survive");
     }
   }
+  constexpr std::uint32_t mode_filter = 2;
+  if (expected.filtered_calls && seen.seccomp_mode != mode_filter) {
+    missing.push_back("privilege: no system call filter is in force");
+  }
+  if (expected.bare_of_privilege && !holds_nothing_at_all(seen)) {
+    missing.push_back("privilege: capabilities are held or could be gained: CapBnd " +
+                      hexadecimal(seen.capabilities[3]));
+  }
   if (!expected.not_host_root) return;
   if (std::count(seen.uid.begin(), seen.uid.end(), 0U) != 0) {
     missing.push_back("privilege: the host uid is 0");
@@ -73,8 +86,7 @@ void miss_privilege(const Expectation& expected, const Posture& seen, Missing& m
 
 void miss_namespaces(const Expectation& expected, const Posture& seen, Missing& missing) {
   if (expected.own_namespaces) {
-    const std::array<std::pair<bool, const char*>, 5> wanted{{{seen.own_user, "user"},
-                                                              {seen.own_mount, "mount"},
+    const std::array<std::pair<bool, const char*>, 4> wanted{{{seen.own_mount, "mount"},
                                                               {seen.own_pid, "pid"},
                                                               {seen.own_ipc, "ipc"},
                                                               {seen.own_uts, "uts"}}};
@@ -82,6 +94,9 @@ void miss_namespaces(const Expectation& expected, const Posture& seen, Missing& 
       if (!present)
         missing.push_back(std::string("filesystem: shares the host's ") + name + " namespace");
     }
+  }
+  if (expected.own_user_namespace && !seen.own_user) {
+    missing.push_back("filesystem: shares the host's user namespace");
   }
   if (expected.own_network && !seen.own_network) {
     missing.push_back("network: shares the host's network namespace");
@@ -98,6 +113,9 @@ void miss_filesystem(const Expectation& expected, const Posture& seen, Missing& 
   }
   for (const auto& mount : seen.unexpected_writable_mounts) {
     missing.push_back("filesystem: " + mount + " is writable");
+  }
+  if (expected.sealed_root && !seen.root_sealed) {
+    missing.push_back("filesystem: the root is writable or honours set-user-id files");
   }
   if (!seen.private_tmp) missing.push_back("filesystem: /tmp is not private");
 }
@@ -146,7 +164,8 @@ std::string privilege_evidence(const Posture& seen) {
          (seen.supplementary_groups == 0 ? "none" : std::to_string(seen.supplementary_groups)) +
          ", CapEff " + hexadecimal(seen.capabilities[2]) + ", CapBnd " +
          hexadecimal(seen.capabilities[3]) + ", NoNewPrivs " +
-         (seen.no_new_privileges ? "1" : "0") + ", Seccomp " + std::to_string(seen.seccomp_mode);
+         (seen.no_new_privileges ? "1" : "0") + ", Seccomp " + std::to_string(seen.seccomp_mode) +
+         " with " + std::to_string(seen.seccomp_filters) + " filters";
 }
 
 std::string filesystem_evidence(const Posture& seen) {

@@ -26,17 +26,18 @@ struct Posture {
   /// inheritable, permitted, effective, bounding, ambient
   std::array<std::uint64_t, 5> capabilities{~0ULL, ~0ULL, ~0ULL, ~0ULL, ~0ULL};
   bool no_new_privileges = false;
-  std::uint32_t seccomp_mode = 0;
+  std::uint32_t seccomp_mode = 0, seccomp_filters = 0;
 
   // The namespace differs from the launcher's.
   bool own_user = false, own_mount = false, own_pid = false, own_ipc = false, own_uts = false,
-       own_network = false;
+       own_network = false, own_cgroup = false;
   bool network_read = false;
   std::vector<std::string> interfaces;
 
   bool own_root = false;  ///< `/` of the script is not `/` of the host
   bool mounts_read = false;
   bool private_tmp = false;
+  bool root_sealed = false;  ///< `/` itself: read-only, nosuid
   std::uint32_t mounts = 0;
   std::vector<std::string> unexpected_writable_mounts;
 

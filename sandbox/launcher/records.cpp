@@ -35,7 +35,8 @@ auto flags_of(PostureType& posture) {
   return std::array{&posture.no_new_privileges, &posture.own_user,     &posture.own_mount,
                     &posture.own_pid,           &posture.own_ipc,      &posture.own_uts,
                     &posture.own_network,       &posture.network_read, &posture.own_root,
-                    &posture.mounts_read,       &posture.private_tmp};
+                    &posture.mounts_read,       &posture.private_tmp,  &posture.own_cgroup,
+                    &posture.root_sealed};
 }
 
 void write_posture(ByteWriter& out, const Posture& posture) {
@@ -44,6 +45,7 @@ void write_posture(ByteWriter& out, const Posture& posture) {
   out.number(posture.supplementary_groups);
   for (const auto set : posture.capabilities) out.number(set);
   out.number(posture.seccomp_mode);
+  out.number(posture.seccomp_filters);
   for (const bool* flag : flags_of(posture)) out.number(static_cast<std::uint8_t>(*flag));
   write_names(out, posture.interfaces);
   out.number(posture.mounts);
@@ -63,6 +65,7 @@ Posture read_posture(ByteReader& in) {
   posture.supplementary_groups = in.number<std::uint32_t>();
   for (auto& set : posture.capabilities) set = in.number<std::uint64_t>();
   posture.seccomp_mode = in.number<std::uint32_t>();
+  posture.seccomp_filters = in.number<std::uint32_t>();
   for (bool* flag : flags_of(posture)) *flag = in.flag();
   posture.interfaces = read_names(in);
   posture.mounts = in.number<std::uint32_t>();
@@ -196,66 +199,6 @@ Result<LauncherRecord> decode_record(std::string_view bytes) {
   }
   if (!in.finished_well()) return not_a_record();
   return record;
-}
-
-std::string_view name_of(SetupStep step) {
-  switch (step) {
-    case SetupStep::none:
-      return "none";
-    case SetupStep::decode_order:
-      return "decode_order";
-    case SetupStep::scratch_directory:
-      return "scratch_directory";
-    case SetupStep::standard_input:
-      return "standard_input";
-    case SetupStep::prepare:
-      return "prepare";
-    case SetupStep::fork:
-      return "fork";
-    case SetupStep::descriptors:
-      return "descriptors";
-    case SetupStep::groups:
-      return "groups";
-    case SetupStep::group_id:
-      return "group_id";
-    case SetupStep::user_id:
-      return "user_id";
-    case SetupStep::confirm_identity:
-      return "confirm_identity";
-    case SetupStep::exec_wrapper:
-      return "exec_wrapper";
-    case SetupStep::wrapper:
-      return "wrapper";
-    case SetupStep::map_block:
-      return "map_block";
-    case SetupStep::subreaper:
-      return "subreaper";
-    case SetupStep::signals:
-      return "signals";
-    case SetupStep::fork_script:
-      return "fork_script";
-    case SetupStep::new_session:
-      return "new_session";
-    case SetupStep::standard_streams:
-      return "standard_streams";
-    case SetupStep::limit:
-      return "limit";
-    case SetupStep::no_new_privileges:
-      return "no_new_privileges";
-    case SetupStep::working_directory:
-      return "working_directory";
-    case SetupStep::find_command:
-      return "find_command";
-    case SetupStep::exec:
-      return "exec";
-    case SetupStep::namespaces:
-      return "namespaces";
-    case SetupStep::identity_map:
-      return "identity_map";
-    case SetupStep::mount:
-      return "mount";
-  }
-  return "none";
 }
 
 }  // namespace satellite::sandbox

@@ -3,6 +3,7 @@
 #include "protocol/vocabulary/result.hpp"
 #include "sandbox/launcher/init_block.hpp"
 #include "sandbox/launcher/posture.hpp"
+#include "sandbox/launcher/setup_steps.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -73,8 +74,5 @@ std::string encode_request(const LauncherRequest& request);
 Result<LauncherRequest> decode_request(std::string_view bytes);
 std::string encode_record(const LauncherRecord& record);
 Result<LauncherRecord> decode_record(std::string_view bytes);
-
-/// The step in words, for the text of a failure.
-std::string_view name_of(SetupStep step);
 
 }  // namespace satellite::sandbox

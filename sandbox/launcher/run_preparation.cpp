@@ -5,6 +5,7 @@
 #include "sandbox/kernel/socket_messages.hpp"
 #include "sandbox/launcher/init_block_builder.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cerrno>
 #include <optional>
@@ -49,7 +50,13 @@ Failure prepare_texts(const LaunchOrder& order, const LauncherState& state, RunP
   auto script = sealed_copy("script", order.long_script);
   if (!script) return failed(SetupStep::prepare, script.error());
   run.long_script = *std::move(script);
-  std::string block = build_init_block(order, state.is_root);
+  const BlockFacts facts{state.is_root, Identity{::geteuid(), ::getegid()}, state.landlock_abi,
+                         state.filter};
+  std::string block = build_init_block(order, facts);
+  if (order.native) {
+    run.block_memory = std::move(block);
+    return std::nullopt;
+  }
   auto block_file = kernel::make_memory_file("run", block);
   wipe(block);
   if (!block_file) return failed(SetupStep::prepare, block_file.error());
@@ -71,7 +78,10 @@ Failure prepare_sockets(RunPreparation& run) {
 }
 
 Failure prepare_wrapper(const LaunchOrder& order, const LauncherState& state, RunPreparation& run) {
-  if (order.engine == Engine::none) return std::nullopt;
+  if (order.native) {
+    run.native = std::make_unique<NativePreparation>(order, run.owner, state.is_root);
+  }
+  if (order.engine != Engine::bwrap) return std::nullopt;
   if (!state.init_program) return failed(SetupStep::prepare, state.init_program.error());
   auto messages = kernel::make_scratch_file("wrapper messages");
   if (!messages) return failed(SetupStep::prepare, messages.error());
@@ -83,10 +93,13 @@ Failure prepare_wrapper(const LaunchOrder& order, const LauncherState& state, Ru
   return std::nullopt;
 }
 
-/// `/dev/stdout` and its kin open the pipe anew, for which the script's user must own it.
+/// `/dev/stdout` and its kin open the pipe anew, for which the script's user must own it. Only a
+/// pipe: anything else, such as /dev/null, belongs to others too.
 void give_streams(const RunPreparation& run) {
   if (!run.change_identity) return;
   for (const int fd : {run.streams.standard_output.get(), run.streams.standard_error.get()}) {
+    struct stat facts {};
+    if (::fstat(fd, &facts) != 0 || !S_ISFIFO(facts.st_mode)) continue;
     static_cast<void>(::fchown(fd, run.owner.uid, run.owner.gid));
   }
 }
@@ -123,7 +136,7 @@ std::variant<RunPreparation, RunSetupFailed> prepare_run(const LaunchOrder& orde
   return run;
 }
 
-bare::InitLaunch RunPreparation::launch(const LauncherState& state) const {
+bare::InitLaunch RunPreparation::launch(const LauncherState& state) {
   bare::InitLaunch launch;
   launch.null_fd = state.null_device.get();
   launch.fds[init_fd_block] = block.get();
@@ -134,6 +147,11 @@ bare::InitLaunch RunPreparation::launch(const LauncherState& state) const {
   launch.fds[init_fd_standard_output] = streams.standard_output.get();
   launch.fds[init_fd_standard_error] = streams.standard_error.get();
   launch.fds[init_fd_long_script] = long_script.get();
+  if (native) {
+    launch.native = &native->setup();
+    launch.new_namespaces = native->new_namespaces();
+    launch.block = reinterpret_cast<InitBlock*>(block_memory.data());
+  }
   if (wrapper.empty()) return launch;
   launch.fds[init_fd_program] = state.init_program->get();
   launch.wrapper_messages_fd = wrapper_messages.get();
@@ -148,6 +166,8 @@ bare::InitLaunch RunPreparation::launch(const LauncherState& state) const {
 
 void RunPreparation::close_childs_ends() {
   streams = RunStreams{};
+  wipe(block_memory);
+  native.reset();
   for (UniqueFd* fd : {&block, &standard_input, &long_script, &control.second, &barrier.second}) {
     fd->reset();
   }

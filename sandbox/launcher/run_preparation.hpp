@@ -3,9 +3,12 @@
 #include "protocol/vocabulary/unique_fd.hpp"
 #include "sandbox/kernel/scratch_area.hpp"
 #include "sandbox/launcher/child.hpp"
+#include "sandbox/launcher/native_preparation.hpp"
 #include "sandbox/launcher/records.hpp"
 #include "sandbox/launcher/verify.hpp"
 
+#include <linux/filter.h>
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
@@ -23,6 +26,8 @@ struct LauncherState {
   /// With fs.suid_dumpable = 1 the kernel lets a user debug a process that dropped to that user;
   /// such a child must then not share our memory.
   bool may_share_memory = false;
+  std::uint32_t landlock_abi = 0;
+  std::vector<sock_filter> filter;  ///< of every confined script
 };
 
 struct RunStreams {
@@ -34,6 +39,8 @@ struct RunStreams {
 /// Shape:  moving it keeps the pointers of launch() valid for as long as it lives.
 struct RunPreparation {
   RunStreams streams;
+  std::string block_memory;  ///< native: the child has a copy of it, like of all our memory
+  std::unique_ptr<NativePreparation> native;
   UniqueFd block, standard_input, long_script, wrapper_messages;
   std::pair<UniqueFd, UniqueFd> control, barrier;  ///< first: ours, second: init's
   std::vector<std::string> wrapper;                ///< the whole command line; empty = none
@@ -42,7 +49,7 @@ struct RunPreparation {
   bool change_identity = false;
   std::string scratch_name;  ///< in the scratch area; empty = none
 
-  bare::InitLaunch launch(const LauncherState& state) const;
+  bare::InitLaunch launch(const LauncherState& state);
   /// The child has its own copies from the fork on.
   void close_childs_ends();
 };

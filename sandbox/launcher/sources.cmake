@@ -8,6 +8,7 @@ set(init_program ${CMAKE_CURRENT_BINARY_DIR}/satellite-init)
 set(init_sources
   ${launcher_dir}/child.cpp
   ${launcher_dir}/descendants.cpp
+  ${launcher_dir}/hardening.cpp
   ${launcher_dir}/init.cpp
   ${launcher_dir}/init_program.cpp)
 add_custom_command(
@@ -22,7 +23,10 @@ add_custom_command(
           ${launcher_dir}/descendants.hpp
           ${launcher_dir}/init.hpp
           ${launcher_dir}/init_block.hpp
+          ${launcher_dir}/hardening.hpp
+          ${launcher_dir}/native_setup.hpp
           ${launcher_dir}/raw_syscall.hpp
+          ${launcher_dir}/setup_attempt.hpp
   COMMENT "Linking the init program"
   VERBATIM)
 set_source_files_properties(${launcher_dir}/init_image.cpp
@@ -34,17 +38,25 @@ target_sources(satellite_sandbox PRIVATE
   ${init_program}
   ${launcher_dir}/child.cpp
   ${launcher_dir}/descendants.cpp
+  ${launcher_dir}/file_view.cpp
+  ${launcher_dir}/hardening.cpp
   ${launcher_dir}/init.cpp
   ${launcher_dir}/init_block_builder.cpp
+  ${launcher_dir}/init_entry.cpp
   ${launcher_dir}/init_image.cpp
   ${launcher_dir}/launched_run.cpp
   ${launcher_dir}/launcher_link.cpp
   ${launcher_dir}/launcher_process.cpp
   ${launcher_dir}/namespace_probe.cpp
+  ${launcher_dir}/native_plan_codec.cpp
+  ${launcher_dir}/native_preparation.cpp
+  ${launcher_dir}/native_setup.cpp
   ${launcher_dir}/order_codec.cpp
   ${launcher_dir}/posture.cpp
   ${launcher_dir}/records.cpp
   ${launcher_dir}/run_preparation.cpp
+  ${launcher_dir}/setup_steps.cpp
+  ${launcher_dir}/spawn.cpp
   ${launcher_dir}/verify.cpp
   ${launcher_dir}/../kernel/memory_file.cpp
   ${launcher_dir}/../kernel/proc_facts.cpp
@@ -61,5 +73,7 @@ target_sources(satellite_sandbox PRIVATE
 # Between clone and execve nothing may be instrumented: a child that borrows the launcher's memory
 # leaves by exec and never cleans up what a sanitizer noted about its stack.
 set_source_files_properties(
-  ${launcher_dir}/child.cpp ${launcher_dir}/descendants.cpp ${launcher_dir}/init.cpp
+  ${launcher_dir}/child.cpp ${launcher_dir}/descendants.cpp ${launcher_dir}/file_view.cpp
+  ${launcher_dir}/hardening.cpp ${launcher_dir}/init.cpp ${launcher_dir}/init_entry.cpp
+  ${launcher_dir}/native_setup.cpp
   TARGET_DIRECTORY satellite_sandbox PROPERTIES COMPILE_OPTIONS -fno-sanitize=all)

@@ -14,8 +14,8 @@
 namespace satellite::sandbox {
 namespace {
 
-constexpr std::array<const char*, 6> namespace_paths{"ns/user", "ns/mnt", "ns/pid",
-                                                     "ns/ipc",  "ns/uts", "ns/net"};
+constexpr std::array<const char*, 7> namespace_paths{"ns/user", "ns/mnt", "ns/pid",   "ns/ipc",
+                                                     "ns/uts",  "ns/net", "ns/cgroup"};
 
 Result<FileIdentity> identity_of(int directory, const char* path) {
   struct stat facts {};
@@ -44,14 +44,16 @@ Result<void> measure_status(int process, Posture& posture) {
   posture.capabilities = status->capabilities;
   posture.no_new_privileges = status->no_new_privileges;
   posture.seccomp_mode = status->seccomp_mode;
+  posture.seccomp_filters = status->seccomp_filters;
   return {};
 }
 
 Result<void> measure_namespaces(int process, const OwnSurroundings& own, Posture& posture) {
   const auto seen = namespaces_of(process);
   if (!seen) return seen.error();
-  bool* const flags[] = {&posture.own_user, &posture.own_mount, &posture.own_pid,
-                         &posture.own_ipc,  &posture.own_uts,   &posture.own_network};
+  bool* const flags[] = {&posture.own_user,  &posture.own_mount, &posture.own_pid,
+                         &posture.own_ipc,   &posture.own_uts,   &posture.own_network,
+                         &posture.own_cgroup};
   for (std::size_t i = 0; i < seen->size(); ++i) *flags[i] = (*seen)[i] != own.namespaces[i];
   const auto root = identity_of(process, "root/.");
   if (!root) return root.error();
@@ -94,6 +96,7 @@ Result<void> measure_mounts(int process, std::string_view scratch_directory, Pos
   posture.mounts = static_cast<std::uint32_t>(mounts->size());
   for (const auto& mount : *mounts) {
     if (mount.target == "/tmp") posture.private_tmp = mount.type == "tmpfs" && mount.root == "/";
+    if (mount.target == "/") posture.root_sealed = mount.read_only && mount.no_suid;
     if (!mount.read_only && !may_be_writable(mount, scratch_directory)) {
       posture.unexpected_writable_mounts.push_back(mount.target);
     }

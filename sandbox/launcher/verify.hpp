@@ -15,8 +15,8 @@ struct FileIdentity {
   bool operator==(const FileIdentity&) const = default;
 };
 
-/// user, mnt, pid, ipc, uts, net
-using NamespaceIdentities = std::array<FileIdentity, 6>;
+/// user, mnt, pid, ipc, uts, net, cgroup
+using NamespaceIdentities = std::array<FileIdentity, 7>;
 
 /// What the launcher itself lives in; the measure against which a run is separate.
 struct OwnSurroundings {

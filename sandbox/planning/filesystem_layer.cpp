@@ -1,5 +1,7 @@
 #include "sandbox/planning/filesystem_layer.hpp"
 
+#include "sandbox/planning/native_plan.hpp"
+
 #include <algorithm>
 #include <array>
 #include <string_view>
@@ -38,10 +40,10 @@ std::vector<std::string> read_only_paths(const FilesystemInputs& inputs, const W
 std::string obstacle(const FilesystemPolicy& policy, const HostFacts& facts,
                      const FilesystemInputs& inputs, const NetworkDecision& network) {
   if (facts.platform != "linux") return "namespaces need Linux (platform=" + facts.platform + ")";
-  if (facts.wrapper != Wrapper::bwrap && facts.wrapper != Wrapper::nsjail) {
+  if (!facts.native_engine && facts.wrapper != Wrapper::bwrap && facts.wrapper != Wrapper::nsjail) {
     return "no wrapper that can build namespaces may be used on this host: install bubblewrap";
   }
-  if (!facts.user_namespaces) {
+  if (!facts.native_engine && !facts.user_namespaces) {
     return "user namespaces cannot be created on this host: allow unprivileged user namespaces "
            "(sysctl, AppArmor or the container's seccomp profile)";
   }
@@ -50,10 +52,31 @@ std::string obstacle(const FilesystemPolicy& policy, const HostFacts& facts,
   }
   const bool needs_launcher_uplink =
       network.kind == NetworkDecision::Kind::namespaced && network.egress == Egress::slirp4netns;
-  if (needs_launcher_uplink && facts.wrapper != Wrapper::bwrap) {
+  if (needs_launcher_uplink && !facts.native_engine && facts.wrapper != Wrapper::bwrap) {
     return "rootless egress (slirp4netns) needs bubblewrap, and nsjail is the wrapper found here";
   }
   return {};
+}
+
+NativePlan native_plan(const FilesystemPolicy& policy, const HostFacts& facts,
+                       const FilesystemInputs& inputs, const NetworkDecision& network,
+                       const World& world) {
+  NativeRequest request;
+  request.confined = policy.mode != FilesystemMode::off;
+  request.own_network = network.kind == NetworkDecision::Kind::namespaced;
+  request.launcher_is_root = facts.euid_is_root;
+  request.scratch_directory = inputs.scratch_directory.value_or("");
+  request.scratch_bytes = policy.scratch_bytes;
+  request.identity = inputs.script_identity;
+  if (!request.confined) return plan_native(request);
+  for (auto& path : read_only_paths(inputs, world)) {
+    if (!lies_in_system_directory(path)) request.read_only_paths.push_back(std::move(path));
+  }
+  if (policy.mode == FilesystemMode::scratch_plus_ro && inputs.package_directory &&
+      world.exists(*inputs.package_directory)) {
+    request.read_only_paths.push_back(*inputs.package_directory);
+  }
+  return plan_native(request);
 }
 
 }  // namespace
@@ -68,6 +91,13 @@ FilesystemLayer build_filesystem_layer(const FilesystemPolicy& policy, const Hos
   layer.reason = obstacle(policy, facts, inputs, network);
   if (!layer.reason.empty()) {
     layer.kind = FilesystemLayer::Kind::degrade;
+    return layer;
+  }
+
+  if (facts.native_engine) {
+    layer.kind = FilesystemLayer::Kind::enforced;
+    layer.engine = Engine::native;
+    layer.native = native_plan(policy, facts, inputs, network, world);
     return layer;
   }
 

@@ -18,6 +18,7 @@ struct FilesystemInputs {
   std::optional<std::string> start_directory;    ///< inside the sandbox; absent = scratch
   std::optional<std::string> filter_file;        ///< for engines that load the packet filter
   std::optional<std::uint64_t> inner_uid, inner_gid;
+  std::optional<Identity> script_identity;  ///< whom the native engine's accounts name
 };
 
 /// The one wrapper that carries both the file view and the network namespace of a run, so that the
@@ -30,6 +31,7 @@ struct FilesystemLayer {
   Kind kind = Kind::off;
   Engine engine = Engine::none;
   std::vector<std::string> wrapper;  ///< without the closing `--`
+  std::optional<NativePlan> native;  ///< set exactly for Engine::native
   std::string reason;
 };
 

@@ -37,6 +37,13 @@ Expectation expectation_of(const Plan& plan) {
   const bool wrapped = plan.engine != Engine::none;
   Expectation expectation;
   expectation.own_namespaces = wrapped;
+  const bool native = plan.engine == Engine::native;
+  // Made by root, the namespaces belong to the host's own user namespace, out of the script's
+  // reach.
+  expectation.own_user_namespace = wrapped && !(native && plan.native->root_owned);
+  expectation.filtered_calls = wrapped;
+  expectation.bare_of_privilege = native;
+  expectation.sealed_root = native && plan.native->confined;
   expectation.own_network = wrapped && plan.egress != Egress::host;
   expectation.routeless = wrapped && plan.egress == Egress::routeless;
   expectation.confined_filesystem =
@@ -60,6 +67,7 @@ Result<LaunchOrder> make_launch_order(const Plan& plan, OrderInputs inputs) {
   order.resource_settings = plan.resource_settings;
   order.standard_input = std::move(inputs.standard_input);
   order.expectation = expectation_of(plan);
+  order.native = plan.native;
 
   auto environment = plan.environment;
   if (inputs.language == Language::module && plan.module_memory_environment) {

@@ -10,9 +10,11 @@ namespace {
 using Kind = NetworkDecision::Kind;
 using Mode = NetworkDecision::Mode;
 
-/// A wrapper that can take a fresh network namespace is there and the kernel lets it.
+/// An engine that can take a fresh network namespace is there and the kernel lets it.
 bool can_take_namespace(const HostFacts& facts) {
-  return facts.platform == "linux" && facts.net_namespaces &&
+  if (facts.platform != "linux") return false;
+  if (facts.native_engine) return true;
+  return facts.net_namespaces &&
          (facts.wrapper == Wrapper::bwrap || facts.wrapper == Wrapper::nsjail);
 }
 

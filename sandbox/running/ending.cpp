@@ -14,6 +14,8 @@ std::string text_of(const RunSetupFailed& failure) {
   if (failure.error_number != 0) text = error_from_errno(text, failure.error_number).message;
   if (!failure.text.empty()) text += ": " + failure.text;
   while (!text.empty() && text.back() == '\n') text.pop_back();
+  const auto hint = operator_hint(failure.step, failure.error_number);
+  if (!hint.empty()) text += "; " + std::string(hint);
   return text;
 }
 

@@ -16,7 +16,7 @@ using namespace satellite::tests;
 namespace {
 
 Engine each_engine() {
-  return GENERATE(Engine::none, Engine::bwrap);
+  return GENERATE(Engine::none, Engine::bwrap, Engine::native);
 }
 
 /// A listening loopback port of this host; whoever connects is only counted by the kernel.
@@ -131,7 +131,7 @@ TEST_CASE("supplementary groups of the agent do not reach the script") {
 
 TEST_CASE("a run that keeps the agent's identity is confined all the same") {
   ScriptBench bench;
-  Policy policy = policy_for(Engine::bwrap);
+  Policy policy = policy_for(Engine::native);
   policy.privilege.mode = PrivilegeMode::inherit;
   policy.on_unavailable = OnUnavailable::degrade;
   const Ran ran = bench.run(
@@ -157,7 +157,7 @@ TEST_CASE("a confined script writes to its scratch directory and /tmp and nowher
   const Ran ran = bench.run(
       script("touch ok && echo scratch; touch /tmp/ok && echo tmp; "
              "for d in /usr /etc /bin /usr/local/bin /etc/cron.d; do touch $d/no && echo $d; done"),
-      policy_for(Engine::bwrap));
+      policy_for(Engine::native));
   CHECK(ran.standard_output == "scratch\ntmp\n");
   const LayerReport& files = layer_of(ran.report, Layer::filesystem);
   CHECK(files.state == LayerState::enforced);
@@ -169,7 +169,7 @@ TEST_CASE("a confined script sees nothing of the agent, of init or of other proc
   const Ran ran = bench.run(script("ls /root /home /var 2>/dev/null; ls /proc/1/fd; "
                                    "cat /proc/1/environ; kill -9 1; kill -STOP 1; "
                                    "test $(ls -d /proc/[0-9]* | wc -l) -le 5 && echo few"),
-                            policy_for(Engine::bwrap));
+                            policy_for(Engine::native));
   CHECK(ran.result.outcome == Outcome::exited);
   CHECK(ran.standard_output == "few\n");  // init, the shell and what lists
   CHECK(ran.standard_error.find("/proc/1/fd") != std::string::npos);
@@ -180,21 +180,21 @@ TEST_CASE("a script without network cannot reach the host's loopback") {
   const LoopbackListener listener;
   const std::string text =
       "bash -c 'echo > /dev/tcp/127.0.0.1/" + std::to_string(listener.port) + "' && echo connected";
-  const Ran denied = bench.run(script(text), policy_for(Engine::bwrap));
+  const Ran denied = bench.run(script(text), policy_for(Engine::native));
   CHECK(denied.standard_output.empty());
   CHECK(denied.standard_error.find("refused") != std::string::npos);
   CHECK(layer_of(denied.report, Layer::network).state == LayerState::enforced);
   CHECK(layer_of(denied.report, Layer::network).evidence.find("interfaces: lo") !=
         std::string::npos);
   // Positive control: the same script, the same wrapper, the host's network.
-  Policy open = policy_for(Engine::bwrap);
+  Policy open = policy_for(Engine::native);
   open.network.mode = NetworkMode::unrestricted;
   open.network.deny_link_local_and_metadata = false;
   CHECK(bench.run(script(text), open).standard_output == "connected\n");
 }
 
 TEST_CASE("environment and script never show in the wrapper's environment or command line") {
-  ScriptBench bench;
+  ScriptBench bench(Engine::bwrap);
   const std::string marker = unique_marker();
   RunRequest request = script("echo up; sleep " + marker + "; true");
   request.secret_environment.emplace("TOKEN", Secret("hunter2-" + marker));

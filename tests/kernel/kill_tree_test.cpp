@@ -18,7 +18,7 @@ namespace {
 namespace asio = boost::asio;
 
 Engine each_engine() {
-  return GENERATE(Engine::none, Engine::bwrap);
+  return GENERATE(Engine::none, Engine::bwrap, Engine::native);
 }
 
 }  // namespace
@@ -117,7 +117,7 @@ TEST_CASE("a fork bomb stays bounded and dies whole") {
 TEST_CASE("a run that is cancelled before it begins never starts") {
   ScriptBench bench;
   bench.cancel->cancel();
-  const Ran ran = bench.run(script("echo never"), policy_for(Engine::bwrap));
+  const Ran ran = bench.run(script("echo never"), policy_for(Engine::native));
   CHECK(ran.result.outcome == Outcome::cancelled);
   CHECK_FALSE(ran.report.has_value());
   CHECK(ran.standard_output.empty());
@@ -147,7 +147,7 @@ TEST_CASE("a run that is cancelled while it runs keeps its output") {
 
 TEST_CASE("cancelling after the end changes nothing") {
   ScriptBench bench;
-  const Ran ran = bench.run(script("exit 5"), policy_for(Engine::bwrap));
+  const Ran ran = bench.run(script("exit 5"), policy_for(Engine::native));
   bench.cancel->cancel();
   bench.cancel->cancel();
   CHECK(ran.result.outcome == Outcome::exited);

@@ -11,7 +11,7 @@ using namespace satellite::tests;
 namespace {
 
 Engine each_engine() {
-  return GENERATE(Engine::none, Engine::bwrap);
+  return GENERATE(Engine::none, Engine::bwrap, Engine::native);
 }
 
 }  // namespace

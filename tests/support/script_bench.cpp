@@ -35,12 +35,13 @@ asio::awaitable<void> Listener::output(sandbox::OutputStream stream, std::string
   }
 }
 
-ScriptBench::ScriptBench(sandbox::Engine engine_max) {
+ScriptBench::ScriptBench(sandbox::Engine engine) {
   auto started = sandbox::Launcher::start();
   if (!started) throw std::runtime_error(started.error().message);
   launcher = *std::move(started);
   if (is_root()) settings.default_identity = script_identity;
-  settings.engine_max = engine_max;
+  settings.engines.clear();
+  if (engine != sandbox::Engine::none) settings.engines.push_back(engine);
   settings.grace = std::chrono::milliseconds(200);
   facts = sandbox::probe_host(*launcher, {settings.default_identity});
   launcher->attach(context, [this] { launcher_gone = true; });
@@ -102,7 +103,7 @@ sandbox::RunRequest script(std::string text) {
 
 sandbox::Policy policy_for(sandbox::Engine engine) {
   sandbox::Policy policy = sandbox::shipped_default_policy();
-  if (engine == sandbox::Engine::bwrap) return policy;
+  if (engine != sandbox::Engine::none) return policy;
   policy.on_unavailable = sandbox::OnUnavailable::degrade;
   policy.filesystem.mode = sandbox::FilesystemMode::off;
   policy.network.mode = sandbox::NetworkMode::unrestricted;

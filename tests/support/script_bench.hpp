@@ -48,7 +48,8 @@ struct Ran {
 /// A launcher, an event loop and a runner of this test alone.
 class ScriptBench {
  public:
-  explicit ScriptBench(sandbox::Engine engine_max = sandbox::Engine::bwrap);
+  /// Only `engine` may be used; none = no engine at all.
+  explicit ScriptBench(sandbox::Engine engine = sandbox::Engine::native);
   ~ScriptBench();
   ScriptBench(const ScriptBench&) = delete;
   ScriptBench& operator=(const ScriptBench&) = delete;

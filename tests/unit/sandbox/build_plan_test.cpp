@@ -195,10 +195,10 @@ TEST_CASE("a working directory is entered inside the sandbox, relative to the sc
 
 TEST_CASE("an engine that may not be used counts as not installed") {
   auto inputs = run_in("/tmp/run");
-  inputs.engine_max = Engine::none;
+  inputs.engines = {};
   CHECK(std::holds_alternative<Refusal>(
       decision_for(shipped_default_policy(), unprivileged_bwrap_host(), inputs)));
-  inputs.engine_max = Engine::bwrap;
+  inputs.engines = {Engine::bwrap};
   CHECK(std::holds_alternative<Refusal>(
       decision_for(shipped_default_policy(), unprivileged_nsjail_host(), inputs)));
   CHECK(std::holds_alternative<Plan>(

@@ -60,6 +60,7 @@ HostFacts random_host(Dice& dice) {
   facts.net_egress_rootless = dice.yes();
   facts.launcher_drops_privilege = dice.yes();
   facts.launcher_sets_rlimits = dice.yes();
+  facts.native_engine = dice.yes();
   if (dice.yes()) {
     facts.net_egress_iface = "eth0";
     if (dice.yes()) facts.net_egress_addressing = MacvlanAddressing{"10.0.0.2", "m", "g"};
@@ -73,8 +74,15 @@ RunInputs random_run(Dice& dice) {
   if (dice.yes()) inputs.egress_script = "/tmp/run/s";
   if (dice.yes()) inputs.default_identity = Identity{65532, 65532};
   inputs.keeps_heap_limit = dice.yes();
-  inputs.engine_max = dice.pick({Engine::none, Engine::bwrap, Engine::nsjail});
+  inputs.engines.clear();
+  for (const Engine engine : {Engine::native, Engine::bwrap, Engine::nsjail}) {
+    if (dice.yes()) inputs.engines.push_back(engine);
+  }
   return inputs;
+}
+
+bool allows(const RunInputs& inputs, Engine engine) {
+  return std::find(inputs.engines.begin(), inputs.engines.end(), engine) != inputs.engines.end();
 }
 
 const EffectiveSandbox& promise_of(const Decision& decision) {
@@ -170,10 +178,10 @@ TEST_CASE("property: the fail-closed policy never gets a way out where a namespa
     REQUIRE_FALSE(plan->packet_filter);
     REQUIRE(plan->egress != Egress::slirp4netns);
     REQUIRE(plan->egress != Egress::macvlan);
-    const bool wrapper_usable =
-        (host.wrapper == Wrapper::bwrap && inputs.engine_max >= Engine::bwrap) ||
-        (host.wrapper == Wrapper::nsjail && inputs.engine_max >= Engine::nsjail);
-    if (host.platform == "linux" && host.net_namespaces && wrapper_usable) {
+    const bool wrapper_usable = (host.wrapper == Wrapper::bwrap && allows(inputs, Engine::bwrap)) ||
+                                (host.wrapper == Wrapper::nsjail && allows(inputs, Engine::nsjail));
+    const bool native_usable = host.native_engine && allows(inputs, Engine::native);
+    if (host.platform == "linux" && (native_usable || (host.net_namespaces && wrapper_usable))) {
       REQUIRE(plan->egress == Egress::routeless);
     } else {
       REQUIRE_FALSE(plan->promise.enforced.network);
@@ -204,7 +212,8 @@ TEST_CASE("property: what verification expects is what the report promises") {
     const auto expectation = expectation_of(*plan);
     const auto& policy = plan->promise.requested;
     CAPTURE(round);
-    REQUIRE(expectation.own_namespaces == !plan->wrapper.empty());
+    REQUIRE(expectation.own_namespaces == (plan->engine != Engine::none));
+    REQUIRE(plan->wrapper.empty() == (plan->engine == Engine::none || plan->native.has_value()));
     REQUIRE(expectation.not_host_root == plan->promise.enforced.privilege);
     if (policy.enabled && policy.filesystem.mode != FilesystemMode::off) {
       REQUIRE(expectation.confined_filesystem == plan->promise.enforced.filesystem);

@@ -1,0 +1,69 @@
+// What the launcher's child does first. Same rules as child.cpp: it walks prepared values,
+// allocates nothing, takes no lock, and on failure says {step, index, errno} on a socket.
+#include "sandbox/launcher/child.hpp"
+#include "sandbox/launcher/hardening.hpp"
+#include "sandbox/launcher/init.hpp"
+#include "sandbox/launcher/native_setup.hpp"
+#include "sandbox/launcher/raw_syscall.hpp"
+#include "sandbox/launcher/setup_attempt.hpp"
+
+#include <linux/close_range.h>
+#include <linux/fcntl.h>
+#include <linux/prctl.h>
+
+namespace satellite::sandbox::bare {
+namespace {
+
+constexpr int clear_descriptors_from = 100;  // above every InitFd, below the usual soft limit
+constexpr Fault no_fault{};
+
+/// Moves the prepared descriptors to their agreed numbers. They may already sit on each other's
+/// numbers, so all go out of the way first.
+void place_descriptors(const InitLaunch& launch) {
+  const int control = launch.fds[init_fd_control];
+  int moved[init_fd_end];
+  for (int i = 0; i < init_fd_end; ++i) {
+    moved[i] = -1;
+    if (launch.fds[i] < 0) continue;
+    const long fd = call(__NR_fcntl, launch.fds[i], F_DUPFD_CLOEXEC, clear_descriptors_from);
+    if (fd < 0) fail(control, SetupStep::descriptors, fd, i);
+    moved[i] = static_cast<int>(fd);
+  }
+  const long null_fd = call(__NR_fcntl, launch.null_fd, F_DUPFD_CLOEXEC, clear_descriptors_from);
+  const long messages =
+      launch.wrapper_messages_fd < 0
+          ? null_fd
+          : call(__NR_fcntl, launch.wrapper_messages_fd, F_DUPFD_CLOEXEC, clear_descriptors_from);
+  if (null_fd < 0) fail(moved[init_fd_control], SetupStep::descriptors, null_fd);
+  if (messages < 0) fail(moved[init_fd_control], SetupStep::descriptors, messages);
+  const long standard[3] = {null_fd, null_fd, messages};
+  for (int i = 0; i < init_fd_end; ++i) {
+    const long source = i < init_fd_block ? standard[i] : moved[i];
+    if (source < 0) {
+      call(__NR_close, i);
+      continue;
+    }
+    const long placed = call(__NR_dup3, source, i, 0);
+    if (placed < 0) fail(moved[init_fd_control], SetupStep::descriptors, placed, i);
+  }
+  const long closed = call(__NR_close_range, init_fd_end, ~0U, 0);
+  if (closed < 0) fail(init_fd_control, SetupStep::descriptors, closed, init_fd_end);
+}
+
+}  // namespace
+
+void become_init(const InitLaunch& launch) {
+  if (launch.native != nullptr) set_up_native(launch, *launch.native);
+  place_descriptors(launch);
+  if (launch.wrapper_path == nullptr) run_init(launch.block);
+  const Attempt attempt(no_fault, init_fd_control);
+  if (launch.change_identity) change_identity(attempt, launch.uid, launch.gid);
+  call(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  reset_signal_dispositions();
+  set_signal_mask(false);
+  const long result = call(__NR_execve, address(launch.wrapper_path),
+                           address(launch.wrapper_arguments), address(launch.wrapper_environment));
+  fail(init_fd_control, SetupStep::exec_wrapper, result);
+}
+
+}  // namespace satellite::sandbox::bare

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "protocol/vocabulary/unique_fd.hpp"
+#include "sandbox/launcher/child.hpp"
+
+#include <sys/types.h>
+#include <cstddef>
+
+namespace satellite::sandbox {
+
+struct Spawned {
+  pid_t pid = -1;  ///< negative = errno tells why
+  UniqueFd pidfd;
+};
+
+/// The child that becomes the init of a run, born into the namespaces that `launch` names.
+///
+/// Shape:  it goes on as a copy of this process, or, given a stack, as one that borrows our memory
+///         until the exec of its wrapper: what a fork costs is page tables and the faults after
+///         it, and that is most of what a launch costs. child.cpp writes to nothing but that stack.
+Spawned spawn_init(const bare::InitLaunch& launch, std::byte* stack_end);
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace satellite::sandbox {
+
+/// One deed of building a run's file view. The numbers travel in the launch order.
+enum class FileStepKind : std::uint32_t {
+  directory = 0,  ///< makes it; there already is fine
+  link,           ///< symbolic link to `source`
+  text,           ///< new file that holds `source`
+  copy,           ///< new file with the content of a small host file that everybody may read
+  mirror,         ///< as it is on the host: a link, a small file copied, else a read-only bind
+  bind,           ///< the host's `source`, with everything mounted below it
+  device,         ///< the host's device node `source`
+  memory,         ///< fresh memory filesystem of at most `size` bytes
+  processes,      ///< proc of the run's own pid namespace
+  terminals,      ///< devpts of its own
+  read_only,      ///< what is there already, made read-only
+  mask,           ///< nothing to see: an empty file or directory instead
+  setting,        ///< writes `source` into a file of proc/sys
+  remove,         ///< takes a file away that earlier steps needed
+  last = remove,
+};
+
+struct FileStep {
+  FileStepKind kind = FileStepKind::directory;
+  std::string target;
+  std::string source;
+  std::uint64_t size = 0;
+  std::uint32_t mode = 0;
+  bool optional = false;  ///< not there on this host: go on
+  bool writable = false;
+  bool operator==(const FileStep&) const = default;
+};
+
+/// What the native engine does for one run, beyond what every engine does.
+struct NativePlan {
+  bool confined = false;
+  bool own_network = false;
+  bool root_owned = false;  ///< namespaces that belong to the host's own user namespace
+  std::vector<FileStep> steps;
+  std::vector<std::string> writable_paths;  ///< all that Landlock lets the script write to
+  bool operator==(const NativePlan&) const = default;
+};
+
+}  // namespace satellite::sandbox

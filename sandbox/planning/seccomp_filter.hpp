@@ -1,0 +1,22 @@
+#pragma once
+
+#include <linux/filter.h>
+#include <vector>
+
+namespace satellite::sandbox {
+
+/// The system call filter of every confined script, for the architecture we are built for.
+///
+/// Shape:  pure. A deny list: programs of all kinds must run, and what is denied is what a script
+///         that looks after a host never needs but an attack on the kernel does. Foreign
+///         architectures are killed, because their numbers mean other calls; calls younger than
+///         this list do not exist (ENOSYS), so that a new kernel opens no new door by itself.
+/// Errors: EPERM, except where programs know how to go on without: ENOSYS for clone3 and io_uring,
+///         EAFNOSUPPORT and EPROTONOSUPPORT for sockets.
+/// Source: seccomp(2); research/sandbox-anchors.md 5. Proven by an interpreter in the unit tests.
+std::vector<sock_filter> script_seccomp_filter();
+
+/// The filter of the init of a run: only what reaping, killing and reporting take; all else kills.
+std::vector<sock_filter> init_seccomp_filter();
+
+}  // namespace satellite::sandbox
