@@ -147,8 +147,9 @@ Result<std::vector<MountEntry>> parse_mountinfo(std::string_view text) {
   std::vector<MountEntry> mounts;
   while (!text.empty()) {
     std::string_view line = next_line(text);
-    for (int skipped = 0; skipped < 3; ++skipped) next_word(line);  // id, parent, major:minor
+    for (int skipped = 0; skipped < 2; ++skipped) next_word(line);  // id, parent
     MountEntry mount;
+    mount.device = std::string(next_word(line));
     mount.root = unescape(next_word(line));
     mount.target = unescape(next_word(line));
     const auto options = next_word(line);

@@ -32,6 +32,7 @@ Result<ProcessStatus> parse_status(std::string_view text);
 
 /// One line of mountinfo, proc(5).
 struct MountEntry {
+  std::string device;  ///< `major:minor`, unique to one instance of a file system
   std::string root, target, type;
   bool read_only = false, no_suid = false, no_device = false;
 };

@@ -73,31 +73,37 @@ Result<void> measure_network(int process, Posture& posture) {
 
 /// Writable is what the run owns alone: fresh memory filesystems, its scratch directory, its own
 /// proc and terminals, and the few device nodes. All else came from the host and must be read-only.
-bool may_be_writable(const kernel::MountEntry& mount, std::string_view scratch_directory) {
+bool may_be_writable(const kernel::MountEntry& mount, std::string_view scratch_directory,
+                     const OwnSurroundings& own) {
   constexpr std::array<std::string_view, 5> private_targets{"/", "/tmp", "/dev", "/dev/shm",
                                                             "/run"};
   constexpr std::array<std::string_view, 6> device_nodes{"/dev/null",   "/dev/zero",    "/dev/full",
                                                          "/dev/random", "/dev/urandom", "/dev/tty"};
   const auto is_target = [&](std::string_view target) { return target == mount.target; };
   if (!scratch_directory.empty() && mount.target == scratch_directory) return true;
+  if (std::any_of(device_nodes.begin(), device_nodes.end(), is_target)) return true;
+  if (own.mounted_devices.contains(mount.device)) return false;
   if (mount.type == "tmpfs" && (mount.root == "/" || mount.root == "/newroot")) {
     return std::any_of(private_targets.begin(), private_targets.end(), is_target);
   }
   if (mount.type == "proc") return mount.target == "/proc";
-  if (mount.type == "devpts") return mount.target == "/dev/pts";
-  return std::any_of(device_nodes.begin(), device_nodes.end(), is_target);
+  return mount.type == "devpts" && mount.target == "/dev/pts";
 }
 
-Result<void> measure_mounts(int process, std::string_view scratch_directory, Posture& posture) {
+Result<void> measure_mounts(int process, std::string_view scratch_directory,
+                            const OwnSurroundings& own, Posture& posture) {
   const auto text = kernel::read_small_file(process, "mountinfo");
   if (!text) return text.error();
   const auto mounts = kernel::parse_mountinfo(*text);
   if (!mounts) return mounts.error();
   posture.mounts = static_cast<std::uint32_t>(mounts->size());
   for (const auto& mount : *mounts) {
-    if (mount.target == "/tmp") posture.private_tmp = mount.type == "tmpfs" && mount.root == "/";
+    if (mount.target == "/tmp") {
+      posture.private_tmp =
+          mount.type == "tmpfs" && mount.root == "/" && !own.mounted_devices.contains(mount.device);
+    }
     if (mount.target == "/") posture.root_sealed = mount.read_only && mount.no_suid;
-    if (!mount.read_only && !may_be_writable(mount, scratch_directory)) {
+    if (!mount.read_only && !may_be_writable(mount, scratch_directory, own)) {
       posture.unexpected_writable_mounts.push_back(mount.target);
     }
   }
@@ -146,6 +152,11 @@ Result<OwnSurroundings> read_own_surroundings() {
   const auto root = identity_of(AT_FDCWD, "/.");
   if (!root) return root.error();
   own.root = *root;
+  const auto text = kernel::read_small_file(self.get(), "mountinfo");
+  if (!text) return text.error();
+  const auto mounts = kernel::parse_mountinfo(*text);
+  if (!mounts) return mounts.error();
+  for (const auto& mount : *mounts) own.mounted_devices.insert(mount.device);
   return own;
 }
 
@@ -159,7 +170,7 @@ Result<Posture> measure(const MeasureRequest& request, const OwnSurroundings& ow
   if (done) done = measure_namespaces(process.get(), own, posture);
   if (done && posture.own_network) done = measure_network(process.get(), posture);
   if (done && posture.own_mount) {
-    done = measure_mounts(process.get(), request.scratch_directory, posture);
+    done = measure_mounts(process.get(), request.scratch_directory, own, posture);
   }
   if (done) done = measure_limits(process.get(), posture);
   if (done) done = measure_descriptors(process.get(), posture);

@@ -5,6 +5,8 @@
 
 #include <sys/types.h>
 #include <array>
+#include <set>
+#include <string>
 
 namespace satellite::sandbox {
 
@@ -22,6 +24,9 @@ using NamespaceIdentities = std::array<FileIdentity, 7>;
 struct OwnSurroundings {
   NamespaceIdentities namespaces{};
   FileIdentity root;
+  /// Devices of what is mounted here. A run's own /tmp, /proc and terminals are instances of their
+  /// own; the same kind of file system may just as well be the host's, shining through.
+  std::set<std::string> mounted_devices;
 };
 Result<OwnSurroundings> read_own_surroundings();
 

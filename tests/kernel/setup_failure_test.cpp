@@ -207,6 +207,14 @@ TEST_CASE("a run whose required layer is not there is refused before its first i
     wrapper.insert(wrapper.end(), {"--ro-bind", "/tmp", "/tmp"});
     CHECK(bench.refusal().find("/tmp is not private") != std::string::npos);
   }
+  SECTION("a memory file system of the host stands in for the run's own") {
+    wrapper.insert(wrapper.end(), {"--ro-bind", "/dev/shm", "/tmp", "--chdir", "/"});
+    CHECK(bench.refusal().find("/tmp is not private") != std::string::npos);
+  }
+  SECTION("a memory file system of the host is writable where one of the run's own may be") {
+    wrapper.insert(wrapper.end(), {"--bind", "/dev/shm", "/run"});
+    CHECK(bench.refusal() == "filesystem: /run is writable");
+  }
   SECTION("the whole host is the root") {
     wrapper = {bench.facts.wrapper_path,
                "--unshare-all",

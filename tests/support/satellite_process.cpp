@@ -47,10 +47,11 @@ pid_t spawn(const std::vector<std::string>& arguments,
   // Asio opens sockets without O_CLOEXEC; a satellite must not keep its core's port.
   ::posix_spawn_file_actions_addclosefrom_np(&actions, 3);
   pid_t pid = -1;
-  const int failed =
-      ::posix_spawn(&pid, SATELLITE_BINARY, &actions, nullptr, argv.data(), envp.data());
+  const char* const copy = std::getenv("SATELLITE_BINARY");
+  const char* const program = copy != nullptr ? copy : SATELLITE_BINARY;
+  const int failed = ::posix_spawn(&pid, program, &actions, nullptr, argv.data(), envp.data());
   ::posix_spawn_file_actions_destroy(&actions);
-  if (failed != 0) throw std::runtime_error("cannot start " SATELLITE_BINARY);
+  if (failed != 0) throw std::runtime_error(std::string("cannot start ") + program);
   return pid;
 }
 
