@@ -140,8 +140,9 @@ AgentEnd serve(AgentParts parts) {
   parts.log.info(
       "starting", "",
       {{"version", program_version}, {"core", address->url()}, {"id", parts.config.client_id}});
-  auto facts =
-      sandbox::probe_host(*parts.launcher, {runner_settings(parts.config).default_identity});
+  sandbox::ProbeSettings probing = probe_settings(parts.config);
+  probing.tries_egress = false;  // nobody waits at start for what the first run may need
+  auto facts = sandbox::probe_host(*parts.launcher, probing);
   Agent agent(std::move(parts), context, std::move(facts), *std::move(address));
   agent.tell_what_this_host_can_do();
   std::exception_ptr failure;

@@ -1,6 +1,7 @@
 #include "sandbox/build_plan.hpp"
 
 #include "sandbox/decide.hpp"
+#include "sandbox/planning/egress_notes.hpp"
 #include "sandbox/planning/filesystem_layer.hpp"
 #include "sandbox/planning/identity_plan.hpp"
 #include "sandbox/planning/network_decision.hpp"
@@ -77,6 +78,7 @@ void plan_limits(Draft& draft) {
 
 /// Whether this run could load the filter and bring up the way out that the decision asks for.
 bool can_stage(const Draft& draft) {
+  if (draft.inputs.launcher_makes_network) return true;
   if (draft.network.ruleset && !draft.inputs.filter_file) return false;
   return draft.network.egress != Egress::slirp4netns || draft.inputs.egress_script.has_value();
 }
@@ -84,6 +86,7 @@ bool can_stage(const Draft& draft) {
 void plan_network(Draft& draft) {
   draft.network = decide_network(draft.policy.network, draft.facts);
   draft.plan.packet_filter = draft.network.ruleset;
+  draft.plan.filter_rules = draft.network.filter;
   switch (draft.network.kind) {
     case NetworkDecision::Kind::host:
       draft.enforced().network = !draft.network.metadata_block_unenforceable;
@@ -103,6 +106,11 @@ void plan_network(Draft& draft) {
         draft.downgrade(Layer::network, draft.network.reason);
       } else {
         draft.enforced().network = true;
+        if (draft.inputs.launcher_makes_network && draft.network.filter) {
+          for (auto& text : egress_notes(draft.policy.network, draft.facts, draft.network)) {
+            draft.note(Layer::network, std::move(text));
+          }
+        }
       }
       break;
   }
@@ -115,6 +123,13 @@ std::optional<std::string> start_directory(Draft& draft) {
   return *draft.inputs.scratch_directory + "/" + *wanted;
 }
 
+/// An unprivileged launcher can put only a wrapper into a network that another user namespace owns.
+void choose_engine_for_network(Draft& draft) {
+  const bool has_way_out = draft.network.kind == NetworkDecision::Kind::namespaced &&
+                           draft.network.egress != Egress::routeless;
+  if (has_way_out && !draft.facts.euid_is_root) draft.facts.native_engine = false;
+}
+
 void plan_wrapper(Draft& draft) {
   FilesystemInputs inputs;
   inputs.scratch_directory = draft.inputs.scratch_directory;
@@ -122,6 +137,7 @@ void plan_wrapper(Draft& draft) {
   inputs.interpreter = draft.inputs.interpreter;
   inputs.start_directory = start_directory(draft);
   inputs.filter_file = draft.inputs.filter_file;
+  inputs.launcher_makes_network = draft.inputs.launcher_makes_network;
   inputs.inner_uid = draft.identity.inner_uid;
   inputs.inner_gid = draft.identity.inner_gid;
   inputs.script_identity = draft.plan.identity ? draft.plan.identity : draft.inputs.agent_identity;
@@ -134,6 +150,7 @@ void plan_wrapper(Draft& draft) {
     if (namespaced) {
       draft.enforced().network = false;
       draft.plan.packet_filter.reset();
+      draft.plan.filter_rules.reset();
       draft.downgrade(Layer::network,
                       "the network namespace cannot be made: " + draft.wrapper.reason);
     }
@@ -234,6 +251,7 @@ Decision build_plan(const ResolvedPolicy& resolved, const HostFacts& facts, RunI
     plan_privilege(draft);
     plan_limits(draft);
     plan_network(draft);
+    choose_engine_for_network(draft);
     plan_wrapper(draft);
     judge_inner_identity(draft);
     plan_settings(draft);

@@ -27,6 +27,8 @@ struct RunInputs {
   std::optional<std::string> working_directory;  ///< relative = below the scratch directory
   /// Where the packet filter and the rootless egress set-up would be staged. Absent = not possible.
   std::optional<std::string> filter_file, egress_script;
+  /// The launcher makes a filtered network by itself, before any wrapper starts: nothing to stage.
+  bool launcher_makes_network = false;
   /// The interpreter keeps a heap limit given by NODE_OPTIONS; `sh` does not.
   bool keeps_heap_limit = false;
   /// Shows the script its scratch directory as HOME wherever the agent's own would be out of reach.

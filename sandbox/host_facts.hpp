@@ -52,6 +52,12 @@ struct HostFacts {
   bool launcher_sets_rlimits = false;
   // The launcher builds every namespace, mount and filter itself: no wrapper program is needed.
   bool native_engine = false;
+  /// Nothing was tried yet about ways out of a network namespace: net_egress_* say nothing.
+  bool egress_untried = false;
+  /// The macvlan uplink has an IPv6 address too; slirp4netns carries IPv4 only.
+  bool net_egress_ipv6 = false;
+  /// The name servers that scripts find in /etc/resolv.conf, as it stood when the host was probed.
+  std::vector<std::string> name_servers;
   std::string wrapper_path;                 ///< absolute, empty when there is none
   std::vector<CapabilityFinding> findings;  ///< one per capability, for `doctor` and the logs
 };

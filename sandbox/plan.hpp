@@ -3,6 +3,7 @@
 #include "protocol/vocabulary/byte_count.hpp"
 #include "sandbox/host_facts.hpp"
 #include "sandbox/planning/file_step.hpp"
+#include "sandbox/planning/packet_filter.hpp"
 #include "sandbox/policy.hpp"
 #include "sandbox/report.hpp"
 #include "sandbox/run_request.hpp"
@@ -59,6 +60,8 @@ struct Plan {
   /// nftables ruleset, loaded before any uplink exists. With `egress` host it is only what would
   /// have been loaded, had this run been able to stage it.
   std::optional<std::string> packet_filter;
+  /// The same rules as data: what the launcher loads for an `egress` of macvlan or slirp4netns.
+  std::optional<PacketFilter> filter_rules;
   std::optional<ByteCount> output_size_max;
   bool heap_limit_kept = false;  ///< this run really gets module_memory_environment
   /// Heap limit for a JavaScript runtime, merged over `environment` for modules only.

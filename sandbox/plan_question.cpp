@@ -32,6 +32,7 @@ Result<std::optional<std::string>> text_member(const json& question, const char*
 
 Result<RunInputs> inputs_of(const json& question) {
   RunInputs inputs;
+  inputs.launcher_makes_network = true;
   for (const auto& [name, target] :
        {std::pair{"cwd", &inputs.working_directory}, {"scratchDir", &inputs.scratch_directory}}) {
     auto text = text_member(question, name);

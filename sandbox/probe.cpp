@@ -3,6 +3,7 @@
 #include "sandbox/build_plan.hpp"
 #include "sandbox/launcher/launcher_link.hpp"
 #include "sandbox/planning/make_launch_order.hpp"
+#include "sandbox/probe_egress.hpp"
 #include "sandbox/running/ending.hpp"
 
 #include <unistd.h>
@@ -29,16 +30,6 @@ std::string find_program(std::string_view name) {
     if (::access(path.c_str(), X_OK) == 0) return path;
   }
   return {};
-}
-
-/// Empty when the trial reached its script and ended well, else why not.
-std::string problem_of(const std::optional<LauncherRecord>& end) {
-  if (!end) return "the launcher did not answer in time";
-  RunResult result;
-  describe_end(result, *end, StopReason::none);
-  if (result.outcome == Outcome::exited && result.exit_code == 0) return {};
-  if (result.error) return *result.error;
-  return "the trial command ended with " + std::to_string(result.exit_code);
 }
 
 void add_finding(HostFacts& facts, std::string name, bool present, std::string detail,
@@ -86,7 +77,7 @@ Result<LaunchOrder> confined_trial(Launcher& launcher, const HostFacts& facts, E
 }
 
 void probe_launcher(Launcher& launcher, const std::optional<Identity>& identity, HostFacts& facts) {
-  const std::string problem = problem_of(launcher.try_order(bare_trial(launcher, identity)));
+  const std::string problem = problem_of_trial(launcher.try_order(bare_trial(launcher, identity)));
   facts.launcher_sets_rlimits = problem.empty();
   facts.launcher_drops_privilege = problem.empty() && facts.euid_is_root;
   add_finding(facts, "resource_limits", facts.launcher_sets_rlimits,
@@ -117,7 +108,7 @@ void probe_native(Launcher& launcher, const std::optional<Identity>& identity, H
   const auto order = confined_trial(launcher, facts, Engine::native, identity);
   std::optional<LauncherRecord> end;
   if (order) end = launcher.try_order(*order);
-  const std::string problem = order ? problem_of(end) : order.error().message;
+  const std::string problem = order ? problem_of_trial(end) : order.error().message;
   facts.native_engine = problem.empty();
   add_finding(facts, "native_engine", facts.native_engine,
               problem.empty() ? "a script ran under every layer, measured at its barrier" : problem,
@@ -129,7 +120,7 @@ void probe_wrapper(Launcher& launcher, const std::optional<Identity>& identity, 
   std::string problem = "bwrap is not on PATH";
   if (!facts.wrapper_path.empty()) {
     const auto order = confined_trial(launcher, facts, Engine::bwrap, identity);
-    problem = order ? problem_of(launcher.try_order(*order)) : order.error().message;
+    problem = order ? problem_of_trial(launcher.try_order(*order)) : order.error().message;
   }
   const bool works = problem.empty();
   if (works) facts.wrapper = Wrapper::bwrap;
@@ -139,7 +130,7 @@ void probe_wrapper(Launcher& launcher, const std::optional<Identity>& identity, 
           ? "install bubblewrap"
           : "see user_namespaces; bubblewrap must be allowed to make namespaces and mounts");
   const auto namespaces = works ? std::nullopt : launcher.try_namespaces(identity);
-  const std::string refused = namespaces ? problem_of(*namespaces) : std::string();
+  const std::string refused = namespaces ? problem_of_trial(*namespaces) : std::string();
   const bool creatable = works || refused.empty();
   facts.user_namespaces = facts.user_ns_creatable = creatable;
   facts.net_namespaces = creatable && works;
@@ -153,22 +144,33 @@ void probe_wrapper(Launcher& launcher, const std::optional<Identity>& identity, 
 
 }  // namespace
 
+Identity identity_of_trials(const ProbeSettings& settings) {
+  return settings.default_identity.value_or(overflow_identity);
+}
+
+std::string problem_of_trial(const std::optional<LauncherRecord>& end) {
+  if (!end) return "the launcher did not answer in time";
+  RunResult result;
+  describe_end(result, *end, StopReason::none);
+  if (result.outcome == Outcome::exited && result.exit_code == 0) return {};
+  if (result.error) return *result.error;
+  return "the trial command ended with " + std::to_string(result.exit_code);
+}
+
 HostFacts probe_host(Launcher& launcher, const ProbeSettings& settings) {
   HostFacts facts;
   facts.euid_is_root = launcher.is_root();
   facts.has_prlimit = !find_program("prlimit").empty();
   facts.rlimit_native = facts.has_prlimit;
   std::optional<Identity> identity;
-  if (facts.euid_is_root) identity = settings.default_identity.value_or(overflow_identity);
+  if (facts.euid_is_root) identity = identity_of_trials(settings);
   probe_launcher(launcher, identity, facts);
   probe_native(launcher, identity, facts);
   probe_wrapper(launcher, identity, facts);
-  for (const char* name : {"egress_macvlan", "egress_slirp4netns"}) {
-    add_finding(
-        facts, name, false,
-        "this version cannot give a script a filtered way out of its own network namespace",
-        "use network mode deny, or an allowlist without entries; a policy that needs entries "
-        "is refused or degraded, as it says itself");
+  if (settings.tries_egress) {
+    probe_egress(launcher, settings, facts);
+  } else {
+    leave_egress_untried(facts);
   }
   return facts;
 }

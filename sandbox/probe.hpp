@@ -1,18 +1,30 @@
 #pragma once
 
 #include "sandbox/host_facts.hpp"
+#include "sandbox/macvlan_settings.hpp"
 #include "sandbox/plan.hpp"
 
 #include <optional>
+#include <string>
 
 namespace satellite::sandbox {
 
 class Launcher;
+struct LauncherRecord;
 
 struct ProbeSettings {
   /// Whom scripts run as when a privileged launcher drops; absent = the overflow user.
-  std::optional<Identity> default_identity;
+  std::optional<Identity> default_identity{};
+  ConfiguredMacvlan macvlan{};  ///< the uplink that the launcher was started with
+  /// Off: what a run's way out needs is tried when the first run needs it (sandbox/probe_egress).
+  bool tries_egress = true;
 };
+
+/// As whom the trials run under a privileged launcher.
+Identity identity_of_trials(const ProbeSettings& settings);
+
+/// Empty when the trial reached its script and ended well, else why not.
+std::string problem_of_trial(const std::optional<LauncherRecord>& end);
 
 /// What this host can really do, found by doing it: a script under every layer of the default
 /// policy is started by the launcher and measured at its barrier, exactly as later runs are.

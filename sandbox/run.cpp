@@ -7,12 +7,15 @@
 #include "sandbox/capture/capped_output.hpp"
 #include "sandbox/launcher/launcher_link.hpp"
 #include "sandbox/planning/make_launch_order.hpp"
+#include "sandbox/probe_egress.hpp"
 #include "sandbox/running/ending.hpp"
 #include "sandbox/running/execution.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 
@@ -64,6 +67,13 @@ std::vector<std::string_view> secret_values(const RunRequest& request) {
   return values;
 }
 
+bool asks_for_a_way_out(const Policy& policy) {
+  const NetworkPolicy& network = policy.network;
+  if (!policy.enabled) return false;
+  if (network.mode == NetworkMode::unrestricted) return network.deny_link_local_and_metadata;
+  return network.mode == NetworkMode::allowlist && !network.allow.empty();
+}
+
 OutputBudget budget_of(const Plan& plan) {
   return OutputBudget(plan.output_size_max.value_or(limits::output_size_max_without_policy));
 }
@@ -76,8 +86,10 @@ struct Runner::State {
         launcher(process),
         facts(std::move(host)),
         settings(std::move(chosen)),
-        base_environment(safe_base(own_environment())) {}
+        base_environment(safe_base(own_environment())),
+        egress_tried(io, asio::steady_timer::time_point::max()) {}
 
+  asio::awaitable<void> try_egress();
   Decision decide_on(const RunRequest& request, const ResolvedPolicy& policy,
                      const std::string& scratch_directory) const;
   Result<LaunchOrder> order_for(const Plan& plan, const RunRequest& request,
@@ -90,7 +102,22 @@ struct Runner::State {
   HostFacts facts;
   RunnerSettings settings;
   std::map<std::string, std::string> base_environment;
+  bool trying_egress = false;
+  asio::steady_timer egress_tried;  ///< rings for who waits until it was tried
 };
+
+/// Tried when the first run needs it: starting up is not slower for what most policies never ask.
+asio::awaitable<void> Runner::State::try_egress() {
+  constexpr auto token = asio::as_tuple(asio::use_awaitable);
+  if (trying_egress) {
+    co_await egress_tried.async_wait(token);
+    co_return;
+  }
+  trying_egress = true;
+  ProbeSettings probe{settings.default_identity, settings.macvlan, true};
+  co_await probe_egress_beside_runs(context, launcher, std::move(probe), facts);
+  egress_tried.cancel();
+}
 
 Decision Runner::State::decide_on(const RunRequest& request, const ResolvedPolicy& policy,
                                   const std::string& scratch_directory) const {
@@ -104,6 +131,7 @@ Decision Runner::State::decide_on(const RunRequest& request, const ResolvedPolic
   inputs.default_identity = settings.default_identity;
   inputs.engines = settings.engines;
   inputs.agent_identity = Identity{::geteuid(), ::getegid()};
+  inputs.launcher_makes_network = true;
   return build_plan(policy, facts, std::move(inputs), host_world());
 }
 
@@ -171,6 +199,9 @@ asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy
   co_await asio::this_coro::throw_if_cancelled(false);
   RunResult result;
   result.started_at = std::chrono::system_clock::now();  // until the script really starts
+  if (state_->facts.egress_untried && asks_for_a_way_out(policy.policy)) {
+    co_await state_->try_egress();
+  }
   const std::uint64_t number = state_->launcher.next_run_number();
   const std::string scratch = state_->launcher.scratch_area() + "/run-" + std::to_string(number);
   auto decision = state_->decide_on(request, policy, scratch);

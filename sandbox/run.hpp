@@ -2,6 +2,7 @@
 
 #include "protocol/vocabulary/result.hpp"
 #include "sandbox/host_facts.hpp"
+#include "sandbox/macvlan_settings.hpp"
 #include "sandbox/outcome.hpp"
 #include "sandbox/plan.hpp"
 #include "sandbox/policy_provider.hpp"
@@ -51,6 +52,7 @@ struct RunnerSettings {
   std::chrono::milliseconds grace{2'000};    ///< between TERM and KILL
   std::optional<Identity> default_identity;  ///< used when the policy drops but names no uid
   std::vector<Engine> engines{Engine::native, Engine::bwrap};  ///< that may be used; empty = none
+  ConfiguredMacvlan macvlan{};  ///< the uplink that the launcher was started with
 };
 
 class Launcher;  // launcher/launcher_link.hpp

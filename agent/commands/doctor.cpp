@@ -47,12 +47,12 @@ int doctor_command(const Invocation& invocation) {
     print_error(config.error().message);
     return exit_wrong_usage;
   }
-  auto launcher = sandbox::Launcher::start({config->scratch_directory});
+  auto launcher = sandbox::Launcher::start(launcher_settings(*config));
   if (!launcher) {
     print_error("cannot start the launcher: " + launcher.error().message);
     return exit_failed;
   }
-  const auto facts = sandbox::probe_host(**launcher, {runner_settings(*config).default_identity});
+  const auto facts = sandbox::probe_host(**launcher, probe_settings(*config));
   const auto readiness = sandbox::assess_readiness(facts);
   invocation.json ? print_json(facts, readiness) : print_text(facts, readiness);
   return readiness.enforceable ? exit_done : exit_failed;

@@ -69,13 +69,15 @@ int exec_command(const Invocation& invocation) {
     print_error(error->message);
     return exit_wrong_usage;
   }
-  auto launcher = sandbox::Launcher::start({config->scratch_directory});
+  auto launcher = sandbox::Launcher::start(launcher_settings(*config));
   if (!launcher) {
     print_error("cannot start the launcher: " + launcher.error().message);
     return exit_failed;
   }
   const sandbox::RunnerSettings settings = runner_settings(*config);
-  sandbox::HostFacts facts = sandbox::probe_host(**launcher, {settings.default_identity});
+  sandbox::ProbeSettings probing = probe_settings(*config);
+  probing.tries_egress = false;  // the run itself asks, if its policy needs to know
+  sandbox::HostFacts facts = sandbox::probe_host(**launcher, probing);
   asio::io_context context(1);
   (*launcher)->attach(context, [] {});
   sandbox::Runner runner(context, **launcher, std::move(facts), settings);

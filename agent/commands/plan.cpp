@@ -23,9 +23,9 @@ int plan_command(const Invocation& invocation) {
   }
   // Looking at this host starts a launcher, so it happens only when the question needs it.
   const auto this_host = [&config]() -> sandbox::HostFacts {
-    auto launcher = sandbox::Launcher::start({config->scratch_directory});
+    auto launcher = sandbox::Launcher::start(launcher_settings(*config));
     if (!launcher) return {};
-    return sandbox::probe_host(**launcher, {runner_settings(*config).default_identity});
+    return sandbox::probe_host(**launcher, probe_settings(*config));
   };
   const auto answer = sandbox::answer_plan_question(*question, this_host,
                                                     runner_settings(*config).default_identity);

@@ -1,6 +1,8 @@
 #include "agent/agent.hpp"
 #include "agent/commands/commands.hpp"
 #include "agent/commands/input.hpp"
+#include "agent/link/core_url.hpp"
+#include "agent/runs/runner_settings.hpp"
 
 #include <malloc.h>
 #include <sys/prctl.h>
@@ -32,7 +34,8 @@ int run_command(const Invocation& invocation) {
   const Config& config = settings->loaded.config;
   // Before the log, the event loop and TLS: the launcher must fork while this process is small and
   // has one thread.
-  auto launcher = sandbox::Launcher::start({config.scratch_directory});
+  auto launcher = sandbox::Launcher::start(launcher_settings(config));
+  auto launcher = sandbox::Launcher::start(launcher_settings(loaded->config));
   if (!launcher) {
     print_error("cannot start the launcher: " + launcher.error().message);
     return exit_failed;

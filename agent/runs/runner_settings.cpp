@@ -5,7 +5,17 @@ namespace satellite::agent {
 sandbox::RunnerSettings runner_settings(const Config& config) {
   sandbox::RunnerSettings settings;
   settings.default_identity = sandbox::Identity{config.sandbox_uid, config.sandbox_gid};
+  settings.macvlan = sandbox::macvlan_of_environment();
   return settings;
+}
+
+sandbox::LauncherSettings launcher_settings(const Config& config) {
+  return {config.scratch_directory, sandbox::macvlan_of_environment().settings};
+}
+
+sandbox::ProbeSettings probe_settings(const Config& config) {
+  return {sandbox::Identity{config.sandbox_uid, config.sandbox_gid},
+          sandbox::macvlan_of_environment()};
 }
 
 sandbox::ResolvedPolicy policy_for_run(sandbox::ResolvedPolicy resolved, const Config& config) {

@@ -11,6 +11,7 @@
 #include <linux/fcntl.h>
 #include <linux/prctl.h>
 #include <linux/resource.h>
+#include <linux/sched.h>
 
 namespace satellite::sandbox::bare {
 namespace {

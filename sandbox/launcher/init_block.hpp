@@ -51,7 +51,16 @@ enum class SetupStep : std::uint32_t {
   nested_user_namespace,
   landlock,
   seccomp,
-  last = seccomp,
+  network_namespace,
+  network_ipv6,
+  network_loopback,
+  network_filter,
+  network_filter_check,
+  network_uplink,
+  network_address,
+  network_route,
+  network_helper,
+  last = network_helper,
 };
 
 /// A step that is made to fail instead of being done: how tests find out what a failure leaves

@@ -10,6 +10,7 @@
 #include <linux/close_range.h>
 #include <linux/fcntl.h>
 #include <linux/prctl.h>
+#include <linux/sched.h>
 
 namespace satellite::sandbox::bare {
 namespace {
@@ -50,10 +51,27 @@ void place_descriptors(const InitLaunch& launch) {
   if (closed < 0) fail(init_fd_control, SetupStep::descriptors, closed, init_fd_end);
 }
 
+/// First of all: it takes privileges that are dropped next, and the descriptors that close then.
+void join_namespaces(const InitLaunch& launch) {
+  const Attempt attempt(no_fault, launch.fds[init_fd_control]);
+  if (launch.join_user_namespace_fd >= 0) {
+    attempt.must(SetupStep::join_namespace, 0, __NR_setns, launch.join_user_namespace_fd,
+                 CLONE_NEWUSER);
+  }
+  if (launch.join_network_namespace_fd >= 0) {
+    attempt.must(SetupStep::join_namespace, 1, __NR_setns, launch.join_network_namespace_fd,
+                 CLONE_NEWNET);
+  }
+}
+
 }  // namespace
 
 void become_init(const InitLaunch& launch) {
-  if (launch.native != nullptr) set_up_native(launch, *launch.native);
+  if (launch.native != nullptr) {
+    set_up_native(launch, *launch.native);
+  } else {
+    join_namespaces(launch);
+  }
   place_descriptors(launch);
   if (launch.wrapper_path == nullptr) run_init(launch.block);
   const Attempt attempt(no_fault, init_fd_control);

@@ -25,6 +25,14 @@ struct Expectation {
   bool sealed_root = false;        ///< the root itself is read-only and honours no set-user-id file
   std::optional<Identity> identity;  ///< exactly these host ids, no supplementary group
   std::vector<ResourceSetting> resource_settings;
+  std::string uplink;              ///< the one interface besides lo; empty = not asked about
+  std::uint32_t filter_rules = 0;  ///< beside an uplink: how many rules were read back
+};
+
+/// A network of the run's own with a filtered way out, made before the run enters it.
+struct NetworkOrder {
+  Egress egress = Egress::slirp4netns;  ///< or macvlan
+  PacketFilter filter;
 };
 
 /// One run as the launcher gets it: plain data, bounded, sent as one sealed memory file.
@@ -47,6 +55,7 @@ struct LaunchOrder {
   std::optional<NativePlan> native;           ///< set exactly for Engine::native
   Fault fault;                                ///< only ever set by tests
   Expectation expectation;
+  std::optional<NetworkOrder> network;
 };
 
 }  // namespace satellite::sandbox

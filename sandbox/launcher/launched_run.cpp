@@ -38,13 +38,15 @@ struct LaunchedRun::ChildMemory {
 };
 
 std::variant<std::unique_ptr<LaunchedRun>, RunSetupFailed> LaunchedRun::start(
-    const LaunchOrder& order, RunStreams streams, const LauncherState& state) {
+    const LaunchOrder& order, RunStreams streams, const LauncherState& state, Entrance entrance) {
   auto prepared = prepare_run(order, std::move(streams), state);
   if (auto* problem = std::get_if<RunSetupFailed>(&prepared)) return *std::move(problem);
   auto child = std::make_unique<ChildMemory>();
   child->prepared = std::get<RunPreparation>(std::move(prepared));
   RunPreparation& made = child->prepared;
   child->launch = made.launch(state);
+  child->launch.join_user_namespace_fd = entrance.user_namespace_fd;
+  child->launch.join_network_namespace_fd = entrance.network_namespace_fd;
   std::byte* stack_end = nullptr;
   if (!made.wrapper.empty() && state.may_share_memory) {
     child->stack = std::make_unique_for_overwrite<std::byte[]>(ChildMemory::stack_size);
@@ -72,6 +74,7 @@ std::variant<std::unique_ptr<LaunchedRun>, RunSetupFailed> LaunchedRun::start(
   run->scratch_directory_ = order.scratch_directory;
   run->expected_descriptors_ = order.long_script ? 5 : 4;  // 0 1 2, the text, the barrier
   run->expectation_ = order.expectation;
+  run->awaits_network_ = order.network.has_value();
   run->child_memory_ = std::move(child);
   return run;
 }
@@ -126,7 +129,26 @@ std::optional<RunStarted> LaunchedRun::on_barrier(const LauncherState& state) {
     return refuse("the script's process broke the protocol of the barrier"), std::nullopt;
   }
   child_memory_.reset();  // it speaks from behind its last exec but one
-  const MeasureRequest request{*incoming.sender, scratch_directory_, expected_descriptors_};
+  script_ = incoming.sender;
+  if (awaits_network_ && !network_) return std::nullopt;
+  return verify(*script_, state);
+}
+
+std::optional<RunStarted> LaunchedRun::on_network(const NetworkFacts& made,
+                                                  const LauncherState& state) {
+  network_ = made;
+  if (!script_ || stage_ != Stage::setting_up || refusal_) return std::nullopt;
+  return verify(*script_, state);
+}
+
+void LaunchedRun::fail(const RunSetupFailed& failure) {
+  if (!failure_) failure_ = failure;
+  barrier_.reset();
+  kill();
+}
+
+std::optional<RunStarted> LaunchedRun::verify(pid_t script, const LauncherState& state) {
+  const MeasureRequest request{script, scratch_directory_, expected_descriptors_, network_};
   const auto posture = measure(request, state.surroundings);
   if (!posture) return refuse("cannot verify: " + posture.error().message), std::nullopt;
   auto missing = missing_of(expectation_, *posture);

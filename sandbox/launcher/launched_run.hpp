@@ -15,6 +15,11 @@
 
 namespace satellite::sandbox {
 
+/// Namespaces made for a run beforehand, which it enters first of all; -1 = none.
+struct Entrance {
+  int user_namespace_fd = -1, network_namespace_fd = -1;
+};
+
 /// One run inside the launcher: from the fork to the last record.
 ///
 /// Shape:  owns the init's sockets and the scratch directory's name; the loop calls the on_
@@ -24,7 +29,8 @@ class LaunchedRun {
  public:
   /// Forks. On failure nothing of the run is left.
   static std::variant<std::unique_ptr<LaunchedRun>, RunSetupFailed> start(
-      const LaunchOrder& order, RunStreams streams, const LauncherState& state);
+      const LaunchOrder& order, RunStreams streams, const LauncherState& state,
+      Entrance entrance = {});
 
   ~LaunchedRun();
 
@@ -39,6 +45,10 @@ class LaunchedRun {
 
   /// Returns the record to send, if there is one now. The script is let go by release().
   std::optional<RunStarted> on_barrier(const LauncherState& state);
+  /// The run's network has its uplink now: what waited at the barrier for it can be measured.
+  std::optional<RunStarted> on_network(const NetworkFacts& made, const LauncherState& state);
+  /// The run's network failed under it.
+  void fail(const RunSetupFailed& failure);
   void release();
   void on_control();
 
@@ -59,6 +69,7 @@ class LaunchedRun {
   struct ChildMemory;
 
   LaunchedRun();
+  std::optional<RunStarted> verify(pid_t script, const LauncherState& state);
   void take_failure(const InitReport& report);
   void refuse(std::string missing);
   void send_command(InitCommand command);
@@ -71,6 +82,9 @@ class LaunchedRun {
   std::string scratch_name_, scratch_directory_;
   std::uint32_t expected_descriptors_ = 0;
   Expectation expectation_;
+  bool awaits_network_ = false;
+  std::optional<NetworkFacts> network_;
+  std::optional<pid_t> script_;                ///< stands at the barrier
   std::unique_ptr<ChildMemory> child_memory_;  ///< until the child no longer lives in it
   std::optional<RunSetupFailed> failure_;
   std::optional<std::string> refusal_;

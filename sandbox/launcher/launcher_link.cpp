@@ -185,7 +185,7 @@ Result<std::unique_ptr<Launcher>> Launcher::start(LauncherSettings settings) {
   }
   if (pid == 0) {
     ends->first.reset();
-    ::_exit(run_launcher(std::move(ends->second), *area, agent));
+    ::_exit(run_launcher(std::move(ends->second), *area, agent, std::move(settings.macvlan)));
   }
   auto state = std::make_unique<State>(*std::move(area));
   state->pid = pid;

@@ -4,6 +4,7 @@
 #include "protocol/vocabulary/unique_fd.hpp"
 #include "sandbox/launcher/launch_order.hpp"
 #include "sandbox/launcher/records.hpp"
+#include "sandbox/launcher_settings.hpp"
 
 #include <sys/types.h>
 #include <boost/asio/awaitable.hpp>
@@ -14,10 +15,6 @@
 #include <string>
 
 namespace satellite::sandbox {
-
-struct LauncherSettings {
-  std::string scratch_parent = "/tmp";  ///< where the runs' scratch directories are made
-};
 
 /// The agent's end of one run in the launcher: what the launcher says about it, as it says it.
 ///

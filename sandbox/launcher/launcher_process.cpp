@@ -1,23 +1,20 @@
 #include "sandbox/launcher/launcher_process.hpp"
 
-#include "protocol/vocabulary/secret.hpp"
 #include "sandbox/kernel/memory_file.hpp"
-#include "sandbox/kernel/proc_facts.hpp"
 #include "sandbox/kernel/socket_messages.hpp"
 #include "sandbox/launcher/descendants.hpp"
 #include "sandbox/launcher/init_image.hpp"
 #include "sandbox/launcher/launched_run.hpp"
+#include "sandbox/launcher/leave_agent.hpp"
 #include "sandbox/launcher/namespace_probe.hpp"
+#include "sandbox/launcher/network/run_networks.hpp"
 #include "sandbox/launcher/order_codec.hpp"
 #include "sandbox/planning/seccomp_filter.hpp"
 
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <algorithm>
@@ -35,21 +32,25 @@ constexpr std::uint64_t removal_entries_inline = 500;
 constexpr std::uint64_t removal_entries_max = 10'000'000;
 // After the agent is gone: what is not dead by then dies with us.
 constexpr auto farewell_max = 5s;
-constexpr int agent_gone_signal = SIGUSR2;
 
 class LauncherLoop {
  public:
-  LauncherLoop(UniqueFd agent, UniqueFd signals, LauncherState state)
-      : agent_(std::move(agent)), signals_(std::move(signals)), state_(std::move(state)) {}
+  LauncherLoop(UniqueFd agent, UniqueFd signals, LauncherState state, NetworkMeans means)
+      : agent_(std::move(agent)),
+        signals_(std::move(signals)),
+        state_(std::move(state)),
+        networks_(std::move(means), network_events()) {}
 
   void run_until_agent_is_gone() {
     while (!agent_gone_) turn();
   }
 
   void end_all_runs() {
+    networks_.cancel_all();
     for (const auto& run : runs_) run->kill();
     const auto deadline = Clock::now() + farewell_max;
-    while (!(runs_.empty() && removers_.empty()) && Clock::now() < deadline) turn();
+    while (!(runs_.empty() && removers_.empty() && networks_.empty()) && Clock::now() < deadline)
+      turn();
     bare::kill_descendants(nullptr, 0);
   }
 
@@ -61,6 +62,10 @@ class LauncherLoop {
   void on_agent();
   void on_request(const LauncherRequest& request, std::vector<UniqueFd> descriptors);
   void start_run(std::uint64_t number, std::vector<UniqueFd> descriptors);
+  RunNetworks::Events network_events();
+  std::optional<RunSetupFailed> launch(const LaunchOrder& order, RunStreams streams,
+                                       Entrance entrance);
+  void tell_started(LaunchedRun& run, const std::optional<RunStarted>& started);
   void on_signals();
   void reap();
   void finish(Runs::iterator run);
@@ -72,12 +77,13 @@ class LauncherLoop {
   UniqueFd agent_, signals_;
   LauncherState state_;
   Runs runs_;
+  RunNetworks networks_;
   std::vector<pid_t> removers_;
   bool agent_gone_ = false;
 };
 
 int LauncherLoop::wait_milliseconds() const {
-  std::optional<Clock::time_point> first;
+  std::optional<Clock::time_point> first = networks_.deadline();
   for (const auto& run : runs_) {
     if (run->overdue_at() && (!first || *run->overdue_at() < *first)) first = run->overdue_at();
   }
@@ -96,21 +102,24 @@ void LauncherLoop::turn() {
     watched.push_back({run->control_fd(), POLLIN, 0});
   }
   const auto known = runs_.size();
+  networks_.watch(watched);
   if (::poll(watched.data(), watched.size(), wait_milliseconds()) < 0) return;
   for (std::size_t i = 0; i < known; ++i) {
     LaunchedRun& run = *runs_[i];
     if (watched[2 + 2 * i].revents != 0) {
-      if (const auto started = run.on_barrier(state_)) {
-        send({run.number(), *started});
-        run.release();
-      }
+      tell_started(run, run.on_barrier(state_));
     }
     if (watched[3 + 2 * i].revents != 0) run.on_control();
     // While wrapper and namespaces come down there is time for it.
-    if (run.tree_is_dead()) remove_scratch(run.take_scratch_name());
+    if (run.tree_is_dead()) {
+      networks_.end_uplink(run.number());
+      remove_scratch(run.take_scratch_name());
+    }
   }
+  networks_.work_off(std::span(watched).subspan(2 + 2 * known));
   const auto now = Clock::now();
   for (const auto& run : runs_) run->kill_if_overdue(now);
+  networks_.fail_overdue(now);
   if (watched[1].revents != 0) on_signals();
   if (watched[0].revents != 0) on_agent();
 }
@@ -148,29 +157,54 @@ void LauncherLoop::on_request(const LauncherRequest& request, std::vector<Unique
     return send({request.run_number, RunEnded{true}});
   }
   LaunchedRun* const run = find(request.run_number);
-  if (run == nullptr) return;  // it ended while the request was on its way
+  // Not there: it waits for its network, or ended while the request was on its way.
+  if (run == nullptr) return networks_.cancel(request.run_number);
   if (request.kind == RequestKind::terminate) run->terminate();
   if (request.kind == RequestKind::kill) run->kill();
 }
 
 void LauncherLoop::start_run(std::uint64_t number, std::vector<UniqueFd> descriptors) {
-  if (descriptors.size() != start_descriptors || find(number) != nullptr) {
+  if (descriptors.size() != start_descriptors || find(number) != nullptr ||
+      networks_.holds(number)) {
     return send({number, RunSetupFailed{SetupStep::decode_order, 0, 0, "wrong descriptors"}});
   }
-  auto bytes = kernel::read_sealed_file(descriptors[0].get(), launch_order_size_max);
-  if (!bytes) {
-    return send({number, RunSetupFailed{SetupStep::decode_order, 0, 0, bytes.error().message}});
-  }
-  const auto order = decode_order(*bytes);
-  wipe(*bytes);
-  if (!order || order->run_number != number) {
-    const std::string why = order ? "the order is for another run" : order.error().message;
-    return send({number, RunSetupFailed{SetupStep::decode_order, 0, 0, why}});
+  auto order = take_order(descriptors[0].get(), number);
+  if (!order) {
+    return send({number, RunSetupFailed{SetupStep::decode_order, 0, 0, order.error().message}});
   }
   RunStreams streams{std::move(descriptors[1]), std::move(descriptors[2])};
-  auto started = LaunchedRun::start(*order, std::move(streams), state_);
-  if (auto* problem = std::get_if<RunSetupFailed>(&started)) return send({number, *problem});
+  if (order->network) return networks_.begin(*std::move(order), std::move(streams));
+  if (const auto problem = launch(*order, std::move(streams), {})) send({number, *problem});
+}
+
+std::optional<RunSetupFailed> LauncherLoop::launch(const LaunchOrder& order, RunStreams streams,
+                                                   Entrance entrance) {
+  auto started = LaunchedRun::start(order, std::move(streams), state_, entrance);
+  if (auto* problem = std::get_if<RunSetupFailed>(&started)) return std::move(*problem);
   runs_.push_back(std::move(std::get<std::unique_ptr<LaunchedRun>>(started)));
+  return std::nullopt;
+}
+
+void LauncherLoop::tell_started(LaunchedRun& run, const std::optional<RunStarted>& started) {
+  if (!started) return;
+  send({run.number(), *started});
+  run.release();
+}
+
+RunNetworks::Events LauncherLoop::network_events() {
+  RunNetworks::Events events;
+  events.may_enter = [this](RunNetworks::Waiting waiting, const NetworkNamespace& entrance) {
+    return launch(waiting.order, std::move(waiting.streams),
+                  {entrance.user_namespace.get(), entrance.network_namespace.get()});
+  };
+  events.ready = [this](std::uint64_t number, const NetworkFacts& made) {
+    if (LaunchedRun* run = find(number)) tell_started(*run, run->on_network(made, state_));
+  };
+  events.failed = [this](std::uint64_t number, const RunSetupFailed& failure) {
+    if (LaunchedRun* run = find(number)) run->fail(failure);
+  };
+  events.ended = [this](const LauncherRecord& record) { send(record); };
+  return events;
 }
 
 void LauncherLoop::on_signals() {
@@ -188,6 +222,7 @@ void LauncherLoop::reap() {
     if (pid < 0 && errno == EINTR) continue;
     if (pid <= 0) return;
     std::erase(removers_, pid);
+    if (networks_.on_exit(pid)) continue;
     const auto run = std::find_if(runs_.begin(), runs_.end(),
                                   [&](const auto& one) { return one->pid() == pid; });
     if (run != runs_.end()) finish(run);
@@ -201,7 +236,7 @@ void LauncherLoop::finish(Runs::iterator position) {
   const LauncherRecord record = run->on_exit();
   if (run->may_have_strays()) kill_strays();
   remove_scratch(run->take_scratch_name());
-  send(record);
+  if (!networks_.close(record)) send(record);
 }
 
 void LauncherLoop::remove_scratch(const std::string& name) {
@@ -220,6 +255,7 @@ void LauncherLoop::remove_scratch(const std::string& name) {
 void LauncherLoop::kill_strays() {
   std::vector<int> spared(removers_.begin(), removers_.end());
   for (const auto& run : runs_) spared.push_back(run->pid());
+  for (const pid_t pid : networks_.processes()) spared.push_back(pid);
   bare::kill_descendants(spared.data(), static_cast<int>(spared.size()));
 }
 
@@ -235,59 +271,10 @@ LaunchedRun* LauncherLoop::find(std::uint64_t number) {
   }
   return nullptr;
 }
-
-/// Leaves the agent's world: its terminal, its descriptors, its signals.
-void separate_from_agent(pid_t agent_pid) {
-  ::setsid();
-  ::prctl(PR_SET_NAME, "csat-launcher");
-  ::prctl(PR_SET_DUMPABLE, 0);
-  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-  // The closed socket tells us that the agent is gone; this is the backup for a leaked copy of it.
-  ::prctl(PR_SET_PDEATHSIG, agent_gone_signal);
-  if (::getppid() != agent_pid) ::raise(agent_gone_signal);
-}
-
-/// Everything else that the agent had open is closed, and nothing is on 0, 1 and 2 but silence.
-void keep_descriptors(std::vector<int> kept) {
-  std::sort(kept.begin(), kept.end());
-  unsigned next = 0;
-  for (const int fd : kept) {
-    const auto number = static_cast<unsigned>(fd);
-    if (number > next) ::syscall(SYS_close_range, next, number - 1, 0);
-    next = number + 1;
-  }
-  ::syscall(SYS_close_range, next, ~0U, 0);
-  for (int fd = 0; fd <= 2; ++fd) {
-    if (::fcntl(fd, F_GETFD) < 0) static_cast<void>(::open("/dev/null", O_RDWR));
-  }
-}
-
-/// Blocked signals arrive through the descriptor; the others (a service manager's TERM to the whole
-/// group, a terminal's INT) are the agent's to answer, so they are ignored here.
-UniqueFd take_signals() {
-  sigset_t all, watched;
-  ::sigfillset(&all);
-  ::sigprocmask(SIG_SETMASK, &all, nullptr);
-  ::sigemptyset(&watched);
-  ::sigaddset(&watched, SIGCHLD);
-  ::sigaddset(&watched, agent_gone_signal);
-  return UniqueFd(::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
-}
-
-/// What the kernel has of Landlock, asked by using its call; 0 = nothing.
-std::uint32_t landlock_abi() {
-  constexpr long version = 1;  // LANDLOCK_CREATE_RULESET_VERSION
-  const long abi = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, version);
-  return abi > 0 ? static_cast<std::uint32_t>(abi) : 0;
-}
-
-bool cannot_debug_dropped_processes() {
-  const auto setting = kernel::read_small_file(AT_FDCWD, "/proc/sys/fs/suid_dumpable");
-  return setting && !setting->starts_with('1');
-}
 }  // namespace
 
-int run_launcher(UniqueFd agent, const kernel::ScratchArea& scratch, pid_t agent_pid) {
+int run_launcher(UniqueFd agent, const kernel::ScratchArea& scratch, pid_t agent_pid,
+                 std::optional<MacvlanSettings> macvlan) {
   UniqueFd signals = take_signals();
   separate_from_agent(agent_pid);
   const auto [lock, parent] = scratch.descriptors();
@@ -304,7 +291,8 @@ int run_launcher(UniqueFd agent, const kernel::ScratchArea& scratch, pid_t agent
                       cannot_debug_dropped_processes(),
                       landlock_abi(),
                       script_seccomp_filter()};
-  LauncherLoop loop(std::move(agent), std::move(signals), std::move(state));
+  NetworkMeans means{state.is_root, std::move(macvlan)};
+  LauncherLoop loop(std::move(agent), std::move(signals), std::move(state), std::move(means));
   loop.run_until_agent_is_gone();
   loop.end_all_runs();
   scratch.remove();

@@ -2,6 +2,9 @@
 
 #include "protocol/vocabulary/unique_fd.hpp"
 #include "sandbox/kernel/scratch_area.hpp"
+#include "sandbox/macvlan_settings.hpp"
+
+#include <optional>
 
 namespace satellite::sandbox {
 
@@ -10,6 +13,7 @@ namespace satellite::sandbox {
 /// Shape:  one thread, one poll loop. Takes LauncherRequests, answers with LauncherRecords
 ///         (launcher/records), owns every run's process. Ends when the agent is gone, after every
 ///         run is dead and the scratch area is removed.
-int run_launcher(UniqueFd agent, const kernel::ScratchArea& scratch, pid_t agent_pid);
+int run_launcher(UniqueFd agent, const kernel::ScratchArea& scratch, pid_t agent_pid,
+                 std::optional<MacvlanSettings> macvlan);
 
 }  // namespace satellite::sandbox

@@ -21,7 +21,8 @@ NativePreparation::NativePreparation(const LaunchOrder& order, const Identity& o
                                      bool launcher_is_root) {
   const NativePlan& plan = *order.native;
   new_namespaces_ = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
-  if (plan.own_network) new_namespaces_ |= CLONE_NEWNET;
+  const bool makes_network = plan.own_network && !order.network;
+  if (makes_network) new_namespaces_ |= CLONE_NEWNET;
   if (!launcher_is_root) {
     new_namespaces_ |= CLONE_NEWUSER;
     setup_.own_user = true;
@@ -43,7 +44,7 @@ NativePreparation::NativePreparation(const LaunchOrder& order, const Identity& o
   setup_.steps = steps_.data();
   setup_.step_count = static_cast<int>(steps_.size());
   setup_.confined = plan.confined;
-  setup_.raises_loopback = plan.own_network;
+  setup_.raises_loopback = makes_network;
   setup_.change_identity = launcher_is_root && order.identity.has_value();
   setup_.uid = owner.uid;
   setup_.gid = owner.gid;

@@ -3,6 +3,8 @@
 #include "sandbox/launcher/order_codec.hpp"
 
 #include "protocol/vocabulary/limits.hpp"
+#include "protocol/vocabulary/secret.hpp"
+#include "sandbox/kernel/memory_file.hpp"
 #include "sandbox/launcher/byte_codec.hpp"
 #include "sandbox/launcher/native_plan_codec.hpp"
 
@@ -16,6 +18,9 @@ constexpr std::size_t word_size_max = (128U << 10U) - 1;  // MAX_ARG_STRLEN, exe
 constexpr std::size_t text_size_max = 2U << 20U;
 constexpr std::size_t path_size_max = 4'096;
 constexpr std::uint32_t limits_max = 8;
+constexpr std::size_t interface_name_size_max = 15;
+static_assert(static_cast<int>(FilterRule::Verdict::accept) == 1);
+static_assert(static_cast<int>(AddressBlock::Family::ipv6) == 1);
 constexpr std::uint32_t environment_entries_max = 4'096;
 static_assert(environment_entries_max >= limits::environment_entries_max);
 static_assert(text_size_max > limits::script_size_max.value);
@@ -57,6 +62,22 @@ void write_expectation(ByteWriter& out, const Expectation& expectation) {
   }
   write_identity(out, expectation.identity);
   write_settings(out, expectation.resource_settings);
+  out.text(expectation.uplink);
+  out.number(expectation.filter_rules);
+}
+
+void write_network(ByteWriter& out, const std::optional<NetworkOrder>& network) {
+  out.number(static_cast<std::uint8_t>(network.has_value()));
+  if (!network) return;
+  out.number(static_cast<std::uint32_t>(network->egress));
+  out.number(static_cast<std::uint32_t>(network->filter.rules.size()));
+  for (const auto& rule : network->filter.rules) {
+    out.number(static_cast<std::uint8_t>(rule.match));
+    out.number(static_cast<std::uint8_t>(rule.verdict));
+    out.number(static_cast<std::uint8_t>(rule.destination.family));
+    for (const auto byte : rule.destination.bytes) out.number(byte);
+    out.number(static_cast<std::uint32_t>(rule.destination.prefix_length));
+  }
 }
 
 // --- Read ---------------------------------------------------------------------------------------
@@ -120,7 +141,39 @@ Expectation read_expectation(ByteReader& in) {
   }
   expectation.identity = read_identity(in);
   expectation.resource_settings = read_settings(in);
+  expectation.uplink = read_c_string(in, interface_name_size_max);
+  expectation.filter_rules = in.number<std::uint32_t>();
   return expectation;
+}
+
+FilterRule read_filter_rule(ByteReader& in) {
+  FilterRule rule;
+  const auto match = in.number<std::uint8_t>();
+  if (match > static_cast<std::uint8_t>(FilterRule::Match::everything)) in.fail();
+  rule.match = static_cast<FilterRule::Match>(match);
+  rule.verdict = in.flag() ? FilterRule::Verdict::accept : FilterRule::Verdict::drop;
+  rule.destination.family = in.flag() ? AddressBlock::Family::ipv6 : AddressBlock::Family::ipv4;
+  for (auto& byte : rule.destination.bytes) byte = in.number<std::uint8_t>();
+  rule.destination.prefix_length = in.number<std::uint32_t>();
+  const bool ipv4 = rule.destination.family == AddressBlock::Family::ipv4;
+  if (rule.destination.prefix_length > (ipv4 ? 32U : 128U)) in.fail();
+  return rule;
+}
+
+std::optional<NetworkOrder> read_network(ByteReader& in) {
+  if (!in.flag()) return std::nullopt;
+  NetworkOrder network;
+  const auto egress = in.number<std::uint32_t>();
+  if (egress != static_cast<std::uint32_t>(Egress::macvlan) &&
+      egress != static_cast<std::uint32_t>(Egress::slirp4netns)) {
+    in.fail();
+  }
+  network.egress = static_cast<Egress>(egress);
+  constexpr std::size_t rule_size = 3 + 16 + sizeof(std::uint32_t);
+  network.filter.rules.resize(in.count(filter_rules_max, rule_size));
+  for (auto& rule : network.filter.rules) rule = read_filter_rule(in);
+  if (network.filter.rules.empty()) in.fail();
+  return network;
 }
 
 Error not_an_order(const char* why) {
@@ -138,6 +191,9 @@ Result<void> make_sense(const LaunchOrder& order) {
   if (wrapped == order.wrapper.empty()) return not_an_order("wrapper and engine disagree");
   if (wrapped && !order.wrapper.front().starts_with('/')) {
     return not_an_order("the wrapper is not an absolute path");
+  }
+  if (order.network && order.engine == Engine::none) {
+    return not_an_order("a network of its own needs an engine");
   }
   return {};
 }
@@ -166,6 +222,7 @@ std::string encode_order(const LaunchOrder& order) {
   write_expectation(out, order.expectation);
   write_native_plan(out, order.native);
   write_fault(out, order.fault);
+  write_network(out, order.network);
   return out.take();
 }
 
@@ -191,12 +248,22 @@ Result<LaunchOrder> decode_order(std::string_view bytes) {
   order.expectation = read_expectation(in);
   order.native = read_native_plan(in);
   order.fault = read_fault(in);
+  order.network = read_network(in);
   if (!in.finished_well()) return not_an_order("torn or too long");
   if (order.working_directory && order.working_directory->find('\0') != std::string::npos) {
     return not_an_order("a NUL in the working directory");
   }
   const auto sensible = make_sense(order);
   if (!sensible) return sensible.error();
+  return order;
+}
+
+Result<LaunchOrder> take_order(int fd, std::uint64_t run_number) {
+  auto bytes = kernel::read_sealed_file(fd, launch_order_size_max);
+  if (!bytes) return bytes.error();
+  auto order = decode_order(*bytes);
+  wipe(*bytes);
+  if (order && order->run_number != run_number) return not_an_order("it is for another run");
   return order;
 }
 

@@ -19,4 +19,7 @@ constexpr ByteCount launch_order_size_max{8U << 20U};
 std::string encode_order(const LaunchOrder& order);
 Result<LaunchOrder> decode_order(std::string_view bytes);
 
+/// The order in a sealed memory file, which must be for this run; the bytes are wiped.
+Result<LaunchOrder> take_order(int fd, std::uint64_t run_number);
+
 }  // namespace satellite::sandbox

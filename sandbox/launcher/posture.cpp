@@ -106,6 +106,23 @@ void miss_namespaces(const Expectation& expected, const Posture& seen, Missing& 
   }
 }
 
+/// A run with a way out: exactly this uplink, behind exactly this filter.
+void miss_uplink(const Expectation& expected, const Posture& seen, Missing& missing) {
+  if (expected.uplink.empty()) return;
+  auto interfaces = seen.interfaces;
+  std::sort(interfaces.begin(), interfaces.end());
+  std::vector<std::string> wanted{"lo", expected.uplink};
+  std::sort(wanted.begin(), wanted.end());
+  if (!seen.network_read || interfaces != wanted) {
+    missing.push_back("network: the interfaces are not lo and " + expected.uplink + " but " +
+                      joined(seen.interfaces, " "));
+  }
+  if (seen.filter_rules == 0 || seen.filter_rules != expected.filter_rules) {
+    missing.push_back("network: " + std::to_string(seen.filter_rules) + " of " +
+                      std::to_string(expected.filter_rules) + " filter rules are loaded");
+  }
+}
+
 void miss_filesystem(const Expectation& expected, const Posture& seen, Missing& missing) {
   if (!expected.confined_filesystem) return;
   if (!seen.own_mount || !seen.own_root || !seen.mounts_read) {
@@ -145,6 +162,7 @@ Missing missing_in_layer(Layer layer, const Expectation& expected, const Posture
       break;
     case Layer::network:
       miss_namespaces(expected, seen, missing);
+      miss_uplink(expected, seen, missing);
       break;
     case Layer::privilege:
       miss_privilege(expected, seen, missing);
@@ -180,7 +198,10 @@ std::string filesystem_evidence(const Posture& seen) {
 
 std::string network_evidence(const Posture& seen) {
   if (!seen.own_network) return "the host's network namespace";
-  return "own network namespace, interfaces: " + joined(seen.interfaces, " ");
+  std::string text = "own network namespace, interfaces: " + joined(seen.interfaces, " ");
+  if (seen.filter_rules == 0) return text;
+  return text + ", nftables ruleset of " + std::to_string(seen.filter_rules) +
+         " rules read back, IPv4 routes: " + joined(seen.routes, "; ");
 }
 
 std::string resources_evidence(const Posture& seen) {

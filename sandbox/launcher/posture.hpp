@@ -34,6 +34,10 @@ struct Posture {
   bool network_read = false;
   std::vector<std::string> interfaces;
 
+  /// Rules of the packet filter, read back in this very namespace; 0 = none was proven.
+  std::uint32_t filter_rules = 0;
+  std::vector<std::string> routes;  ///< IPv4, only where there is a filter
+
   bool own_root = false;  ///< `/` of the script is not `/` of the host
   bool mounts_read = false;
   bool private_tmp = false;

@@ -56,6 +56,8 @@ void write_posture(ByteWriter& out, const Posture& posture) {
     out.number(limit.soft);
     out.number(limit.hard);
   }
+  out.number(posture.filter_rules);
+  write_names(out, posture.routes);
 }
 
 Posture read_posture(ByteReader& in) {
@@ -76,6 +78,8 @@ Posture read_posture(ByteReader& in) {
     limit.soft = in.number<std::uint64_t>();
     limit.hard = in.number<std::uint64_t>();
   }
+  posture.filter_rules = in.number<std::uint32_t>();
+  posture.routes = read_names(in);
   return posture;
 }
 
@@ -98,6 +102,7 @@ struct EventWriter {
     out.number(event.user_microseconds);
     out.number(event.system_microseconds);
     out.number(event.resident_max_kibibytes);
+    out.number(static_cast<std::uint8_t>(event.lost_uplink));
   }
 };
 
@@ -119,6 +124,7 @@ RunEnded read_ended(ByteReader& in) {
   event.user_microseconds = in.number<std::uint64_t>();
   event.system_microseconds = in.number<std::uint64_t>();
   event.resident_max_kibibytes = in.number<std::uint64_t>();
+  event.lost_uplink = in.flag();
   return event;
 }
 

@@ -58,6 +58,8 @@ struct RunEnded {
   bool status_known = false;  ///< false: init died, or was killed, before it could tell
   std::int32_t wait_status = 0;
   std::uint64_t user_microseconds = 0, system_microseconds = 0, resident_max_kibibytes = 0;
+  /// The program behind the run's uplink died first; from then on nothing left the run's network.
+  bool lost_uplink = false;
   bool operator==(const RunEnded&) const = default;
 };
 

@@ -77,6 +77,15 @@ Failure prepare_sockets(RunPreparation& run) {
   return std::nullopt;
 }
 
+/// The user namespace that owns the run's network maps us to its root, and a wrapper started as
+/// root would leave the script the capabilities of a root. The script gets none, and our own
+/// number.
+void give_up_namespace_root(std::vector<std::string>& wrapper) {
+  wrapper.insert(wrapper.begin() + 1,
+                 {"--unshare-user", "--cap-drop", "ALL", "--uid", std::to_string(::geteuid()),
+                  "--gid", std::to_string(::getegid())});
+}
+
 Failure prepare_wrapper(const LaunchOrder& order, const LauncherState& state, RunPreparation& run) {
   if (order.native) {
     run.native = std::make_unique<NativePreparation>(order, run.owner, state.is_root);
@@ -87,6 +96,7 @@ Failure prepare_wrapper(const LaunchOrder& order, const LauncherState& state, Ru
   if (!messages) return failed(SetupStep::prepare, messages.error());
   run.wrapper_messages = *std::move(messages);
   run.wrapper = order.wrapper;
+  if (order.network && !state.is_root) give_up_namespace_root(run.wrapper);
   for (const char* word : {"--as-pid-1", "--", init_program_path}) run.wrapper.emplace_back(word);
   for (const auto& word : run.wrapper) run.wrapper_pointers.push_back(word.c_str());
   run.wrapper_pointers.push_back(nullptr);

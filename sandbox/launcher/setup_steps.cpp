@@ -53,6 +53,15 @@ constexpr std::array names{
     StepName{SetupStep::nested_user_namespace, "nested_user_namespace"},
     StepName{SetupStep::landlock, "landlock"},
     StepName{SetupStep::seccomp, "seccomp"},
+    StepName{SetupStep::network_namespace, "network_namespace"},
+    StepName{SetupStep::network_ipv6, "network_ipv6"},
+    StepName{SetupStep::network_loopback, "network_loopback"},
+    StepName{SetupStep::network_filter, "network_filter"},
+    StepName{SetupStep::network_filter_check, "network_filter_check"},
+    StepName{SetupStep::network_uplink, "network_uplink"},
+    StepName{SetupStep::network_address, "network_address"},
+    StepName{SetupStep::network_route, "network_route"},
+    StepName{SetupStep::network_helper, "network_helper"},
 };
 
 struct Hint {

@@ -46,6 +46,14 @@ target_sources(satellite_sandbox PRIVATE
   ${launcher_dir}/init_image.cpp
   ${launcher_dir}/launched_run.cpp
   ${launcher_dir}/launcher_link.cpp
+  ${launcher_dir}/leave_agent.cpp
+  ${launcher_dir}/network/links.cpp
+  ${launcher_dir}/network/network_builder.cpp
+  ${launcher_dir}/network/packet_filter_load.cpp
+  ${launcher_dir}/network/route_table.cpp
+  ${launcher_dir}/network/run_network.cpp
+  ${launcher_dir}/network/run_networks.cpp
+  ${launcher_dir}/network/slirp4netns.cpp
   ${launcher_dir}/launcher_process.cpp
   ${launcher_dir}/namespace_probe.cpp
   ${launcher_dir}/native_plan_codec.cpp
@@ -59,12 +67,14 @@ target_sources(satellite_sandbox PRIVATE
   ${launcher_dir}/spawn.cpp
   ${launcher_dir}/verify.cpp
   ${launcher_dir}/../kernel/memory_file.cpp
+  ${launcher_dir}/../kernel/netlink.cpp
   ${launcher_dir}/../kernel/proc_facts.cpp
   ${launcher_dir}/../kernel/scratch_area.cpp
   ${launcher_dir}/../kernel/socket_messages.cpp
   ${launcher_dir}/../capture/capped_output.cpp
   ${launcher_dir}/../cancel_switch.cpp
   ${launcher_dir}/../probe.cpp
+  ${launcher_dir}/../probe_egress.cpp
   ${launcher_dir}/../run.cpp
   ${launcher_dir}/../running/ending.cpp
   ${launcher_dir}/../running/execution.cpp

@@ -2,6 +2,7 @@
 
 #include "protocol/vocabulary/unique_fd.hpp"
 #include "sandbox/kernel/proc_facts.hpp"
+#include "sandbox/launcher/network/route_table.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -68,6 +69,19 @@ Result<void> measure_network(int process, Posture& posture) {
   if (!interfaces) return interfaces.error();
   posture.interfaces = *std::move(interfaces);
   posture.network_read = true;
+  return {};
+}
+
+/// Filter and routes of a network made for this run: the filter was read back by the builder of
+/// this very namespace, and nobody who could change it is left.
+Result<void> measure_filtered_network(int process, const NetworkFacts& made, Posture& posture) {
+  const auto seen = identity_of(process, "ns/net");
+  if (!seen) return seen.error();
+  if (*seen != made.network_namespace) return {};
+  posture.filter_rules = made.filter_rules;
+  const auto routes = kernel::read_small_file(process, "net/route");
+  if (!routes) return routes.error();
+  posture.routes = describe_routes(*routes);
   return {};
 }
 
@@ -169,6 +183,9 @@ Result<Posture> measure(const MeasureRequest& request, const OwnSurroundings& ow
   auto done = measure_status(process.get(), posture);
   if (done) done = measure_namespaces(process.get(), own, posture);
   if (done && posture.own_network) done = measure_network(process.get(), posture);
+  if (done && posture.own_network && request.network) {
+    done = measure_filtered_network(process.get(), *request.network, posture);
+  }
   if (done && posture.own_mount) {
     done = measure_mounts(process.get(), request.scratch_directory, own, posture);
   }

@@ -5,6 +5,8 @@
 
 #include <sys/types.h>
 #include <array>
+#include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -30,10 +32,17 @@ struct OwnSurroundings {
 };
 Result<OwnSurroundings> read_own_surroundings();
 
+/// What the network's builder proved about it before anything entered.
+struct NetworkFacts {
+  FileIdentity network_namespace;
+  std::uint32_t filter_rules = 0;  ///< loaded, read back and compared
+};
+
 struct MeasureRequest {
   pid_t pid = 0;  ///< in our pid namespace; blocked at the barrier, so it cannot go away
   std::string scratch_directory;
   std::uint32_t expected_descriptors = 0;
+  std::optional<NetworkFacts> network;  ///< of a run that was put into a network made for it
 };
 
 /// Reads the posture of the stopped script from outside, through one pinned directory of /proc.

@@ -3,7 +3,8 @@
 namespace satellite::sandbox {
 
 std::vector<std::string> bwrap_argv(const WrapperRequest& request) {
-  const bool namespaced = request.network.kind == NetworkDecision::Kind::namespaced;
+  const bool namespaced =
+      request.network.kind == NetworkDecision::Kind::namespaced && !request.enters_network;
   std::vector<std::string> argv{request.program, "--unshare-all",
                                 namespaced ? "--unshare-net" : "--share-net", "--die-with-parent"};
   const auto add = [&argv](std::initializer_list<std::string> words) {

@@ -2,6 +2,7 @@
 
 #include "sandbox/planning/address_block.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <string_view>
 
@@ -31,13 +32,54 @@ void add_rule(std::string& rules, std::string_view family, std::string_view set,
   rules += "\n";
 }
 
+/// Without it no neighbour on the link is ever found, and what is allowed stays out of reach. The
+/// hop limit of 255 proves that such a packet never crossed a router.
+constexpr std::string_view neighbour_discovery =
+    "    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 accept\n";
+
+/// The entries as blocks, or which of them is none.
+Result<std::vector<AddressBlock>> blocks_of(const EgressRules& rules) {
+  std::vector<AddressBlock> blocks;
+  if (rules.kind != EgressRules::Kind::allowlist) return blocks;
+  const auto& entries = rules.allow;
+  if (entries.size() > allow_entries_max) {
+    return Error{ErrorCode::limit_exceeded, "network.allow: more than " +
+                                                std::to_string(allow_entries_max) +
+                                                " entries; write fewer, larger blocks"};
+  }
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const auto block = parse_address_block(entries[i]);
+    if (!block) {
+      return Error{ErrorCode::invalid_input,
+                   "network.allow[" + std::to_string(i) + "]: " + block.error().message};
+    }
+    blocks.push_back(*block);
+  }
+  return blocks;
+}
+
+bool opens_ipv6(const EgressRules& rules, const std::vector<AddressBlock>& allow) {
+  if (rules.kind == EgressRules::Kind::metadata_only) return rules.deny_link_local_and_metadata;
+  return std::any_of(allow.begin(), allow.end(), [](const AddressBlock& block) {
+    return block.family == AddressBlock::Family::ipv6;
+  });
+}
+
+/// A block of our own making.
+AddressBlock fixed_block(std::string_view text) {
+  return *parse_address_block(text);
+}
+
 }  // namespace
 
 Result<std::string> egress_ruleset(const EgressRules& rules) {
+  const auto allow = blocks_of(rules);
+  if (!allow) return allow.error();
   std::string text =
       "table inet checkstack_egress {\n"
       "  chain output {\n"
       "    type filter hook output priority 0; policy accept;\n";
+  if (opens_ipv6(rules, *allow)) text += neighbour_discovery;
   if (rules.deny_link_local_and_metadata) {
     add_rule(text, "ip", "169.254.0.0/16", "drop");
     add_rule(text, "ip6", "fe80::/10, fc00::/7", "drop");
@@ -45,12 +87,7 @@ Result<std::string> egress_ruleset(const EgressRules& rules) {
   if (rules.kind == EgressRules::Kind::allowlist) {
     Entries entries;
     for (std::size_t i = 0; i < rules.allow.size(); ++i) {
-      const auto block = parse_address_block(rules.allow[i]);
-      if (!block) {
-        return Error{ErrorCode::invalid_input,
-                     "network.allow[" + std::to_string(i) + "]: " + block.error().message};
-      }
-      entries.add(rules.allow[i], block->family);
+      entries.add(rules.allow[i], (*allow)[i].family);
     }
     add_rule(text, "ip", "127.0.0.0/8", "accept");
     add_rule(text, "ip6", "::1/128", "accept");
@@ -59,6 +96,38 @@ Result<std::string> egress_ruleset(const EgressRules& rules) {
     text += "    drop\n";
   }
   return text += "  }\n}";
+}
+
+Result<PacketFilter> packet_filter(const EgressRules& rules) {
+  const auto allow = blocks_of(rules);
+  if (!allow) return allow.error();
+  PacketFilter filter;
+  const auto add = [&filter](const AddressBlock& block, FilterRule::Verdict verdict) {
+    filter.rules.push_back({FilterRule::Match::destination, verdict, block});
+  };
+  if (opens_ipv6(rules, *allow)) {
+    filter.rules.push_back(
+        {FilterRule::Match::neighbour_discovery, FilterRule::Verdict::accept, {}});
+  }
+  if (rules.deny_link_local_and_metadata) {
+    for (const auto* text : {"169.254.0.0/16", "fe80::/10", "fc00::/7"}) {
+      add(fixed_block(text), FilterRule::Verdict::drop);
+    }
+  }
+  if (rules.kind == EgressRules::Kind::allowlist) {
+    for (const auto* text : {"127.0.0.0/8", "::1/128"}) {
+      add(fixed_block(text), FilterRule::Verdict::accept);
+    }
+    for (const auto& block : *allow) add(block, FilterRule::Verdict::accept);
+    filter.rules.push_back({FilterRule::Match::everything, FilterRule::Verdict::drop, {}});
+  }
+  return filter;
+}
+
+bool opens_ipv6(const PacketFilter& filter) {
+  return std::any_of(filter.rules.begin(), filter.rules.end(), [](const FilterRule& rule) {
+    return rule.match == FilterRule::Match::neighbour_discovery;
+  });
 }
 
 }  // namespace satellite::sandbox

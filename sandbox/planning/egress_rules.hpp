@@ -1,6 +1,7 @@
 #pragma once
 
 #include "protocol/vocabulary/result.hpp"
+#include "sandbox/planning/packet_filter.hpp"
 
 #include <string>
 #include <vector>
@@ -18,12 +19,16 @@ struct EgressRules {
   bool deny_link_local_and_metadata = true;
 };
 
-/// The nftables ruleset for `rules`, byte by byte the seeds' text.
+/// The nftables ruleset for `rules`: the seeds' text, and IPv6 neighbour discovery where the rules
+/// let IPv6 out at all.
 ///
 /// Shape:  the metadata block comes first, so that no later accept can open it again.
 /// Errors: invalid_input naming the first entry that is no address or block; such an entry is never
 ///         spliced into rules, since it could carry rules of its own.
 /// Source: the network seed; nft(8).
 Result<std::string> egress_ruleset(const EgressRules& rules);
+
+/// The same rules as the launcher loads them, without a text in between. Errors: as above.
+Result<PacketFilter> packet_filter(const EgressRules& rules);
 
 }  // namespace satellite::sandbox

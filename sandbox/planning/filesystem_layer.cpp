@@ -50,8 +50,9 @@ std::string obstacle(const FilesystemPolicy& policy, const HostFacts& facts,
   if (policy.mode != FilesystemMode::off && !inputs.scratch_directory) {
     return "this run has no scratch directory to confine it to";
   }
-  const bool needs_launcher_uplink =
-      network.kind == NetworkDecision::Kind::namespaced && network.egress == Egress::slirp4netns;
+  const bool needs_launcher_uplink = !inputs.launcher_makes_network &&
+                                     network.kind == NetworkDecision::Kind::namespaced &&
+                                     network.egress == Egress::slirp4netns;
   if (needs_launcher_uplink && !facts.native_engine && facts.wrapper != Wrapper::bwrap) {
     return "rootless egress (slirp4netns) needs bubblewrap, and nsjail is the wrapper found here";
   }
@@ -103,6 +104,9 @@ FilesystemLayer build_filesystem_layer(const FilesystemPolicy& policy, const Hos
 
   WrapperRequest request;
   request.network = network;
+  request.enters_network = inputs.launcher_makes_network &&
+                           network.kind == NetworkDecision::Kind::namespaced &&
+                           network.egress != Egress::routeless;
   request.filter_file = inputs.filter_file;
   request.inner_uid = inputs.inner_uid;
   request.inner_gid = inputs.inner_gid;

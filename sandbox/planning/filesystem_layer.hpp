@@ -19,6 +19,7 @@ struct FilesystemInputs {
   std::optional<std::string> filter_file;        ///< for engines that load the packet filter
   std::optional<std::uint64_t> inner_uid, inner_gid;
   std::optional<Identity> script_identity;  ///< whom the native engine's accounts name
+  bool launcher_makes_network = false;      ///< see RunInputs
 };
 
 /// The one wrapper that carries both the file view and the network namespace of a run, so that the

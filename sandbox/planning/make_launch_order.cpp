@@ -51,6 +51,10 @@ Expectation expectation_of(const Plan& plan) {
   expectation.not_host_root = promise.enforced.privilege;
   expectation.identity = plan.identity;
   expectation.resource_settings = plan.resource_settings;
+  if (plan.filter_rules && (plan.egress == Egress::macvlan || plan.egress == Egress::slirp4netns)) {
+    expectation.uplink = plan.egress == Egress::macvlan ? "uplink0" : "tap0";
+    expectation.filter_rules = static_cast<std::uint32_t>(plan.filter_rules->rules.size());
+  }
   return expectation;
 }
 
@@ -68,6 +72,9 @@ Result<LaunchOrder> make_launch_order(const Plan& plan, OrderInputs inputs) {
   order.standard_input = std::move(inputs.standard_input);
   order.expectation = expectation_of(plan);
   order.native = plan.native;
+  if (!order.expectation.uplink.empty()) {
+    order.network = NetworkOrder{plan.egress, *plan.filter_rules};
+  }
 
   auto environment = plan.environment;
   if (inputs.language == Language::module && plan.module_memory_environment) {

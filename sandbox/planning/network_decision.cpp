@@ -34,11 +34,12 @@ std::string cannot_isolate(const HostFacts& facts, std::string_view what) {
 }
 
 /// A namespace with a filtered way out, by the means this host has.
-NetworkDecision filtered(const HostFacts& facts, std::string ruleset) {
+NetworkDecision filtered(const HostFacts& facts, std::string ruleset, PacketFilter filter) {
   NetworkDecision decision;
   decision.kind = Kind::namespaced;
   decision.mode = Mode::allowlist;
   decision.ruleset = std::move(ruleset);
+  decision.filter = std::move(filter);
   decision.egress = Egress::slirp4netns;
   if (has_macvlan_uplink(facts)) {
     decision.egress = Egress::macvlan;
@@ -69,7 +70,7 @@ NetworkDecision decide_unrestricted(const NetworkPolicy& policy, const HostFacts
   if (!policy.deny_link_local_and_metadata) return decision;
   if (has_macvlan_uplink(facts) || facts.net_egress_rootless) {
     const EgressRules rules{EgressRules::Kind::metadata_only, {}, true};
-    return filtered(facts, *egress_ruleset(rules));
+    return filtered(facts, *egress_ruleset(rules), *packet_filter(rules));
   }
   decision.metadata_block_unenforceable = true;
   decision.reason =
@@ -94,7 +95,7 @@ NetworkDecision decide_allowlist(const NetworkPolicy& policy, const HostFacts& f
   }
   if (!can_take_namespace(facts)) return degraded(cannot_isolate(facts, "an allowlist"));
   if (has_macvlan_uplink(facts) || facts.net_egress_rootless) {
-    return filtered(facts, std::move(*ruleset));
+    return filtered(facts, *std::move(ruleset), *packet_filter(rules));
   }
   return degraded(
       "the allowlist needs a filtered way out of the network namespace: rootless (slirp4netns with "

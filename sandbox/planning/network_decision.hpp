@@ -2,6 +2,7 @@
 
 #include "sandbox/host_facts.hpp"
 #include "sandbox/plan.hpp"
+#include "sandbox/planning/packet_filter.hpp"
 #include "sandbox/policy.hpp"
 
 #include <optional>
@@ -24,6 +25,7 @@ struct NetworkDecision {
   std::string uplink;  ///< host interface of a macvlan
   std::optional<MacvlanAddressing> addressing;
   std::optional<std::string> ruleset;
+  std::optional<PacketFilter> filter;  ///< the rules of `ruleset` as data
   /// The policy asks for the metadata block and this host has no way to filter without cutting off
   /// everything.
   bool metadata_block_unenforceable = false;

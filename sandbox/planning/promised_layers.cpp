@@ -45,11 +45,11 @@ std::string network_mechanism(const Plan& plan) {
     case Egress::host:
       return {};
     case Egress::routeless:
-      return own + " without a route";
+      return own + " without uplink";
     case Egress::macvlan:
-      return own + ", packet filter, macvlan uplink";
+      return own + ", macvlan + nftables";
     case Egress::slirp4netns:
-      return own + ", packet filter, slirp4netns uplink";
+      return own + ", slirp4netns + nftables";
   }
   return {};
 }

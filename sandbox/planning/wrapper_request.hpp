@@ -13,6 +13,8 @@ namespace satellite::sandbox {
 struct WrapperRequest {
   std::string program;  ///< argv[0]
   NetworkDecision network;
+  /// The wrapper starts inside the run's network namespace already and must keep it.
+  bool enters_network = false;
   std::optional<std::string> filter_file;  ///< nftables ruleset file that nsjail loads by itself
   /// Identity inside the wrapper's user namespace. It hides the supervisor's uid from the script,
   /// but is no drop: with a root supervisor host uid 0 stays behind it.

@@ -65,6 +65,12 @@ struct EndDescription {
   void operator()(const RunEnded& end) const {
     result.usage.cpu_user = std::chrono::microseconds(end.user_microseconds);
     result.usage.cpu_system = std::chrono::microseconds(end.system_microseconds);
+    if (end.lost_uplink) {
+      result.sandbox.notes.push_back(
+          {Layer::network,
+           "the program behind the run's uplink (slirp4netns) died before the script ended; from "
+           "then on nothing could leave the run's network"});
+    }
     result.usage.resident_max = ByteCount{end.resident_max_kibibytes << 10U};
     if (reason != StopReason::none) {
       result.outcome = outcome_of(reason);

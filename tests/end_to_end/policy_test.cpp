@@ -24,7 +24,7 @@ bool has_fail_closed_downgrade(const json& sandbox) {
 
 constexpr const char* allowlist_policy = R"({"onUnavailable":"fail",
   "filesystem":{"mode":"scratch-plus-ro"},
-  "network":{"mode":"allowlist","allow":["192.0.2.0/24"]},"privilege":{"mode":"drop-to-uid"}})";
+  "network":{"mode":"allowlist","allow":["192.0.2.1/24"]},"privilege":{"mode":"drop-to-uid"}})";
 
 }  // namespace
 

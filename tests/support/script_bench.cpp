@@ -35,15 +35,17 @@ asio::awaitable<void> Listener::output(sandbox::OutputStream stream, std::string
   }
 }
 
-ScriptBench::ScriptBench(sandbox::Engine engine) {
-  auto started = sandbox::Launcher::start();
+ScriptBench::ScriptBench(sandbox::Engine engine, Egress egress,
+                         std::optional<sandbox::MacvlanSettings> macvlan) {
+  auto started = sandbox::Launcher::start({"/tmp", macvlan});
   if (!started) throw std::runtime_error(started.error().message);
   launcher = *std::move(started);
   if (is_root()) settings.default_identity = script_identity;
   settings.engines.clear();
   if (engine != sandbox::Engine::none) settings.engines.push_back(engine);
   settings.grace = std::chrono::milliseconds(200);
-  facts = sandbox::probe_host(*launcher, {settings.default_identity});
+  facts = sandbox::probe_host(*launcher,
+                              {settings.default_identity, {macvlan, {}}, egress == Egress::tried});
   launcher->attach(context, [this] { launcher_gone = true; });
   cancel = std::make_unique<sandbox::CancelSwitch>(context);
 }

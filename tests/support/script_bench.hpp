@@ -48,8 +48,12 @@ struct Ran {
 /// A launcher, an event loop and a runner of this test alone.
 class ScriptBench {
  public:
+  /// Ways out of a network namespace are tried only where a test asks for them.
+  enum class Egress { untried, tried };
   /// Only `engine` may be used; none = no engine at all.
-  explicit ScriptBench(sandbox::Engine engine = sandbox::Engine::native);
+  explicit ScriptBench(sandbox::Engine engine = sandbox::Engine::native,
+                       Egress egress = Egress::untried,
+                       std::optional<sandbox::MacvlanSettings> macvlan = std::nullopt);
   ~ScriptBench();
   ScriptBench(const ScriptBench&) = delete;
   ScriptBench& operator=(const ScriptBench&) = delete;

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <algorithm>
 #include <array>
+#include <sstream>
 
 // What we do instead of the recorded behaviour. The reasons stand in differences.json; a difference
 // that is not listed there is not in force.
@@ -193,6 +194,49 @@ std::optional<json> unusable_entries(const json& test_case, const json&) {
   return std::nullopt;
 }
 
+/// The recorded ruleset with neighbour discovery let out first, where it lets IPv6 out at all.
+std::optional<std::string> with_neighbour_discovery(const std::string& recorded) {
+  const std::string loopback = "    ip6 daddr { ::1/128 } accept\n";
+  std::string rest = recorded;
+  if (const auto at = rest.find(loopback); at != std::string::npos) rest.erase(at, loopback.size());
+  bool opens = false;
+  std::istringstream lines(rest);
+  for (std::string line; std::getline(lines, line);) {
+    opens = opens || (line.starts_with("    ip6 daddr {") && line.ends_with("accept"));
+  }
+  const bool only_the_block =
+      rest.find("\n    drop\n") == std::string::npos &&
+      rest.find("ip6 daddr { fe80::/10, fc00::/7 } drop") != std::string::npos;
+  if (!opens && !only_the_block) return std::nullopt;
+  const std::string head = "policy accept;\n";
+  std::string ours = recorded;
+  ours.insert(ours.find(head) + head.size(),
+              "    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 "
+              "accept\n");
+  return ours;
+}
+
+std::optional<json> neighbour_discovery(const json&, const json& recorded) {
+  if (!recorded.is_string()) return std::nullopt;
+  const auto ours = with_neighbour_discovery(recorded.get<std::string>());
+  return ours ? std::optional<json>(*ours) : std::nullopt;
+}
+
+std::optional<json> neighbour_discovery_of_network(const json&, const json& recorded) {
+  if (!recorded.contains("nftRuleset")) return std::nullopt;
+  const auto ours = with_neighbour_discovery(recorded.at("nftRuleset").get<std::string>());
+  if (!ours) return std::nullopt;
+  json changed = recorded;
+  changed["nftRuleset"] = *ours;
+  return changed;
+}
+
+std::optional<json> neighbour_discovery_of_plan(const json& test_case, const json& recorded) {
+  if (!recorded.contains("ok")) return std::nullopt;
+  const auto ours = neighbour_discovery_of_network(test_case, recorded.at("ok"));
+  return ours ? std::optional(json{{"ok", *ours}}) : std::nullopt;
+}
+
 }  // namespace
 
 std::vector<Difference> plan_differences() {
@@ -200,7 +244,8 @@ std::vector<Difference> plan_differences() {
   return {{function, "wrapper-uid-is-no-drop", wrapper_uid_is_no_drop},
           {function, "root-has-no-process-limit", root_has_no_process_limit},
           {function, "limits-without-a-mechanism", limits_without_a_mechanism},
-          {function, "additional-names", additional_names_of_plan}};
+          {function, "additional-names", additional_names_of_plan},
+          {function, "neighbour-discovery", neighbour_discovery_of_plan}};
 }
 
 std::vector<Difference> environment_differences() {
@@ -211,7 +256,12 @@ std::vector<Difference> environment_differences() {
 }
 
 std::vector<Difference> egress_differences() {
-  return {{"buildEgressNftRules", "unusable-entries", unusable_entries}};
+  return {{"buildEgressNftRules", "neighbour-discovery", neighbour_discovery},
+          {"buildEgressNftRules", "unusable-entries", unusable_entries}};
+}
+
+std::vector<Difference> network_differences() {
+  return {{"buildNetworkLayer", "neighbour-discovery", neighbour_discovery_of_network}};
 }
 
 }  // namespace satellite::vectors

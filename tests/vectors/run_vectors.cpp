@@ -110,6 +110,7 @@ class Judge {
     append(known, plan_differences());
     append(known, environment_differences());
     append(known, egress_differences());
+    append(known, network_differences());
     for (auto& difference : known) {
       if (is_listed(difference)) differences_.push_back(std::move(difference));
     }

@@ -41,5 +41,6 @@ std::vector<Wiring> capture_wirings();
 std::vector<Difference> plan_differences();
 std::vector<Difference> environment_differences();
 std::vector<Difference> egress_differences();
+std::vector<Difference> network_differences();
 
 }  // namespace satellite::vectors

@@ -31,7 +31,7 @@ TEST_CASE("golden: the shipped default under a root launcher, step by step") {
         "layer resources: enforced by limits: cpu, nofile, nproc, fsize; output cap\n"
         "layer filesystem: enforced by bwrap: own mount namespace, system read-only, scratch "
         "directory writable\n"
-        "layer network: enforced by bwrap: own network namespace without a route\n"
+        "layer network: enforced by bwrap: own network namespace without uplink\n"
         "layer privilege: enforced by launcher changes to 65532:65532 without groups before "
         "anything else starts\n"
         "note resources: memoryBytes does not limit this run by itself: only a JavaScript runtime "

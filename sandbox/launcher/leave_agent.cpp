@@ -1,0 +1,60 @@
+#include "sandbox/launcher/leave_agent.hpp"
+
+#include "sandbox/kernel/proc_facts.hpp"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <algorithm>
+
+namespace satellite::sandbox {
+
+void separate_from_agent(pid_t agent_pid) {
+  ::setsid();
+  ::prctl(PR_SET_NAME, "csat-launcher");
+  ::prctl(PR_SET_DUMPABLE, 0);
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  // The closed socket tells us that the agent is gone; this is the backup for a leaked copy of it.
+  ::prctl(PR_SET_PDEATHSIG, agent_gone_signal);
+  if (::getppid() != agent_pid) ::raise(agent_gone_signal);
+}
+
+void keep_descriptors(std::vector<int> kept) {
+  std::sort(kept.begin(), kept.end());
+  unsigned next = 0;
+  for (const int fd : kept) {
+    const auto number = static_cast<unsigned>(fd);
+    if (number > next) ::syscall(SYS_close_range, next, number - 1, 0);
+    next = number + 1;
+  }
+  ::syscall(SYS_close_range, next, ~0U, 0);
+  for (int fd = 0; fd <= 2; ++fd) {
+    if (::fcntl(fd, F_GETFD) < 0) static_cast<void>(::open("/dev/null", O_RDWR));
+  }
+}
+
+UniqueFd take_signals() {
+  sigset_t all, watched;
+  ::sigfillset(&all);
+  ::sigprocmask(SIG_SETMASK, &all, nullptr);
+  ::sigemptyset(&watched);
+  ::sigaddset(&watched, SIGCHLD);
+  ::sigaddset(&watched, agent_gone_signal);
+  return UniqueFd(::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+bool cannot_debug_dropped_processes() {
+  const auto setting = kernel::read_small_file(AT_FDCWD, "/proc/sys/fs/suid_dumpable");
+  return setting && !setting->starts_with('1');
+}
+
+std::uint32_t landlock_abi() {
+  constexpr long version = 1;  // LANDLOCK_CREATE_RULESET_VERSION
+  const long abi = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, version);
+  return abi > 0 ? static_cast<std::uint32_t>(abi) : 0;
+}
+
+}  // namespace satellite::sandbox

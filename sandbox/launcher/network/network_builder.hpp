@@ -1,0 +1,43 @@
+#pragma once
+
+#include "protocol/vocabulary/unique_fd.hpp"
+#include "sandbox/launcher/launch_order.hpp"
+#include "sandbox/launcher/records.hpp"
+#include "sandbox/macvlan_settings.hpp"
+
+#include <optional>
+#include <string_view>
+#include <variant>
+
+namespace satellite::sandbox {
+
+/// What the launcher knows about ways out of a network namespace.
+struct NetworkMeans {
+  bool is_root = false;
+  std::optional<MacvlanSettings> macvlan;
+};
+
+/// A network namespace with its filter loaded and read back, seen from outside.
+///
+/// Shape:  `user_namespace` owns it and is set under an unprivileged launcher, where it maps our
+///         user to 0; under root the initial user namespace owns it.
+struct NetworkNamespace {
+  UniqueFd network_namespace, user_namespace;
+};
+
+/// The life of the short-lived process that makes the namespaces of one run; never returns.
+///
+/// Shape:  in this order: namespaces, IPv6 off unless the filter lets it out, lo up, filter loaded,
+///         filter read back and compared, and only then the macvlan with address and route. Sends
+///         one message to `socket`: the namespaces, or the step that failed. The namespaces live
+///         on in the descriptors; nothing else is left of this process.
+[[noreturn]] void build_network(const NetworkOrder& order, const NetworkMeans& means, int socket);
+
+/// What the builder said. Errors: a message that is none counts as a failure.
+using NetworkBuilt = std::variant<NetworkNamespace, RunSetupFailed>;
+NetworkBuilt take_built_network(std::string_view bytes, std::vector<UniqueFd> descriptors);
+
+/// What an operator can do about a step that failed; empty for steps of other parts.
+std::string_view remedy_of_network_step(SetupStep step);
+
+}  // namespace satellite::sandbox

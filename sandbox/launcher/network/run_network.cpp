@@ -1,0 +1,169 @@
+#include "sandbox/launcher/network/run_network.hpp"
+
+#include "sandbox/kernel/memory_file.hpp"
+#include "sandbox/kernel/socket_messages.hpp"
+
+#include <sched.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <array>
+#include <cerrno>
+
+namespace satellite::sandbox {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Milliseconds in the ordinary case; this is for a host that is stuck.
+constexpr auto set_up_time_max = 5s;
+constexpr std::size_t answer_size_max = 512;
+constexpr std::size_t messages_shown_max = 300;
+
+void kill_process(const UniqueFd& pidfd) {
+  if (pidfd) ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
+}
+
+/// The last line a program wrote, which is where it says why it gives up.
+std::string last_line(std::string text) {
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  const auto start = text.rfind('\n');
+  return start == std::string::npos ? text : text.substr(start + 1);
+}
+
+}  // namespace
+
+std::variant<std::unique_ptr<RunNetwork>, RunSetupFailed> RunNetwork::begin(
+    const NetworkOrder& order, const NetworkMeans& means) {
+  auto sockets = kernel::make_message_sockets();
+  if (!sockets) {
+    return RunSetupFailed{SetupStep::network_namespace, 0, 0, sockets.error().message};
+  }
+  int pidfd = -1;
+  const long pid = ::syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, nullptr, &pidfd, 0, 0);
+  if (pid < 0) return RunSetupFailed{SetupStep::network_namespace, 0, errno, "cannot fork"};
+  if (pid == 0) build_network(order, means, sockets->second.get());
+  auto network = std::unique_ptr<RunNetwork>(new RunNetwork);
+  network->egress_ = order.egress;
+  network->deadline_ = Clock::now() + set_up_time_max;
+  network->builder_ = static_cast<pid_t>(pid);
+  network->builder_pidfd_ = UniqueFd(pidfd);
+  network->answer_ = std::move(sockets->first);
+  network->facts_.filter_rules = static_cast<std::uint32_t>(order.filter.rules.size());
+  return network;
+}
+
+RunNetwork::~RunNetwork() {
+  end();
+}
+
+int RunNetwork::watched_fd() const {
+  if (stage_ == Stage::building) return answer_.get();
+  if (stage_ == Stage::raising_uplink) return uplink_.ready.get();
+  return -1;
+}
+
+void RunNetwork::fail(SetupStep step, std::string text) {
+  if (stage_ == Stage::failed) return;
+  stage_ = Stage::failed;
+  if (const auto remedy = remedy_of_network_step(step); !remedy.empty()) {
+    text += "; " + std::string(remedy);
+  }
+  failure_ = RunSetupFailed{step, 0, 0, std::move(text)};
+  end();
+}
+
+void RunNetwork::on_built(NetworkBuilt built) {
+  answer_.reset();
+  if (auto* failure = std::get_if<RunSetupFailed>(&built)) {
+    stage_ = Stage::failed;
+    failure_ = std::move(*failure);
+    return end();
+  }
+  namespace_ = std::move(std::get<NetworkNamespace>(built));
+  struct stat facts {};
+  if (::fstat(namespace_.network_namespace.get(), &facts) != 0) {
+    return fail(SetupStep::network_namespace, error_from_errno("fstat", errno).message);
+  }
+  facts_.network_namespace = {facts.st_dev, facts.st_ino};
+  if (egress_ != Egress::slirp4netns) {
+    stage_ = Stage::ready;
+    return;
+  }
+  auto started = start_slirp4netns(find_slirp4netns(), namespace_);
+  if (!started) return fail(SetupStep::network_helper, started.error().message);
+  uplink_ = *std::move(started);
+  stage_ = Stage::raising_uplink;
+}
+
+void RunNetwork::take_builder_message() {
+  std::array<std::byte, answer_size_max> buffer;
+  auto received = kernel::receive_message(answer_.get(), buffer);
+  if (received && !*received) return;
+  if (!received || (*received)->size == 0 || (*received)->truncated) {
+    return fail(SetupStep::network_namespace, "the network's builder died");
+  }
+  const std::string_view bytes(reinterpret_cast<const char*>(buffer.data()), (*received)->size);
+  on_built(take_built_network(bytes, std::move((*received)->descriptors)));
+}
+
+void RunNetwork::on_readable() {
+  if (stage_ == Stage::building) return take_builder_message();
+  if (stage_ != Stage::raising_uplink) return;
+  char byte = 0;
+  const ssize_t got = ::read(uplink_.ready.get(), &byte, 1);
+  if (got == 1 && byte == '1') {
+    stage_ = Stage::ready;
+  } else {
+    fail(SetupStep::network_helper,
+         "slirp4netns gave up: " +
+             last_line(kernel::read_beginning(uplink_.messages.get(), messages_shown_max)));
+  }
+  uplink_.ready.reset();
+}
+
+bool RunNetwork::on_exit(pid_t pid) {
+  if (pid <= 0) return false;
+  if (pid == builder_) {
+    builder_ = -1;
+    // Its answer may still lie in the socket; its end of it is closed by now.
+    if (stage_ == Stage::building) take_builder_message();
+    return true;
+  }
+  if (pid != uplink_.pid) return false;
+  uplink_.pid = -1;
+  lost_uplink_ = stage_ == Stage::ready && !ending_;
+  if (stage_ == Stage::raising_uplink) on_readable();
+  return true;
+}
+
+void RunNetwork::fail_if_overdue(Clock::time_point now) {
+  if (deadline() && now >= deadline_) {
+    fail(stage_ == Stage::building ? SetupStep::network_namespace : SetupStep::network_helper,
+         "took longer than 5 seconds");
+  }
+}
+
+std::optional<RunNetwork::Clock::time_point> RunNetwork::deadline() const {
+  const bool waiting = stage_ == Stage::building || stage_ == Stage::raising_uplink;
+  return waiting ? std::optional(deadline_) : std::nullopt;
+}
+
+void RunNetwork::end() {
+  ending_ = true;
+  if (builder_ >= 0) kill_process(builder_pidfd_);
+  if (uplink_.pid >= 0) kill_process(uplink_.pidfd);
+  uplink_.exit.reset();
+  namespace_ = NetworkNamespace{};
+}
+
+std::vector<pid_t> RunNetwork::processes() const {
+  std::vector<pid_t> all;
+  for (const pid_t pid : {builder_, uplink_.pid}) {
+    if (pid >= 0) all.push_back(pid);
+  }
+  return all;
+}
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,74 @@
+#pragma once
+
+#include "sandbox/launcher/network/network_builder.hpp"
+#include "sandbox/launcher/network/slirp4netns.hpp"
+#include "sandbox/launcher/verify.hpp"
+
+#include <chrono>
+#include <memory>
+#include <optional>
+
+namespace satellite::sandbox {
+
+/// The network of one run, from its builder to the end of its uplink. Single use.
+///
+/// Shape:  building -> (slirp4netns starts) -> ready, or failed. Nothing here waits: the loop calls
+///         on_readable() and on_exit(). Once has_namespace(), a run may enter: the filter is loaded
+///         and there is no way out yet, or only a filtered one. A script must not be let go before
+///         is_ready().
+class RunNetwork {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// Errors: the fork.
+  static std::variant<std::unique_ptr<RunNetwork>, RunSetupFailed> begin(const NetworkOrder& order,
+                                                                         const NetworkMeans& means);
+  ~RunNetwork();
+  RunNetwork(const RunNetwork&) = delete;
+  RunNetwork& operator=(const RunNetwork&) = delete;
+
+  /// What to wait for next; -1 = nothing.
+  int watched_fd() const;
+  void on_readable();
+  /// Whether the process was one of ours.
+  bool on_exit(pid_t pid);
+  void fail_if_overdue(Clock::time_point now);
+  std::optional<Clock::time_point> deadline() const;
+
+  bool has_namespace() const { return bool{namespace_.network_namespace}; }
+  bool is_ready() const { return stage_ == Stage::ready; }
+  const std::optional<RunSetupFailed>& failure() const { return failure_; }
+  /// slirp4netns died although the run needed it.
+  bool lost_uplink() const { return lost_uplink_; }
+  const NetworkNamespace& entrance() const { return namespace_; }
+  NetworkFacts facts() const { return facts_; }
+
+  /// The run is inside: nobody else shall get in.
+  void close_entrance() { namespace_ = NetworkNamespace{}; }
+  /// Ends what is alive; it is over when is_over() after its last on_exit().
+  void end();
+  bool is_over() const { return builder_ < 0 && uplink_.pid < 0; }
+  /// The processes that are ours now.
+  std::vector<pid_t> processes() const;
+
+ private:
+  enum class Stage { building, raising_uplink, ready, failed };
+
+  RunNetwork() = default;
+  void on_built(NetworkBuilt built);
+  void fail(SetupStep step, std::string text);
+  void take_builder_message();
+
+  Egress egress_ = Egress::routeless;
+  Stage stage_ = Stage::building;
+  Clock::time_point deadline_;
+  pid_t builder_ = -1;
+  UniqueFd builder_pidfd_, answer_;
+  NetworkNamespace namespace_;
+  NetworkFacts facts_;
+  Slirp4netns uplink_;
+  std::optional<RunSetupFailed> failure_;
+  bool ending_ = false, lost_uplink_ = false;
+};
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,174 @@
+#include "sandbox/launcher/network/run_networks.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace satellite::sandbox {
+
+void RunNetworks::begin(LaunchOrder order, RunStreams streams) {
+  const std::uint64_t number = order.run_number;
+  Entry entry;
+  entry.egress = order.network->egress;
+  entry.waiting = Waiting{std::move(order), std::move(streams)};
+  entries_.insert_or_assign(number, std::move(entry));
+  advance(number);
+}
+
+bool RunNetworks::macvlan_is_taken() const {
+  return std::any_of(entries_.begin(), entries_.end(), [](const auto& one) {
+    return one.second.egress == Egress::macvlan && one.second.network != nullptr;
+  });
+}
+
+void RunNetworks::start_network(Entry& entry) {
+  auto begun = RunNetwork::begin(*entry.waiting->order.network, means_);
+  if (auto* failure = std::get_if<RunSetupFailed>(&begun)) {
+    entry.last_record = {entry.waiting->order.run_number, std::move(*failure)};
+    entry.waiting.reset();
+  } else {
+    entry.network = std::move(std::get<std::unique_ptr<RunNetwork>>(begun));
+  }
+}
+
+/// Does whatever has become possible for one run; the entry may be gone afterwards.
+void RunNetworks::advance(std::uint64_t run_number) {
+  const auto found = entries_.find(run_number);
+  if (found == entries_.end()) return;
+  Entry& entry = found->second;
+  if (entry.waiting && !entry.network && (entry.egress != Egress::macvlan || !macvlan_is_taken())) {
+    start_network(entry);
+  }
+  if (entry.network && entry.waiting) {
+    if (entry.network->failure()) {
+      entry.last_record = {run_number, *entry.network->failure()};
+      entry.waiting.reset();
+    } else if (entry.network->has_namespace()) {
+      auto problem =
+          events_.may_enter(*std::exchange(entry.waiting, std::nullopt), entry.network->entrance());
+      entry.network->close_entrance();
+      if (problem) {
+        entry.last_record = {run_number, std::move(*problem)};
+        entry.network->end();
+      }
+    }
+  }
+  if (entry.network && !entry.waiting && !entry.told && !entry.last_record) {
+    if (entry.network->is_ready() || entry.network->failure()) entry.told = true;
+    if (entry.network->is_ready()) events_.ready(run_number, entry.network->facts());
+    if (entry.network->failure()) events_.failed(run_number, *entry.network->failure());
+  }
+  if (entry.last_record && (!entry.network || entry.network->is_over())) {
+    const LauncherRecord record = *std::move(entry.last_record);
+    entries_.erase(found);
+    events_.ended(record);
+    advance_all();
+  }
+}
+
+/// An address became free: the next one may have it.
+void RunNetworks::advance_all() {
+  for (auto one = entries_.begin(); one != entries_.end(); ++one) {
+    if (one->second.waiting && !one->second.network) return advance(one->first);
+  }
+}
+
+void RunNetworks::cancel(std::uint64_t run_number) {
+  const auto found = entries_.find(run_number);
+  if (found == entries_.end() || !found->second.waiting) return;
+  Entry& entry = found->second;
+  entry.waiting.reset();
+  entry.last_record = {run_number, RunSetupFailed{SetupStep::network_namespace, 0, 0,
+                                                  "ended before its network was ready"}};
+  if (entry.network) entry.network->end();
+  advance(run_number);
+}
+
+void RunNetworks::cancel_all() {
+  std::vector<std::uint64_t> numbers;
+  for (const auto& [number, entry] : entries_) numbers.push_back(number);
+  for (const auto number : numbers) cancel(number);
+}
+
+void RunNetworks::end_uplink(std::uint64_t run_number) {
+  const auto found = entries_.find(run_number);
+  if (found != entries_.end() && found->second.network) found->second.network->end();
+}
+
+bool RunNetworks::close(LauncherRecord record) {
+  const auto found = entries_.find(record.run_number);
+  if (found == entries_.end() || !found->second.network) return false;
+  Entry& entry = found->second;
+  if (auto* ended = std::get_if<RunEnded>(&record.event)) {
+    ended->lost_uplink = entry.network->lost_uplink();
+  }
+  const std::uint64_t number = record.run_number;
+  entry.last_record = std::move(record);
+  entry.network->end();
+  advance(number);
+  return true;
+}
+
+void RunNetworks::watch(std::vector<pollfd>& watched) const {
+  for (const auto& [number, entry] : entries_) {
+    if (entry.network && entry.network->watched_fd() >= 0) {
+      watched.push_back({entry.network->watched_fd(), POLLIN, 0});
+    }
+  }
+}
+
+void RunNetworks::work_off(std::span<const pollfd> watched) {
+  const auto has_news = [&watched](int fd) {
+    return std::any_of(watched.begin(), watched.end(), [fd](const pollfd& one) {
+      return fd >= 0 && one.fd == fd && one.revents != 0;
+    });
+  };
+  std::vector<std::uint64_t> numbers;
+  for (const auto& [number, entry] : entries_) {
+    if (entry.network && has_news(entry.network->watched_fd())) numbers.push_back(number);
+  }
+  for (const auto number : numbers) {
+    const auto found = entries_.find(number);
+    if (found == entries_.end() || !found->second.network) continue;
+    found->second.network->on_readable();
+    advance(number);
+  }
+}
+
+bool RunNetworks::on_exit(pid_t pid) {
+  for (const auto& [number, entry] : entries_) {
+    if (!entry.network || !entry.network->on_exit(pid)) continue;
+    advance(std::uint64_t{number});
+    return true;
+  }
+  return false;
+}
+
+void RunNetworks::fail_overdue(RunNetwork::Clock::time_point now) {
+  std::vector<std::uint64_t> numbers;
+  for (const auto& [number, entry] : entries_) {
+    if (!entry.network || !entry.network->deadline()) continue;
+    entry.network->fail_if_overdue(now);
+    if (entry.network->failure()) numbers.push_back(number);
+  }
+  for (const auto number : numbers) advance(number);
+}
+
+std::optional<RunNetwork::Clock::time_point> RunNetworks::deadline() const {
+  std::optional<RunNetwork::Clock::time_point> first;
+  for (const auto& [number, entry] : entries_) {
+    const auto at = entry.network ? entry.network->deadline() : std::nullopt;
+    if (at && (!first || *at < *first)) first = at;
+  }
+  return first;
+}
+
+std::vector<pid_t> RunNetworks::processes() const {
+  std::vector<pid_t> all;
+  for (const auto& [number, entry] : entries_) {
+    if (!entry.network) continue;
+    for (const pid_t pid : entry.network->processes()) all.push_back(pid);
+  }
+  return all;
+}
+
+}  // namespace satellite::sandbox

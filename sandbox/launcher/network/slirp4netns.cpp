@@ -1,0 +1,100 @@
+#include "sandbox/launcher/network/slirp4netns.hpp"
+
+#include "sandbox/kernel/memory_file.hpp"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <array>
+#include <cerrno>
+
+namespace satellite::sandbox {
+namespace {
+
+constexpr std::array<const char*, 3> program_paths{
+    "/usr/bin/slirp4netns", "/usr/local/bin/slirp4netns", "/bin/slirp4netns"};
+
+// Descriptors of the program; named in its arguments.
+constexpr int ready_fd = 3;
+constexpr int exit_fd = 4;
+constexpr int namespace_fd = 5;
+
+constexpr const char* arguments[] = {
+    "slirp4netns",   "--configure",      "--mtu=65520",      "--disable-host-loopback",
+    "--disable-dns", "--enable-sandbox", "--enable-seccomp", "--netns-type=path",
+    "--ready-fd=3",  "--exit-fd=4",      "/proc/self/fd/5",  slirp4netns_uplink_name,
+    nullptr};
+constexpr const char* environment[] = {"PATH=/usr/bin:/bin", nullptr};
+
+struct Ends {
+  int ready = -1, exit = -1, network = -1, user = -1, messages = -1, null = -1;
+};
+
+/// In the child: never returns. What fails shows as the end of file on the ready pipe.
+[[noreturn]] void become_slirp4netns(const char* program, Ends ends) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // Root of the namespace that owns the network, and of nothing else.
+  if (ends.user >= 0 && ::setns(ends.user, CLONE_NEWUSER) != 0) ::_exit(126);
+  // Out of the way first: the numbers may overlap.
+  const int sources[] = {ends.null, ends.null, ends.messages, ends.ready, ends.exit, ends.network};
+  std::array<int, 6> moved{};
+  for (std::size_t i = 0; i < moved.size(); ++i) {
+    moved[i] = ::fcntl(sources[i], F_DUPFD_CLOEXEC, 20);
+    if (moved[i] < 0) ::_exit(126);
+  }
+  for (std::size_t i = 0; i < moved.size(); ++i) {
+    if (::dup3(moved[i], static_cast<int>(i), 0) < 0) ::_exit(126);
+  }
+  static_assert(ready_fd == 3 && exit_fd == 4 && namespace_fd == 5);
+  ::syscall(SYS_close_range, namespace_fd + 1, ~0U, 0);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::execve(program, const_cast<char* const*>(arguments), const_cast<char* const*>(environment));
+  ::_exit(127);
+}
+
+Result<std::pair<UniqueFd, UniqueFd>> make_pipe() {
+  int ends[2] = {-1, -1};
+  if (::pipe2(ends, O_CLOEXEC) != 0) return error_from_errno("pipe2", errno);
+  return std::pair(UniqueFd(ends[0]), UniqueFd(ends[1]));
+}
+
+}  // namespace
+
+std::string find_slirp4netns() {
+  for (const char* path : program_paths) {
+    if (::access(path, X_OK) == 0) return path;
+  }
+  return {};
+}
+
+Result<Slirp4netns> start_slirp4netns(const std::string& program, const NetworkNamespace& of) {
+  if (program.empty()) return Error{ErrorCode::not_found, "slirp4netns is not installed"};
+  auto ready = make_pipe();
+  auto exit = make_pipe();
+  auto messages = kernel::make_scratch_file("slirp4netns");
+  const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!ready || !exit || !messages || !null) {
+    return Error{ErrorCode::unavailable, "no descriptors are left for slirp4netns"};
+  }
+  Slirp4netns started;
+  const Ends ends{ready->second.get(),     exit->first.get(), of.network_namespace.get(),
+                  of.user_namespace.get(), messages->get(),   null.get()};
+  int pidfd = -1;
+  const long pid = ::syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, nullptr, &pidfd, 0, 0);
+  if (pid < 0) return error_from_errno("fork slirp4netns", errno);
+  if (pid == 0) become_slirp4netns(program.c_str(), ends);
+  started.pid = static_cast<pid_t>(pid);
+  started.pidfd = UniqueFd(pidfd);
+  started.ready = std::move(ready->first);
+  started.exit = std::move(exit->second);
+  started.messages = *std::move(messages);
+  return started;
+}
+
+}  // namespace satellite::sandbox

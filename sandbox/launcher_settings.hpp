@@ -1,0 +1,16 @@
+#pragma once
+
+#include "sandbox/macvlan_settings.hpp"
+
+#include <optional>
+#include <string>
+
+namespace satellite::sandbox {
+
+/// What the launcher is told when it starts, before a byte came from the network.
+struct LauncherSettings {
+  std::string scratch_parent = "/tmp";       ///< where the runs' scratch directories are made
+  std::optional<MacvlanSettings> macvlan{};  ///< the uplink of runs, if the operator gave one
+};
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "sandbox/planning/address_block.hpp"
+
+#include <cstddef>
+#include <vector>
+
+namespace satellite::sandbox {
+
+/// One rule for what leaves the network namespace of a run.
+struct FilterRule {
+  enum class Match {
+    destination,          ///< packets to `destination`
+    neighbour_discovery,  ///< ICMPv6 neighbour solicitations and advertisements of this link
+    everything,
+  };
+  enum class Verdict { drop, accept };
+  Match match = Match::everything;
+  Verdict verdict = Verdict::drop;
+  AddressBlock destination;
+  bool operator==(const FilterRule&) const = default;
+};
+
+/// The packet filter of a run as data: the first rule that matches decides, and what no rule
+/// matches passes, so an allowlist ends with a rule that drops everything.
+struct PacketFilter {
+  std::vector<FilterRule> rules;
+  bool operator==(const PacketFilter&) const = default;
+};
+
+/// Each entry costs every packet its time, and all must fit into one message to the kernel.
+inline constexpr std::size_t allow_entries_max = 500;
+inline constexpr std::size_t filter_rules_max = allow_entries_max + 12;
+
+/// Whether any IPv6 packet may leave; where not, the namespace need not speak IPv6 at all.
+bool opens_ipv6(const PacketFilter& filter);
+
+}  // namespace satellite::sandbox

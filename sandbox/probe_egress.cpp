@@ -1,0 +1,208 @@
+#include "sandbox/probe_egress.hpp"
+
+#include "sandbox/build_plan.hpp"
+#include "sandbox/launcher/launcher_link.hpp"
+#include "sandbox/planning/make_launch_order.hpp"
+#include "sandbox/running/ending.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fstream>
+#include <sstream>
+
+namespace satellite::sandbox {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::chrono::seconds trial_time_max{8};
+// TEST-NET-1: a filter has to be made for it, and nothing ever answers.
+constexpr const char* trial_destination = "192.0.2.1";
+
+const char* name_of_finding(Egress egress) {
+  return egress == Egress::macvlan ? "egress_macvlan" : "egress_slirp4netns";
+}
+
+const char* remedy_of(Egress egress) {
+  return egress == Egress::macvlan
+             ? "run the satellite as root and set CHECKSTACK_SANDBOX_MACVLAN_IP, _NM and _GW to an "
+               "address of the host's network that is reserved for scripts"
+             : "install slirp4netns and nf_tables, and let the satellite open /dev/net/tun";
+}
+
+void set_finding(HostFacts& facts, CapabilityFinding finding) {
+  const auto known =
+      std::find_if(facts.findings.begin(), facts.findings.end(),
+                   [&](const CapabilityFinding& one) { return one.name == finding.name; });
+  if (known != facts.findings.end()) {
+    *known = std::move(finding);
+  } else {
+    facts.findings.push_back(std::move(finding));
+  }
+}
+
+/// Why the means cannot even be tried, or empty.
+std::string obstacle(const HostFacts& facts, const ProbeSettings& settings, Egress egress) {
+  if (egress == Egress::macvlan) {
+    if (!settings.macvlan.problem.empty()) return settings.macvlan.problem;
+    if (!settings.macvlan.settings) return "CHECKSTACK_SANDBOX_MACVLAN_IP, _NM and _GW are not set";
+    if (!facts.euid_is_root) return "the satellite is not root";
+  }
+  // As an unprivileged user only a wrapper can be put into a network that was made before.
+  if (!(facts.euid_is_root && facts.native_engine) && facts.wrapper != Wrapper::bwrap) {
+    return "no engine can put a run into a network made for it: see native_engine and wrapper";
+  }
+  return {};
+}
+
+void set_means(HostFacts& facts, const ProbeSettings& settings, Egress egress) {
+  if (egress == Egress::slirp4netns) {
+    facts.net_egress_rootless = true;
+    return;
+  }
+  facts.net_egress_iface = settings.macvlan.settings->interface;
+  facts.net_egress_addressing = settings.macvlan.settings->text;
+  facts.net_egress_ipv6 = settings.macvlan.settings->ipv6.has_value();
+}
+
+/// The shipped default policy with one destination, as if this means worked and no other did.
+Result<LaunchOrder> trial_order(Launcher& launcher, const HostFacts& facts,
+                                const ProbeSettings& settings, Egress egress) {
+  HostFacts hoped = facts;
+  hoped.net_egress_iface.reset();
+  hoped.net_egress_rootless = false;
+  set_means(hoped, settings, egress);
+  Policy policy = shipped_default_policy();
+  policy.network.mode = NetworkMode::allowlist;
+  policy.network.allow = {trial_destination};
+  RunInputs inputs;
+  inputs.command = {"true"};
+  OrderInputs order_inputs;
+  order_inputs.run_number = launcher.next_run_number();
+  inputs.scratch_directory =
+      launcher.scratch_area() + "/run-" + std::to_string(order_inputs.run_number);
+  if (facts.euid_is_root) inputs.default_identity = identity_of_trials(settings);
+  inputs.agent_identity = Identity{::geteuid(), ::getegid()};
+  inputs.launcher_makes_network = true;
+  const auto decision = build_plan({policy, false}, hoped, inputs, host_world());
+  if (const auto* refusal = std::get_if<Refusal>(&decision)) {
+    return Error{ErrorCode::unsupported, refusal_text(refusal->promise.downgrades)};
+  }
+  auto order = make_launch_order(std::get<Plan>(decision), std::move(order_inputs));
+  if (order && !order->wrapper.empty()) order->wrapper.front() = facts.wrapper_path;
+  return order;
+}
+
+void take_answer(HostFacts& facts, const ProbeSettings& settings, Egress egress,
+                 const std::string& problem) {
+  CapabilityFinding finding{name_of_finding(egress), problem.empty(), problem, remedy_of(egress)};
+  if (finding.present) {
+    set_means(facts, settings, egress);
+    finding.remedy.clear();
+    finding.detail = egress == Egress::macvlan
+                         ? "macvlan on " + settings.macvlan.settings->interface + " with " +
+                               settings.macvlan.settings->text.ip + ", behind a ruleset read back"
+                         : "slirp4netns brought up tap0, behind a ruleset read back";
+  }
+  set_finding(facts, std::move(finding));
+}
+
+std::string problem_of_order(const Result<LaunchOrder>& order) {
+  return order ? std::string() : order.error().message;
+}
+
+void read_name_servers(HostFacts& facts) {
+  std::ifstream file("/etc/resolv.conf");
+  std::stringstream text;
+  text << file.rdbuf();
+  facts.name_servers = name_servers_of(text.str());
+}
+
+/// Runs one order beside the others, output discarded.
+asio::awaitable<std::optional<LauncherRecord>> try_beside_runs(asio::io_context& context,
+                                                               Launcher& launcher,
+                                                               LaunchOrder order) {
+  Launcher::Streams silence{UniqueFd(::open("/dev/null", O_WRONLY | O_CLOEXEC)),
+                            UniqueFd(::open("/dev/null", O_WRONLY | O_CLOEXEC))};
+  auto link = launcher.start_run(order, std::move(silence));
+  if (!link) co_return std::nullopt;
+  asio::steady_timer alarm(context, trial_time_max);
+  std::optional<LauncherRecord> end;
+  while (!end) {
+    using namespace asio::experimental::awaitable_operators;
+    constexpr auto token = asio::as_tuple(asio::use_awaitable);
+    auto spoke = link->arrived();
+    auto rang = alarm.async_wait(token);
+    const auto first = co_await (std::move(spoke) || std::move(rang));
+    if (first.index() == 1) co_return std::nullopt;  // the link ends the run
+    while (auto record = link->take()) {
+      if (!std::holds_alternative<RunStarted>(record->event)) end = std::move(record);
+    }
+  }
+  co_return end;
+}
+
+constexpr Egress means[] = {Egress::macvlan, Egress::slirp4netns};
+
+}  // namespace
+
+std::vector<std::string> name_servers_of(std::string_view resolv_conf) {
+  std::vector<std::string> servers;
+  std::istringstream lines{std::string(resolv_conf)};
+  std::string line;
+  while (std::getline(lines, line)) {
+    std::istringstream words(line);
+    std::string keyword, address;
+    words >> keyword >> address;
+    if (keyword == "nameserver" && !address.empty()) servers.push_back(address);
+  }
+  return servers;
+}
+
+void leave_egress_untried(HostFacts& facts) {
+  facts.egress_untried = true;
+  for (const Egress egress : means) {
+    set_finding(facts, {name_of_finding(egress), false,
+                        "not tried yet: tried before the first run that needs it", ""});
+  }
+}
+
+void probe_egress(Launcher& launcher, const ProbeSettings& settings, HostFacts& facts) {
+  facts.egress_untried = false;
+  read_name_servers(facts);
+  for (const Egress egress : means) {
+    std::string problem = obstacle(facts, settings, egress);
+    if (problem.empty()) {
+      const auto order = trial_order(launcher, facts, settings, egress);
+      problem = order ? problem_of_trial(launcher.try_order(*order)) : problem_of_order(order);
+    }
+    take_answer(facts, settings, egress, problem);
+  }
+}
+
+asio::awaitable<void> probe_egress_beside_runs(asio::io_context& context, Launcher& launcher,
+                                               ProbeSettings settings, HostFacts& facts) {
+  read_name_servers(facts);
+  for (const Egress egress : means) {
+    std::string problem = obstacle(facts, settings, egress);
+    if (problem.empty()) {
+      const auto order = trial_order(launcher, facts, settings, egress);
+      problem = problem_of_order(order);
+      if (order) {
+        LaunchOrder ready = *order;
+        const auto end = co_await try_beside_runs(context, launcher, std::move(ready));
+        problem = problem_of_trial(end);
+      }
+    }
+    take_answer(facts, settings, egress, problem);
+  }
+  facts.egress_untried = false;
+}
+
+}  // namespace satellite::sandbox

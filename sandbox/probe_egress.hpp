@@ -1,0 +1,31 @@
+#pragma once
+
+#include "sandbox/probe.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+
+namespace satellite::sandbox {
+
+class Launcher;
+
+/// Finds out, by doing it, which filtered ways out this host can give a run: a script under every
+/// layer, behind a real ruleset, with a macvlan and with slirp4netns.
+///
+/// Shape:  sets net_egress_* and the findings `egress_macvlan`, `egress_slirp4netns`. The first
+/// form
+///         waits, before the event loop runs; the second goes on beside it. An agent uses the
+///         second, when the first run needs to know: the trials take some ten milliseconds, and
+///         most policies never ask.
+void probe_egress(Launcher& launcher, const ProbeSettings& settings, HostFacts& facts);
+boost::asio::awaitable<void> probe_egress_beside_runs(boost::asio::io_context& context,
+                                                      Launcher& launcher, ProbeSettings settings,
+                                                      HostFacts& facts);
+
+/// The findings of a host on which nothing was tried yet.
+void leave_egress_untried(HostFacts& facts);
+
+/// The addresses of the `nameserver` lines. Pure.
+std::vector<std::string> name_servers_of(std::string_view resolv_conf);
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,109 @@
+#include "sandbox/launcher/network/packet_filter_load.hpp"
+#include "sandbox/planning/egress_rules.hpp"
+#include "tests/support/script_bench.hpp"
+#include "tests/support/temp_dir.hpp"
+
+#include <sched.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <functional>
+
+using namespace satellite;
+using namespace satellite::sandbox;
+using namespace satellite::tests;
+
+namespace {
+
+/// Runs `body` in a child with a network namespace of its own; its exit code.
+int in_new_network(const std::function<int()>& body) {
+  const pid_t pid = ::fork();
+  if (pid == 0) ::_exit(::unshare(CLONE_NEWNET) == 0 ? body() : 100);
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+int shell(const std::string& command) {
+  const int status = std::system(command.c_str());
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+EgressRules each_rules() {
+  return GENERATE(
+      EgressRules{EgressRules::Kind::allowlist, {"10.0.0.0/8", "192.0.2.1", "0.0.0.0/0"}, true},
+      EgressRules{EgressRules::Kind::allowlist, {"2001:db8::/33", "::/0", "203.0.113.0/25"}, false},
+      EgressRules{EgressRules::Kind::metadata_only, {}, true});
+}
+
+}  // namespace
+
+TEST_CASE("a filter is loaded, found again in the kernel, and is what nft shows") {
+  if (!is_root()) return;
+  const EgressRules rules = each_rules();
+  const auto filter = packet_filter(rules);
+  REQUIRE(filter);
+  CHECK(in_new_network([&] {
+          if (!load_packet_filter(*filter)) return 1;
+          if (!check_packet_filter(*filter)) return 2;
+          return shell("nft list ruleset | grep -q 'table inet checkstack_egress'") == 0 ? 0 : 3;
+        }) == 0);
+}
+
+TEST_CASE("the text of a ruleset is one that nft loads") {
+  if (!is_root()) return;
+  const auto text = egress_ruleset(each_rules());
+  REQUIRE(text);
+  const TempDir files;
+  const std::string path = files.write("ruleset", *text);
+  CHECK(in_new_network([&] { return shell("nft -f " + path); }) == 0);
+}
+
+TEST_CASE("a ruleset that was changed is not taken for the one that was asked for") {
+  if (!is_root()) return;
+  const auto filter =
+      packet_filter({EgressRules::Kind::allowlist, {"192.0.2.1", "203.0.113.0/24"}, true});
+  REQUIRE(filter);
+  const std::string change = GENERATE(
+      "flush ruleset", "add rule inet checkstack_egress output accept",
+      "insert rule inet checkstack_egress output accept", "add table inet other",
+      "add chain inet checkstack_egress other", "flush chain inet checkstack_egress output",
+      "add chain inet checkstack_egress x { type filter hook output priority 1; }");
+  const int ending = in_new_network([&] {
+    if (!load_packet_filter(*filter) || !check_packet_filter(*filter)) return 1;
+    if (shell("nft '" + change + "'") != 0) return 2;
+    return check_packet_filter(*filter) ? 3 : 0;
+  });
+  // A table without chains filters nothing and opens nothing.
+  CHECK(ending == (change == "add table inet other" ? 3 : 0));
+}
+
+TEST_CASE("every rule is compared: another address, prefix or verdict is noticed") {
+  if (!is_root()) return;
+  const auto loaded = packet_filter({EgressRules::Kind::allowlist, {"192.0.2.0/24"}, true});
+  REQUIRE(loaded);
+  for (std::size_t i = 0; i < loaded->rules.size(); ++i) {
+    PacketFilter other = *loaded;
+    FilterRule& rule = other.rules[i];
+    rule.verdict = rule.verdict == FilterRule::Verdict::drop ? FilterRule::Verdict::accept
+                                                             : FilterRule::Verdict::drop;
+    CHECK(in_new_network([&] {
+            if (!load_packet_filter(*loaded) || !check_packet_filter(*loaded)) return 1;
+            return check_packet_filter(other) ? 2 : 0;
+          }) == 0);
+    if (rule.match != FilterRule::Match::destination) continue;
+    other = *loaded;
+    other.rules[i].destination.bytes[0] ^= 0x80U;
+    CHECK(in_new_network([&] {
+            if (!load_packet_filter(*loaded)) return 1;
+            return check_packet_filter(other) ? 2 : 0;
+          }) == 0);
+    other = *loaded;
+    other.rules[i].destination.prefix_length -= 1;
+    CHECK(in_new_network([&] {
+            if (!load_packet_filter(*loaded)) return 1;
+            return check_packet_filter(other) ? 2 : 0;
+          }) == 0);
+  }
+}
