@@ -13,7 +13,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -106,9 +105,7 @@ void LauncherLoop::turn() {
   if (::poll(watched.data(), watched.size(), wait_milliseconds()) < 0) return;
   for (std::size_t i = 0; i < known; ++i) {
     LaunchedRun& run = *runs_[i];
-    if (watched[2 + 2 * i].revents != 0) {
-      tell_started(run, run.on_barrier(state_));
-    }
+    if (watched[2 + 2 * i].revents != 0) tell_started(run, run.on_barrier(state_));
     if (watched[3 + 2 * i].revents != 0) run.on_control();
     // While wrapper and namespaces come down there is time for it.
     if (run.tree_is_dead()) {

@@ -1,5 +1,6 @@
 #include "sandbox/launcher/order_codec.hpp"
 #include "sandbox/launcher/records.hpp"
+#include "sandbox/planning/egress_rules.hpp"
 
 #include <catch2/catch.hpp>
 #include <random>
@@ -25,6 +26,10 @@ LaunchOrder full_order() {
   order.expectation.own_network = true;
   order.expectation.identity = order.identity;
   order.expectation.resource_settings = order.resource_settings;
+  order.expectation.uplink = "tap0";
+  order.expectation.filter_rules = 8;
+  order.network = NetworkOrder{
+      Egress::slirp4netns, *packet_filter({EgressRules::Kind::allowlist, {"2001:db8::/32"}, true})};
   return order;
 }
 
@@ -35,10 +40,12 @@ std::vector<LauncherRecord> sample_records() {
   posture.interfaces = {"lo", "eth0"};
   posture.unexpected_writable_mounts = {"/var"};
   posture.limits[1] = {64, 128};
+  posture.filter_rules = 8;
+  posture.routes = {"default via 10.0.2.2 dev tap0"};
   return {{1, RunStarted{posture}},
           {2, RunSetupFailed{SetupStep::working_directory, 3, 2, "words"}},
           {3, RunRefused{"network: shared"}},
-          {4, RunEnded{true, 0x0F00, 10, 20, 30}}};
+          {4, RunEnded{true, 0x0F00, 10, 20, 30, true}}};
 }
 
 /// Deterministic: a failure prints the seed by its section's INFO.
@@ -63,6 +70,10 @@ TEST_CASE("an order survives its journey unchanged") {
   CHECK(back->standard_input == order.standard_input);
   CHECK(back->expectation.own_network);
   CHECK_FALSE(back->expectation.routeless);
+  CHECK(back->expectation.uplink == "tap0");
+  REQUIRE(back->network);
+  CHECK(back->network->egress == Egress::slirp4netns);
+  CHECK(back->network->filter == order.network->filter);
 }
 
 TEST_CASE("an order that is cut anywhere is not an order") {
@@ -103,6 +114,24 @@ TEST_CASE("orders that make no sense are refused") {
   }
   SECTION("an engine this launcher does not have") {
     order.engine = Engine::nsjail;
+  }
+  SECTION("a network without a filter") {
+    order.network->filter.rules.clear();
+  }
+  SECTION("a network without a way out") {
+    order.network->egress = Egress::routeless;
+  }
+  SECTION("a network on the host's terms") {
+    order.network->egress = Egress::host;
+  }
+  SECTION("a prefix longer than an address") {
+    order.network->filter.rules[1].destination.prefix_length = 129;
+  }
+  SECTION("more rules than there may be") {
+    order.network->filter.rules.resize(filter_rules_max + 1);
+  }
+  SECTION("an uplink whose name no interface can have") {
+    order.expectation.uplink = std::string(16, 'x');
   }
   SECTION("an argument longer than the kernel takes") {
     order.command[2].assign(131'072, 'x');

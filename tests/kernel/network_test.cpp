@@ -34,9 +34,15 @@ std::string described(const Ran& ran) {
 
 /// One run in a bench of its own, with every way out that this user has.
 std::string run_once(const std::string& text, const Policy& policy,
-                     const std::optional<MacvlanSettings>& macvlan = std::nullopt) {
-  ScriptBench bench(Engine::bwrap, ScriptBench::Egress::tried, macvlan);
+                     const std::optional<MacvlanSettings>& macvlan = std::nullopt,
+                     Engine engine = Engine::bwrap) {
+  ScriptBench bench(engine, ScriptBench::Egress::tried, macvlan);
   return described(bench.run(script(text), policy));
+}
+
+/// What a root satellite has; an unprivileged one uses bubblewrap where a run needs a way out.
+Engine each_engine() {
+  return GENERATE(Engine::bwrap, Engine::native);
 }
 
 bool has_line(const std::string& text, const std::string& line) {
@@ -98,9 +104,11 @@ TEST_CASE("everything in the test network can be reached without a sandbox") {
 TEST_CASE("a macvlan uplink lets out what is allowed and nothing else") {
   if (skipped_without_root()) return;
   const TestNetwork network;
-  const std::string seen = run_once(attempts4(), allowing(ipv4_allow), network.macvlan());
+  const Engine engine = each_engine();
+  const std::string seen = run_once(attempts4(), allowing(ipv4_allow), network.macvlan(), engine);
   check_ipv4(seen);
-  CHECK(holds(seen, "network enforced by bwrap: own network namespace, macvlan + nftables"));
+  CHECK(holds(seen, "network enforced by " + std::string(name_of(engine)) +
+                        ": own network namespace, macvlan + nftables"));
   CHECK(holds(seen, "rules read back"));
   CHECK(holds(seen, "default via 198.51.100.1 dev uplink0"));
 }
@@ -108,9 +116,11 @@ TEST_CASE("a macvlan uplink lets out what is allowed and nothing else") {
 TEST_CASE("slirp4netns under root lets out what is allowed and nothing else") {
   if (skipped_without_root()) return;
   const TestNetwork network;
-  const std::string seen = run_once(attempts4(), allowing(ipv4_allow));
+  const Engine engine = each_engine();
+  const std::string seen = run_once(attempts4(), allowing(ipv4_allow), std::nullopt, engine);
   check_ipv4(seen);
-  CHECK(holds(seen, "network enforced by bwrap: own network namespace, slirp4netns + nftables"));
+  CHECK(holds(seen, "network enforced by " + std::string(name_of(engine)) +
+                        ": own network namespace, slirp4netns + nftables"));
   CHECK(holds(seen, "default via 10.0.2.2 dev tap0"));
 }
 
@@ -132,8 +142,9 @@ TEST_CASE("IPv6 goes out over a macvlan where it is allowed, and its metadata ad
                                "tcp neighbour 2001:db8:1::2 1\n"
                                "tcp metadata fd00:ec2::254 1\n"
                                "tcp ipv4 198.51.100.1 1\n";
-  const std::string seen = run_once(
-      attempts, allowing({"2001:db8:1::1", "2001:db8:9::/64", "fd00:ec2::/32"}), network.macvlan());
+  const std::string seen =
+      run_once(attempts, allowing({"2001:db8:1::1", "2001:db8:9::/64", "fd00:ec2::/32"}),
+               network.macvlan(), each_engine());
   INFO(seen);
   CHECK(has_line(seen, "router yes"));
   CHECK(has_line(seen, "router-udp yes"));
