@@ -59,8 +59,8 @@ enum class SetupStep : std::uint32_t {
   network_uplink,
   network_address,
   network_route,
-  network_helper,
-  last = network_helper,
+  network_slirp4netns,
+  last = network_slirp4netns,
 };
 
 /// A step that is made to fail instead of being done: how tests find out what a failure leaves

@@ -61,7 +61,7 @@ constexpr std::array names{
     StepName{SetupStep::network_uplink, "network_uplink"},
     StepName{SetupStep::network_address, "network_address"},
     StepName{SetupStep::network_route, "network_route"},
-    StepName{SetupStep::network_helper, "network_helper"},
+    StepName{SetupStep::network_slirp4netns, "network_slirp4netns"},
 };
 
 struct Hint {

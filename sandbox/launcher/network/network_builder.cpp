@@ -194,7 +194,7 @@ std::string_view remedy_of_network_step(SetupStep step) {
     case SetupStep::network_route:
       return "check CHECKSTACK_SANDBOX_MACVLAN_IP, _NM and _GW: the gateway must lie in the "
              "address's own network";
-    case SetupStep::network_helper:
+    case SetupStep::network_slirp4netns:
       return "install slirp4netns and let the satellite open /dev/net/tun (mode 0666, or a device "
              "rule of the container)";
     default:

@@ -92,7 +92,7 @@ void RunNetwork::on_built(NetworkBuilt built) {
     return;
   }
   auto started = start_slirp4netns(find_slirp4netns(), namespace_);
-  if (!started) return fail(SetupStep::network_helper, started.error().message);
+  if (!started) return fail(SetupStep::network_slirp4netns, started.error().message);
   uplink_ = *std::move(started);
   stage_ = Stage::raising_uplink;
 }
@@ -116,7 +116,7 @@ void RunNetwork::on_readable() {
   if (got == 1 && byte == '1') {
     stage_ = Stage::ready;
   } else {
-    fail(SetupStep::network_helper,
+    fail(SetupStep::network_slirp4netns,
          "slirp4netns gave up: " +
              last_line(kernel::read_beginning(uplink_.messages.get(), messages_shown_max)));
   }
@@ -140,7 +140,7 @@ bool RunNetwork::on_exit(pid_t pid) {
 
 void RunNetwork::fail_if_overdue(Clock::time_point now) {
   if (deadline() && now >= deadline_) {
-    fail(stage_ == Stage::building ? SetupStep::network_namespace : SetupStep::network_helper,
+    fail(stage_ == Stage::building ? SetupStep::network_namespace : SetupStep::network_slirp4netns,
          "took longer than 5 seconds");
   }
 }
