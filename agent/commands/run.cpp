@@ -35,7 +35,6 @@ int run_command(const Invocation& invocation) {
   // Before the log, the event loop and TLS: the launcher must fork while this process is small and
   // has one thread.
   auto launcher = sandbox::Launcher::start(launcher_settings(config));
-  auto launcher = sandbox::Launcher::start(launcher_settings(loaded->config));
   if (!launcher) {
     print_error("cannot start the launcher: " + launcher.error().message);
     return exit_failed;
