@@ -10,6 +10,7 @@
 #include "sandbox/probe_egress.hpp"
 #include "sandbox/running/ending.hpp"
 #include "sandbox/running/execution.hpp"
+#include "sandbox/running/limit_reached.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -183,6 +184,7 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, LaunchOrder order
     if (problem) std::rethrow_exception(problem);
   }
   describe_end(result, execution.end(), execution.stopped_by());
+  if (!result.error) result.error = limit_reached(result, plan);
 }
 
 Runner::Runner(asio::io_context& context, Launcher& launcher, HostFacts facts,

@@ -78,6 +78,7 @@ target_sources(satellite_sandbox PRIVATE
   ${launcher_dir}/../run.cpp
   ${launcher_dir}/../running/ending.cpp
   ${launcher_dir}/../running/execution.cpp
+  ${launcher_dir}/../running/limit_reached.cpp
 )
 
 # Between clone and execve nothing may be instrumented: a child that borrows the launcher's memory

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "sandbox/outcome.hpp"
+#include "sandbox/plan.hpp"
+
+#include <optional>
+#include <string>
+
+namespace satellite::sandbox {
+
+/// The limit that ended a run, with its value, as a sentence for people; nothing when none did.
+///
+/// Shape:  pure. The kernel ends what used up its CPU time by SIGXCPU, or by SIGKILL where soft and
+///         hard limit are the same; the latter counts only when the time was really used.
+std::optional<std::string> limit_reached(const RunResult& result, const Plan& plan);
+
+}  // namespace satellite::sandbox
