@@ -1,0 +1,159 @@
+#include "tests/escape/attempts.hpp"
+
+#include "tests/escape/escape_bench.hpp"
+#include "tests/escape/host_targets.hpp"
+#include "tests/escape/open_room.hpp"
+#include "tests/escape/required_layers.hpp"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <iostream>
+#include <set>
+#include <sstream>
+
+namespace satellite::tests {
+namespace {
+
+using namespace sandbox;
+
+std::string_view wanted(const Expected& expected) {
+  return is_root() ? expected.as_root : expected.as_user;
+}
+
+bool matches(const std::string& said, std::string_view expected) {
+  std::istringstream choices{std::string(expected)};
+  for (std::string one; std::getline(choices, one, '|');) {
+    if (one == said) return true;
+  }
+  return false;
+}
+
+/// Layers that an engine builds besides those of a report: only our own has system call filters.
+bool has_layer(Engine engine, std::string_view layer) {
+  const std::set<std::string_view> ours{"seccomp", "keyring", "masks", "closed-etc", "nosuid"};
+  return engine == Engine::native || !ours.contains(layer);
+}
+
+bool report_mentions(const EffectiveSandbox& report, std::string_view word) {
+  return std::any_of(report.layers.begin(), report.layers.end(), [&](const LayerReport& layer) {
+    return layer.mechanism.find(word) != std::string::npos ||
+           layer.evidence.find(word) != std::string::npos;
+  });
+}
+
+LayerState state_of(const EffectiveSandbox& report, Layer layer) {
+  return report.layers.at(static_cast<std::size_t>(layer)).state;
+}
+
+/// An open layer must be called open.
+void check_control_report(const Answer& answer, Off where) {
+  REQUIRE(answer.ran.report.has_value());
+  const EffectiveSandbox& report = *answer.ran.report;
+  CHECK(state_of(report, Layer::network) != LayerState::enforced);
+  if (where != Off::engine) return;
+  CHECK(report.engine == "none");
+  CHECK(state_of(report, Layer::filesystem) != LayerState::enforced);
+  CHECK_FALSE(report_mentions(report, "seccomp"));
+}
+
+void check_confined_report(const Answer& answer, const Attempt& attempt, Engine engine) {
+  REQUIRE(answer.ran.report.has_value());
+  const EffectiveSandbox& report = *answer.ran.report;
+  CHECK(report.engine == name_of(engine));
+  for (const Layer layer :
+       {Layer::resources, Layer::filesystem, Layer::network, Layer::privilege}) {
+    INFO(name_of(layer));
+    CHECK(state_of(report, layer) == LayerState::enforced);
+  }
+  if (attempt.layer == "seccomp") {
+    CHECK(report_mentions(report, "seccomp") == has_layer(engine, "seccomp"));
+  }
+}
+
+class Table {
+ public:
+  Table() : open_(Engine::none) {}
+
+  void run(const std::vector<Attempt>& attempts) {
+    for (const Engine engine : confining_engines()) confine(attempts, engine);
+    for (const Attempt& attempt : attempts) release(attempt);
+  }
+
+ private:
+  std::string fill(std::string_view words, const ScriptBench& bench) {
+    targets_.set("launcher", std::to_string(bench.launcher->pid()));
+    targets_.set("area", bench.launcher->scratch_area());
+    return targets_.filled_in(std::string(words));
+  }
+
+  void confine(const std::vector<Attempt>& attempts, Engine engine) {
+    EscapeBench bench(engine);
+    targets_.set("room", "/tmp");  // a file system of the run's own
+    for (const Attempt& attempt : attempts) {
+      INFO(attempt.number << " " << attempt.words << " under " << name_of(engine));
+      const Answer answer = bench.attempt(fill(attempt.words, bench));
+      const Expected& expected = engine == Engine::native ? attempt.native : attempt.bwrap;
+      INFO("said " << answer.said << ": " << answer.detail);
+      if (!matches(answer.said, wanted(expected))) {
+        std::cerr << attempt.number << " '" << attempt.words << "' " << name_of(engine) << ": "
+                  << answer.said << " (" << answer.detail << "), not " << wanted(expected) << "\n";
+      }
+      CHECK(matches(answer.said, wanted(expected)));
+      check_confined_report(answer, attempt, engine);
+      if (!has_layer(engine, attempt.layer)) absent_.insert(std::string(attempt.layer));
+    }
+    for (const auto& layer : absent_) {
+      std::cout << "layer absent: " << layer << " (engine " << name_of(engine) << ")\n";
+      const bool elsewhere = std::ranges::any_of(
+          confining_engines(), [&](Engine other) { return has_layer(other, layer); });
+      CHECK_FALSE((must_work(layer) && !elsewhere));
+    }
+    absent_.clear();
+  }
+
+  void release(const Attempt& attempt) {
+    const Control& control = attempt.control;
+    if (control.where == Off::impossible) return;
+    const auto given = control.words.empty() ? attempt.words : control.words;
+    INFO(attempt.number << " " << given << " with the layer off");
+    Answer answer;
+    if (control.where == Off::room || control.where == Off::plainly) {
+      targets_.set("room", "{room}");
+      std::string words(given);
+      if (words.find("{room}") == std::string::npos) words = fill(given, open_);
+      answer = control.where == Off::room ? attempt_in_room(words) : attempt_plainly(words);
+    } else {
+      answer = run_open(given, control.where);
+      check_control_report(answer, control.where);
+    }
+    INFO("said " << answer.said << ": " << answer.detail);
+    if (!matches(answer.said, wanted(control.expected))) {
+      std::cerr << attempt.number << " '" << given << "' with the layer off: " << answer.said
+                << " (" << answer.detail << "), not " << wanted(control.expected) << "\n";
+    }
+    CHECK(matches(answer.said, wanted(control.expected)));
+  }
+
+  Answer run_open(std::string_view words, Off where) {
+    if (where == Off::engine) return open_.attempt(fill(words, open_));
+    if (!networked_) networked_ = std::make_unique<EscapeBench>(confining_engines().front());
+    Policy policy = policy_for(Engine::bwrap);
+    policy.network.mode = NetworkMode::unrestricted;
+    policy.network.deny_link_local_and_metadata = false;
+    return networked_->attempt(fill(words, *networked_), policy);
+  }
+
+  HostTargets targets_;
+  EscapeBench open_;
+  std::unique_ptr<EscapeBench> networked_;
+  std::set<std::string> absent_;
+};
+
+}  // namespace
+
+void run_attempts(const std::vector<Attempt>& attempts) {
+  REQUIRE_FALSE(confining_engines().empty());
+  Table().run(attempts);
+}
+
+}  // namespace satellite::tests

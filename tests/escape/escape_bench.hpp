@@ -1,0 +1,48 @@
+#pragma once
+
+#include "tests/support/script_bench.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace satellite::tests {
+
+/// What one attempt of the escape probe came to.
+///
+/// Shape:  `said` is `ok` or the name of an errno; `refused` when the probe would not try;
+/// `nothing`
+///         when it did not get to its answer. `ran` is of a run only, not of a room.
+struct Answer {
+  std::string said = "nothing", detail;
+  Ran ran;
+};
+
+/// The probe's answer in the output of whatever ran it.
+Answer answer_in(const std::string& output);
+
+/// The engines with a sandbox that this host can run, each of which has to stand every attempt.
+std::vector<sandbox::Engine> confining_engines();
+
+/// A bench whose scripts are the escape probe: it comes as standard input, is written to the
+/// scratch directory and executed there, so nothing of the product changes for it.
+class EscapeBench : public ScriptBench {
+ public:
+  explicit EscapeBench(sandbox::Engine engine);
+
+  /// `words` are a verb of the probe and what it needs.
+  Answer attempt(const std::string& words, const sandbox::Policy& policy);
+  Answer attempt(const std::string& words);
+  /// The same as a request, for tests that want to watch or to run several at once.
+  sandbox::RunRequest request(const std::string& words) const;
+
+  const sandbox::Engine engine;
+};
+
+/// `NONCE PID,MNT,USER`: what the probe wants to know before it tries anything.
+std::string probe_introduction();
+std::string probe_nonce();
+const std::string& probe_path();
+const std::string& probe_image();
+
+}  // namespace satellite::tests

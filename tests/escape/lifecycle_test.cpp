@@ -1,0 +1,185 @@
+// I of the list: nothing is left behind, whoever dies when. A namespace lives as long as a process,
+// a mount or a descriptor holds it, so none of these three may be left.
+#include "tests/escape/escape_bench.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+using namespace satellite;
+using namespace satellite::sandbox;
+using namespace satellite::tests;
+using namespace std::chrono_literals;
+
+namespace {
+
+namespace asio = boost::asio;
+
+Engine each_engine() {
+  const auto engines = confining_engines();
+  REQUIRE_FALSE(engines.empty());
+  return GENERATE_COPY(from_range(engines));
+}
+
+/// Enough to see a leak of one page, descriptor or process per run; more by hand.
+int number_of_runs() {
+  const char* const text = std::getenv("SATELLITE_ESCAPE_RUNS");
+  return text == nullptr ? 150 : std::atoi(text);
+}
+
+std::vector<pid_t> children_of(pid_t pid) {
+  std::istringstream text(read_proc(pid, "task/" + std::to_string(pid) + "/children"));
+  std::vector<pid_t> children;
+  for (pid_t child = 0; text >> child;) children.push_back(child);
+  return children;
+}
+
+long resident_kibibytes(pid_t pid) {
+  const std::string status = read_proc(pid, "status");
+  const auto at = status.find("VmRSS:");
+  return at == std::string::npos ? -1 : std::stol(status.substr(at + 6));
+}
+
+std::size_t lines_of(const std::string& text) {
+  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+/// How many descriptors a process has; none of ours to count when the kernel does not let us.
+long descriptors_of(pid_t pid) {
+  std::error_code problem;
+  long count = 0;
+  const auto path = "/proc/" + std::to_string(pid) + "/fd";
+  for (auto at = std::filesystem::directory_iterator(path, problem);
+       !problem && at != std::filesystem::directory_iterator(); at.increment(problem)) {
+    ++count;
+  }
+  return problem ? -1 : count;
+}
+
+struct Footprint {
+  long descriptors, own_descriptors;
+  std::size_t mounts;
+  explicit Footprint(const ScriptBench& bench)
+      : descriptors(descriptors_of(bench.launcher->pid())),
+        own_descriptors(descriptors_of(::getpid())),
+        mounts(lines_of(read_proc(bench.launcher->pid(), "mountinfo"))) {}
+};
+
+void check_nothing_is_left(const ScriptBench& bench, const Footprint& before) {
+  CHECK(eventually([&] { return children_of(bench.launcher->pid()).empty(); }));
+  CHECK(eventually([&] { return std::filesystem::is_empty(bench.launcher->scratch_area()); }));
+  const Footprint after(bench);
+  CHECK(after.descriptors == before.descriptors);
+  CHECK(after.own_descriptors == before.own_descriptors);
+  CHECK(after.mounts == before.mounts);
+}
+
+/// Does something once after the given time from the start of the next run.
+class Later {
+ public:
+  Later(asio::io_context& context, std::chrono::microseconds delay, std::function<void()> deed)
+      : timer_(context, delay) {
+    timer_.async_wait([deed = std::move(deed)](const boost::system::error_code& problem) {
+      if (!problem) deed();
+    });
+  }
+
+ private:
+  asio::steady_timer timer_;
+};
+
+/// From before the first process of a run to well after the start of its script.
+constexpr std::chrono::microseconds phases[] = {0us,    200us,  500us,  900us, 1400us, 2ms,
+                                                2600us, 3300us, 4100us, 5ms,   6500us, 8ms,
+                                                11ms,   15ms,   20ms,   30ms};
+
+}  // namespace
+
+TEST_CASE("many runs leave no process, mount, descriptor or file, and the launcher does not grow",
+          "[lifecycle]") {
+  ScriptBench bench(each_engine());
+  const Policy policy = policy_for(bench.settings.engine_max);
+  const auto some = [&](int count) {
+    for (int done = 0; done < count; done += 8) {
+      std::vector<RunRequest> requests;
+      for (int i = 0; i < 8; ++i) requests.push_back(script("echo x > file; exit 0"));
+      for (const Ran& ran : bench.run_together(std::move(requests), policy)) {
+        REQUIRE(ran.result.outcome == Outcome::exited);
+      }
+    }
+  };
+  some(40);  // what is allocated once is there now
+  const Footprint before(bench);
+  const long resident = resident_kibibytes(bench.launcher->pid());
+  some(number_of_runs());
+  check_nothing_is_left(bench, before);
+  const long grown = resident_kibibytes(bench.launcher->pid()) - resident;
+  INFO("grown by " << grown << " KiB");
+  CHECK(grown < 256);
+}
+
+TEST_CASE("when any process of a run is killed in any phase, all of it goes and it is said",
+          "[lifecycle]") {
+  ScriptBench bench(each_engine());
+  const Policy policy = policy_for(bench.settings.engine_max);
+  bench.run(script("true"), policy);
+  const Footprint before(bench);
+  for (const auto delay : phases) {
+    const std::string marker = unique_marker();
+    bool killed = false;
+    const Later kill(bench.context, delay, [&] {
+      for (const pid_t child : children_of(bench.launcher->pid())) {
+        killed = ::kill(child, SIGKILL) == 0 || killed;
+      }
+    });
+    RunRequest request = script("sleep " + marker + "; true");
+    request.timeout = 3s;
+    const Ran ran = bench.run(std::move(request), policy);
+    INFO("after " << delay.count() << " us, killed " << killed << ": "
+                  << name_of(ran.result.outcome));
+    CHECK(ran.result.outcome != Outcome::exited);
+    if (killed) {
+      CHECK((ran.result.outcome == Outcome::interrupted ||
+             ran.result.outcome == Outcome::setup_failed ||
+             ran.result.outcome == Outcome::signaled));
+      CHECK(ran.result.exit_code != 0);
+    }
+    CHECK(count_processes(marker) == 0);
+  }
+  check_nothing_is_left(bench, before);
+}
+
+TEST_CASE("when the launcher is killed in any phase, no run outlives it", "[lifecycle]") {
+  const Engine engine = each_engine();
+  for (const auto delay : {0us, 700us, 1500us, 2500us, 4000us, 7000us, 15000us}) {
+    ScriptBench bench(engine);
+    const std::string marker = unique_marker();
+    const Later kill(bench.context, delay, [&] { ::kill(bench.launcher->pid(), SIGKILL); });
+    const Ran ran = bench.run(script("sleep " + marker + "; true"), policy_for(engine));
+    INFO("after " << delay.count() << " us: " << name_of(ran.result.outcome));
+    CHECK((ran.result.outcome == Outcome::interrupted ||
+           ran.result.outcome == Outcome::setup_failed));
+    CHECK(eventually([&] { return count_processes(marker) == 0; }));
+  }
+}
+
+TEST_CASE("a run that is cancelled in any phase ends as cancelled and leaves nothing",
+          "[lifecycle]") {
+  ScriptBench bench(each_engine());
+  const Policy policy = policy_for(bench.settings.engine_max);
+  bench.run(script("true"), policy);
+  const Footprint before(bench);
+  for (const auto delay : phases) {
+    bench.cancel = std::make_unique<CancelSwitch>(bench.context);
+    const std::string marker = unique_marker();
+    const Later cancel(bench.context, delay, [&] { bench.cancel->cancel(); });
+    const Ran ran = bench.run(script("sleep " + marker + "; true"), policy);
+    INFO("after " << delay.count() << " us: " << ran.result.error.value_or(""));
+    CHECK(ran.result.outcome == Outcome::cancelled);
+    CHECK(count_processes(marker) == 0);
+  }
+  check_nothing_is_left(bench, before);
+}

@@ -1,0 +1,108 @@
+// C and H of the list: more power than was given, and terminals.
+#include "tests/escape/attempts.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace satellite::tests;
+
+TEST_CASE("no user, group or capability can be gained", "[privilege]") {
+  run_attempts({
+      {"C16", "identity", "set-user 0", "EINVAL", {"EPERM", "EINVAL|EPERM"}, {Off::room, "ok", ""}},
+      {"C16",
+       "identity",
+       "set-group 0",
+       "EINVAL",
+       {"EPERM", "EINVAL|EPERM"},
+       {Off::room, "ok", ""}},
+      {"C16", "identity", "add-group 0", "EPERM", "EPERM", {Off::room, "EPERM", ""}},
+      {"C16", "identity", "count-groups", "ENOENT", "ENOENT", {Off::plainly, "ENOENT", ""}},
+      {"C17", "capabilities", "raise-capability", "EPERM", "EPERM", {Off::room, "ok", ""}},
+      {"C17", "capabilities", "raise-ambient", "EPERM", "EPERM", {Off::room, "ok", ""}},
+      {"C17", "capabilities", "any-capability", "ENOENT|ok", "ENOENT", {Off::room, "ok", ""}},
+      {"C17", "seccomp", "gain-capabilities", "ok|EPERM", "EPERM", {Off::engine, "ok", ""}},
+      {"C20",
+       "no_new_privs",
+       "clear-no-new-privileges",
+       "EINVAL",
+       "EINVAL",
+       {Off::plainly, "ok", ""}},
+      {"C20", "capabilities", "set-securebits", "EPERM", "EPERM", {Off::room, "ok", ""}},
+      {"C21", "descriptors", "inherited-descriptors", "EBADF", "EBADF", {Off::engine, "EBADF", ""}},
+  });
+}
+
+TEST_CASE("no other process can be traced, read, signalled or robbed of a descriptor",
+          "[privilege]") {
+  run_attempts({
+      {"C18", "pid", "attach {harness}", "ESRCH", "ESRCH|EPERM", {Off::engine, "refused", ""}},
+      {"C18", "init", "attach 1", "EPERM", "EPERM", {Off::engine, "ok", "attach-child"}},
+      {"C18", "seccomp", "attach-child", "ok", "EPERM", {Off::engine, "ok", ""}},
+      {"C18",
+       "pid",
+       "read-memory {harness}",
+       "ESRCH",
+       "ESRCH|EPERM",
+       {Off::engine, "ok", "read-memory-of-child"}},
+      {"C18",
+       "init",
+       "read-memory 1",
+       "EPERM",
+       "EPERM",
+       {Off::engine, "ok", "read-memory-of-child"}},
+      {"C18", "seccomp", "read-memory-of-child", "ok", "EPERM", {Off::engine, "ok", ""}},
+      {"C18",
+       "init",
+       "steal-descriptor 1 0",
+       "EPERM",
+       "EPERM",
+       {Off::engine, "ok", "steal-descriptor-of-child"}},
+      {"C18", "seccomp", "steal-descriptor-of-child", "ok", "EPERM", {Off::engine, "ok", ""}},
+      {"C18", "seccomp", "compare-processes", "ok|ENOSYS", "EPERM", {Off::engine, "ok|ENOSYS", ""}},
+      {"C18", "init", "limits-of 1", "ok", "EPERM", {Off::engine, "ok", "limits-of 0"}},
+      {"C19",
+       "pid",
+       "send-signal {launcher} 0",
+       "ESRCH",
+       "ESRCH",
+       {Off::engine, {"EPERM", "ok"}, "see-process {launcher}"}},
+      {"C19", "pid", "send-signal 1 9", "ok", "ok", {Off::room, "ok", ""}},
+      {"C19", "pid", "send-signal 1 19", "ok", "ok", {Off::room, "ok", ""}},
+      {"C19", "pid", "kill-all", "ESRCH|ok", "ESRCH|ok|EPERM", {Off::room, "ESRCH|ok", ""}},
+      {"G48", "limits", "raise-limit", "EPERM", "EPERM", {Off::plainly, "EPERM", ""}},
+      {"G47",
+       "capabilities",
+       "negative-nice",
+       "EACCES|EPERM",
+       "EACCES|EPERM",
+       {Off::impossible, "EACCES", "needs a capability of the host"}},
+      {"G47",
+       "capabilities",
+       "real-time",
+       "EPERM",
+       "EPERM",
+       {Off::impossible, "EPERM", "needs a capability of the host"}},
+  });
+}
+
+TEST_CASE("no terminal can be typed into or taken", "[privilege]") {
+  run_attempts({
+      {"H55", "seccomp", "inject-character", "ok", "EPERM", {Off::engine, "ok|EIO", ""}},
+      {"H55", "seccomp", "inject-character-high-bits", "ok", "EPERM", {Off::engine, "ok|EIO", ""}},
+      {"H55",
+       "seccomp",
+       "console-selection",
+       "ENOTTY|EINVAL|EPERM",
+       "EPERM",
+       {Off::engine, "ENOTTY|EINVAL|EPERM", ""}},
+      {"H55", "policy", "take-terminal", "ok", "ok|ENOENT|EPERM", {Off::engine, "ok", ""}},
+      {"H55",
+       "session",
+       "controlling-terminal",
+       "ENXIO|ENOENT",
+       "ENXIO|ENOENT",
+       {Off::engine, "ENXIO", ""}},
+      {"H55", "session", "standard-terminal", "ENOTTY", "ENOTTY", {Off::engine, "ENOTTY", ""}},
+      {"H56", "session", "foreign-group", "ENOENT", "ENOENT", {Off::engine, "ENOENT", ""}},
+      {"H57", "session", "inherited-signals", "ENOENT", "ENOENT", {Off::engine, "ENOENT", ""}},
+  });
+}
