@@ -163,6 +163,11 @@ void plan_wrapper(Draft& draft) {
     draft.plan.native = draft.wrapper.native;
     if (namespaced) draft.plan.egress = draft.network.egress;
   }
+  if (draft.policy.filesystem.scratch_bytes && draft.plan.engine != Engine::native) {
+    draft.note(Layer::filesystem,
+               "scratchBytes does not limit this run: only the native engine gives the scratch "
+               "directory a size; give the scratch parent a file system of its own, or a quota");
+  }
   // Within its own file view the wrapper changes directory itself.
   if (!(draft.wrapped() && confined) || draft.plan.native)
     draft.plan.working_directory = inputs.start_directory;
