@@ -193,6 +193,38 @@ TEST_CASE("streams that are closed, handed on or never read hold up nothing", "[
   }
 }
 
+TEST_CASE("a full scratch directory is bounded or the report says that it is not", "[bombs]") {
+  EscapeBench bench(each_engine());
+  Policy policy = policy_for(bench.engine);
+  policy.filesystem.scratch_bytes = 16 << 20;
+  const Exploded exploded = explode(bench, "fill-disk . 40", policy);
+  INFO(exploded.answer.said << " " << exploded.answer.detail);
+  const auto& notes = exploded.bomb.result.sandbox.notes;
+  const bool admitted = std::any_of(notes.begin(), notes.end(), [](const Note& note) {
+    return note.layer == Layer::filesystem && note.note.find("scratchBytes") != std::string::npos;
+  });
+  CHECK(admitted == (exploded.answer.said == "ok"));
+  if (bench.engine != Engine::native) return;
+  CHECK(exploded.answer.said == "ENOSPC");
+  CHECK(first_number(exploded.answer.detail) <= 16);
+  CHECK(exploded.bomb.result.outcome == Outcome::exited);
+}
+
+TEST_CASE("memory that takes the shape of files is bounded in bytes and in number", "[bombs]") {
+  EscapeBench bench(each_engine());
+  if (bench.engine != Engine::native) return;  // bubblewrap's file systems have the kernel's bounds
+  Policy policy = policy_for(bench.engine);
+  policy.resources.max_file_size_bytes.reset();
+  const std::string words =
+      GENERATE("fill-disk /tmp 2000", "fill-disk /dev/shm 2000", "fill-inodes /tmp 100000",
+               "fill-inodes /dev/shm 100000", "fill-inodes /dev 100000", "fill-inodes . 100000");
+  policy.filesystem.scratch_bytes = 16 << 20;
+  const Exploded exploded = explode(bench, words, policy);
+  INFO(words << ": " << exploded.answer.said << " " << exploded.answer.detail);
+  CHECK((exploded.answer.said == "ENOSPC" || exploded.answer.said == "EROFS" ||
+         exploded.answer.said == "EACCES"));
+}
+
 TEST_CASE("memory is bounded or the report says that it is not", "[bombs]") {
   EscapeBench bench(each_engine());
   Policy policy = policy_for(bench.engine);

@@ -1,7 +1,13 @@
 // C and H of the list: more power than was given, and terminals.
 #include "tests/escape/attempts.hpp"
 
+#include "tests/escape/escape_bench.hpp"
+#include "tests/escape/open_room.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
 #include <catch2/catch.hpp>
+#include <csignal>
 
 using namespace satellite::tests;
 
@@ -105,4 +111,30 @@ TEST_CASE("no terminal can be typed into or taken", "[privilege]") {
       {"H56", "session", "foreign-group", "ENOENT", "ENOENT", {Off::engine, "ENOENT", ""}},
       {"H57", "session", "inherited-signals", "ENOENT", "ENOENT", {Off::engine, "ENOENT", ""}},
   });
+}
+
+TEST_CASE("what the agent left open, blocked or ignored does not reach a script", "[privilege]") {
+  // Before the launcher starts and after it: both could be inherited.
+  const int host_root = ::open("/", O_RDONLY | O_DIRECTORY);
+  REQUIRE(::fcntl(host_root, F_DUPFD, 500) >= 0);
+  sigset_t blocked, before;
+  ::sigemptyset(&blocked);
+  ::sigaddset(&blocked, SIGUSR1);
+  REQUIRE(::sigprocmask(SIG_BLOCK, &blocked, &before) == 0);
+  const auto ignored = ::signal(SIGPIPE, SIG_IGN);
+  for (const auto engine : confining_engines()) {
+    EscapeBench bench(engine);
+    const int later = ::open("/", O_RDONLY | O_DIRECTORY);
+    CHECK(bench.attempt("inherited-descriptors").said == "EBADF");
+    CHECK(bench.attempt("inherited-signals").said == "ENOENT");
+    ::close(later);
+  }
+  // Positive control: a program started as programs are started has all of it.
+  const Answer descriptors = attempt_plainly("inherited-descriptors");
+  CHECK(descriptors.detail.find("500=/") != std::string::npos);
+  CHECK(attempt_plainly("inherited-signals").said == "ok");
+  ::signal(SIGPIPE, ignored);
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  ::close(500);
+  ::close(host_root);
 }
