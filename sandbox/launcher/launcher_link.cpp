@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <boost/asio/as_tuple.hpp>
@@ -170,6 +171,17 @@ Launcher::~Launcher() {
   state_->scratch.remove();  // only still there when the launcher could not do it
 }
 
+/// The kernel counts descriptors that are on their way in messages per user, and lets nobody send
+/// whose limit of open files is below that count. A script of our own user can therefore stop an
+/// agent with the usual 1024 from sending any order. Scripts keep the limit of the launcher, which
+/// was forked before this.
+void raise_limit_of_open_files() {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
+}
+
 Result<std::unique_ptr<Launcher>> Launcher::start(LauncherSettings settings) {
   kernel::sweep_stale_areas(settings.scratch_parent);
   auto area = kernel::ScratchArea::make(settings.scratch_parent);
@@ -187,6 +199,7 @@ Result<std::unique_ptr<Launcher>> Launcher::start(LauncherSettings settings) {
     ends->first.reset();
     ::_exit(run_launcher(std::move(ends->second), *area, agent, std::move(settings.macvlan)));
   }
+  raise_limit_of_open_files();
   auto state = std::make_unique<State>(*std::move(area));
   state->pid = pid;
   state->is_root = ::geteuid() == 0;

@@ -1,9 +1,12 @@
 // G of the list: using up the host. Each bomb goes off beside a calm run, which must not notice.
 #include "tests/escape/escape_bench.hpp"
 
+#include <sys/resource.h>
 #include <algorithm>
+#include <boost/asio/co_spawn.hpp>
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <optional>
 
 using namespace satellite;
 using namespace satellite::sandbox;
@@ -223,6 +226,43 @@ TEST_CASE("memory that takes the shape of files is bounded in bytes and in numbe
   INFO(words << ": " << exploded.answer.said << " " << exploded.answer.detail);
   CHECK((exploded.answer.said == "ENOSPC" || exploded.answer.said == "EROFS" ||
          exploded.answer.said == "EACCES"));
+}
+
+TEST_CASE("descriptors that hang in messages keep no other run from starting", "[bombs]") {
+  const Engine engine = each_engine();
+  rlimit files{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &files) == 0);
+  files.rlim_cur = 1'024;  // what most services start with
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &files) == 0);
+  EscapeBench bench(engine);
+  const Policy policy = policy_for(bench.engine);
+  Runner runner(bench.context, *bench.launcher, bench.facts, bench.settings);
+  Listener bomb, calm;
+  CancelSwitch defuse(bench.context);
+  std::optional<RunResult> ended, started_beside;
+  bomb.on_output = [&](const std::string& text) {
+    if (text.find("sent ") == std::string::npos || text.back() != '\n') return;
+    boost::asio::co_spawn(
+        bench.context,
+        runner.run(script("echo calm; exit 7"), {policy, false}, calm, *bench.cancel),
+        [&](const std::exception_ptr&, RunResult result) {
+          started_beside = std::move(result);
+          defuse.cancel();
+        });
+  };
+  boost::asio::co_spawn(bench.context,
+                        runner.run(bench.request("send-many"), {policy, false}, bomb, defuse),
+                        [&](const std::exception_ptr&, RunResult result) {
+                          ended = std::move(result);
+                          bench.context.stop();
+                        });
+  bench.context.run();
+  REQUIRE(ended.has_value());
+  INFO(bomb.standard_output << bomb.standard_error);
+  CHECK(bomb.standard_output.find("ETOOMANYREFS") != std::string::npos);
+  REQUIRE(started_beside.has_value());
+  CHECK(started_beside->error.value_or("none") == "none");
+  CHECK(started_beside->exit_code == 7);
 }
 
 TEST_CASE("memory is bounded or the report says that it is not", "[bombs]") {

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <csignal>
@@ -142,11 +143,49 @@ long fill_memory(const char* const* words) {
   return -reason;
 }
 
+/// Descriptors in messages that nobody receives. The kernel counts them per user, across all
+/// sandboxes, and refuses to whoever of that user has the lower limit. Stays until it is ended.
+long send_many(const char* const*) {
+  long made = 0;
+  int reason = 0;
+  constexpr int descriptors_per_message = 250;
+  alignas(cmsghdr) char control[CMSG_SPACE(descriptors_per_message * sizeof(int))] = {};
+  while (reason == 0) {
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) < 0) break;
+    for (int i = 0; i < 10 && reason == 0; ++i) {
+      char byte = 0;
+      iovec part{&byte, 1};
+      msghdr message{};
+      message.msg_iov = &part;
+      message.msg_iovlen = 1;
+      message.msg_control = control;
+      message.msg_controllen = sizeof(control);
+      auto* const header = reinterpret_cast<cmsghdr*>(control);
+      header->cmsg_level = SOL_SOCKET;
+      header->cmsg_type = SCM_RIGHTS;
+      header->cmsg_len = CMSG_LEN(descriptors_per_message * sizeof(int));
+      std::memset(CMSG_DATA(header), 0, descriptors_per_message * sizeof(int));
+      if (::sendmsg(ends[0], &message, MSG_DONTWAIT) >= 0) {
+        made += descriptors_per_message;
+      } else if (errno == EAGAIN) {
+        break;
+      } else {
+        reason = errno;
+      }
+    }
+  }
+  std::printf("sent %ld %s\n", made, name_of_errno(reason));
+  std::fflush(stdout);
+  ::pause();
+  return -reason;
+}
+
 constexpr Verb verbs[] = {
-    {"fork-many", 0, Danger::other, fork_many},     {"thread-many", 0, Danger::other, thread_many},
-    {"zombie-many", 0, Danger::other, zombie_many}, {"open-many", 0, Danger::other, open_many},
-    {"fill-disk", 2, Danger::other, fill_disk},     {"fill-inodes", 2, Danger::other, fill_inodes},
-    {"fill-memory", 1, Danger::other, fill_memory},
+    {"send-many", 0, Danger::other, send_many},     {"fork-many", 0, Danger::other, fork_many},
+    {"thread-many", 0, Danger::other, thread_many}, {"zombie-many", 0, Danger::other, zombie_many},
+    {"open-many", 0, Danger::other, open_many},     {"fill-disk", 2, Danger::other, fill_disk},
+    {"fill-inodes", 2, Danger::other, fill_inodes}, {"fill-memory", 1, Danger::other, fill_memory},
 };
 
 }  // namespace
