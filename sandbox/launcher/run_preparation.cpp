@@ -5,6 +5,7 @@
 #include "sandbox/kernel/socket_messages.hpp"
 #include "sandbox/launcher/init_block_builder.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cerrno>
@@ -47,6 +48,13 @@ Failure prepare_texts(const LaunchOrder& order, const LauncherState& state, RunP
   auto input = sealed_copy("stdin", order.standard_input);
   if (!input) return failed(SetupStep::standard_input, input.error());
   run.standard_input = *std::move(input);
+  if (!run.standard_input) {
+    // Opened for this run alone: the flags and locks of a shared one would be a channel between
+    // runs.
+    run.standard_input.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    if (!run.standard_input)
+      return failed(SetupStep::standard_input, error_from_errno("open /dev/null", errno));
+  }
   auto script = sealed_copy("script", order.long_script);
   if (!script) return failed(SetupStep::prepare, script.error());
   run.long_script = *std::move(script);
@@ -152,8 +160,7 @@ bare::InitLaunch RunPreparation::launch(const LauncherState& state) {
   launch.fds[init_fd_block] = block.get();
   launch.fds[init_fd_control] = control.second.get();
   launch.fds[init_fd_barrier] = barrier.second.get();
-  launch.fds[init_fd_standard_input] =
-      standard_input ? standard_input.get() : state.null_device.get();
+  launch.fds[init_fd_standard_input] = standard_input.get();
   launch.fds[init_fd_standard_output] = streams.standard_output.get();
   launch.fds[init_fd_standard_error] = streams.standard_error.get();
   launch.fds[init_fd_long_script] = long_script.get();

@@ -1,6 +1,8 @@
 // E and F of the list: the network, and channels between processes.
 #include "tests/escape/attempts.hpp"
 
+#include "tests/escape/escape_bench.hpp"
+
 #include <catch2/catch.hpp>
 
 using namespace satellite::tests;
@@ -146,4 +148,18 @@ TEST_CASE("no channel of the host or of another run can be found", "[network]") 
       // A known rest: who may read a file may lock it, and sees others' locks.
       {"F43", "policy", "lock-file /usr/bin/env", "ok", "ok", {Off::engine, "ok", ""}},
   });
+}
+
+TEST_CASE("no open file is shared between runs, not even the empty input", "[network]") {
+  for (const auto engine : confining_engines()) {
+    ScriptBench bench(engine);
+    const auto policy = policy_for(engine);
+    const std::string set =
+        "perl -MFcntl -e 'fcntl(STDIN, F_SETFL, O_APPEND | O_NONBLOCK) and print qq(set\\n)'";
+    const std::string get = "perl -MFcntl -e 'print fcntl(STDIN, F_GETFL, 0) & O_APPEND'";
+    REQUIRE(bench.run(script(set), policy).standard_output == "set\n");
+    CHECK(bench.run(script(get), policy).standard_output == "0");
+    // Positive control: within one run the flag is seen, because the file is one.
+    CHECK(bench.run(script(set + "; " + get), policy).standard_output == "set\n1024");
+  }
 }
