@@ -110,6 +110,12 @@ long open_socket(const char* const* words) {
   return -EINVAL;
 }
 
+/// The other call that makes sockets, and loads the modules of their families.
+long open_pair(const char* const* words) {
+  int ends[2];
+  return answered(::socketpair(std::atoi(words[0]), SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
+}
+
 /// Sends one netlink request and gives the kernel's acknowledgement.
 long acknowledged(int protocol, void* request, unsigned size) {
   const int fd = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
@@ -217,6 +223,7 @@ constexpr Verb verbs[] = {
     {"send-udp", 2, Danger::none, send_udp},
     {"bind-tcp", 2, Danger::none, bind_tcp},
     {"open-socket", 1, Danger::none, open_socket},
+    {"open-pair", 1, Danger::none, open_pair},
     {"add-address", 0, Danger::other, add_address},
     {"add-route", 0, Danger::other, add_route},
     {"flush-filter", 0, Danger::other, flush_filter},

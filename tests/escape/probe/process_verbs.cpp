@@ -117,6 +117,17 @@ long change_limits(const char* const* words) {
   return answered(::syscall(SYS_prlimit64, number(words[0]), RLIMIT_NOFILE, nullptr, nullptr));
 }
 
+/// Takes a process all of its processor time but what nobody else wants.
+long slow_down(const char* const* words) {
+  return answered(::setpriority(PRIO_PROCESS, static_cast<id_t>(number(words[0])), 19));
+}
+
+/// Lets a process open nothing any more; same user is all the kernel asks for.
+long limit_other(const char* const* words) {
+  const rlimit64 none{4, 4};
+  return answered(::syscall(SYS_prlimit64, number(words[0]), RLIMIT_NOFILE, &none, nullptr));
+}
+
 /// Raises a hard limit that was set for us.
 long raise_limit(const char* const*) {
   rlimit now{};
@@ -215,6 +226,8 @@ constexpr Verb verbs[] = {
     {"steal-descriptor-of-child", 0, Danger::none, steal_childs_descriptor},
     {"compare-processes", 0, Danger::none, compare_processes},
     {"limits-of", 1, Danger::none, change_limits},
+    {"slow-down", 1, Danger::other, slow_down},
+    {"limit", 1, Danger::other, limit_other},
     {"raise-limit", 0, Danger::none, raise_limit},
     {"count-processes", 1, Danger::none, count_processes},
     {"inherited-descriptors", 0, Danger::none, inherited_descriptors},

@@ -57,6 +57,14 @@ long take_control(const char* const*) {
   return on_own_terminal(take_terminal, nullptr);
 }
 
+/// Any user may give a terminal of theirs another line discipline, and the kernel loads its module.
+long line_discipline(const char* const*) {
+  constexpr int multiplexer = 21;  // N_GSM0710
+  const int terminal = own_terminal();
+  if (terminal < 0) return terminal;
+  return answered(::syscall(SYS_ioctl, terminal, 0x5423UL /* TIOCSETD */, &multiplexer));
+}
+
 long in_own_session(long (*attempt)(const char* const*), const char* const* words) {
   return in_child(attempt, words);  // a group leader cannot have a session of its own
 }
@@ -95,6 +103,7 @@ constexpr Verb verbs[] = {
     {"inject-character", 0, Danger::none, child_inject},
     {"inject-character-high-bits", 0, Danger::none, child_inject_high_bits},
     {"console-selection", 0, Danger::none, child_console},
+    {"line-discipline", 0, Danger::none, line_discipline},
     {"take-terminal", 0, Danger::none, child_take_control},
     {"controlling-terminal", 0, Danger::none, controlling_terminal},
     {"standard-terminal", 0, Danger::none, standard_terminal},
