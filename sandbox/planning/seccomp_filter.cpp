@@ -40,7 +40,18 @@ constexpr std::uint32_t protocol_icmp = 1, protocol_tcp = 6, protocol_udp = 17, 
 constexpr std::uint32_t personality_query = 0xffff'ffff;
 constexpr std::uint32_t seccomp_new_listener = 1U << 3U;
 
-enum class Leaf { allow, refuse, unknown, clone, socket, ioctl, personality, seccomp };
+enum class Leaf {
+  allow,
+  refuse,
+  unknown,
+  clone,
+  socket,
+  socket_pair,
+  ioctl,
+  limits,
+  personality,
+  seccomp
+};
 
 constexpr std::uint32_t refused_calls[] = {
     // Namespaces and mounts.
@@ -142,6 +153,10 @@ sock_filter load_argument(std::size_t index) {
   return load(offsetof(seccomp_data, args) + index * sizeof(std::uint64_t));
 }
 
+sock_filter load_upper_half(std::size_t index) {
+  return load(offsetof(seccomp_data, args) + index * sizeof(std::uint64_t) + sizeof(std::uint32_t));
+}
+
 using Program = std::vector<sock_filter>;
 
 /// Unix, internet and the routing table; no raw sockets, no family and no protocol whose only use
@@ -182,8 +197,19 @@ Program check_of(Leaf leaf) {
     case Leaf::clone:
       return {load_argument(0), jump(BPF_JSET, new_namespaces, 0, 1), refuse_with(EPERM), allow()};
     case Leaf::ioctl:
-      return {load_argument(1), jump(BPF_JEQ, TIOCSTI, 1, 0), jump(BPF_JEQ, TIOCLINUX, 0, 1),
-              refuse_with(EPERM), allow()};
+      // A line discipline would let a script choose among the kernel's drivers for modems.
+      return {load_argument(1),
+              jump(BPF_JEQ, TIOCSTI, 2, 0),
+              jump(BPF_JEQ, TIOCLINUX, 1, 0),
+              jump(BPF_JEQ, TIOCSETD, 0, 1),
+              refuse_with(EPERM),
+              allow()};
+    case Leaf::limits:
+      // Init has the script's user, which is all that the kernel asks of who changes its limits.
+      return {load_argument(0),   jump(BPF_JEQ, 0, 4, 0), load_argument(2), jump(BPF_JEQ, 0, 0, 3),
+              load_upper_half(2), jump(BPF_JEQ, 0, 0, 1), allow(),          refuse_with(EPERM)};
+    case Leaf::socket_pair:
+      return {load_argument(0), jump(BPF_JEQ, AF_UNIX, 0, 1), allow(), refuse_with(EAFNOSUPPORT)};
     case Leaf::personality:
       return {load_argument(0), jump(BPF_JEQ, 0, 1, 0), jump(BPF_JEQ, personality_query, 0, 1),
               allow(), refuse_with(EPERM)};
@@ -215,7 +241,9 @@ Ranges script_ranges() {
   for (const auto number : unknown_calls) put(ranges, number, Leaf::unknown);
   put(ranges, __NR_clone, Leaf::clone);
   put(ranges, __NR_socket, Leaf::socket);
+  put(ranges, __NR_socketpair, Leaf::socket_pair);
   put(ranges, __NR_ioctl, Leaf::ioctl);
+  put(ranges, __NR_prlimit64, Leaf::limits);
   put(ranges, __NR_personality, Leaf::personality);
   put(ranges, __NR_seccomp, Leaf::seccomp);
   return ranges;
