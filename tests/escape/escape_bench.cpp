@@ -69,6 +69,7 @@ std::vector<Engine> confining_engines() {
   static const std::vector<Engine> engines = [] {
     std::vector<Engine> found;
     const ScriptBench bench;
+    if (bench.facts.native_engine) found.push_back(Engine::native);
     if (bench.facts.wrapper == sandbox::Wrapper::bwrap) found.push_back(Engine::bwrap);
     return found;
   }();

@@ -100,8 +100,9 @@ constexpr std::chrono::microseconds phases[] = {0us,    200us,  500us,  900us, 1
 
 TEST_CASE("many runs leave no process, mount, descriptor or file, and the launcher does not grow",
           "[lifecycle]") {
-  ScriptBench bench(each_engine());
-  const Policy policy = policy_for(bench.settings.engine_max);
+  const Engine engine = each_engine();
+  ScriptBench bench(engine);
+  const Policy policy = policy_for(engine);
   const auto some = [&](int count) {
     for (int done = 0; done < count; done += 8) {
       std::vector<RunRequest> requests;
@@ -123,8 +124,9 @@ TEST_CASE("many runs leave no process, mount, descriptor or file, and the launch
 
 TEST_CASE("when any process of a run is killed in any phase, all of it goes and it is said",
           "[lifecycle]") {
-  ScriptBench bench(each_engine());
-  const Policy policy = policy_for(bench.settings.engine_max);
+  const Engine engine = each_engine();
+  ScriptBench bench(engine);
+  const Policy policy = policy_for(engine);
   bench.run(script("true"), policy);
   const Footprint before(bench);
   for (const auto delay : phases) {
@@ -168,8 +170,9 @@ TEST_CASE("when the launcher is killed in any phase, no run outlives it", "[life
 
 TEST_CASE("a run that is cancelled in any phase ends as cancelled and leaves nothing",
           "[lifecycle]") {
-  ScriptBench bench(each_engine());
-  const Policy policy = policy_for(bench.settings.engine_max);
+  const Engine engine = each_engine();
+  ScriptBench bench(engine);
+  const Policy policy = policy_for(engine);
   bench.run(script("true"), policy);
   const Footprint before(bench);
   for (const auto delay : phases) {

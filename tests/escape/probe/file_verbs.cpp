@@ -19,7 +19,8 @@ namespace {
 
 long open_read(const char* const* words) {
   char text[64];
-  return read_text(words[0], text, sizeof(text));
+  const long size = read_text(words[0], text, sizeof(text));
+  return size == 0 ? -ENODATA : size;  // nothing to read is nothing learnt
 }
 
 long open_write(const char* const* words) {
