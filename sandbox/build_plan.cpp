@@ -185,6 +185,20 @@ void judge_inner_identity(Draft& draft) {
                         "as host root; run the satellite as an unprivileged user");
 }
 
+/// Dropped to one user without a user namespace of its own, each run counts for all of them.
+void admit_shared_process_count(Draft& draft) {
+  const auto& settings = draft.plan.resource_settings;
+  const bool counted = std::any_of(settings.begin(), settings.end(), [](const auto& setting) {
+    return setting.resource == Resource::processes;
+  });
+  const bool by_wrapper = draft.wrapped() && draft.plan.engine != Engine::native;
+  if (!counted || !draft.identity.drop || by_wrapper) return;
+  draft.note(Layer::resources,
+             "maxProcesses counts all runs of uid " + std::to_string(draft.identity.drop->uid) +
+                 " together: one that uses it up keeps the others from starting processes; "
+                 "delegate a control group to the satellite (Delegate=yes)");
+}
+
 void plan_settings(Draft& draft) {
   const bool as_host_root = draft.facts.euid_is_root && !draft.identity.drop;
   // The kernel exempts host uid 0 from the process limit, so a wrapper's user namespace isolates
@@ -206,6 +220,7 @@ void plan_settings(Draft& draft) {
       }
     }
   }
+  admit_shared_process_count(draft);
   draft.enforced().resources = !resource_mechanism(draft.plan).empty() &&
                                (draft.can_limit() || !asks_for_limits(draft.policy.resources));
 }
