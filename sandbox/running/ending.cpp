@@ -59,6 +59,11 @@ struct EndDescription {
     result.error = reason == StopReason::timed_out ? "the set-up took too long" : text_of(failure);
   }
   void operator()(const RunRefused& refusal) const {
+    // What was killed while it was measured cannot be found to hold its layers.
+    if (reason == StopReason::cancelled) {
+      result.outcome = Outcome::cancelled;
+      return;
+    }
     result.outcome = Outcome::refused;
     result.error = "sandbox unavailable: " + refusal.missing;
   }
