@@ -20,10 +20,10 @@ std::string sentence(std::string_view what, std::uint64_t value, std::string_vie
 }
 
 /// The kernel enforces this limit by counting clock ticks, which on a busy virtual machine run well
-/// ahead of the precise times it reports; whoever comes near was ended by it.
+/// ahead of the precise times it reports; whoever used half of it was most likely ended by it.
 bool used_up(const RunResult& result, std::uint64_t cpu_seconds) {
   const auto used = result.usage.cpu_user + result.usage.cpu_system;
-  return used >= std::chrono::milliseconds(750) * cpu_seconds;
+  return used >= std::chrono::milliseconds(500) * cpu_seconds;
 }
 
 }  // namespace

@@ -37,6 +37,15 @@ long fork_many(const char* const*) {
   return -reason;
 }
 
+/// The same, but stays: says so at once and then waits until it is ended.
+long fork_and_stay(const char* const* words) {
+  const long result = fork_many(words);
+  std::printf("full\n");
+  std::fflush(stdout);
+  ::pause();
+  return result;
+}
+
 void* wait_for_ever(void*) {
   ::pause();
   return nullptr;
@@ -175,17 +184,22 @@ long send_many(const char* const*) {
       }
     }
   }
-  std::printf("sent %ld %s\n", made, name_of_errno(reason));
+  std::printf("full %ld %s\n", made, name_of_errno(reason));
   std::fflush(stdout);
   ::pause();
   return -reason;
 }
 
 constexpr Verb verbs[] = {
-    {"send-many", 0, Danger::other, send_many},     {"fork-many", 0, Danger::other, fork_many},
-    {"thread-many", 0, Danger::other, thread_many}, {"zombie-many", 0, Danger::other, zombie_many},
-    {"open-many", 0, Danger::other, open_many},     {"fill-disk", 2, Danger::other, fill_disk},
-    {"fill-inodes", 2, Danger::other, fill_inodes}, {"fill-memory", 1, Danger::other, fill_memory},
+    {"send-many", 0, Danger::other, send_many},
+    {"fork-many", 0, Danger::other, fork_many},
+    {"fork-and-stay", 0, Danger::other, fork_and_stay},
+    {"thread-many", 0, Danger::other, thread_many},
+    {"zombie-many", 0, Danger::other, zombie_many},
+    {"open-many", 0, Danger::other, open_many},
+    {"fill-disk", 2, Danger::other, fill_disk},
+    {"fill-inodes", 2, Danger::other, fill_inodes},
+    {"fill-memory", 1, Danger::other, fill_memory},
 };
 
 }  // namespace
