@@ -72,7 +72,8 @@ void check_nothing_is_left(const ScriptBench& bench, const Footprint& before) {
   CHECK(eventually([&] { return children_of(bench.launcher->pid()).empty(); }));
   CHECK(eventually([&] { return std::filesystem::is_empty(bench.launcher->scratch_area()); }));
   const Footprint after(bench);
-  CHECK(after.descriptors == before.descriptors);
+  // At the end of a run its descriptors may be open a moment longer than its record takes to us.
+  CHECK(eventually([&] { return descriptors_of(bench.launcher->pid()) <= before.descriptors; }));
   CHECK(after.own_descriptors == before.own_descriptors);
   CHECK(after.mounts == before.mounts);
 }
