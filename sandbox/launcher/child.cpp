@@ -188,6 +188,7 @@ void become_script(const InitBlock& block, long parent_pid) {
   // An unprivileged launcher may only look at us while we are dumpable; with a privileged one we
   // stay closed to other processes of the same user.
   call(__NR_prctl, PR_SET_DUMPABLE, block.dumpable_at_barrier, 0, 0, 0);
+  be_first_to_go();
   if (block.landlock_abi != 0) restrict_by_landlock(attempt, block);
   if (block.seccomp_program != 0) {
     install_seccomp_filter(attempt, text_at(block, block.seccomp_program), block.seccomp_length);

@@ -24,6 +24,11 @@ void enter_nested_user_namespace(const Attempt& attempt, const char* uid_map, co
 /// Writes one text into one file, whole. The result is that of the call that failed, or >= 0.
 long write_file(const char* path, const char* text);
 
+/// Makes this process and its children the first to go when the host runs out of memory. Works for
+/// root and for whoever is dumpable; a wish, not a layer, so nobody asks whether it did. Never in a
+/// process that shares its memory: the kernel would mark the other one, too.
+void be_first_to_go();
+
 /// The second layer on files, and the border for abstract sockets and signals. Tried out at once:
 /// a file that only this layer keeps closed must be closed afterwards.
 void restrict_by_landlock(const Attempt& attempt, const InitBlock& block);

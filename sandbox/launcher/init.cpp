@@ -5,6 +5,7 @@
 
 #include "sandbox/launcher/child.hpp"
 #include "sandbox/launcher/descendants.hpp"
+#include "sandbox/launcher/hardening.hpp"
 #include "sandbox/launcher/init_block.hpp"
 #include "sandbox/launcher/raw_syscall.hpp"
 #include "sandbox/launcher/setup_attempt.hpp"
@@ -173,6 +174,7 @@ void run_init(InitBlock* own) {
     const long subreaper = call(__NR_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     if (subreaper < 0) fail(init_fd_control, SetupStep::subreaper, subreaper);
   }
+  if (own == nullptr) be_first_to_go();  // executed by a wrapper: the memory is its own now
   call(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
   const long own_pid = call(__NR_getpid);
   const Attempt attempt(block.fault, init_fd_control);

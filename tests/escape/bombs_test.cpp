@@ -300,6 +300,17 @@ TEST_CASE("descriptors that hang in messages keep no other run from starting", "
   CHECK(beside.calm->exit_code == 7);
 }
 
+TEST_CASE("when the host runs out of memory, scripts go first and their supervisors last",
+          "[bombs]") {
+  const Engine engine = GENERATE(Engine::none, Engine::bwrap, Engine::native);
+  ScriptBench bench(engine);
+  const std::string before = read_proc(bench.launcher->pid(), "oom_score_adj");
+  REQUIRE(before != "1000\n");
+  const Ran ran = bench.run(script("cat /proc/self/oom_score_adj"), policy_for(engine));
+  CHECK(ran.standard_output == "1000\n");
+  CHECK(read_proc(bench.launcher->pid(), "oom_score_adj") == before);
+}
+
 TEST_CASE("memory is bounded or the report says that it is not", "[bombs]") {
   EscapeBench bench(each_engine());
   Policy policy = policy_for(bench.engine);
