@@ -186,7 +186,7 @@ void judge_inner_identity(Draft& draft) {
 }
 
 /// Dropped to one user without a user namespace of its own, each run counts for all of them.
-void admit_shared_process_count(Draft& draft) {
+void admit_count_by_user(Draft& draft) {
   const auto& settings = draft.plan.resource_settings;
   const bool counted = std::any_of(settings.begin(), settings.end(), [](const auto& setting) {
     return setting.resource == Resource::processes;
@@ -220,7 +220,7 @@ void plan_settings(Draft& draft) {
       }
     }
   }
-  admit_shared_process_count(draft);
+  admit_count_by_user(draft);
   draft.enforced().resources = !resource_mechanism(draft.plan).empty() &&
                                (draft.can_limit() || !asks_for_limits(draft.policy.resources));
 }

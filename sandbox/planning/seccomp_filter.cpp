@@ -3,6 +3,8 @@
 // number once to find those that it may always let through without running the filter at all.
 #include "sandbox/planning/seccomp_filter.hpp"
 
+#include "sandbox/planning/refused_calls.hpp"
+
 #include <asm/unistd.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
@@ -51,73 +53,6 @@ enum class Leaf {
   limits,
   personality,
   seccomp
-};
-
-constexpr std::uint32_t refused_calls[] = {
-    // Namespaces and mounts.
-    __NR_unshare,
-    __NR_setns,
-    __NR_mount,
-    __NR_umount2,
-    __NR_pivot_root,
-    __NR_chroot,
-    __NR_fsopen,
-    __NR_fsconfig,
-    __NR_fsmount,
-    __NR_fspick,
-    __NR_open_tree,
-    __NR_move_mount,
-    __NR_mount_setattr,
-    // Wide doors into the kernel.
-    __NR_bpf,
-    __NR_perf_event_open,
-    __NR_userfaultfd,
-    __NR_fanotify_init,
-    __NR_keyctl,
-    __NR_add_key,
-    __NR_request_key,
-    __NR_init_module,
-    __NR_finit_module,
-    __NR_delete_module,
-    __NR_kexec_load,
-    __NR_kexec_file_load,
-    // Other processes.
-    __NR_ptrace,
-    __NR_process_vm_readv,
-    __NR_process_vm_writev,
-    __NR_pidfd_getfd,
-    __NR_kcmp,
-    __NR_process_madvise,
-    __NR_process_mrelease,
-    __NR_migrate_pages,
-    __NR_move_pages,
-    // The host as a whole.
-    __NR_reboot,
-    __NR_swapon,
-    __NR_swapoff,
-    __NR_acct,
-    __NR_quotactl,
-    __NR_quotactl_fd,
-    __NR_syslog,
-    __NR_settimeofday,
-    __NR_clock_settime,
-    __NR_adjtimex,
-    __NR_clock_adjtime,
-    __NR_sethostname,
-    __NR_setdomainname,
-    __NR_vhangup,
-    __NR_nfsservctl,
-    __NR_lookup_dcookie,
-    // Files by handle, past every directory permission.
-    __NR_open_by_handle_at,
-    __NR_name_to_handle_at,
-#if defined(__x86_64__)
-    __NR_ioperm,
-    __NR_iopl,
-    __NR_modify_ldt,
-    __NR_uselib,
-    __NR_sysfs,
-#endif
 };
 
 constexpr std::uint32_t unknown_calls[] = {__NR_clone3, __NR_io_uring_setup, __NR_io_uring_enter,
