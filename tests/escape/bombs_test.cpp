@@ -25,6 +25,15 @@ Engine each_engine() {
 /// Long beyond what any of these needs, and short beside a hang.
 constexpr auto bound = 60s;
 
+/// Without a control group, the runs of a dropped user share one count of processes; then a bomb
+/// may keep a neighbour from forking, and the report has to say so.
+bool admits_shared_count(const RunResult& result) {
+  const auto& notes = result.sandbox.notes;
+  return std::any_of(notes.begin(), notes.end(), [](const Note& note) {
+    return note.note.find("maxProcesses counts all runs") != std::string::npos;
+  });
+}
+
 struct Exploded {
   Ran bomb, calm;
   Answer answer;
@@ -35,7 +44,7 @@ Exploded explode(EscapeBench& bench, RunRequest bomb, const Policy& policy) {
   requests.push_back(std::move(bomb));
   requests.push_back(script("echo calm; sleep 0.2; exit 7"));
   auto all = bench.run_together(std::move(requests), policy);
-  CHECK(all[1].result.exit_code == 7);
+  if (!admits_shared_count(all[0].result)) CHECK(all[1].result.exit_code == 7);
   CHECK(all[1].standard_output == "calm\n");
   CHECK(all[1].result.duration < bound);
   CHECK(all[0].result.duration < bound);
@@ -278,11 +287,7 @@ TEST_CASE("a run at its process limit takes no process from another, or the repo
   INFO(beside.bomb_output << beside.bomb->error.value_or(""));
   REQUIRE(beside.calm.has_value());
   CHECK(beside.calm->error.value_or("none") == "none");
-  const auto& notes = beside.bomb->sandbox.notes;
-  const bool admitted = std::any_of(notes.begin(), notes.end(), [](const Note& note) {
-    return note.note.find("maxProcesses counts all runs") != std::string::npos;
-  });
-  CHECK((beside.calm->exit_code == 7) == !admitted);
+  CHECK((beside.calm->exit_code == 7) == !admits_shared_count(*beside.bomb));
 }
 
 TEST_CASE("descriptors that hang in messages keep no other run from starting", "[bombs]") {
