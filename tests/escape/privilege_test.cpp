@@ -147,3 +147,14 @@ TEST_CASE("what the agent left open, blocked or ignored does not reach a script"
   ::close(500);
   ::close(host_root);
 }
+
+TEST_CASE("the probe tries nothing where it could hit the machine", "[privilege]") {
+  CHECK(attempt_plainly("kill-all").said == "refused");
+  CHECK(attempt_plainly("fork-many").said == "refused");
+  CHECK(attempt_plainly("see-process 1").said != "refused");
+  auto off = satellite::sandbox::shipped_default_policy();
+  off.enabled = false;
+  EscapeBench bench(satellite::sandbox::Engine::none);
+  const Answer bare = bench.attempt("see-process 1", off);
+  CHECK((bare.said == "refused") == is_root());
+}
