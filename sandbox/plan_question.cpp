@@ -8,6 +8,7 @@
 #include "sandbox/policy_json.hpp"
 #include "sandbox/report.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -28,6 +29,25 @@ Result<std::optional<std::string>> text_member(const json& question, const char*
   if (found == question.end() || found->is_null()) return std::optional<std::string>{};
   if (!found->is_string()) return wrong(name, "is not a string");
   return std::optional<std::string>{found->get<std::string>()};
+}
+
+/// `engines` narrows down what may be used; what it names and this host lacks stays missing.
+Result<void> engines_of(const json& question, std::vector<Engine>& engines) {
+  const auto found = question.find("engines");
+  if (found == question.end()) return {};
+  if (!found->is_array()) return wrong("engines", "is not a list");
+  std::vector<Engine> chosen;
+  for (const auto& word : *found) {
+    const auto named = std::find_if(engines.begin(), engines.end(), [&](Engine engine) {
+      return word.is_string() && word.get<std::string>() == name_of(engine);
+    });
+    if (named == engines.end()) {
+      return wrong("engines", "holds something else than native, bwrap or nsjail");
+    }
+    chosen.push_back(*named);
+  }
+  engines = std::move(chosen);
+  return {};
 }
 
 Result<RunInputs> inputs_of(const json& question) {
@@ -52,6 +72,7 @@ Result<RunInputs> inputs_of(const json& question) {
       inputs.command.push_back(word.get<std::string>());
     }
   }
+  if (auto chosen = engines_of(question, inputs.engines); !chosen) return chosen.error();
   if (const auto environment = question.find("env"); environment != question.end()) {
     if (!environment->is_object()) return wrong("env", "is not an object");
     for (const auto& [name, value] : environment->items()) {

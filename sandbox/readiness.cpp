@@ -10,10 +10,14 @@ std::vector<HostReadiness::Reason> obstacles(const HostFacts& facts) {
                  facts.platform}};
   }
   std::vector<HostReadiness::Reason> reasons;
-  if (facts.wrapper == Wrapper::none) {
-    reasons.push_back({"wrapper", "no sandbox wrapper was found on PATH: install bubblewrap"});
+  // The native engine needs neither: it was seen to work.
+  if (!facts.native_engine && facts.wrapper == Wrapper::none) {
+    reasons.push_back(
+        {"wrapper",
+         "the native engine does not work here and no sandbox wrapper was found on PATH: see "
+         "native_engine in `checkstack-satellite doctor`, or install bubblewrap"});
   }
-  if (!facts.user_ns_creatable) {
+  if (!facts.native_engine && !facts.user_ns_creatable) {
     reasons.push_back(
         {"userns",
          "user and network namespaces cannot be created: check kernel.unprivileged_userns_clone, "

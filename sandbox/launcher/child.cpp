@@ -101,9 +101,10 @@ void take_streams(const Fault& fault) {
 
 /// Says ARMED and waits for the one byte that lets the script go. End of file instead of the byte
 /// means that the launcher refused the run or is gone.
-void wait_at_barrier() {
+void wait_at_barrier(std::uint32_t landlock_abi) {
   InitReport report;
   report.kind = InitReportKind::armed;
+  report.index = static_cast<std::int32_t>(landlock_abi);
   const long sent = call(__NR_write, script_fd_barrier, address(&report), sizeof(report));
   if (sent < 0) call(__NR_exit_group, 1);
   char go = 0;
@@ -189,11 +190,11 @@ void become_script(const InitBlock& block, long parent_pid) {
   // stay closed to other processes of the same user.
   call(__NR_prctl, PR_SET_DUMPABLE, block.dumpable_at_barrier, 0, 0, 0);
   be_first_to_go();
-  if (block.landlock_abi != 0) restrict_by_landlock(attempt, block);
+  const std::uint32_t landlock_in_force = restrict_by_landlock(attempt, block);
   if (block.seccomp_program != 0) {
     install_seccomp_filter(attempt, text_at(block, block.seccomp_program), block.seccomp_length);
   }
-  wait_at_barrier();
+  wait_at_barrier(landlock_in_force);
   set_signal_mask(false);
   const long result = attempt.may(SetupStep::exec, 0, __NR_execve, address(path),
                                   address(arguments), address(text_at(block, block.environment)));

@@ -14,6 +14,8 @@ constexpr long error_exists = -17;          // EEXIST
 constexpr long error_no_entry = -2;         // ENOENT
 constexpr long error_invalid = -22;         // EINVAL
 constexpr long error_no_system_call = -38;  // ENOSYS
+constexpr long error_not_permitted = -1;    // EPERM
+constexpr std::uint32_t character_device = 0020000;
 constexpr std::uint32_t regular_file = 0100000, directory_file = 0040000, type_of_file = 0170000;
 constexpr std::uint32_t readable_by_all = 0004;
 constexpr std::uint64_t copied_size_max = 16U << 10U;
@@ -50,6 +52,8 @@ class FileView {
         return bind(quiet | read_only(), recursive);
       case FileStepKind::device:
         return bind(quiet_device, 0);
+      case FileStepKind::node:
+        return make_node();
       case FileStepKind::memory:
         return mount_fresh("tmpfs", quiet_memory, step_.source);
       case FileStepKind::processes:
@@ -96,6 +100,14 @@ class FileView {
     must(__NR_symlinkat, address(to), here, address(step_.target));
   }
 
+  /// Containers may forbid nodes; a host's own node, bound, serves as well.
+  void make_node() const {
+    const long made = may(__NR_mknodat, here, address(step_.target), character_device | step_.mode,
+                          static_cast<long>(step_.number));
+    if (made == error_not_permitted) return bind(quiet_device, 0);
+    succeed(made);
+  }
+
   void write_new(const char* text) const {
     const long fd = must(__NR_openat, here, address(step_.target),
                          O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, step_.mode);
@@ -106,7 +118,7 @@ class FileView {
   }
 
   void write_setting() const {
-    if (attempt_.may(SetupStep::file_step, index_, __NR_getpid) < 0) succeed(error_invalid);
+    must(__NR_getpid);  // the seam of a step that is more than one call
     static_cast<void>(skipped(write_file(step_.target, step_.source)));
   }
 
@@ -147,7 +159,7 @@ class FileView {
   void mirror() const {
     char link[256];
     const long length =
-        call(__NR_readlinkat, here, address(step_.source), address(link), sizeof(link) - 1);
+        may(__NR_readlinkat, here, address(step_.source), address(link), sizeof(link) - 1);
     if (length >= 0) {
       link[length] = '\0';
       return make_link(link);
@@ -235,16 +247,22 @@ class FileView {
 static_assert(MOUNT_ATTR_RDONLY == MS_RDONLY && MOUNT_ATTR_NOSUID == MS_NOSUID &&
               MOUNT_ATTR_NODEV == MS_NODEV && MOUNT_ATTR_NOEXEC == MS_NOEXEC);
 
-void enter_building_site(const Attempt& attempt) {
+/// Root's own device nodes lie in it, so only others can have it without devices. Nobody can make
+/// more of them: the script has no capability, and it is sealed.
+unsigned long root_flags(const NativeSetup& setup) {
+  return setup.own_user ? quiet_memory : MS_NOSUID;
+}
+
+void enter_building_site(const Attempt& attempt, const NativeSetup& setup) {
   attempt.must(SetupStep::new_root, 0, __NR_mount, address("tmpfs"), address(building_site),
-               address("tmpfs"), static_cast<long>(quiet_memory), address(root_options));
+               address("tmpfs"), static_cast<long>(root_flags(setup)), address(root_options));
   attempt.must(SetupStep::new_root, 1, __NR_chdir, address(building_site));
 }
 
 /// The new root goes below the old one and the old one away, by which nothing of the host is left
 /// to climb to; the last entry of the old mount table that could be unmounted is our own root.
-void move_in(const Attempt& attempt) {
-  const long flags = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV;
+void move_in(const Attempt& attempt, const NativeSetup& setup) {
+  const auto flags = static_cast<long>(MS_REMOUNT | MS_BIND | MS_RDONLY | root_flags(setup));
   attempt.must(SetupStep::seal_root, 0, __NR_mount, 0, address("."), 0, flags, 0);
   attempt.must(SetupStep::pivot_root, 0, __NR_pivot_root, address("."), address("."));
   attempt.must(SetupStep::detach_host, 0, __NR_umount2, address("."), lazily);
@@ -257,12 +275,12 @@ void build_file_view(const Attempt& attempt, const NativeSetup& setup) {
   const long flags = MS_REC | MS_PRIVATE;
   attempt.must(SetupStep::private_mounts, 0, __NR_mount, 0, address("/"), 0, flags, 0);
   if (setup.confined) {
-    enter_building_site(attempt);
+    enter_building_site(attempt, setup);
   } else {
     attempt.must(SetupStep::new_root, 1, __NR_chdir, address("/"));
   }
   for (int i = 0; i < setup.step_count; ++i) FileView(attempt, i, setup.steps[i]).build();
-  if (setup.confined) move_in(attempt);
+  if (setup.confined) move_in(attempt, setup);
 }
 
 }  // namespace satellite::sandbox::bare

@@ -133,10 +133,10 @@ void enter_nested_user_namespace(const Attempt& attempt, const char* uid_map, co
   }
 }
 
-void restrict_by_landlock(const Attempt& attempt, const InitBlock& block) {
+std::uint32_t restrict_by_landlock(const Attempt& attempt, const InitBlock& block) {
   const bool files = block.landlock_path_count != 0 && block.landlock_abi >= landlock_abi_refer;
   const bool scopes = block.landlock_abi >= landlock_abi_scopes;
-  if (!files && !scopes) return;
+  if (!files && !scopes) return 0;
   Ruleset rules;
   if (files) rules.files = handled_files(block.landlock_abi);
   if (scopes) rules.scopes = landlock_scopes;
@@ -158,6 +158,7 @@ void restrict_by_landlock(const Attempt& attempt, const InitBlock& block) {
   attempt.must(SetupStep::landlock, 0, __NR_landlock_restrict_self, ruleset, 0);
   call(__NR_close, ruleset);
   if (files) try_the_border(attempt);
+  return block.landlock_abi;
 }
 
 void install_seccomp_filter(const Attempt& attempt, const void* program, std::uint32_t length) {

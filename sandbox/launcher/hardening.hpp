@@ -30,8 +30,9 @@ long write_file(const char* path, const char* text);
 void be_first_to_go();
 
 /// The second layer on files, and the border for abstract sockets and signals. Tried out at once:
-/// a file that only this layer keeps closed must be closed afterwards.
-void restrict_by_landlock(const Attempt& attempt, const InitBlock& block);
+/// a file that only this layer keeps closed must be closed afterwards. Returns the version of the
+/// interface that is in force, 0 = none.
+std::uint32_t restrict_by_landlock(const Attempt& attempt, const InitBlock& block);
 
 /// Comes last, because it refuses calls that the steps before it need.
 void install_seccomp_filter(const Attempt& attempt, const void* program, std::uint32_t length);

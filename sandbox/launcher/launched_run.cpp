@@ -67,6 +67,7 @@ std::variant<std::unique_ptr<LaunchedRun>, RunSetupFailed> LaunchedRun::start(
   run->pidfd_ = std::move(forked.pidfd);
   run->wrapped_ = !made.wrapper.empty();
   run->confined_ = is_confined(order);
+  run->native_ = order.engine == Engine::native;
   run->control_ = std::move(made.control.first);
   run->barrier_ = std::move(made.barrier.first);
   run->wrapper_messages_ = std::move(made.wrapper_messages);
@@ -130,6 +131,7 @@ std::optional<RunStarted> LaunchedRun::on_barrier(const LauncherState& state) {
   }
   child_memory_.reset();  // it speaks from behind its last exec but one
   script_ = incoming.sender;
+  landlock_abi_ = static_cast<std::uint32_t>(incoming.report->index);
   if (awaits_network_ && !network_) return std::nullopt;
   return verify(*script_, state);
 }
@@ -149,8 +151,9 @@ void LaunchedRun::fail(const RunSetupFailed& failure) {
 
 std::optional<RunStarted> LaunchedRun::verify(pid_t script, const LauncherState& state) {
   const MeasureRequest request{script, scratch_directory_, expected_descriptors_, network_};
-  const auto posture = measure(request, state.surroundings);
+  auto posture = measure(request, state.surroundings);
   if (!posture) return refuse("cannot verify: " + posture.error().message), std::nullopt;
+  posture->landlock_abi = landlock_abi_;
   auto missing = missing_of(expectation_, *posture);
   if (confined_ && !posture->no_new_privileges) {
     missing.push_back("privilege: no_new_privs is not set");
@@ -179,7 +182,18 @@ void LaunchedRun::on_control() {
   if (incoming.report->kind == InitReportKind::ended) ended_ = *incoming.report;
 }
 
-LauncherRecord LaunchedRun::on_exit() {
+std::optional<LauncherRecord> LaunchedRun::take_early_end() {
+  // A way out of the network has to be closed first, which is not for us to wait for.
+  const bool over = ended_ && stage_ == Stage::released;
+  if (!native_ || told_end_ || !over || awaits_network_) return std::nullopt;
+  auto record = on_exit();
+  told_end_ = true;
+  kill();  // it leaves by itself; from now on within a bound
+  return record;
+}
+
+std::optional<LauncherRecord> LaunchedRun::on_exit() {
+  if (told_end_) return std::nullopt;
   // What was said before the end may still lie in the sockets; both ends are closed over there.
   for (const UniqueFd* socket : {&barrier_, &control_}) {
     for (bool more = bool{*socket}; more;) {

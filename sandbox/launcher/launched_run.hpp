@@ -52,8 +52,11 @@ class LaunchedRun {
   void release();
   void on_control();
 
-  /// The wrapper, or init itself, was reaped: what the agent is told.
-  LauncherRecord on_exit();
+  /// A native run whose tree is dead: the record of its end, handed out once. Init is the last of
+  /// it and holds nothing but namespaces, whose end takes the kernel longer than a script may wait.
+  std::optional<LauncherRecord> take_early_end();
+  /// The wrapper, or init itself, was reaped: what the agent is told, unless it was told already.
+  std::optional<LauncherRecord> on_exit();
   /// After on_exit: init died without telling, so descendants may be left.
   bool may_have_strays() const { return !ended_; }
 
@@ -76,11 +79,11 @@ class LaunchedRun {
 
   std::uint64_t number_ = 0;
   pid_t pid_ = -1;
-  bool wrapped_ = false, confined_ = false;
+  bool wrapped_ = false, confined_ = false, native_ = false, told_end_ = false;
   Stage stage_ = Stage::setting_up;
   UniqueFd pidfd_, control_, barrier_, wrapper_messages_;
   std::string scratch_name_, scratch_directory_;
-  std::uint32_t expected_descriptors_ = 0;
+  std::uint32_t expected_descriptors_ = 0, landlock_abi_ = 0;
   Expectation expectation_;
   bool awaits_network_ = false;
   std::optional<NetworkFacts> network_;

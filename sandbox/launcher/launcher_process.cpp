@@ -111,6 +111,7 @@ void LauncherLoop::turn() {
     if (run.tree_is_dead()) {
       networks_.end_uplink(run.number());
       remove_scratch(run.take_scratch_name());
+      if (const auto end = run.take_early_end()) send(*end);
     }
   }
   networks_.work_off(std::span(watched).subspan(2 + 2 * known));
@@ -230,10 +231,10 @@ void LauncherLoop::reap() {
 void LauncherLoop::finish(Runs::iterator position) {
   const auto run = std::move(*position);
   runs_.erase(position);
-  const LauncherRecord record = run->on_exit();
+  const auto record = run->on_exit();
   if (run->may_have_strays()) kill_strays();
   remove_scratch(run->take_scratch_name());
-  if (!networks_.close(record)) send(record);
+  if (record && !networks_.close(*record)) send(*record);
 }
 
 void LauncherLoop::remove_scratch(const std::string& name) {

@@ -36,6 +36,7 @@ NativePreparation::NativePreparation(const LaunchOrder& order, const Identity& o
     prepared.target = step.target.c_str();
     prepared.source =
         step.kind == FileStepKind::memory ? kept(memory_options(step, owner)) : step.source.c_str();
+    prepared.number = step.size;
     prepared.mode = step.mode;
     prepared.optional = step.optional;
     prepared.writable = step.writable;

@@ -85,6 +85,7 @@ void set_up_native(const InitLaunch& launch, const NativeSetup& setup) {
   const int control = launch.fds[init_fd_control];
   const Attempt attempt(setup.fault, control);
   die_with_launcher(control);
+  call(__NR_umask, 0);  // the modes of the plan are meant as they are
   join_namespaces(attempt, launch);
   if (setup.own_user) map_identity(attempt, setup);
   if (setup.raises_loopback) raise_loopback(attempt);

@@ -10,6 +10,7 @@ struct PreparedStep {
   FileStepKind kind = FileStepKind::directory;
   const char* target = nullptr;
   const char* source = nullptr;  ///< memory: mount options
+  std::uint64_t number = 0;      ///< of a device
   std::uint32_t mode = 0;
   bool optional = false, writable = false;
 };

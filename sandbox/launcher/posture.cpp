@@ -191,9 +191,11 @@ std::string filesystem_evidence(const Posture& seen) {
   std::string text = "own mount namespace, " + std::to_string(seen.mounts) + " mounts, root " +
                      (seen.own_root ? "private" : "the host's") + ", /tmp " +
                      (seen.private_tmp ? "private" : "the host's") + ", writable host mounts ";
+  const std::string landlock =
+      seen.landlock_abi == 0 ? "" : ", Landlock ABI " + std::to_string(seen.landlock_abi);
   text += seen.unexpected_writable_mounts.empty() ? "none"
                                                   : joined(seen.unexpected_writable_mounts, " ");
-  return text;
+  return text + landlock;
 }
 
 std::string network_evidence(const Posture& seen) {

@@ -28,6 +28,10 @@ struct Posture {
   bool no_new_privileges = false;
   std::uint32_t seccomp_mode = 0, seccomp_filters = 0;
 
+  /// Version of Landlock in force, 0 = none. No file of /proc tells; it is what the stopped process
+  /// itself, still our code, said after it had tried a forbidden file.
+  std::uint32_t landlock_abi = 0;
+
   // The namespace differs from the launcher's.
   bool own_user = false, own_mount = false, own_pid = false, own_ipc = false, own_uts = false,
        own_network = false, own_cgroup = false;

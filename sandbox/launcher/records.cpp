@@ -46,6 +46,7 @@ void write_posture(ByteWriter& out, const Posture& posture) {
   for (const auto set : posture.capabilities) out.number(set);
   out.number(posture.seccomp_mode);
   out.number(posture.seccomp_filters);
+  out.number(posture.landlock_abi);
   for (const bool* flag : flags_of(posture)) out.number(static_cast<std::uint8_t>(*flag));
   write_names(out, posture.interfaces);
   out.number(posture.mounts);
@@ -68,6 +69,7 @@ Posture read_posture(ByteReader& in) {
   for (auto& set : posture.capabilities) set = in.number<std::uint64_t>();
   posture.seccomp_mode = in.number<std::uint32_t>();
   posture.seccomp_filters = in.number<std::uint32_t>();
+  posture.landlock_abi = in.number<std::uint32_t>();
   for (bool* flag : flags_of(posture)) *flag = in.flag();
   posture.interfaces = read_names(in);
   posture.mounts = in.number<std::uint32_t>();

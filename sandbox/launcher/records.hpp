@@ -32,7 +32,7 @@ constexpr std::size_t start_descriptors = 3;
 
 // --- Launcher -> agent --------------------------------------------------------------------------
 // A run has at most one RunStarted and exactly one of the other three, after which nothing of it
-// exists any more: no process, no scratch directory.
+// exists any more: no process but the init of a native run on its way out, no scratch directory.
 
 /// Everything was applied and verified; the script is let go right after this record.
 struct RunStarted {

@@ -1,6 +1,7 @@
 #include "sandbox/planning/describe_plan.hpp"
 
 #include "sandbox/planning/in_quotes.hpp"
+#include "sandbox/planning/native_plan.hpp"
 #include "sandbox/planning/resource_plan.hpp"
 #include "sandbox/planning/shell_quote.hpp"
 
@@ -58,6 +59,9 @@ std::string described(const Plan& plan) {
   }
   text += "egress: " + std::string(name_of(plan.egress)) + "\n";
   if (!plan.wrapper.empty()) text += "wrapper: " + argv_text(plan.wrapper) + "\n";
+  if (plan.native) {
+    for (const auto& step : plan.native->steps) text += "file view: " + describe_step(step) + "\n";
+  }
   for (const auto& setting : plan.resource_settings) {
     text += "limit: " + std::string(name_of(setting.resource)) + " " +
             std::to_string(setting.value) + "\n";

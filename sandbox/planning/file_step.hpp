@@ -14,7 +14,7 @@ enum class FileStepKind : std::uint32_t {
   copy,           ///< new file with the content of a small host file that everybody may read
   mirror,         ///< as it is on the host: a link, a small file copied, else a read-only bind
   bind,           ///< the host's `source`, with everything mounted below it
-  device,         ///< the host's device node `source`
+  device,         ///< the host's device node `source`, bound
   memory,         ///< fresh memory filesystem of at most `size` bytes
   processes,      ///< proc of the run's own pid namespace
   terminals,      ///< devpts of its own
@@ -22,7 +22,8 @@ enum class FileStepKind : std::uint32_t {
   mask,           ///< nothing to see: an empty file or directory instead
   setting,        ///< writes `source` into a file of proc/sys
   remove,         ///< takes a file away that earlier steps needed
-  last = remove,
+  node,           ///< a device node of its own, number `size`; bound where that is forbidden
+  last = node,
 };
 
 struct FileStep {

@@ -39,7 +39,17 @@ constexpr std::array proc_masked_files{
     "proc/kmsg",  "proc/latency_stats", "proc/sysrq-trigger", "proc/sched_debug"};
 constexpr std::array proc_masked_directories{"proc/acpi", "proc/scsi"};
 
-constexpr std::array devices{"null", "zero", "full", "random", "urandom", "tty"};
+struct Device {
+  const char* name;
+  std::uint64_t number;  ///< as mknod(2) takes it
+};
+constexpr std::uint64_t device_number(std::uint64_t major, std::uint64_t minor) {
+  return (major << 8U) | minor;
+}
+constexpr std::array devices{
+    Device{"null", device_number(1, 3)},    Device{"zero", device_number(1, 5)},
+    Device{"full", device_number(1, 7)},    Device{"random", device_number(1, 8)},
+    Device{"urandom", device_number(1, 9)}, Device{"tty", device_number(5, 0)}};
 constexpr std::array<std::pair<const char*, const char*>, 5> device_links{
     {{"dev/fd", "/proc/self/fd"},
      {"dev/stdin", "/proc/self/fd/0"},
@@ -130,11 +140,14 @@ void add_proc(Steps& steps, const NativeRequest& request) {
   }
 }
 
-void add_dev(Steps& steps) {
+/// Nodes of its own cost root a tenth of a bind each, and what a script does to their owner or
+/// times it does to no other run.
+void add_devices(Steps& steps, const NativeRequest& request) {
   steps.directory("dev");
-  for (const char* name : devices) {
-    const std::string target = std::string("dev/") + name;
-    steps.add({FileStepKind::device, target, "/" + target, 0, 0666, false, true});
+  const auto kind = request.launcher_is_root ? FileStepKind::node : FileStepKind::device;
+  for (const auto& device : devices) {
+    const std::string target = std::string("dev/") + device.name;
+    steps.add({kind, target, "/" + target, device.number, 0666, false, true});
   }
   for (const auto& [name, to] : device_links) steps.add({FileStepKind::link, name, to});
   steps.add({FileStepKind::terminals, "dev/pts", {}, 0, 0755, false, true});
@@ -170,7 +183,7 @@ NativePlan plan_native(const NativeRequest& request) {
   steps.directory(empty_directory, 0555);
   add_proc(steps, request);
   steps.add({FileStepKind::remove, empty_file, {}});
-  add_dev(steps);
+  add_devices(steps, request);
   steps.add({FileStepKind::memory, "tmp", {}, temporary_bytes, 01777, false, true});
   // It often lies below /tmp, so the fresh /tmp has to come before it.
   add_scratch(steps, request);
@@ -190,7 +203,8 @@ std::string describe_step(const FileStep& step) {
                                     "read-only", "mask",   "setting", "remove"};
   std::string text = names[static_cast<std::size_t>(step.kind)];
   text += " /" + step.target;
-  if (step.size != 0) text += " of at most " + std::to_string(step.size) + " bytes";
+  if (step.kind == FileStepKind::memory)
+    text += " of at most " + std::to_string(step.size) + " bytes";
   if (step.kind == FileStepKind::link) text += " -> " + step.source;
   if (step.kind == FileStepKind::setting) text += " = " + step.source;
   if (step.kind == FileStepKind::bind) text += step.writable ? " writable" : " read-only";

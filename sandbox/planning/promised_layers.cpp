@@ -34,8 +34,16 @@ std::string filesystem_mechanism(const Plan& plan) {
       plan.promise.requested.filesystem.mode == FilesystemMode::off) {
     return {};
   }
-  return std::string(name_of(plan.engine)) +
-         ": own mount namespace, system read-only, scratch directory writable";
+  if (plan.engine != Engine::native) {
+    return std::string(name_of(plan.engine)) +
+           ": own mount namespace, system read-only, scratch directory writable";
+  }
+  const auto& scratch_bytes = plan.promise.requested.filesystem.scratch_bytes;
+  return "native: own root in memory, system directories and a few files of /etc read-only, /tmp "
+         "in memory, scratch directory " +
+         (scratch_bytes ? "in memory, at most " + std::to_string(*scratch_bytes) + " bytes"
+                        : std::string("on the host's disk")) +
+         "; Landlock where the kernel has it";
 }
 
 std::string network_mechanism(const Plan& plan) {
@@ -55,11 +63,17 @@ std::string network_mechanism(const Plan& plan) {
 }
 
 std::string privilege_mechanism(const Plan& plan, const IdentityPlan& identity) {
+  std::string mechanism;
   if (plan.identity) {
-    return "launcher changes to " + std::to_string(plan.identity->uid) + ":" +
-           std::to_string(plan.identity->gid) + " without groups before anything else starts";
+    mechanism = "launcher changes to " + std::to_string(plan.identity->uid) + ":" +
+                std::to_string(plan.identity->gid) + " without groups before anything else starts";
+  } else if (identity.safe) {
+    mechanism = "the supervisor is not root";
   }
-  return identity.safe ? "the supervisor is not root" : "";
+  if (mechanism.empty()) return mechanism;
+  if (plan.engine == Engine::native) mechanism += "; no capability in any set";
+  if (plan.engine != Engine::none) mechanism += "; system call filter";
+  return mechanism;
 }
 
 }  // namespace

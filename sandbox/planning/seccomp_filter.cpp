@@ -3,7 +3,7 @@
 // number once to find those that it may always let through without running the filter at all.
 #include "sandbox/planning/seccomp_filter.hpp"
 
-#include "sandbox/planning/refused_calls.hpp"
+#include "sandbox/planning/seccomp_calls.hpp"
 
 #include <asm/unistd.h>
 #include <linux/audit.h>
@@ -54,13 +54,6 @@ enum class Leaf {
   personality,
   seccomp
 };
-
-constexpr std::uint32_t unknown_calls[] = {__NR_clone3, __NR_io_uring_setup, __NR_io_uring_enter,
-                                           __NR_io_uring_register};
-
-constexpr std::uint32_t init_calls[] = {__NR_read,       __NR_write, __NR_close,     __NR_wait4,
-                                        __NR_kill,       __NR_ppoll, __NR_getrusage, __NR_signalfd4,
-                                        __NR_exit_group, __NR_munmap};
 
 sock_filter statement(std::uint32_t code, std::uint32_t k) {
   return {static_cast<std::uint16_t>(code), 0, 0, k};

@@ -1,5 +1,6 @@
 #include "tests/benchmarks/figures.hpp"
 #include "tests/benchmarks/reference_process.hpp"
+#include "tests/benchmarks/sandbox_process.hpp"
 #include "tests/devcore/devcore.hpp"
 #include "tests/support/satellite_process.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -100,7 +101,8 @@ class Bench {
 std::vector<std::string> bubblewrap_command() {
   const auto answer = tests::run_satellite(
       {"plan"}, {{"PATH", "/usr/bin:/bin"}},
-      R"({"script":"echo hi","scratchDir":"/tmp/satellite-bench-scratch","policy":{
+      R"({"script":"echo hi","scratchDir":"/tmp/satellite-bench-scratch","engines":["bwrap"],
+          "policy":{
           "filesystem":{"mode":"scratch-plus-ro"},"network":{"mode":"deny"}}})");
   const auto plan = nlohmann::json::parse(answer.standard_output);
   std::vector<std::string> words;
@@ -146,8 +148,8 @@ double proportional_size_mb(const std::vector<pid_t>& family) {
 }
 
 struct Latencies {
-  Samples bare, bubblewrap, dispatch;
-  double bare_c8 = 0, bubblewrap_c8 = 0, dispatch_c8 = 0;  ///< runs per second
+  Samples bare, bubblewrap, native, dispatch;
+  double bare_c8 = 0, bubblewrap_c8 = 0, native_c8 = 0, dispatch_c8 = 0;  ///< runs per second
   Samples dispatch_c8_latency;
   double processor_per_run = 0;
 };
@@ -193,7 +195,8 @@ std::pair<Samples, double> dispatch_eight_at_a_time(Bench& bench, int runs) {
   return {all, runs / seconds};
 }
 
-Latencies measure_latencies(Bench& bench, ReferenceProcess& reference, pid_t agent) {
+Latencies measure_latencies(Bench& bench, ReferenceProcess& reference, SandboxProcess& sandbox,
+                            pid_t agent) {
   const std::vector<std::string> bare{"sh", "-c", "echo hi"};
   const std::vector<std::string> wrapped = bubblewrap_command();
   const auto family = process_family(agent);
@@ -204,6 +207,7 @@ Latencies measure_latencies(Bench& bench, ReferenceProcess& reference, pid_t age
   for (int round = 0; round < rounds; ++round) {
     append(latencies.bare, reference.measure(bare, runs_per_round, 1).latencies);
     append(latencies.bubblewrap, reference.measure(wrapped, runs_per_round, 1).latencies);
+    append(latencies.native, sandbox.measure("native", runs_per_round, 1).latencies);
     const double before = processor_time(family);
     append(latencies.dispatch, dispatch_some(bench, runs_per_round));
     processor += processor_time(family) - before;
@@ -212,6 +216,7 @@ Latencies measure_latencies(Bench& bench, ReferenceProcess& reference, pid_t age
   latencies.bare_c8 = concurrent_runs / reference.measure(bare, concurrent_runs, 8).seconds;
   latencies.bubblewrap_c8 =
       concurrent_runs / reference.measure(wrapped, concurrent_runs, 8).seconds;
+  latencies.native_c8 = concurrent_runs / sandbox.measure("native", concurrent_runs, 8).seconds;
   auto [samples, rate] = dispatch_eight_at_a_time(bench, concurrent_runs);
   latencies.dispatch_c8_latency = std::move(samples);
   latencies.dispatch_c8 = rate;
@@ -254,6 +259,7 @@ Samples measure_allowlist(Bench& bench) {
 
 std::vector<Figure> measure_all() {
   ReferenceProcess reference;
+  SandboxProcess sandbox;
   // The core here shall not be what is measured: it keeps its memory, too.
   ::mallopt(M_MMAP_THRESHOLD, 4 << 20);
   ::mallopt(M_TRIM_THRESHOLD, 4 << 20);
@@ -263,7 +269,7 @@ std::vector<Figure> measure_all() {
   const double start = measure_start(bench);
   const auto satellite = bench.connect();
   const double idle = proportional_size_mb(process_family(satellite->pid()));
-  const Latencies latencies = measure_latencies(bench, reference, satellite->pid());
+  const Latencies latencies = measure_latencies(bench, reference, sandbox, satellite->pid());
   const double output = measure_output(bench);
   const Samples allowlist = measure_allowlist(bench);
   std::filesystem::remove("/tmp/satellite-bench-scratch");
@@ -283,6 +289,12 @@ std::vector<Figure> measure_all() {
        times(percentile_99(latencies.bubblewrap)), ""},
       {"bubblewrap_c8", "share of bare", latencies.bubblewrap_c8, "runs/s",
        latencies.bubblewrap_c8 / latencies.bare_c8, ""},
+      {"native_cold", "every layer on and verified", median(latencies.native), "us",
+       times(median(latencies.native)), "<= 4x, <= half of bubblewrap"},
+      {"native_cold_p99", "", percentile_99(latencies.native), "us",
+       times(percentile_99(latencies.native)), "<= 10x"},
+      {"native_cold_c8", "share of bare", latencies.native_c8, "runs/s",
+       latencies.native_c8 / latencies.bare_c8, ">= 0.30"},
       {"dispatch", "dispatched over TLS -> finished", dispatch, "us", times(dispatch), ""},
       {"dispatch_p99", "", p99, "us", times(p99), ""},
       {"dispatch_c8", "share of bare", latencies.dispatch_c8, "runs/s",

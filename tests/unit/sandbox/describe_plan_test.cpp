@@ -33,7 +33,7 @@ TEST_CASE("golden: the shipped default under a root launcher, step by step") {
         "directory writable\n"
         "layer network: enforced by bwrap: own network namespace without uplink\n"
         "layer privilege: enforced by launcher changes to 65532:65532 without groups before "
-        "anything else starts\n"
+        "anything else starts; system call filter\n"
         "note resources: memoryBytes does not limit this run by itself: only a JavaScript runtime "
         "keeps the heap limit, a shell does not; give the satellite's service or container a "
         "memory limit (MemoryMax=, --memory, resources.limits.memory)\n");

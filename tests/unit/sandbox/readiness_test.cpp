@@ -23,6 +23,14 @@ TEST_CASE("a ready host needs no guidance and no banner") {
   }
 }
 
+TEST_CASE("a host where the native engine works needs no wrapper program") {
+  HostFacts host;
+  host.launcher_sets_rlimits = true;
+  CHECK_FALSE(assess_readiness(host).enforceable);
+  host.native_engine = true;
+  CHECK(assess_readiness(host).enforceable);
+}
+
 TEST_CASE("another platform is guided to a container or to degrade, and told of refusals") {
   const auto readiness = assess_readiness(mac_host());
   CHECK_FALSE(readiness.enforceable);

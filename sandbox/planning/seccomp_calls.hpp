@@ -5,9 +5,8 @@
 
 namespace satellite::sandbox {
 
-/// The system calls that no script gets, whatever their arguments: EPERM.
-///
-/// Source: seccomp(2); what container engines and service managers refuse by default.
+// The system calls that the filters name; every other known one is allowed to scripts.
+
 inline constexpr std::uint32_t refused_calls[] = {
     // Namespaces and mounts.
     __NR_unshare,
@@ -74,5 +73,12 @@ inline constexpr std::uint32_t refused_calls[] = {
     __NR_sysfs,
 #endif
 };
+
+inline constexpr std::uint32_t unknown_calls[] = {__NR_clone3, __NR_io_uring_setup,
+                                                  __NR_io_uring_enter, __NR_io_uring_register};
+
+inline constexpr std::uint32_t init_calls[] = {
+    __NR_read,  __NR_write,     __NR_close,     __NR_wait4,      __NR_kill,
+    __NR_ppoll, __NR_getrusage, __NR_signalfd4, __NR_exit_group, __NR_munmap};
 
 }  // namespace satellite::sandbox

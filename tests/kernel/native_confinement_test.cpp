@@ -1,0 +1,109 @@
+#include "tests/support/script_bench.hpp"
+
+#include <sys/syscall.h>
+#include <catch2/catch.hpp>
+#include <filesystem>
+
+using namespace satellite;
+using namespace satellite::sandbox;
+using namespace satellite::tests;
+
+namespace {
+
+/// Makes a terminal its own and types into it, with the plain command and with a bit set that the
+/// kernel never reads; says for each what came of it.
+const std::string type_into_terminal = R"(exec perl -e '
+  $| = 1;
+  open(my $master, "+<", "/dev/ptmx") or die "no terminal: $!";
+  ioctl($master, 0x40045431, my $unlocked = pack("i", 0)) or die "unlock: $!";
+  ioctl($master, 0x80045430, my $number = pack("i", 0)) or die "number: $!";
+  open(my $terminal, "+<", "/dev/pts/" . unpack("i", $number)) or die "open: $!";
+  for my $command (0x5412, 0x5412 | 1 << 32) {
+    my $typed = syscall()" + std::to_string(SYS_ioctl) +
+                                       R"(, fileno($terminal), $command, my $letter = "x");
+    print $typed == 0 ? "typed\n" : "denied " . ($! + 0) . "\n";
+  }')";
+
+}  // namespace
+
+TEST_CASE("of /etc a native script sees what programs need and no more") {
+  ScriptBench bench;
+  REQUIRE(std::filesystem::exists("/etc/shadow"));
+  const Ran ran = bench.run(
+      script("for f in shadow gshadow sudoers crontab fstab ssh/sshd_config machine-id; do "
+             "test -e /etc/$f && echo $f; done; test -r /etc/nsswitch.conf && echo resolver; "
+             "grep -c . /etc/passwd; id -un; getent hosts localhost >/dev/null && echo resolves"),
+      policy_for(Engine::native));
+  CHECK(ran.standard_output == "resolver\n3\nscript\nresolves\n");
+}
+
+TEST_CASE("nothing can be typed into a terminal, and without an engine it can") {
+  ScriptBench confined;
+  const Ran denied = confined.run(script(type_into_terminal), policy_for(Engine::native));
+  CHECK(denied.standard_error.empty());
+  CHECK(denied.standard_output == "denied 1\ndenied 1\n");
+  ScriptBench open(Engine::none);
+  const Ran typed = open.run(script(type_into_terminal), policy_for(Engine::none));
+  CHECK(typed.standard_output == "typed\ntyped\n");
+}
+
+TEST_CASE("a native script makes no namespace, and without an engine it can") {
+  ScriptBench confined;
+  const std::string text = "unshare --user true && echo made";
+  CHECK(confined.run(script(text), policy_for(Engine::native)).standard_output.empty());
+  ScriptBench open(Engine::none);
+  CHECK(open.run(script(text), policy_for(Engine::none)).standard_output == "made\n");
+}
+
+TEST_CASE("what proc tells of the host beyond its load is masked or read-only") {
+  ScriptBench bench;
+  const Ran ran = bench.run(
+      script("cat /proc/keys /proc/kallsyms /proc/timer_list /proc/kcore /proc/kmsg 2>/dev/null; "
+             "for f in sys/kernel/core_pattern sysrq-trigger sys/vm/drop_caches; do "
+             "sh -c \"echo > /proc/$f\" 2>/dev/null && echo wrote $f; done; "
+             "test -r /proc/loadavg && test -r /proc/meminfo && echo load"),
+      policy_for(Engine::native));
+  CHECK(ran.standard_output == "load\n");
+}
+
+TEST_CASE("a sized scratch directory is full at its size, and the host's disk is not") {
+  ScriptBench bench;
+  Policy policy = policy_for(Engine::native);
+  policy.filesystem.scratch_bytes = 1U << 20U;
+  const Ran ran = bench.run(script("head -c 900000 /dev/zero > fits && echo fits; "
+                                   "head -c 900000 /dev/zero > more || echo full; stat -fc %T ."),
+                            policy);
+  CHECK(ran.standard_output == "fits\nfull\ntmpfs\n");
+  CHECK(ran.standard_error.find("No space left on device") != std::string::npos);
+  policy.filesystem.scratch_bytes.reset();
+  CHECK(
+      bench.run(script("head -c 1800000 /dev/zero > more && echo fits"), policy).standard_output ==
+      "fits\n");
+}
+
+TEST_CASE("every layer of a native run shows in its evidence") {
+  ScriptBench bench;
+  const Ran ran = bench.run(script("true"), shipped_default_policy());
+  REQUIRE(ran.report.has_value());
+  CHECK(ran.report->engine == "native");
+  CHECK(ran.report->enforced == EnforcedLayers{true, true, true, true});
+  CHECK(ran.report->downgrades.empty());
+  for (const auto& layer : ran.report->layers) CHECK(layer.state == LayerState::enforced);
+  const auto& privilege = ran.report->layers.at(static_cast<std::size_t>(Layer::privilege));
+  CHECK(privilege.evidence.find("CapEff 0, CapBnd 0, NoNewPrivs 1, Seccomp 2 with") !=
+        std::string::npos);
+}
+
+TEST_CASE("the usual programs work in a native sandbox") {
+  ScriptBench bench;
+  const Ran ran = bench.run(
+      script("bash -c 'echo bash $((1+1))'; perl -e 'print \"perl\\n\"'; "
+             "test ! -x /usr/bin/python3 || /usr/bin/python3 -c 'import threading, ssl, json; "
+             "t = threading.Thread(target=int); t.start(); t.join()' || echo python fails; "
+             "test ! -x /usr/bin/git || git --version >/dev/null || echo git fails; "
+             "test ! -x /usr/bin/curl || curl --version >/dev/null || echo curl fails; "
+             "test ! -x /usr/bin/node || node -e 'setTimeout(() => 0, 1)' || echo node fails"),
+      policy_for(Engine::native));
+  CHECK(ran.standard_output == "bash 2\nperl\n");
+  CHECK(ran.standard_error.empty());
+}
