@@ -105,6 +105,7 @@ class Judge {
     append(wirings_, policy_wirings());
     append(wirings_, plan_wirings());
     append(wirings_, capture_wirings());
+    append(wirings_, check_wirings());
     append(wirings_, message_wirings());
     std::vector<Difference> known;
     append(known, plan_differences());

@@ -37,6 +37,7 @@ struct Difference {
 std::vector<Wiring> policy_wirings();
 std::vector<Wiring> plan_wirings();
 std::vector<Wiring> capture_wirings();
+std::vector<Wiring> check_wirings();
 
 std::vector<Difference> plan_differences();
 std::vector<Difference> environment_differences();

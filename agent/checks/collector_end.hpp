@@ -1,0 +1,34 @@
+#pragma once
+
+#include "agent/checks/check_result.hpp"
+#include "sandbox/outcome.hpp"
+
+#include <optional>
+#include <string>
+
+namespace satellite::agent {
+
+/// The streams of one run as their bytes came: masked, within the cap.
+struct CollectedStreams {
+  std::string standard_output, standard_error;
+  bool cut = false;  ///< by our own bound, not the policy's
+};
+
+/// What the run was allowed and told, as far as the report needs it.
+struct RunCircumstances {
+  std::chrono::milliseconds took{0};  ///< of the collector, not only of the script
+  bool failed_closed = false;         ///< no valid policy was in force
+  bool deadline_passed = false;       ///< the whole check ran out of time and was stopped
+};
+
+/// How a shell script ended -> what its collector reports. Pure.
+///
+/// Shape:  a non-zero exit is no error, assertions judge it; a timeout, a refusal, a run under no
+///         policy or past the memory limit is one. Nothing for a run that was stopped because
+///         nobody wants its result any more.
+/// Source: core-contract 3.4, 3.5, 9-C1.
+std::optional<CollectorEnd> shell_collector_end(const sandbox::RunResult& result,
+                                                const CollectedStreams& streams,
+                                                const RunCircumstances& circumstances);
+
+}  // namespace satellite::agent

@@ -1,0 +1,5 @@
+# When it is checked.
+target_sources(satellite_agent PRIVATE
+  schedule/expand_runs.cpp
+  schedule/timetable.cpp
+)
