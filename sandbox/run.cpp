@@ -65,6 +65,7 @@ NamedValues named_values(const RunRequest& request) {
 std::vector<std::string_view> secret_values(const RunRequest& request) {
   std::vector<std::string_view> values;
   for (const auto& [name, secret] : request.secret_environment) values.push_back(secret.reveal());
+  for (const Secret& secret : request.further_secrets) values.push_back(secret.reveal());
   return values;
 }
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace satellite::sandbox {
 
@@ -22,6 +23,7 @@ struct RunRequest {
   std::string script;
   std::map<std::string, std::string> environment;
   std::map<std::string, Secret> secret_environment;  ///< values masked in every output
+  std::vector<Secret> further_secrets;               ///< masked as well, but in no variable
   std::optional<std::string> working_directory;      ///< inside the sandbox; absent = scratch
   std::string standard_input;                        ///< empty and !has_standard_input = /dev/null
   bool has_standard_input = false;

@@ -144,6 +144,16 @@ Result<void> take_dispatch(const Values& values, Config& config) {
   return {};
 }
 
+Result<void> take_checks(const Values& values, Config& config) {
+  const auto concurrency = number(values.at("checks.concurrency"));
+  if (!concurrency) return concurrency.error();
+  const auto deadline = number(values.at("checks.deadline"));
+  if (!deadline) return deadline.error();
+  config.check_concurrency = *concurrency;
+  config.check_deadline = std::chrono::seconds(*deadline);
+  return {};
+}
+
 /// Files first: they are what the operator named; the variable is what the old satellite had.
 Result<Token> find_token(const Values& values, const ConfigSources& sources, TokenNeed need) {
   const EffectiveSetting& file = values.at("token_file");
@@ -207,6 +217,8 @@ Result<LoadedConfig> load_config(const ConfigSources& sources, TokenNeed need) {
   if (!identity) return identity.error();
   const auto dispatch = take_dispatch(values, config);
   if (!dispatch) return dispatch.error();
+  const auto checks = take_checks(values, config);
+  if (!checks) return checks.error();
   const auto log_level = level(values.at("log.level"));
   if (!log_level) return log_level.error();
   config.log_level = *log_level;

@@ -40,6 +40,11 @@ constexpr std::array settings{
             "run automation scripts the core dispatches"},
     Setting{"dispatch.timeout_max", "CHECKSTACK_SATELLITE_TIMEOUT_MAX", "--timeout-max",
             SettingKind::seconds, "3600", "seconds no script may run longer than", 1, 3600},
+    Setting{"checks.concurrency", "CHECKSTACK_SATELLITE_CHECK_CONCURRENCY", "--check-concurrency",
+            SettingKind::count, "8", "scripts of checks that may run at the same time", 1,
+            limits::concurrency_max},
+    Setting{"checks.deadline", "CHECKSTACK_SATELLITE_CHECK_DEADLINE", "--check-deadline",
+            SettingKind::seconds, "900", "seconds after which a whole check is stopped", 1, 3600},
     Setting{"log.level", "CHECKSTACK_SATELLITE_LOG_LEVEL", "--log-level", SettingKind::level,
             "info", "debug, info, warn or error"},
 };

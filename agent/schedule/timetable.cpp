@@ -180,13 +180,9 @@ void Timetable::finished(std::uint64_t run, Time now) {
     leaving_.erase(check);
     return;
   }
-  if (check->due <= now && !check->comes_soon) {
-    // Its ticks passed while it ran: running at once would leave a slow check without a pause.
-    const std::int64_t passed = ticks_until(*check, now) - ticks_until(*check, check->served);
-    coalesced_ += static_cast<std::uint64_t>(std::max<std::int64_t>(0, passed));
-    check->served = now;
-    check->due = tick_after(*check, now);
-  }
+  // Its ticks passed while it ran: running at once would leave a slow check without a pause. They
+  // are counted with the next start.
+  if (check->due <= now && !check->comes_soon) check->due = tick_after(*check, now);
   wait_until(check, check->due);
 }
 

@@ -1,0 +1,235 @@
+// One check from top to bottom: definition, configuration secrets, collectors side by side, result.
+#include "agent/checks/script_check.hpp"
+
+#include "agent/checks/check_definition.hpp"
+#include "agent/checks/check_result.hpp"
+#include "agent/checks/collector_config.hpp"
+#include "agent/checks/config_secrets.hpp"
+#include "agent/checks/shell_collector.hpp"
+#include "agent/runtime/task_group.hpp"
+#include "protocol/vocabulary/limits.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <utility>
+#include <vector>
+
+namespace satellite::agent {
+
+namespace asio = boost::asio;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::string_view script_strategy = "healthcheck-script.script";
+constexpr std::string_view shell_collector = "healthcheck-script.execute";
+constexpr std::string_view inline_collector = "healthcheck-script.inline-script";
+
+// Until a module runtime is there; the check must be seen to fail.
+constexpr const char* no_module_runtime =
+    "Inline scripts cannot run on this satellite: it has no JavaScript runtime";
+
+SecretScan scan_for(const CollectorEntry& collector) {
+  const bool is_script =
+      collector.collector_id == shell_collector || collector.collector_id == inline_collector;
+  return is_script ? SecretScan::all_but_script_text : SecretScan::everywhere;
+}
+
+class Check {
+ public:
+  Check(CheckParts parts, CheckInput input)
+      : parts_(parts),
+        assignment_(std::move(input.assignment)),
+        environment_id_(std::move(input.environment_id)),
+        control_(input.control),
+        definition_(define_check(*assignment_, environment_id_)),
+        strategy_config_(std::string(assignment_->config_json)) {}
+
+  ~Check() {
+    // Some of them may hold secrets now.
+    for (CollectorEntry& collector : definition_.collectors) wipe(collector.config_json);
+  }
+  Check(const Check&) = delete;
+  Check& operator=(const Check&) = delete;
+
+  asio::awaitable<CheckEnd> execute();
+
+ private:
+  asio::awaitable<Result<void>> resolve_config_secrets();
+  asio::awaitable<void> collect(std::size_t index);
+  asio::awaitable<std::optional<CollectorEnd>> collect_shell(const CollectorEntry& collector);
+  std::optional<std::string> unresolved() const;
+  CollectorEnd inline_end(const CollectorEntry& collector) const;
+  ResultIdentity identity() const;
+  CheckEnd not_run(const std::string& text) const;
+  CheckEnd ended_without(const Error& error) const;
+
+  CheckParts parts_;
+  std::shared_ptr<const protocol::Assignment> assignment_;
+  std::optional<std::string> environment_id_;
+  CheckControl& control_;
+  CheckDefinition definition_;
+  Secret strategy_config_;
+  std::vector<Secret> configured_values_;
+  std::vector<std::optional<CollectorEnd>> ends_;
+  bool skipped_ = false;
+};
+
+CollectorEnd thrown_end(std::string text) {
+  CollectorEnd end;
+  end.end = ThrownEnd{std::move(text)};
+  return end;
+}
+
+ResultIdentity Check::identity() const {
+  return {assignment_->config_id, assignment_->system_id, environment_id_,
+          std::chrono::system_clock::now()};
+}
+
+CheckEnd Check::not_run(const std::string& text) const {
+  return {CheckEnd::Kind::reported, result_without_run(identity(), text), text};
+}
+
+/// Secrets did not come. Without a core nothing was measured, so nothing is claimed.
+CheckEnd Check::ended_without(const Error& error) const {
+  if (error.code == ErrorCode::unavailable) {
+    return {CheckEnd::Kind::skipped, std::nullopt, error.message};
+  }
+  if (error.code == ErrorCode::cancelled && !control_.deadline_passed) {
+    return {CheckEnd::Kind::stopped, std::nullopt, error.message};
+  }
+  return not_run("Error: " + error.message);
+}
+
+/// What is still a marker or a reference where a value should be.
+std::optional<std::string> Check::unresolved() const {
+  const std::string start = "Health check " + assignment_->config_id.text;
+  constexpr const char* end = ": a config secret stayed unresolved";
+  if (has_unresolved_secrets(strategy_config_.reveal(), SecretScan::everywhere)) {
+    return start + " strategy" + end;
+  }
+  for (const CollectorEntry& collector : definition_.collectors) {
+    if (has_unresolved_secrets(collector.config_json, scan_for(collector))) {
+      return start + " collector " + collector.id + end;
+    }
+  }
+  return std::nullopt;
+}
+
+asio::awaitable<Result<void>> Check::resolve_config_secrets() {
+  if (!unresolved()) co_return Result<void>();
+  auto values = co_await parts_.secrets.config_secrets(assignment_->config_id, control_.cancel);
+  if (!values) co_return values.error();
+  strategy_config_ = apply_config_secrets(strategy_config_.reveal(), values->strategy).json;
+  for (CollectorEntry& collector : definition_.collectors) {
+    const auto found = values->collectors.find(collector.id);
+    if (found == values->collectors.end()) continue;
+    auto resolved = apply_config_secrets(collector.config_json, found->second);
+    wipe(collector.config_json);
+    collector.config_json = resolved.json.reveal();
+    for (Secret& value : resolved.values) configured_values_.push_back(std::move(value));
+  }
+  // Always looked at again: a script must never start with a marker in its configuration.
+  if (const auto left = unresolved()) co_return Error{ErrorCode::not_found, *left};
+  co_return Result<void>();
+}
+
+asio::awaitable<std::optional<CollectorEnd>> Check::collect_shell(
+    const CollectorEntry& collector) {
+  auto judgement = judge_execute_config(collector.config_json);
+  if (!judgement.issues.empty()) {
+    co_return thrown_end("Error: Invalid configuration: " + issue_text(judgement.issues));
+  }
+  std::map<std::string, Secret> secrets;
+  if (judgement.config.wants_secrets) {
+    SecretFetch::RunSecretsFor wanted{assignment_->config_id, collector.id};
+    auto fetched = co_await parts_.secrets.run_secrets(std::move(wanted), control_.cancel);
+    if (!fetched && fetched.error().code == ErrorCode::unavailable) skipped_ = true;
+    if (!fetched && fetched.error().code == ErrorCode::cancelled && !control_.deadline_passed) {
+      co_return std::nullopt;
+    }
+    if (!fetched) co_return thrown_end("Error: " + fetched.error().message);
+    secrets = *std::move(fetched);
+  }
+  ShellCollectorInput input{std::move(judgement.config), definition_, std::move(secrets),
+                            configured_values_, control_};
+  auto end = co_await run_shell_collector(parts_, std::move(input));
+  co_return end;
+}
+
+CollectorEnd Check::inline_end(const CollectorEntry& collector) const {
+  const auto judgement = judge_inline_script_config(collector.config_json);
+  if (!judgement.issues.empty()) {
+    return thrown_end("Error: Invalid configuration: " + issue_text(judgement.issues));
+  }
+  CollectorEnd end;
+  InlineScriptEnd script;
+  script.message = no_module_runtime;
+  end.error = no_module_runtime;
+  end.end = std::move(script);
+  return end;
+}
+
+asio::awaitable<void> Check::collect(std::size_t index) {
+  const CollectorEntry& collector = definition_.collectors[index];
+  std::optional<CollectorEnd> end;
+  if (collector.collector_id == shell_collector) {
+    end = co_await collect_shell(collector);
+  } else if (collector.collector_id == inline_collector) {
+    end = inline_end(collector);
+  } else {
+    end = thrown_end("Error: Collector " + collector.collector_id + " not found in satellite");
+  }
+  if (end) {
+    end->entry_id = collector.id;
+    end->collector_id = collector.collector_id;
+  }
+  ends_[index] = std::move(end);
+}
+
+asio::awaitable<CheckEnd> Check::execute() {
+  if (assignment_->strategy_id != script_strategy) {
+    co_return not_run("Strategy " + assignment_->strategy_id + " not found in satellite");
+  }
+  const auto resolved = co_await resolve_config_secrets();
+  if (!resolved) co_return ended_without(resolved.error());
+
+  const auto begin = Clock::now();
+  ends_.resize(definition_.collectors.size());
+  std::exception_ptr broken;
+  TaskGroup collectors(parts_.context, [&broken](std::exception_ptr failure) { broken = failure; });
+  for (std::size_t i = 0; i < ends_.size(); ++i) {
+    const auto started = collectors.start(collect(i));
+    if (!started) co_return CheckEnd{};
+  }
+  co_await collectors.drained();
+  if (broken) std::rethrow_exception(broken);
+  if (skipped_) {
+    co_return CheckEnd{CheckEnd::Kind::skipped, std::nullopt, "no core to give its secrets"};
+  }
+  RunTimes times;
+  times.latency = std::chrono::round<std::chrono::milliseconds>(Clock::now() - begin);
+  std::vector<CollectorEnd> ends;
+  for (auto& end : ends_) {
+    if (!end) co_return CheckEnd{CheckEnd::Kind::stopped, std::nullopt, "the run was stopped"};
+    ends.push_back(*std::move(end));
+  }
+  const auto failed = std::find_if(ends.begin(), ends.end(),
+                                   [](const CollectorEnd& end) { return end.error.has_value(); });
+  const std::string message = failed == ends.end() ? std::string() : *failed->error;
+  co_return CheckEnd{
+      CheckEnd::Kind::reported,
+      result_of_run(identity(), times, std::move(ends), limits::frame_size_max), message};
+}
+
+}  // namespace
+
+asio::awaitable<CheckEnd> execute_check(CheckParts parts, CheckInput input) {
+  Check check(parts, std::move(input));
+  auto end = co_await check.execute();
+  co_return end;
+}
+
+}  // namespace satellite::agent

@@ -1,0 +1,65 @@
+#pragma once
+
+#include "agent/checks/script_slots.hpp"
+#include "agent/checks/secret_fetch.hpp"
+#include "agent/config/config.hpp"
+#include "agent/runtime/log.hpp"
+#include "protocol/agent_messages.hpp"
+#include "protocol/core_messages.hpp"
+#include "sandbox/policy_provider.hpp"
+#include "sandbox/run.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace satellite::agent {
+
+/// What every check needs to run.
+struct CheckParts {
+  boost::asio::io_context& context;
+  Log& log;
+  const Config& config;
+  sandbox::Runner& runner;
+  const sandbox::PolicyProvider& policies;
+  SecretFetch& secrets;
+  ScriptSlots& slots;
+};
+
+/// How a check that runs is ended from outside.
+struct CheckControl {
+  explicit CheckControl(boost::asio::io_context& context) : cancel(context) {}
+  sandbox::CancelSwitch cancel;
+  bool deadline_passed = false;  ///< set before `cancel` when that is the reason
+};
+
+struct CheckInput {
+  std::shared_ptr<const protocol::Assignment> assignment;
+  std::optional<std::string> environment_id;
+  CheckControl& control;  ///< outlives the run
+};
+
+/// What came of a check.
+struct CheckEnd {
+  enum class Kind {
+    reported,
+    stopped,  ///< nobody wants its result any more
+    skipped,  ///< it needs secrets and there is no core to give them: nothing was measured
+  };
+  Kind kind = Kind::stopped;
+  std::optional<protocol::CheckResult> result;  ///< with `reported`
+  std::string message;                          ///< for the log; never output, never a secret
+};
+
+/// One check from assignment to result, its collectors side by side.
+///
+/// Shape:  an unknown strategy or collector, a refusing sandbox, a secret that is not given: all of
+///         them make the result unhealthy and say why. The policy of each script is the one in
+///         force when it starts.
+/// Errors: none of its own; whatever goes wrong is in the result.
+/// Source: core-contract 2.3, 3, 4.
+boost::asio::awaitable<CheckEnd> execute_check(CheckParts parts, CheckInput input);
+
+}  // namespace satellite::agent

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "agent/checks/check_definition.hpp"
+#include "agent/checks/check_result.hpp"
+#include "agent/checks/collector_config.hpp"
+#include "agent/checks/script_check.hpp"
+#include "protocol/vocabulary/secret.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace satellite::agent {
+
+/// What a shell collector was given, apart from its configuration.
+struct ShellCollectorInput {
+  ExecuteConfig config;
+  const CheckDefinition& definition;             ///< outlives the run
+  std::map<std::string, Secret> secrets;         ///< variables by name
+  const std::vector<Secret>& configured_values;  ///< secrets inside the configuration; outlive it
+  CheckControl& control;
+};
+
+/// `healthcheck-script.execute`: renders, waits for a slot, runs, reports. Nothing when the run was
+/// stopped because nobody wants its result.
+boost::asio::awaitable<std::optional<CollectorEnd>> run_shell_collector(CheckParts parts,
+                                                                        ShellCollectorInput input);
+
+}  // namespace satellite::agent

@@ -1,0 +1,279 @@
+#include "agent/schedule/scheduler.hpp"
+
+#include "agent/schedule/expand_runs.hpp"
+#include "protocol/wire_words.hpp"
+
+#include <bit>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <exception>
+#include <utility>
+
+namespace satellite::agent {
+
+namespace asio = boost::asio;
+using Clock = std::chrono::steady_clock;
+
+/// A set on its way into the timetable.
+struct Scheduler::Intake {
+  explicit Intake(protocol::AssignmentSet set) : assignments(std::move(set)) {}
+
+  protocol::AssignmentSet assignments;
+  std::size_t position = 0;
+  Clock::time_point begun = Clock::now();
+  std::size_t checks_before = 0, added = 0, changed = 0, refused = 0;
+  std::size_t runs_stopped = 0;
+};
+
+/// A run that goes on. Shared between the table of runs and the run's own coroutine: whoever walks
+/// the table may end runs.
+struct Scheduler::Active {
+  Active(asio::io_context& context, Timetable::Start start_)
+      : start(std::move(start_)), control(context) {}
+  Timetable::Start start;
+  CheckControl control;
+  bool finished = false;
+};
+
+namespace {
+
+// Shorter than what anybody notices; the clock is asked often enough to keep to it.
+constexpr std::chrono::milliseconds piece_max{2};
+constexpr std::size_t forgotten_at_a_time = 64;
+constexpr std::size_t starts_at_a_time = 4;
+// Waiting for secrets takes a run's place but no script's; so there are more of the former.
+constexpr std::size_t runs_per_script = 4;
+// Of a set that is wrong as a whole the first complaints tell enough.
+constexpr std::size_t complaints_max = 20;
+
+Timetable::Settings timetable_settings(const Config& config) {
+  Timetable::Settings settings;
+  settings.runs_at_a_time = config.check_concurrency * runs_per_script;
+  settings.run_deadline = config.check_deadline;
+  settings.salt = config.client_id;
+  return settings;
+}
+
+}  // namespace
+
+Scheduler::Scheduler(Parts parts)
+    : parts_(parts),
+      timetable_(timetable_settings(parts.config)),
+      slots_(parts.context, parts.config.check_concurrency),
+      secrets_(parts.context, parts.outbox),
+      alarm_(parts.context),
+      tasks_(parts.context, [&log = parts.log](std::exception_ptr failure) {
+        try {
+          std::rethrow_exception(failure);
+        } catch (const std::exception& problem) {
+          log.error("check_lost", problem.what());
+        }
+      }) {}
+
+Scheduler::~Scheduler() = default;
+
+void Scheduler::receive(protocol::AssignmentSet assignments) {
+  tell_rejected(assignments);
+  intake_ = std::make_unique<Intake>(std::move(assignments));
+  intake_->checks_before = timetable_.checks();
+  timetable_.begin_set();
+  wake();
+}
+
+void Scheduler::tell_rejected(const protocol::AssignmentSet& assignments) {
+  std::size_t told = 0;
+  for (const auto& rejected : assignments.rejected) {
+    if (++told > complaints_max) break;
+    parts_.log.warn("assignment_invalid", rejected.why, {{"index", rejected.index}});
+    parts_.outbox.push(protocol::StrategyError{
+        rejected.strategy_id, "assignment rejected by the satellite: " + rejected.why});
+  }
+  if (assignments.rejected.size() > complaints_max) {
+    parts_.log.warn("assignments_invalid", "only the first are told one by one",
+                    {{"rejected", assignments.rejected.size()}});
+  }
+}
+
+void Scheduler::offer(protocol::Assignment assignment) {
+  const auto shared = std::make_shared<const protocol::Assignment>(std::move(assignment));
+  const auto now = Clock::now();
+  for (PlannedRun& run : expand_runs(shared)) {
+    switch (timetable_.offer(std::move(run), now)) {
+      case Timetable::Offer::added:
+        ++intake_->added;
+        break;
+      case Timetable::Offer::changed:
+        ++intake_->changed;
+        break;
+      case Timetable::Offer::refused:
+        if (++intake_->refused > 1) break;
+        parts_.outbox.push(protocol::StrategyError{
+            shared->strategy_id, "more checks than this satellite takes; the rest does not run"});
+        break;
+      case Timetable::Offer::kept:
+      case Timetable::Offer::repeated:
+        break;
+    }
+  }
+}
+
+/// True while there is more of the set to take.
+bool Scheduler::take_a_piece() {
+  if (!intake_) return false;
+  const auto end = Clock::now() + piece_max;
+  auto& accepted = intake_->assignments.accepted;
+  while (intake_->position < accepted.size()) {
+    offer(std::move(accepted[intake_->position++]));
+    if (Clock::now() >= end) return true;
+  }
+  for (bool done = false; !done;) {
+    std::vector<std::uint64_t> to_stop;
+    done = timetable_.end_set(forgotten_at_a_time, to_stop);
+    intake_->runs_stopped += to_stop.size();
+    stop_runs(to_stop);
+    if (!done && Clock::now() >= end) return true;
+  }
+  tell_taken();
+  intake_.reset();
+  return false;
+}
+
+void Scheduler::tell_taken() {
+  const Intake& intake = *intake_;
+  const std::size_t checks = timetable_.checks();
+  const std::size_t removed = intake.checks_before + intake.added - checks;
+  const auto took = std::chrono::round<std::chrono::milliseconds>(Clock::now() - intake.begun);
+  if (intake.refused > 0) {
+    parts_.log.error("checks_refused", "more checks than this satellite takes; the rest does not run",
+                     {{"refused", intake.refused}, {"checks", checks}});
+  }
+  parts_.log.info("assignments_taken", "",
+                  {{"checks", checks},
+                   {"added", intake.added},
+                   {"changed", intake.changed},
+                   {"removed", removed},
+                   {"runs_stopped", intake.runs_stopped},
+                   {"rejected", intake.assignments.rejected.size()},
+                   {"took", took}});
+}
+
+asio::awaitable<void> Scheduler::run() {
+  constexpr auto without_throwing = asio::as_tuple(asio::use_awaitable);
+  while (!stopping_) {
+    bool more = take_a_piece();
+    auto starts = timetable_.start_due(Clock::now(), starts_at_a_time);
+    more = more || starts.size() == starts_at_a_time;
+    for (auto& start : starts) start_run(std::move(start));
+    stop_overdue();
+    if (more) {
+      // Whoever else has something to do goes first.
+      co_await asio::post(parts_.context, asio::use_awaitable);
+      continue;
+    }
+    alarm_.expires_at(timetable_.next_event().value_or(Clock::time_point::max()));
+    co_await alarm_.async_wait(without_throwing);
+  }
+}
+
+void Scheduler::start_run(Timetable::Start start) {
+  const auto active = std::make_shared<Active>(parts_.context, std::move(start));
+  active_.emplace(active->start.run, active);
+  const auto started = tasks_.start(run_check(active));
+  if (started) return;
+  active_.erase(active->start.run);
+  timetable_.finished(active->start.run, Clock::now());
+}
+
+asio::awaitable<void> Scheduler::run_check(std::shared_ptr<Active> active) {
+  /// Also when something throws, the check must be free for its next run.
+  struct Finish {
+    Scheduler& scheduler;
+    std::uint64_t run;
+    ~Finish() {
+      scheduler.active_.erase(run);
+      scheduler.timetable_.finished(run, Clock::now());
+      scheduler.wake();
+    }
+  };
+  const Finish finish{*this, active->start.run};
+  const CheckParts check_parts{parts_.context,  parts_.log, parts_.config, parts_.runner,
+                               parts_.policies, secrets_,   slots_};
+  CheckInput input{active->start.plan.assignment, active->start.plan.environment_id,
+                   active->control};
+  auto end = co_await execute_check(check_parts, std::move(input));
+  report(*active, std::move(end));
+}
+
+void Scheduler::report(const Active& active, CheckEnd end) {
+  const protocol::Assignment& assignment = *active.start.plan.assignment;
+  const std::string& environment = active.start.plan.environment_id.value_or("");
+  if (end.kind == CheckEnd::Kind::skipped) {
+    ++skipped_;
+    // The 1st, 2nd, 4th, 8th …: a core that stays away is one sort of news.
+    if (std::has_single_bit(skipped_)) {
+      parts_.log.warn("check_skipped", end.message,
+                      {{"check", assignment.config_id.text},
+                       {"system", assignment.system_id.text},
+                       {"environment", environment},
+                       {"skipped", skipped_}});
+    }
+    return;
+  }
+  if (end.kind == CheckEnd::Kind::stopped || !end.result) return;
+  if (parts_.log.writes(LogLevel::debug)) {
+    parts_.log.debug("check_finished", end.message,
+                     {{"check", assignment.config_id.text},
+                      {"system", assignment.system_id.text},
+                      {"environment", environment},
+                      {"status", protocol::name_of(end.result->status)},
+                      {"took", end.result->latency.value_or(std::chrono::milliseconds(0))},
+                      {"coalesced", active.start.coalesced}});
+  }
+  note_status(active.start.plan.key, *end.result, end.message);
+  parts_.outbox.push(*std::move(end.result));
+}
+
+void Scheduler::note_status(const std::string& key, const protocol::CheckResult& result,
+                            const std::string& message) {
+  const bool healthy = result.status == protocol::HealthStatus::healthy;
+  const bool changed = healthy ? unhealthy_.erase(key) == 1 : unhealthy_.insert(key).second;
+  if (!changed) return;
+  parts_.log.info(healthy ? "check_recovered" : "check_unhealthy", message,
+                  {{"check", result.config_id.text},
+                   {"system", result.system_id.text},
+                   {"environment", result.environment_id.value_or("")}});
+}
+
+void Scheduler::stop_runs(const std::vector<std::uint64_t>& runs) {
+  for (const std::uint64_t run : runs) {
+    const auto found = active_.find(run);
+    if (found != active_.end()) found->second->control.cancel.cancel();
+  }
+}
+
+void Scheduler::stop_overdue() {
+  for (const std::uint64_t run : timetable_.take_overdue(Clock::now())) {
+    const auto found = active_.find(run);
+    if (found == active_.end()) continue;
+    CheckControl& control = found->second->control;
+    if (!control.cancel.cancelled()) control.deadline_passed = true;
+    parts_.log.warn("check_overdue", "the check did not end in time and is stopped",
+                    {{"check", found->second->start.plan.assignment->config_id.text}});
+    control.cancel.cancel();
+  }
+}
+
+void Scheduler::wake() {
+  alarm_.cancel();
+}
+
+asio::awaitable<void> Scheduler::stop() {
+  stopping_ = true;
+  wake();
+  for (const auto& [run, active] : active_) active->control.cancel.cancel();
+  co_await tasks_.drained();
+}
+
+}  // namespace satellite::agent

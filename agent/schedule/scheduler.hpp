@@ -1,0 +1,84 @@
+#pragma once
+
+#include "agent/checks/script_check.hpp"
+#include "agent/checks/script_slots.hpp"
+#include "agent/checks/secret_fetch.hpp"
+#include "agent/outbound/outbox.hpp"
+#include "agent/runtime/task_group.hpp"
+#include "agent/schedule/timetable.hpp"
+#include "protocol/core_messages.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace satellite::agent {
+
+/// The checks of this satellite: takes sets of assignments, sleeps until one is due, runs it, hands
+/// its result to the outbox.
+///
+/// Shape:  goes on while the core is away. A set replaces the one before by value and is taken in
+///         pieces of a few milliseconds, so that nothing else has to wait for a large one; one that
+///         arrives meanwhile takes its place. Health checks have places of their own: dispatched
+///         automation can neither take them nor lose its own to them.
+/// Source: core-contract 2.
+class Scheduler {
+ public:
+  struct Parts {
+    boost::asio::io_context& context;
+    Log& log;
+    const Config& config;
+    sandbox::Runner& runner;
+    const sandbox::PolicyProvider& policies;
+    Outbox& outbox;
+  };
+  explicit Scheduler(Parts parts);
+  ~Scheduler();
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+
+  /// A full set.
+  void receive(protocol::AssignmentSet assignments);
+  SecretFetch& secrets() { return secrets_; }
+
+  /// Until stop().
+  boost::asio::awaitable<void> run();
+  /// Ends every run, reports none of them, and waits for the last.
+  boost::asio::awaitable<void> stop();
+
+ private:
+  struct Intake;
+  struct Active;
+
+  bool take_a_piece();
+  void offer(protocol::Assignment assignment);
+  void tell_rejected(const protocol::AssignmentSet& assignments);
+  void tell_taken();
+  void start_run(Timetable::Start start);
+  boost::asio::awaitable<void> run_check(std::shared_ptr<Active> active);
+  void report(const Active& active, CheckEnd end);
+  void note_status(const std::string& key, const protocol::CheckResult& result,
+                   const std::string& message);
+  void stop_runs(const std::vector<std::uint64_t>& runs);
+  void stop_overdue();
+  void wake();
+
+  Parts parts_;
+  Timetable timetable_;
+  ScriptSlots slots_;
+  SecretFetch secrets_;
+  std::unique_ptr<Intake> intake_;  ///< the set that is being taken
+  std::unordered_map<std::uint64_t, std::shared_ptr<Active>> active_;
+  std::unordered_set<std::string> unhealthy_;  ///< keys whose last result was
+  std::uint64_t skipped_ = 0;
+  boost::asio::steady_timer alarm_;
+  bool stopping_ = false;
+  TaskGroup tasks_;
+};
+
+}  // namespace satellite::agent
