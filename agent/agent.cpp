@@ -6,7 +6,9 @@
 #include "agent/outbound/outbox.hpp"
 #include "agent/policy/relayed_policy.hpp"
 #include "agent/runs/runner_settings.hpp"
+#include "agent/runtime/loop_watch.hpp"
 #include "agent/runtime/stop_signal.hpp"
+#include "agent/schedule/scheduler.hpp"
 #include "agent/version.hpp"
 #include "sandbox/observability.hpp"
 #include "sandbox/probe.hpp"
@@ -40,15 +42,19 @@ class Agent {
         runner_(context, *parts_.launcher, std::move(facts), runner_settings(parts_.config)),
         outbox_(context),
         dispatcher_({context, parts_.log, parts_.config, runner_, policies_, outbox_}),
+        scheduler_({context, parts_.log, parts_.config, runner_, policies_, outbox_}),
         relayed_policy_(policies_, parts_.log),
-        inbox_(parts_.log, relayed_policy_, dispatcher_, outbox_),
+        inbox_(parts_.log, {relayed_policy_, dispatcher_, scheduler_, outbox_}),
+        loop_watch_(context, parts_.log),
         stop_signal_(context),
         wait_timer_(context),
         stop_asked_(context) {
     parts_.launcher->attach(context, [this] { launcher_lost(); });
   }
 
-  asio::awaitable<void> run() { co_await (stay_connected() && stop_when_told()); }
+  asio::awaitable<void> run() {
+    co_await (stay_connected() && scheduler_.run() && watch_loop() && stop_when_told());
+  }
   AgentEnd end() const { return end_; }
 
   void tell_what_this_host_can_do() {
@@ -65,6 +71,7 @@ class Agent {
  private:
   asio::awaitable<void> stay_connected();
   asio::awaitable<void> wait_before_next(EndedConnection ended);
+  asio::awaitable<void> watch_loop();
   asio::awaitable<void> stop_when_told();
   void launcher_lost();
 
@@ -75,8 +82,10 @@ class Agent {
   sandbox::Runner runner_;
   Outbox outbox_;
   Dispatcher dispatcher_;
+  Scheduler scheduler_;
   RelayedPolicy relayed_policy_;
   Inbox inbox_;
+  LoopWatch loop_watch_;
   StopSignal stop_signal_;
   asio::steady_timer wait_timer_;
   Notification stop_asked_;
@@ -113,12 +122,19 @@ asio::awaitable<void> Agent::wait_before_next(EndedConnection ended) {
   co_await wait_timer_.async_wait(without_throwing);
 }
 
+asio::awaitable<void> Agent::watch_loop() {
+  if (parts_.config.loop_watch) {
+    co_await loop_watch_.run();
+  }
+}
+
 asio::awaitable<void> Agent::stop_when_told() {
   const auto told = co_await (stop_signal_.received() || stop_asked_.wait());
   stopping_ = true;
   wait_timer_.cancel();
   parts_.log.info("stopping", told.index() == 0 ? std::get<0>(told) : "the launcher is gone");
-  co_await dispatcher_.stop();
+  co_await (dispatcher_.stop() && scheduler_.stop());
+  loop_watch_.stop();
   // The connection may have come or gone while the runs were ending.
   if (session_ != nullptr) session_->stop();
 }

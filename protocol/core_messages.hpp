@@ -37,8 +37,9 @@ struct Assignment {
 };
 
 struct RejectedAssignment {
-  std::size_t index = 0;  ///< position in the message
-  std::string why;        ///< the JSON path and the rule, never a value
+  std::size_t index = 0;         ///< position in the message
+  std::string why;               ///< the JSON path and the rule, never a value
+  std::string strategy_id = {};  ///< as far as it could be read
   bool operator==(const RejectedAssignment&) const = default;
 };
 

@@ -47,10 +47,10 @@ CheckContext context_of(const protocol::Assignment& assignment,
 
 ScriptValue scope_of(const CheckContext& context) {
   const auto text = [](const std::string& value) { return ScriptValue::text(value); };
-  ScriptValue check = ScriptValue::object(
-      {{"id", text(context.check_id)},
-       {"name", text(context.check_name)},
-       {"intervalSeconds", ScriptValue::number(context.interval_seconds)}});
+  ScriptValue check =
+      ScriptValue::object({{"id", text(context.check_id)},
+                           {"name", text(context.check_name)},
+                           {"intervalSeconds", ScriptValue::number(context.interval_seconds)}});
   ScriptValue system = ScriptValue::object({{"id", text(context.system_id)},
                                             {"name", text(context.system_name)},
                                             {"metadata", context.system_metadata}});

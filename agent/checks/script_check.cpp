@@ -136,8 +136,7 @@ asio::awaitable<Result<void>> Check::resolve_config_secrets() {
   co_return Result<void>();
 }
 
-asio::awaitable<std::optional<CollectorEnd>> Check::collect_shell(
-    const CollectorEntry& collector) {
+asio::awaitable<std::optional<CollectorEnd>> Check::collect_shell(const CollectorEntry& collector) {
   auto judgement = judge_execute_config(collector.config_json);
   if (!judgement.issues.empty()) {
     co_return thrown_end("Error: Invalid configuration: " + issue_text(judgement.issues));
@@ -219,9 +218,9 @@ asio::awaitable<CheckEnd> Check::execute() {
   const auto failed = std::find_if(ends.begin(), ends.end(),
                                    [](const CollectorEnd& end) { return end.error.has_value(); });
   const std::string message = failed == ends.end() ? std::string() : *failed->error;
-  co_return CheckEnd{
-      CheckEnd::Kind::reported,
-      result_of_run(identity(), times, std::move(ends), limits::frame_size_max), message};
+  co_return CheckEnd{CheckEnd::Kind::reported,
+                     result_of_run(identity(), times, std::move(ends), limits::frame_size_max),
+                     message};
 }
 
 }  // namespace

@@ -1,12 +1,12 @@
 #include "agent/checks/secret_fetch.hpp"
 
 #include "agent/runtime/random_id.hpp"
-#include "protocol/vocabulary/limits.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <chrono>
 #include <optional>
 #include <utility>
 
@@ -14,6 +14,13 @@ namespace satellite::agent {
 
 namespace asio = boost::asio;
 using namespace asio::experimental::awaitable_operators;
+
+namespace {
+
+// What the existing satellite waits (core-contract 1.5); scripts wait as long.
+constexpr std::chrono::seconds reply_deadline{30};
+
+}  // namespace
 
 /// A request under way; it lives in the coroutine that waits.
 struct SecretFetch::Pending {
@@ -50,7 +57,7 @@ asio::awaitable<Result<void>> SecretFetch::await_reply(Pending& pending,
   }
   const Registration registration(*this, pending);
   outbox_.push_for_this_connection(request);
-  pending.alarm.expires_after(limits::secret_reply_deadline);
+  pending.alarm.expires_after(reply_deadline);
   co_await (pending.alarm.async_wait(without_throwing) || cancel.wait());
   if (pending.run_secrets || pending.config_secrets) co_return Result<void>();
   if (pending.connection_lost) {
@@ -64,8 +71,8 @@ asio::awaitable<Result<std::map<std::string, Secret>>> SecretFetch::run_secrets(
     RunSecretsFor what, const sandbox::CancelSwitch& cancel) {
   Pending pending(context_);
   protocol::RequestRunSecrets request{pending.id, what.config_id, what.entry_id, random_id()};
-  pending.late = "Run-secret delivery timed out for " + what.entry_id + " (run " + request.run_id +
-                 ")";
+  pending.late =
+      "Run-secret delivery timed out for " + what.entry_id + " (run " + request.run_id + ")";
   protocol::AgentMessage message(std::move(request));
   const auto replied = co_await await_reply(pending, std::move(message), cancel);
   if (!replied) co_return replied.error();
@@ -81,8 +88,8 @@ asio::awaitable<Result<ConfigSecretValues>> SecretFetch::config_secrets(
     ConfigId config_id, const sandbox::CancelSwitch& cancel) {
   Pending pending(context_);
   protocol::RequestConfigSecrets request{pending.id, config_id, random_id()};
-  pending.late = "Config-secret delivery timed out for " + config_id.text + " (run " +
-                 request.run_id + ")";
+  pending.late =
+      "Config-secret delivery timed out for " + config_id.text + " (run " + request.run_id + ")";
   protocol::AgentMessage message(std::move(request));
   const auto replied = co_await await_reply(pending, std::move(message), cancel);
   if (!replied) co_return replied.error();

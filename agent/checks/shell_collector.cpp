@@ -52,12 +52,18 @@ bool is_secret(const std::string& value, const std::vector<Secret>& secrets) {
                      [&value](const Secret& secret) { return secret.reveal() == value; });
 }
 
-sandbox::RunRequest request_from(ShellCollectorInput& input, const Config& config) {
+sandbox::RunRequest request_from(ShellCollectorInput& input, const CheckParts& parts) {
   sandbox::RunRequest request;
   request.id = RunId(input.definition.context.check_id);
   request.script = std::move(input.config.script);
-  request.timeout = std::min(input.config.timeout, config.script_timeout_max);
-  request.environment = shell_variables(input.definition.context).variables;
+  request.timeout = std::min(input.config.timeout, parts.config.script_timeout_max);
+  auto known = shell_variables(input.definition.context);
+  if (!known.skipped.empty()) {
+    parts.log.debug(
+        "fields_skipped", "their names make no variable, or one that is taken",
+        {{"check", input.definition.context.check_id}, {"fields", known.skipped.size()}});
+  }
+  request.environment = std::move(known.variables);
   for (auto& [name, value] : input.config.environment) {
     if (is_secret(value, input.configured_values)) {
       request.environment.erase(name);
@@ -81,14 +87,13 @@ sandbox::RunRequest request_from(ShellCollectorInput& input, const Config& confi
 asio::awaitable<std::optional<CollectorEnd>> run_shell_collector(CheckParts parts,
                                                                  ShellCollectorInput input) {
   const std::string directory_template = input.config.working_directory.value_or("");
-  auto directory =
-      render_template(directory_template, input.definition.template_scope, date_now());
+  auto directory = render_template(directory_template, input.definition.template_scope, date_now());
   if (!directory) {
     const bool has_class = directory.error().code == ErrorCode::unsupported;
     co_return thrown((has_class ? "" : "Error: ") + directory.error().message);
   }
   const auto slot = co_await parts.slots.take(input.control.cancel);
-  auto request = request_from(input, parts.config);
+  auto request = request_from(input, parts);
   if (!directory->empty()) request.working_directory = *std::move(directory);
   auto policy = policy_for_run(parts.policies.resolve(), parts.config);
   RunCircumstances circumstances;

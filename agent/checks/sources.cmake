@@ -1,5 +1,6 @@
 # What is checked and how: pure but for script_check and secret_fetch.
 target_sources(satellite_agent PRIVATE
+  checks/check_definition.cpp
   checks/check_result.cpp
   checks/collector_config.cpp
   checks/collector_end.cpp
@@ -7,7 +8,11 @@ target_sources(satellite_agent PRIVATE
   checks/script_date.cpp
   checks/script_value.cpp
   checks/script_value_json.cpp
+  checks/script_check.cpp
+  checks/script_slots.cpp
+  checks/secret_fetch.cpp
   checks/secret_reference.cpp
+  checks/shell_collector.cpp
   checks/shell_variables.cpp
   checks/template_engine.cpp
   checks/template_filters.cpp

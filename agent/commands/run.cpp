@@ -19,6 +19,8 @@ namespace {
 void keep_freed_memory() {
   ::mallopt(M_MMAP_THRESHOLD, 4 << 20);
   ::mallopt(M_TRIM_THRESHOLD, 4 << 20);
+  // The thread that reads large frames makes what the event loop keeps: one heap for both.
+  ::mallopt(M_ARENA_MAX, 1);
 }
 
 }  // namespace

@@ -31,10 +31,11 @@ struct Config {
   bool allow_automation = true;
   std::chrono::milliseconds script_timeout_max{0};
 
-  std::uint32_t check_concurrency = 0;  ///< scripts of checks at a time
+  std::uint32_t check_concurrency = 0;     ///< scripts of checks at a time
   std::chrono::seconds check_deadline{0};  ///< for a whole check, secrets and waiting included
 
   LogLevel log_level = LogLevel::info;
+  bool loop_watch = false;
 };
 
 }  // namespace satellite::agent

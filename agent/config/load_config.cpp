@@ -222,6 +222,9 @@ Result<LoadedConfig> load_config(const ConfigSources& sources, TokenNeed need) {
   const auto log_level = level(values.at("log.level"));
   if (!log_level) return log_level.error();
   config.log_level = *log_level;
+  const auto loop_watch = toggle(values.at("log.loop_watch"));
+  if (!loop_watch) return loop_watch.error();
+  config.loop_watch = *loop_watch;
   // The old satellite's switch: DEBUG set to anything means debug lines.
   const auto debug = sources.environment.find("DEBUG");
   if (debug != sources.environment.end() && !debug->second.empty() &&

@@ -47,6 +47,8 @@ constexpr std::array settings{
             SettingKind::seconds, "900", "seconds after which a whole check is stopped", 1, 3600},
     Setting{"log.level", "CHECKSTACK_SATELLITE_LOG_LEVEL", "--log-level", SettingKind::level,
             "info", "debug, info, warn or error"},
+    Setting{"log.loop_watch", "CHECKSTACK_SATELLITE_LOOP_WATCH", "", SettingKind::toggle, "false",
+            "tell how long one piece of work keeps the event loop from all others"},
 };
 static_assert(limits::queue_length_default == 64);
 

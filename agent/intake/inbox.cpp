@@ -5,20 +5,57 @@
 #include "protocol/vocabulary/limits.hpp"
 
 #include <bit>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
 namespace satellite::agent {
+
+namespace asio = boost::asio;
+
 namespace {
 
 // One line for each of the first few kinds; a core that invents types is one sort of noise.
 constexpr std::size_t noted_kinds_max = 64;
+// Smaller ones are read within the time that handing them over would take twice.
+constexpr std::size_t large_frame = 64U << 10U;
+
+using ReadMessage = std::optional<Result<protocol::CoreMessage>>;
+
+void read(std::string& frame, const JsonBounds& bounds, ReadMessage& message) {
+  message.emplace(protocol::decode(frame, bounds));
+  wipe(frame);
+}
+
+/// The same, for the thread of large frames; the caller waits, so that what it borrows stays.
+asio::awaitable<void> read_elsewhere(std::string& frame, const JsonBounds& bounds,
+                                     ReadMessage& message) {
+  read(frame, bounds, message);
+  co_return;
+}
 
 }  // namespace
 
-SessionVerdict Inbox::receive(const std::string& frame) {
-  auto message = protocol::decode(frame, authenticated_ ? limits::frame_after_authentication
-                                                        : limits::frame_before_authentication);
+Inbox::~Inbox() {
+  reader_.join();
+}
+
+asio::awaitable<SessionVerdict> Inbox::receive(std::string frame) {
+  const JsonBounds bounds =
+      authenticated_ ? limits::frame_after_authentication : limits::frame_before_authentication;
+  ReadMessage message;
+  if (frame.size() < large_frame) {
+    read(frame, bounds, message);
+  } else {
+    auto reading = read_elsewhere(frame, bounds, message);
+    co_await asio::co_spawn(reader_, std::move(reading), asio::use_awaitable);
+  }
+  co_return take(*std::move(message));
+}
+
+SessionVerdict Inbox::take(Result<protocol::CoreMessage> message) {
   if (message) return deliver(*std::move(message));
   // The existing core and satellite go on after a bad message; so do we, but visibly. The 1st, 2nd,
   // 4th, 8th … is told, so that a core gone mad does not write our disk full.
@@ -33,21 +70,12 @@ SessionVerdict Inbox::receive(const std::string& frame) {
 void Inbox::connection_lost() {
   authenticated_ = false;
   script_dispatch_ = false;
+  owners_.scheduler.secrets().connection_lost();
 }
 
 void Inbox::note_once(const std::string& event, const std::string& kind, const std::string& text) {
   if (noted_.size() >= noted_kinds_max || !noted_.insert(event + kind).second) return;
   log_.info(event, text, {{"type", kind}});
-}
-
-void Inbox::note_assignments(const protocol::AssignmentSet& assignments) {
-  for (const auto& rejected : assignments.rejected) {
-    log_.warn("assignment_invalid", rejected.why, {{"index", rejected.index}});
-  }
-  if (assignments.accepted.empty()) return;
-  log_.warn("assignments_not_run",
-            "this version runs what the core dispatches; it has no timetable of its own yet",
-            {{"assignments", assignments.accepted.size()}});
 }
 
 SessionVerdict Inbox::deliver_authenticated(protocol::Authenticated message) {
@@ -58,12 +86,13 @@ SessionVerdict Inbox::deliver_authenticated(protocol::Authenticated message) {
   for (const auto& ignored : negotiated.ignored) {
     note_once("extension_ignored", ignored, "this satellite does not know the extension");
   }
-  if (message.sandbox_policy_json) policy_.receive(*message.sandbox_policy_json);
-  note_assignments(message.assignments);
+  if (message.sandbox_policy_json) owners_.policy.receive(*message.sandbox_policy_json);
+  owners_.scheduler.receive(std::move(message.assignments));
   log_.info(
       "authenticated", "",
       {{"satellite", message.satellite_id}, {"script_dispatch", script_dispatch_ ? "on" : "off"}});
-  outbox_.connection_up(script_dispatch_);
+  owners_.outbox.connection_up(script_dispatch_);
+  owners_.scheduler.secrets().connection_up();
   return SessionVerdict::authenticated;
 }
 
@@ -85,16 +114,22 @@ SessionVerdict Inbox::deliver(protocol::CoreMessage message) {
           log_.warn("shutdown_received", one.reason);
           return SessionVerdict::shut_down;
         } else if constexpr (std::is_same_v<Message, protocol::SandboxPolicy>) {
-          policy_.receive(one.policy_json);
+          owners_.policy.receive(one.policy_json);
         } else if constexpr (std::is_same_v<Message, protocol::ConfigUpdated>) {
-          note_assignments(one.assignments);
+          owners_.scheduler.receive(std::move(one.assignments));
+        } else if constexpr (std::is_same_v<Message, protocol::RunSecrets> ||
+                             std::is_same_v<Message, protocol::ConfigSecrets>) {
+          owners_.scheduler.secrets().receive(std::move(one));
         } else if constexpr (dispatches) {
           if (script_dispatch_) {
-            dispatcher_.receive(std::move(one));
+            owners_.dispatcher.receive(std::move(one));
           } else {
             note_once("message_ignored", "script dispatch",
                       "the core did not declare the extension on this connection");
           }
+        } else if constexpr (std::is_same_v<Message, protocol::CapabilitySecretResponse>) {
+          // The route probe is the only one who asks for a capability.
+          return SessionVerdict::way_known;
         } else if constexpr (std::is_same_v<Message, protocol::UnknownMessage>) {
           note_once("message_unknown", one.type, "ignored");
         } else {

@@ -3,8 +3,11 @@
 #include "agent/dispatch/dispatcher.hpp"
 #include "agent/policy/relayed_policy.hpp"
 #include "agent/runtime/log.hpp"
+#include "agent/schedule/scheduler.hpp"
 #include "protocol/core_messages.hpp"
 
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <cstdint>
 #include <set>
 #include <string>
@@ -17,6 +20,7 @@ enum class SessionVerdict {
   authenticated,
   unauthorised,  ///< the core refused the credentials
   shut_down,     ///< the core told us to stop
+  way_known,     ///< it answered the question whether it knows the way to us
 };
 
 /// One message -> its owner. Knows who owns what, decides nothing else.
@@ -26,23 +30,30 @@ enum class SessionVerdict {
 ///         our log; what was announced as an extension is ignored unless it was negotiated.
 class Inbox {
  public:
-  Inbox(Log& log, RelayedPolicy& policy, Dispatcher& dispatcher, Outbox& outbox)
-      : log_(log), policy_(policy), dispatcher_(dispatcher), outbox_(outbox) {}
+  struct Owners {
+    RelayedPolicy& policy;
+    Dispatcher& dispatcher;
+    Scheduler& scheduler;
+    Outbox& outbox;
+  };
+  Inbox(Log& log, Owners owners) : log_(log), owners_(owners) {}
+  ~Inbox();
 
-  /// A frame as it came; bounds depend on whether this connection is authenticated.
-  SessionVerdict receive(const std::string& frame);
+  /// A frame as it came; bounds depend on whether this connection is authenticated. A large one is
+  /// read on a thread of its own, so that nothing else has to wait meanwhile. It is wiped
+  /// afterwards, since it may carry secrets.
+  boost::asio::awaitable<SessionVerdict> receive(std::string frame);
   void connection_lost();
 
  private:
+  SessionVerdict take(Result<protocol::CoreMessage> message);
   SessionVerdict deliver(protocol::CoreMessage message);
   SessionVerdict deliver_authenticated(protocol::Authenticated message);
-  void note_assignments(const protocol::AssignmentSet& assignments);
   void note_once(const std::string& event, const std::string& kind, const std::string& text);
 
   Log& log_;
-  RelayedPolicy& policy_;
-  Dispatcher& dispatcher_;
-  Outbox& outbox_;
+  Owners owners_;
+  boost::asio::thread_pool reader_{1};  ///< touches nothing but the frame it is given
   bool authenticated_ = false;
   bool script_dispatch_ = false;
   std::uint64_t invalid_frames_ = 0;

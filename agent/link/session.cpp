@@ -1,5 +1,6 @@
 #include "agent/link/session.hpp"
 
+#include "agent/runtime/random_id.hpp"
 #include "agent/version.hpp"
 #include "protocol/encode.hpp"
 #include "protocol/negotiation.hpp"
@@ -27,14 +28,15 @@ Session::Session(Parts parts)
     : parts_(parts),
       changed_(parts.context),
       heartbeat_timer_(parts.context),
-      deadline_timer_(parts.context) {}
+      deadline_timer_(parts.context),
+      route_timer_(parts.context) {}
 
 asio::awaitable<EndedConnection> Session::run() {
   const auto deadline = Clock::now() + limits::connect_deadline;
   // Somebody who stops the agent does not wait for a core that does not answer.
   const auto opened = co_await (open(deadline) || changed_.wait());
   if (opened.index() == 1 || !std::get<0>(opened)) co_return ended_;
-  co_await (read_frames() && write_frames() && keep_alive() && send_heartbeats() &&
+  co_await (read_frames() && write_frames() && keep_alive() && send_heartbeats() && watch_route() &&
             close_when_asked(deadline));
   parts_.inbox.connection_lost();
   parts_.outbox.connection_lost();
@@ -82,6 +84,7 @@ void Session::end(const Error& why) {
   parts_.log.warn("disconnected", why.message, {{"error_code", why.code}});
   heartbeat_timer_.cancel();
   deadline_timer_.cancel();
+  route_timer_.cancel();
   changed_.notify_all();
   parts_.outbox.changed().notify_all();
 }
@@ -102,12 +105,14 @@ void Session::stop() {
 
 asio::awaitable<void> Session::read_frames() {
   while (true) {
-    const auto frame = co_await link_->read();
+    auto frame = co_await link_->read();
     if (!frame) {
       end(frame.error());
       co_return;
     }
-    if (!over_) take(parts_.inbox.receive(*frame));
+    if (over_) continue;
+    const auto verdict = co_await parts_.inbox.receive(*std::move(frame));
+    if (!over_) take(verdict);
   }
 }
 
@@ -120,6 +125,9 @@ void Session::take(SessionVerdict verdict) {
       authenticated_at_ = Clock::now();
       link_->set_frame_size_max(limits::frame_size_max);
       changed_.notify_all();
+      return;
+    case SessionVerdict::way_known:
+      if (route_probe_) route_probe_->answered();
       return;
     case SessionVerdict::unauthorised:
       ended_.end = ConnectionEnd::unauthorised;
@@ -165,6 +173,31 @@ asio::awaitable<void> Session::send_heartbeats() {
         std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - parts_.process_started);
     parts_.outbox.push_for_this_connection(
         protocol::Heartbeat{program_version, uptime, announced_capabilities()});
+  }
+}
+
+asio::awaitable<void> Session::watch_route() {
+  constexpr auto without_throwing = asio::as_tuple(asio::use_awaitable);
+  while (!over_ && !authenticated_) {
+    co_await changed_.wait();
+  }
+  route_probe_.emplace(Clock::now(), RouteProbe::Settings{});
+  while (!over_ && !close_asked_) {
+    switch (route_probe_->step(Clock::now())) {
+      case RouteProbe::Step::ask:
+        parts_.outbox.push_for_this_connection(protocol::CapabilitySecretRequest{
+            RequestId(random_id()), "checkstack-satellite.route", "null"});
+        break;
+      case RouteProbe::Step::reconnect:
+        parts_.log.warn("route_lost", "the core no longer knows the way to this satellite");
+        co_return ask_to_close(CloseCode::normal, "Route lost");
+      case RouteProbe::Step::give_up:
+        co_return;
+      case RouteProbe::Step::wait:
+        break;
+    }
+    route_timer_.expires_at(route_probe_->next());
+    co_await route_timer_.async_wait(without_throwing);
   }
 }
 

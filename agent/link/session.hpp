@@ -4,6 +4,7 @@
 #include "agent/intake/inbox.hpp"
 #include "agent/link/core_url.hpp"
 #include "agent/link/reconnect_policy.hpp"
+#include "agent/link/route_probe.hpp"
 #include "agent/link/websocket_link.hpp"
 #include "agent/outbound/outbox.hpp"
 #include "agent/runtime/log.hpp"
@@ -14,6 +15,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace satellite::agent {
@@ -49,6 +51,7 @@ class Session {
   boost::asio::awaitable<void> write_frames();
   boost::asio::awaitable<void> keep_alive();
   boost::asio::awaitable<void> send_heartbeats();
+  boost::asio::awaitable<void> watch_route();
   boost::asio::awaitable<void> close_when_asked(std::chrono::steady_clock::time_point deadline);
   boost::asio::awaitable<void> say_what_is_left();
   void take(SessionVerdict verdict);
@@ -60,6 +63,8 @@ class Session {
   Notification changed_;
   boost::asio::steady_timer heartbeat_timer_;
   boost::asio::steady_timer deadline_timer_;
+  boost::asio::steady_timer route_timer_;
+  std::optional<RouteProbe> route_probe_;
   EndedConnection ended_;
   std::chrono::steady_clock::time_point authenticated_at_{};
   bool authenticated_ = false;

@@ -10,6 +10,8 @@ namespace {
 
 // A core that reads nothing must not make us keep answers for ever; the oldest go first.
 constexpr std::size_t singles_max = 4'096;
+// And they may be large: one result of a check fills up to a frame.
+constexpr ByteCount singles_size_max{64U << 20U};
 // Ended runs nobody acknowledges: small each, since their output is bounded by the windows.
 constexpr std::size_t streams_max = 1'024;
 
@@ -18,7 +20,14 @@ constexpr std::size_t streams_max = 1'024;
 Outbox::Outbox(boost::asio::io_context& context) : changed_(context), room_(context) {}
 
 void Outbox::push_frame(std::string frame, bool this_connection_only) {
-  if (singles_.size() >= singles_max) singles_.pop_front();
+  const ByteCount size{frame.size()};
+  while (!singles_.empty() &&
+         (singles_.size() >= singles_max || singles_size_ + size > singles_size_max)) {
+    singles_size_ -= ByteCount{singles_.front().frame.size()};
+    singles_.pop_front();
+    ++dropped_singles_;
+  }
+  singles_size_ += size;
   singles_.push_back(Single{std::move(frame), this_connection_only});
   changed_.notify_all();
 }
@@ -32,6 +41,7 @@ void Outbox::push_for_this_connection(const protocol::AgentMessage& message) {
 }
 
 void Outbox::put_back(std::string frame) {
+  singles_size_ += ByteCount{frame.size()};
   singles_.push_front(Single{std::move(frame), false});
 }
 
@@ -76,6 +86,7 @@ void Outbox::send_again(const RunId& id) {
 std::optional<Outbox::Outgoing> Outbox::next() {
   if (!connected_) return std::nullopt;
   if (!singles_.empty()) {
+    singles_size_ -= ByteCount{singles_.front().frame.size()};
     Outgoing outgoing{std::move(singles_.front().frame), false};
     singles_.pop_front();
     return outgoing;
@@ -113,6 +124,8 @@ void Outbox::connection_lost() {
   script_dispatch_ = false;
   in_flight_ = ByteCount{};
   std::erase_if(singles_, [](const Single& single) { return single.this_connection_only; });
+  singles_size_ = ByteCount{};
+  for (const Single& single : singles_) singles_size_ += ByteCount{single.frame.size()};
   for (auto& stream : streams_) stream.connection_lost();
   // What is kept while the core is away has another bound, so writers look again.
   room_.notify_all();

@@ -34,7 +34,6 @@ struct Scheduler::Active {
       : start(std::move(start_)), control(context) {}
   Timetable::Start start;
   CheckControl control;
-  bool finished = false;
 };
 
 namespace {
@@ -136,6 +135,8 @@ bool Scheduler::take_a_piece() {
     if (!done && Clock::now() >= end) return true;
   }
   tell_taken();
+  // Keys that are gone would stay for ever; telling a state once more is the lesser evil.
+  if (unhealthy_.size() > timetable_.checks()) unhealthy_.clear();
   intake_.reset();
   return false;
 }
@@ -146,7 +147,8 @@ void Scheduler::tell_taken() {
   const std::size_t removed = intake.checks_before + intake.added - checks;
   const auto took = std::chrono::round<std::chrono::milliseconds>(Clock::now() - intake.begun);
   if (intake.refused > 0) {
-    parts_.log.error("checks_refused", "more checks than this satellite takes; the rest does not run",
+    parts_.log.error("checks_refused",
+                     "more checks than this satellite takes; the rest does not run",
                      {{"refused", intake.refused}, {"checks", checks}});
   }
   parts_.log.info("assignments_taken", "",
@@ -187,23 +189,22 @@ void Scheduler::start_run(Timetable::Start start) {
 }
 
 asio::awaitable<void> Scheduler::run_check(std::shared_ptr<Active> active) {
-  /// Also when something throws, the check must be free for its next run.
-  struct Finish {
-    Scheduler& scheduler;
-    std::uint64_t run;
-    ~Finish() {
-      scheduler.active_.erase(run);
-      scheduler.timetable_.finished(run, Clock::now());
-      scheduler.wake();
-    }
-  };
-  const Finish finish{*this, active->start.run};
   const CheckParts check_parts{parts_.context,  parts_.log, parts_.config, parts_.runner,
                                parts_.policies, secrets_,   slots_};
   CheckInput input{active->start.plan.assignment, active->start.plan.environment_id,
                    active->control};
-  auto end = co_await execute_check(check_parts, std::move(input));
-  report(*active, std::move(end));
+  std::exception_ptr broken;
+  try {
+    auto end = co_await execute_check(check_parts, std::move(input));
+    report(*active, std::move(end));
+  } catch (...) {
+    // The check must be free for its next run all the same.
+    broken = std::current_exception();
+  }
+  active_.erase(active->start.run);
+  timetable_.finished(active->start.run, Clock::now());
+  wake();
+  if (broken) std::rethrow_exception(broken);
 }
 
 void Scheduler::report(const Active& active, CheckEnd end) {
@@ -232,7 +233,13 @@ void Scheduler::report(const Active& active, CheckEnd end) {
                       {"coalesced", active.start.coalesced}});
   }
   note_status(active.start.plan.key, *end.result, end.message);
+  const std::size_t dropped_before = parts_.outbox.dropped_singles();
   parts_.outbox.push(*std::move(end.result));
+  const std::size_t dropped = parts_.outbox.dropped_singles();
+  if (dropped > dropped_before && std::bit_width(dropped) > std::bit_width(dropped_before)) {
+    parts_.log.error("results_dropped", "too many wait for the core; the oldest were given up",
+                     {{"dropped", dropped}});
+  }
 }
 
 void Scheduler::note_status(const std::string& key, const protocol::CheckResult& result,

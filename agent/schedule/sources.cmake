@@ -1,5 +1,6 @@
 # When it is checked.
 target_sources(satellite_agent PRIVATE
   schedule/expand_runs.cpp
+  schedule/scheduler.cpp
   schedule/timetable.cpp
 )

@@ -75,6 +75,16 @@ constexpr std::array<std::string_view, 10> assignment_members{
     "configId",   "systemId", "strategyId", "intervalSeconds", "configName",
     "systemName", "config",   "collectors", "environments",    "systemMetadata"};
 
+/// Who complains about an assignment names its strategy, if there is one to name.
+std::string strategy_of(std::string_view text) {
+  constexpr std::array<std::string_view, 1> names{"strategyId"};
+  const auto slices = JsonSlices::of(text, names);
+  if (!slices) return {};
+  json values = slices->parsed({"strategyId"});
+  JsonFields fields(values, "$");
+  return fields.required_text("strategyId", limits::id_size_max);
+}
+
 Result<Assignment> decode_assignment(std::string_view text, const std::string& path) {
   const auto slices = JsonSlices::of(text, assignment_members);
   if (!slices) return Error{slices.error().code, path + ": " + slices.error().message};
@@ -117,7 +127,8 @@ Result<AssignmentSet> decode_assignments(std::string_view array) {
     if (assignment) {
       set.accepted.push_back(std::move(*assignment));
     } else {
-      set.rejected.push_back({index, std::move(assignment).error().message});
+      set.rejected.push_back(
+          {index, std::move(assignment).error().message, strategy_of((*entries)[index])});
     }
   }
   return set;

@@ -80,7 +80,6 @@ constexpr std::chrono::seconds backoff_first = 1s;
 constexpr std::chrono::seconds backoff_max = 30s;
 constexpr std::chrono::seconds stable_after = 60s;  // only then the backoff starts anew
 constexpr std::chrono::seconds unauthorised_retry = 300s;
-constexpr std::chrono::seconds secret_reply_deadline = 30s;  // spec/core-contract.md 1.5
 
 // --- Local input --------------------------------------------------------------------------------
 constexpr ByteCount settings_file_size_max = 1_MiB;

@@ -1,4 +1,6 @@
+#include "tests/benchmarks/check_figures.hpp"
 #include "tests/benchmarks/figures.hpp"
+#include "tests/benchmarks/process_figures.hpp"
 #include "tests/benchmarks/reference_process.hpp"
 #include "tests/benchmarks/sandbox_process.hpp"
 #include "tests/devcore/devcore.hpp"
@@ -111,40 +113,6 @@ std::vector<std::string> bubblewrap_command() {
     words.push_back(word.get<std::string>());
   }
   return words;
-}
-
-std::vector<pid_t> process_family(pid_t agent) {
-  std::vector<pid_t> family{agent};
-  const std::string task = std::to_string(agent);
-  std::ifstream children("/proc/" + task + "/task/" + task + "/children");
-  for (pid_t child = 0; children >> child;) family.push_back(child);
-  return family;
-}
-
-/// Time on a processor of these processes themselves, without their children, in microseconds.
-double processor_time(const std::vector<pid_t>& family) {
-  double total = 0;
-  for (const pid_t pid : family) {
-    const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
-    for (const auto& task : std::filesystem::directory_iterator(tasks)) {
-      std::ifstream file(task.path() / "schedstat");
-      double nanoseconds = 0;
-      file >> nanoseconds;
-      total += nanoseconds / 1000;
-    }
-  }
-  return total;
-}
-
-double proportional_size_mb(const std::vector<pid_t>& family) {
-  double kilobytes = 0;
-  for (const pid_t pid : family) {
-    std::ifstream rollup("/proc/" + std::to_string(pid) + "/smaps_rollup");
-    for (std::string line; std::getline(rollup, line);) {
-      if (line.rfind("Pss:", 0) == 0) kilobytes += std::stod(line.substr(4));
-    }
-  }
-  return kilobytes / 1024;
 }
 
 struct Latencies {
@@ -325,11 +293,14 @@ std::vector<Figure> measure_all() {
 
 int main(int argc, char** argv) {
   std::string json_file;
-  for (int i = 1; i + 1 < argc; ++i) {
-    if (std::strcmp(argv[i], "--json") == 0) json_file = argv[i + 1];
+  bool only_checks = false;
+  for (int i = 1; i < argc; ++i) {
+    if (std::strcmp(argv[i], "--json") == 0 && i + 1 < argc) json_file = argv[i + 1];
+    if (std::strcmp(argv[i], "--checks") == 0) only_checks = true;
   }
   try {
-    const auto figures = measure_all();
+    auto figures = only_checks ? std::vector<Figure>() : measure_all();
+    for (Figure& figure : measure_checks()) figures.push_back(std::move(figure));
     print_table(figures);
     if (!json_file.empty() && !write_json(figures, json_file)) {
       std::cerr << "satellite_bench: cannot write " << json_file << '\n';

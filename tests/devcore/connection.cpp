@@ -1,6 +1,7 @@
 #include "tests/devcore/connection.hpp"
 
 #include "tests/devcore/codec/core_codec.hpp"
+#include "tests/devcore/codec/frame_fields.hpp"
 #include "tests/devcore/frame_text.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -132,6 +133,9 @@ void Connection::receive(std::string_view text) {
     tell("invalid frame: " + message.error().message);
     return state_.ledger.note_invalid(message.error().message);
   }
+  if (!is_output) {
+    if (const auto violation = field_violation(text)) state_.ledger.note_invalid(*violation);
+  }
   const auto* authentication = std::get_if<protocol::Authenticate>(&*message);
   if (authentication != nullptr) return authenticate(*authentication);
   if (!authenticated_) {
@@ -141,6 +145,7 @@ void Connection::receive(std::string_view text) {
   }
   if (state_.settings.on_message) state_.settings.on_message(client_id_, *message);
   state_.ledger.note(*message);
+  if (auto reply = secret_reply(state_.secrets, *message)) send(*std::move(reply));
   if (state_.acknowledge) acknowledge(*message);
 }
 

@@ -17,8 +17,10 @@ struct CoreState {
         transcript(settings_.transcript),
         policy(settings_.policy),
         assignments(settings_.assignments),
+        secrets(settings_.secrets),
         acknowledge(settings_.acknowledge) {
     for (const auto& [client, token] : settings.tokens) transcript.hide(token);
+    for (const std::string& text : texts_to_hide(secrets)) transcript.hide(text);
   }
 
   Settings settings;
@@ -26,6 +28,7 @@ struct CoreState {
   Transcript transcript;
   std::optional<std::string> policy;
   std::string assignments;
+  SecretReplies secrets;
   bool acknowledge;
 };
 

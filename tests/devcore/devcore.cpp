@@ -89,6 +89,13 @@ void DevCore::push_assignments(const std::string& assignments) {
   });
 }
 
+void DevCore::know_secrets(SecretReplies secrets) {
+  server_->post([secrets = std::move(secrets)](Server& server) {
+    for (const std::string& text : texts_to_hide(secrets)) server.state().transcript.hide(text);
+    server.state().secrets = secrets;
+  });
+}
+
 void DevCore::set_acknowledge(bool acknowledge) {
   server_->post([acknowledge](Server& server) {
     server.state().acknowledge = acknowledge;

@@ -42,6 +42,7 @@ class DevCore {
   /// Raw JSON or anything else: relayed now and to everybody who authenticates later.
   void push_policy(const std::string& policy);
   void push_assignments(const std::string& assignments);
+  void know_secrets(SecretReplies secrets);
   /// One raw frame, JSON or not.
   void push_text(const std::string& text, const std::string& client_id = {});
 

@@ -19,7 +19,8 @@ struct Options {
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;
   bool plain = false, no_acknowledge = false, no_extensions = false, collects_nothing = false;
-  std::string certificate_file, key_file, ca_out, policy_file, assignments_file, transcript;
+  std::string certificate_file, key_file, ca_out, policy_file, assignments_file, secrets_file,
+      transcript;
   std::vector<std::string> names, clients, misbehaviours, script_files, script_texts;
   std::vector<std::string> environment, secret_environment;
   std::string kind = "health-check", language = "shell";
@@ -37,6 +38,9 @@ void define(CLI::App& app, Options& options) {
   app.add_option("--client", options.clients, "ID:TOKEN that may authenticate");
   app.add_option("--policy", options.policy_file, "policy to relay; followed when it changes");
   app.add_option("--assignments", options.assignments_file, "assignments, a JSON array");
+  app.add_option(
+      "--secrets", options.secrets_file,
+      "replies to requests for secrets: {\"run\":{\"CONFIG/ENTRY\":{…}},\"config\":{…}}");
   app.add_flag("--no-extensions", options.no_extensions, "be the existing core: no dispatch");
   app.add_flag("--no-ack", options.no_acknowledge, "never acknowledge");
   app.add_flag("--count-only", options.collects_nothing, "count output instead of keeping it");
@@ -92,6 +96,9 @@ Settings settings_from(const Options& options) {
   settings.policy_file = options.policy_file;
   if (!options.assignments_file.empty()) {
     settings.assignments = content_of(options.assignments_file);
+  }
+  if (!options.secrets_file.empty()) {
+    settings.secrets = secret_replies_from(content_of(options.secrets_file));
   }
   if (options.no_extensions) settings.extensions.clear();
   settings.acknowledge = !options.no_acknowledge;

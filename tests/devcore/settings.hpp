@@ -2,6 +2,7 @@
 
 #include "protocol/agent_messages.hpp"
 #include "protocol/vocabulary/byte_count.hpp"
+#include "tests/devcore/secret_replies.hpp"
 #include "tls/temporary_certificate.hpp"
 
 #include <cstdint>
@@ -68,6 +69,7 @@ struct Settings {
   std::vector<std::string> extensions = {"script-dispatch/1", "result-ack/1"};
   std::string assignments = "[]";     ///< raw JSON, sent as it is
   std::optional<std::string> policy;  ///< raw JSON, sent as it is
+  SecretReplies secrets;
   std::filesystem::path policy_file;  ///< read at start and again whenever it changes
 
   bool acknowledge = true;

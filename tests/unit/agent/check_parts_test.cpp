@@ -67,7 +67,7 @@ TEST_CASE("shape D: a healthy run, with our additions inside the collector only"
   CHECK(entry.at("_sandbox").at("notes").empty());
   CHECK(entry.at("_sandbox").at("enforced").size() == 4);
   CHECK(entry.at("outputTruncated") == false);
-  CHECK(entry.at("droppedEnv") == json{"LD_PRELOAD"});
+  CHECK(entry.at("droppedEnv") == json::array({"LD_PRELOAD"}));
   for (const char* ours : {"_sandbox", "outputTruncated", "droppedEnv"}) entry.erase(ours);
   CHECK(frame == json::parse(R"({"type":"result","configId":"c-1","systemId":"sys-pay",
     "environmentId":"env-eu","status":"healthy","latencyMs":44,

@@ -1,0 +1,42 @@
+#include "tests/benchmarks/process_figures.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace satellite::benchmarks {
+
+std::vector<pid_t> process_family(pid_t agent) {
+  std::vector<pid_t> family{agent};
+  const std::string task = std::to_string(agent);
+  std::ifstream children("/proc/" + task + "/task/" + task + "/children");
+  for (pid_t child = 0; children >> child;) family.push_back(child);
+  return family;
+}
+
+double processor_time(const std::vector<pid_t>& family) {
+  double total = 0;
+  for (const pid_t pid : family) {
+    const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
+    for (const auto& task : std::filesystem::directory_iterator(tasks)) {
+      std::ifstream file(task.path() / "schedstat");
+      double nanoseconds = 0;
+      file >> nanoseconds;
+      total += nanoseconds / 1000;
+    }
+  }
+  return total;
+}
+
+double proportional_size_mb(const std::vector<pid_t>& family) {
+  double kilobytes = 0;
+  for (const pid_t pid : family) {
+    std::ifstream rollup("/proc/" + std::to_string(pid) + "/smaps_rollup");
+    for (std::string line; std::getline(rollup, line);) {
+      if (line.rfind("Pss:", 0) == 0) kilobytes += std::stod(line.substr(4));
+    }
+  }
+  return kilobytes / 1024;
+}
+
+}  // namespace satellite::benchmarks

@@ -1,0 +1,54 @@
+#include "tests/end_to_end/check_scene.hpp"
+
+#include <catch2/catch.hpp>
+
+namespace satellite::tests {
+
+json shell_check(const std::string& config_id, const std::string& script, double seconds) {
+  return {{"configId", config_id},
+          {"systemId", "sys-1"},
+          {"strategyId", "healthcheck-script.script"},
+          {"config", {{"timeout", 30000}}},
+          {"collectors", json::array({{{"id", "c1"},
+                                       {"collectorId", "healthcheck-script.execute"},
+                                       {"config", {{"script", script}, {"timeout", 10000}}}}})},
+          {"intervalSeconds", seconds},
+          {"configName", "Check " + config_id},
+          {"systemName", "System One"},
+          {"systemMetadata", {{"owner", "team-a"}, {"tier", 1}, {"baseUrl", "http://sys"}}}};
+}
+
+std::string as_set(const std::vector<json>& checks) {
+  return json(checks).dump();
+}
+
+Scene::Options with_checks(const std::vector<json>& checks, devcore::SecretReplies secrets) {
+  Scene::Options options = Scene::with_policy(default_policy);
+  options.core.assignments = as_set(checks);
+  options.core.secrets = std::move(secrets);
+  return options;
+}
+
+std::vector<json> results_of(Scene& scene, const std::string& config_id) {
+  std::vector<json> results;
+  for (const std::string& text : scene.core().ledger().frames("result")) {
+    json result = json::parse(text);
+    if (result.at("configId") == config_id) results.push_back(std::move(result));
+  }
+  return results;
+}
+
+json nth_result(Scene& scene, const std::string& config_id, std::size_t count) {
+  // A new check waits for its own moment within the first half minute.
+  eventually(
+      "result " + std::to_string(count) + " of " + config_id,
+      [&] { return results_of(scene, config_id).size() >= count; }, std::chrono::seconds(60));
+  CHECK(scene.core().ledger().invalid_frames() == std::vector<std::string>{});
+  return results_of(scene, config_id).at(count - 1);
+}
+
+json collector_of(const json& result) {
+  return result.at("result").at("metadata").at("collectors").at("c1");
+}
+
+}  // namespace satellite::tests
