@@ -7,7 +7,8 @@ using namespace satellite::tests;
 
 namespace {
 
-const std::string token = "s3cr3t value/XYZ";
+// A multiple of three bytes, so that its base64 form has no padding.
+const std::string token = "s3cr3t value/XYZ42";
 
 json with_token(json check) {
   check["collectors"][0]["config"]["secretEnv"] = {{"API_TOKEN", "${{ secrets.token }}"}};
@@ -32,7 +33,7 @@ TEST_CASE(
   const json result = nth_result(scene, "cfg");
   CHECK(result.at("status") == "healthy");
   // The script did have it: it knows its length.
-  CHECK(collector_of(result).at("stdout") == "****\n****\n****\n16");
+  CHECK(collector_of(result).at("stdout") == "****\n****\n****\n18");
   const std::string all = result.dump() + scene.satellite().log();
   for (const char* form : {"s3cr3t", "czNjcjN0", "XYZ"}) {
     INFO(form);
