@@ -5,7 +5,7 @@
 
 namespace satellite::sandbox {
 
-// The system calls that the filters name; every other known one is allowed to scripts.
+/// The system calls that the filters name; every other known one is allowed to scripts.
 
 inline constexpr std::uint32_t refused_calls[] = {
     // Namespaces and mounts.
