@@ -3,6 +3,7 @@
 #include "agent/schedule/expand_runs.hpp"
 #include "protocol/wire_words.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
@@ -41,6 +42,7 @@ namespace {
 // Shorter than what anybody notices; the clock is asked often enough to keep to it.
 constexpr std::chrono::milliseconds piece_max{2};
 constexpr std::size_t forgotten_at_a_time = 64;
+constexpr std::size_t freed_at_a_time = 256;
 constexpr std::size_t starts_at_a_time = 4;
 // Waiting for secrets takes a run's place but no script's; so there are more of the former.
 constexpr std::size_t runs_per_script = 4;
@@ -133,6 +135,12 @@ bool Scheduler::take_a_piece() {
     intake_->runs_stopped += to_stop.size();
     stop_runs(to_stop);
     if (!done && Clock::now() >= end) return true;
+  }
+  // What is left of the set goes in pieces, too: its destructors are thousands.
+  while (!accepted.empty()) {
+    const auto size = static_cast<std::ptrdiff_t>(std::min(freed_at_a_time, accepted.size()));
+    accepted.erase(accepted.end() - size, accepted.end());
+    if (Clock::now() >= end) return true;
   }
   tell_taken();
   // Keys that are gone would stay for ever; telling a state once more is the lesser evil.

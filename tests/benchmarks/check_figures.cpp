@@ -57,7 +57,8 @@ double largest(const std::string& log, const std::string& key) {
 
 class CheckBench {
  public:
-  CheckBench() {
+  /// Watching the loop costs processor time of its own, so that what is idle is not watched.
+  explicit CheckBench(const char* watches_loop) {
     devcore::Settings settings;
     settings.tokens.emplace("bench", "csat_bench");
     auto started = devcore::DevCore::start(std::move(settings));
@@ -68,7 +69,7 @@ class CheckBench {
         {"CHECKSTACK_CORE_URL", core_->url()},
         {"CHECKSTACK_SATELLITE_CLIENT_ID", "bench"},
         {"CHECKSTACK_SATELLITE_TOKEN", "csat_bench"},
-        {"CHECKSTACK_SATELLITE_LOOP_WATCH", "true"},
+        {"CHECKSTACK_SATELLITE_LOOP_WATCH", watches_loop},
         {"CHECKSTACK_SATELLITE_CA_FILE", files_.write("ca.pem", core_->ca_pem())}};
     satellite_ = std::make_unique<tests::SatelliteProcess>(
         tests::SatelliteProcess::Start{{"run"}, environment, (files_.path() / "log").string()});
@@ -107,6 +108,7 @@ class CheckBench {
     return 100 * (processor_time(family) - before) / wall;
   }
 
+  double processor_ms() const { return processor_time(process_family(satellite_->pid())) / 1000; }
   double size_mb() const { return proportional_size_mb(process_family(satellite_->pid())); }
   double longest_busy_ms() const { return largest(satellite_->log(), "loop_busy us=") / 1000; }
 
@@ -119,17 +121,26 @@ class CheckBench {
 }  // namespace
 
 std::vector<Figure> measure_checks() {
-  CheckBench bench;
+  double stall = 0;
+  {
+    CheckBench watched("true");
+    for (int i = 0; i < pushes; ++i) watched.push(i);
+    stall = watched.longest_busy_ms();
+  }
+  CheckBench bench("false");
   Samples samples;
+  const double before = bench.processor_ms();
   for (int i = 0; i < pushes; ++i) samples.push_back(bench.push(i));
+  const double processor = (bench.processor_ms() - before) / pushes;
   bench.settle(checks);
   const double size = bench.size_mb();
   const double idle = bench.idle_percent();
   return {
       {"push_10000", "10 000 changed checks pushed -> taken", median(samples), "ms", std::nullopt,
        "<= 250 ms"},
-      {"loop_stall", "longest time the loop served nobody else", bench.longest_busy_ms(), "ms",
-       std::nullopt, "<= 5 ms"},
+      {"push_10000_cpu", "of which on a processor", processor, "ms", std::nullopt, ""},
+      {"loop_stall", "longest time the loop served nobody else", stall, "ms", std::nullopt,
+       "<= 5 ms"},
       {"idle_assignments_cpu", "10 000 checks, none due", idle, "% of a core", std::nullopt,
        "<= 1 %"},
       {"idle_assignments_pss", "agent and launcher", size, "MB", std::nullopt, "<= 40 MB"},
