@@ -1,6 +1,7 @@
 #include "sandbox/build_plan.hpp"
 
 #include "sandbox/decide.hpp"
+#include "sandbox/planning/cgroup_plan.hpp"
 #include "sandbox/planning/egress_notes.hpp"
 #include "sandbox/planning/filesystem_layer.hpp"
 #include "sandbox/planning/identity_plan.hpp"
@@ -60,6 +61,7 @@ void plan_limits(Draft& draft) {
     draft.downgrade(Layer::resources, std::move(reason));
   }
   if (limits.max_output_bytes) draft.plan.output_size_max = ByteCount{*limits.max_output_bytes};
+  draft.plan.cgroup = cgroup_limits(limits, draft.facts, draft.inputs.cpu_percent);
   if (!limits.memory_bytes) return;
 
   constexpr std::uint64_t mebibyte = 1U << 20U;
@@ -68,7 +70,7 @@ void plan_limits(Draft& draft) {
   draft.plan.module_memory_environment = {
       {"NODE_OPTIONS", "--max-old-space-size=" + std::to_string(mebibytes)}};
   draft.plan.heap_limit_kept = draft.inputs.keeps_heap_limit;
-  if (!draft.inputs.keeps_heap_limit) {
+  if (!draft.inputs.keeps_heap_limit && !draft.plan.cgroup.memory_bytes) {
     draft.note(Layer::resources,
                "memoryBytes does not limit this run by itself: only a JavaScript runtime keeps the "
                "heap limit, a shell does not; give the satellite's service or container a memory "
@@ -199,15 +201,24 @@ void admit_count_by_user(Draft& draft) {
                  "delegate a control group to the satellite (Delegate=yes)");
 }
 
+/// Whether the script cannot write to the files of its own control group.
+bool group_is_safe(const Draft& draft) {
+  return draft.plan.identity ||
+         (draft.wrapped() && draft.policy.filesystem.mode != FilesystemMode::off);
+}
+
 void plan_settings(Draft& draft) {
   const bool as_host_root = draft.facts.euid_is_root && !draft.identity.drop;
   // The kernel exempts host uid 0 from the process limit, so a wrapper's user namespace isolates
   // the count only for everybody else.
   const bool isolated = draft.identity.drop || (draft.wrapped() && !as_host_root);
   if (asks_for_limits(draft.policy.resources) && draft.can_limit()) {
+    // A safe group counts this run alone; the limit of the user would count its other runs, too.
+    const bool by_user = isolated && !(draft.plan.cgroup.processes && group_is_safe(draft));
     draft.plan.resource_settings = resource_settings(
-        draft.policy.resources, isolated ? ProcessCount::isolated : ProcessCount::shared);
-    if (draft.policy.resources.max_processes && !isolated) {
+        draft.policy.resources, by_user ? ProcessCount::isolated : ProcessCount::shared);
+    const bool grouped = draft.plan.cgroup.processes && (group_is_safe(draft) || !as_host_root);
+    if (draft.policy.resources.max_processes && !isolated && !grouped) {
       if (as_host_root) {
         draft.downgrade(Layer::resources,
                         "maxProcesses cannot hold: the script runs as host root, which the kernel "
@@ -221,6 +232,12 @@ void plan_settings(Draft& draft) {
     }
   }
   admit_count_by_user(draft);
+  if (draft.plan.cgroup.any() && !group_is_safe(draft)) {
+    draft.note(Layer::resources,
+               "the control group holds against mistakes only: a script that runs as the "
+               "satellite's own user and sees its file system can lift the limits of its group; "
+               "enable file confinement");
+  }
   draft.enforced().resources = !resource_mechanism(draft.plan).empty() &&
                                (draft.can_limit() || !asks_for_limits(draft.policy.resources));
 }

@@ -37,7 +37,8 @@ struct RunInputs {
       default_identity;  ///< fills a missing privilege.uid under a root launcher
   /// Engines that may be used, whatever else this host has; the strongest that works is taken.
   std::vector<Engine> engines{Engine::native, Engine::bwrap, Engine::nsjail};
-  std::optional<Identity> agent_identity;  ///< whom a script is that keeps the agent's identity
+  std::optional<Identity> agent_identity;    ///< whom a script is that keeps the agent's identity
+  std::optional<std::uint64_t> cpu_percent;  ///< the operator's share of the processors for a run
 };
 
 /// The whole decision for one run: which layer by which mechanism, and the report as promised; or a

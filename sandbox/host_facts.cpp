@@ -24,6 +24,9 @@ constexpr std::array flags{
     Flag{"launcherDropsPrivilege", &HostFacts::launcher_drops_privilege},
     Flag{"launcherSetsRlimits", &HostFacts::launcher_sets_rlimits},
     Flag{"nativeEngine", &HostFacts::native_engine},
+    Flag{"cgroupMemory", &HostFacts::cgroup_memory},
+    Flag{"cgroupPids", &HostFacts::cgroup_pids},
+    Flag{"cgroupCpu", &HostFacts::cgroup_cpu},
 };
 
 Error wrong(const std::string& name, std::string_view expected) {

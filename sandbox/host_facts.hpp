@@ -58,6 +58,8 @@ struct HostFacts {
   bool net_egress_ipv6 = false;
   /// The name servers that scripts find in /etc/resolv.conf, as it stood when the host was probed.
   std::vector<std::string> name_servers;
+  // What a control group of our own (cgroup v2, delegated) can really limit.
+  bool cgroup_memory = false, cgroup_pids = false, cgroup_cpu = false;
   std::string wrapper_path;                 ///< absolute, empty when there is none
   std::vector<CapabilityFinding> findings;  ///< one per capability, for `doctor` and the logs
 };

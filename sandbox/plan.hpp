@@ -1,6 +1,7 @@
 #pragma once
 
 #include "protocol/vocabulary/byte_count.hpp"
+#include "sandbox/cgroup_limits.hpp"
 #include "sandbox/host_facts.hpp"
 #include "sandbox/planning/file_step.hpp"
 #include "sandbox/planning/packet_filter.hpp"
@@ -67,6 +68,7 @@ struct Plan {
   /// Heap limit for a JavaScript runtime, merged over `environment` for modules only.
   std::optional<std::map<std::string, std::string>> module_memory_environment;
   EffectiveSandbox promise;  ///< what will be enforced if every step succeeds
+  CgroupLimits cgroup;       ///< limits of the run's own control group
 };
 
 /// The policy says `fail` and this host cannot do what it asks: nothing is started.

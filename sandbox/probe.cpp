@@ -2,12 +2,14 @@
 
 #include "sandbox/build_plan.hpp"
 #include "sandbox/launcher/launcher_link.hpp"
+#include "sandbox/launcher/setup_steps.hpp"
 #include "sandbox/planning/make_launch_order.hpp"
 #include "sandbox/probe_egress.hpp"
+#include "sandbox/probing/probing.hpp"
+#include "sandbox/probing/remedies.hpp"
 #include "sandbox/running/ending.hpp"
 
 #include <unistd.h>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
@@ -15,44 +17,10 @@ namespace satellite::sandbox {
 namespace {
 
 constexpr Identity overflow_identity{65'534, 65'534};
-constexpr std::string_view search_path_default = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
-// Any number below the usual limit will do: it shows up in /proc/PID/limits or it does not.
-constexpr std::uint64_t trial_open_files = 64;
-
-std::string find_program(std::string_view name) {
-  const char* own_path = std::getenv("PATH");
-  std::string_view rest = own_path != nullptr ? own_path : search_path_default;
-  while (!rest.empty()) {
-    const auto directory = rest.substr(0, rest.find(':'));
-    rest.remove_prefix(std::min(rest.size(), directory.size() + 1));
-    if (!directory.starts_with('/')) continue;
-    std::string path = std::string(directory) + "/" + std::string(name);
-    if (::access(path.c_str(), X_OK) == 0) return path;
-  }
-  return {};
-}
-
-void add_finding(HostFacts& facts, std::string name, bool present, std::string detail,
-                 std::string remedy) {
-  if (present) remedy.clear();
-  facts.findings.push_back({std::move(name), present, std::move(detail), std::move(remedy)});
-}
-
-LaunchOrder bare_trial(Launcher& launcher, const std::optional<Identity>& identity) {
-  LaunchOrder order;
-  order.run_number = launcher.next_run_number();
-  order.command = {"true"};
-  order.identity = identity;
-  order.resource_settings = {{Resource::open_files, trial_open_files}};
-  order.expectation.identity = identity;
-  order.expectation.not_host_root = identity.has_value();
-  order.expectation.resource_settings = order.resource_settings;
-  return order;
-}
 
 /// The default policy's own plan, as if everything worked: whether it does is what we find out.
-Result<LaunchOrder> confined_trial(Launcher& launcher, const HostFacts& facts, Engine engine,
-                                   const std::optional<Identity>& identity) {
+Result<LaunchOrder> confined_trial(const Probing& probing, Engine engine) {
+  const auto& [launcher, identity, facts] = probing;
   HostFacts hoped = facts;
   hoped.native_engine = engine == Engine::native;
   hoped.wrapper = engine == Engine::bwrap ? Wrapper::bwrap : Wrapper::none;
@@ -76,20 +44,21 @@ Result<LaunchOrder> confined_trial(Launcher& launcher, const HostFacts& facts, E
   return order;
 }
 
-void probe_launcher(Launcher& launcher, const std::optional<Identity>& identity, HostFacts& facts) {
-  const std::string problem = problem_of_trial(launcher.try_order(bare_trial(launcher, identity)));
+void probe_launcher(Probing& probing) {
+  HostFacts& facts = probing.facts;
+  const std::string problem = problem_of_trial(probing.launcher.try_order(bare_trial(probing)));
   facts.launcher_sets_rlimits = problem.empty();
   facts.launcher_drops_privilege = problem.empty() && facts.euid_is_root;
-  add_finding(facts, "resource_limits", facts.launcher_sets_rlimits,
+  probing.add("resource_limits", facts.launcher_sets_rlimits,
               problem.empty() ? "set and read back by the launcher" : problem,
               "look at the limits of the satellite's service (LimitNOFILE=)");
   std::string detail = problem;
   if (problem.empty()) {
-    detail = facts.euid_is_root ? "changed to " + std::to_string(identity->uid) + " and read back"
-                                : "the satellite is not root: scripts run as its own user";
+    detail = facts.euid_is_root
+                 ? "changed to " + std::to_string(probing.identity->uid) + " and read back"
+                 : "the satellite is not root: scripts run as its own user";
   }
-  add_finding(facts, "privilege_drop", facts.launcher_drops_privilege || !facts.euid_is_root,
-              detail,
+  probing.add("privilege_drop", facts.launcher_drops_privilege || !facts.euid_is_root, detail,
               "give the satellite's service CAP_SETUID and CAP_SETGID, or an unprivileged user");
 }
 
@@ -104,42 +73,55 @@ std::string_view remedy_of(const std::optional<LauncherRecord>& end) {
   return hint.empty() ? otherwise : hint;
 }
 
-void probe_native(Launcher& launcher, const std::optional<Identity>& identity, HostFacts& facts) {
-  const auto order = confined_trial(launcher, facts, Engine::native, identity);
+void probe_native(Probing& probing) {
+  const auto order = confined_trial(probing, Engine::native);
   std::optional<LauncherRecord> end;
-  if (order) end = launcher.try_order(*order);
+  if (order) end = probing.launcher.try_order(*order);
   const std::string problem = order ? problem_of_trial(end) : order.error().message;
-  facts.native_engine = problem.empty();
-  add_finding(facts, "native_engine", facts.native_engine,
+  probing.facts.native_engine = problem.empty();
+  probing.add("native_engine", probing.facts.native_engine,
               problem.empty() ? "a script ran under every layer, measured at its barrier" : problem,
-              std::string(remedy_of(end)));
+              remedy_of(end));
 }
 
-void probe_wrapper(Launcher& launcher, const std::optional<Identity>& identity, HostFacts& facts) {
+void probe_namespaces(Probing& probing, bool wrapper_works) {
+  std::optional<LauncherRecord> end;
+  std::string problem;
+  if (!wrapper_works) {
+    end = probing.launcher.try_namespaces(probing.identity);
+    problem = problem_of_trial(end);
+  }
+  const bool creatable = problem.empty();
+  HostFacts& facts = probing.facts;
+  facts.user_namespaces = facts.user_ns_creatable = creatable;
+  facts.net_namespaces = creatable && wrapper_works;
+  if (creatable) {
+    return probing.add("user_namespaces", true,
+                       "created, with a network namespace and a mount inside", {});
+  }
+  const auto* failure = end ? std::get_if<RunSetupFailed>(&end->event) : nullptr;
+  const bool mounting = failure != nullptr && failure->step == SetupStep::mount;
+  const auto primitive = mounting ? Primitive::mount_in_namespace : Primitive::user_namespace;
+  probing.add("user_namespaces", false, problem,
+              remedy_for(primitive, error_number_of(end), read_host_signs()));
+}
+
+void probe_wrapper(Probing& probing) {
+  HostFacts& facts = probing.facts;
   facts.wrapper_path = find_program("bwrap");
   std::string problem = "bwrap is not on PATH";
   if (!facts.wrapper_path.empty()) {
-    const auto order = confined_trial(launcher, facts, Engine::bwrap, identity);
-    problem = order ? problem_of_trial(launcher.try_order(*order)) : order.error().message;
+    const auto order = confined_trial(probing, Engine::bwrap);
+    problem = order ? problem_of_trial(probing.launcher.try_order(*order)) : order.error().message;
   }
   const bool works = problem.empty();
   if (works) facts.wrapper = Wrapper::bwrap;
-  add_finding(
-      facts, "wrapper", works, works ? facts.wrapper_path : problem,
+  probing.add(
+      "wrapper", works, works ? facts.wrapper_path : problem,
       facts.wrapper_path.empty()
           ? "install bubblewrap"
           : "see user_namespaces; bubblewrap must be allowed to make namespaces and mounts");
-  const auto namespaces = works ? std::nullopt : launcher.try_namespaces(identity);
-  const std::string refused = namespaces ? problem_of_trial(*namespaces) : std::string();
-  const bool creatable = works || refused.empty();
-  facts.user_namespaces = facts.user_ns_creatable = creatable;
-  facts.net_namespaces = creatable && works;
-  add_finding(facts, "user_namespaces", creatable,
-              creatable ? "created, with a network namespace and a mount inside" : refused,
-              "allow unprivileged user namespaces: user.max_user_namespaces > 0, "
-              "kernel.unprivileged_userns_clone = 1, "
-              "kernel.apparmor_restrict_unprivileged_userns = 0 or a profile, and in a container a "
-              "seccomp profile that permits unshare and mount");
+  probe_namespaces(probing, works);
 }
 
 }  // namespace
@@ -164,14 +146,27 @@ HostFacts probe_host(Launcher& launcher, const ProbeSettings& settings) {
   facts.rlimit_native = facts.has_prlimit;
   std::optional<Identity> identity;
   if (facts.euid_is_root) identity = identity_of_trials(settings);
-  probe_launcher(launcher, identity, facts);
-  probe_native(launcher, identity, facts);
-  probe_wrapper(launcher, identity, facts);
+  Probing probing{launcher, identity, facts};
+  probe_launcher(probing);
+  probe_cgroup(probing);
+  probe_native(probing);
+  probe_wrapper(probing);
   if (settings.tries_egress) {
     probe_egress(launcher, settings, facts);
   } else {
     leave_egress_untried(facts);
   }
+  return facts;
+}
+
+HostFacts examine_host(Launcher& launcher, const ProbeSettings& settings) {
+  HostFacts facts = probe_host(launcher, settings);
+  Probing probing{launcher, std::nullopt, facts};
+  probe_identity(probing);
+  probe_seccomp(probing);
+  probe_landlock(probing);
+  probe_wrapper_programs(probing);
+  probe_javascript_runtimes(probing);
   return facts;
 }
 

@@ -33,4 +33,8 @@ std::string problem_of_trial(const std::optional<LauncherRecord>& end);
 /// Errors: none: what does not work is absent, with the reason and a remedy in `findings`.
 HostFacts probe_host(Launcher& launcher, const ProbeSettings& settings = {});
 
+/// The same and whatever else a person wants to know (`doctor`): filters tried in throw-away
+/// children, programs run for their version. Takes its time; nothing of it changes a plan.
+HostFacts examine_host(Launcher& launcher, const ProbeSettings& settings = {});
+
 }  // namespace satellite::sandbox

@@ -134,6 +134,7 @@ Decision Runner::State::decide_on(const RunRequest& request, const ResolvedPolic
   inputs.engines = settings.engines;
   inputs.agent_identity = Identity{::geteuid(), ::getegid()};
   inputs.launcher_makes_network = true;
+  inputs.cpu_percent = settings.cpu_percent;
   return build_plan(policy, facts, std::move(inputs), host_world());
 }
 

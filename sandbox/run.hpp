@@ -53,6 +53,7 @@ struct RunnerSettings {
   std::optional<Identity> default_identity;  ///< used when the policy drops but names no uid
   std::vector<Engine> engines{Engine::native, Engine::bwrap};  ///< that may be used; empty = none
   ConfiguredMacvlan macvlan{};  ///< the uplink that the launcher was started with
+  std::optional<std::uint64_t> cpu_percent;  ///< of one processor, for each run in a control group
 };
 
 class Launcher;  // launcher/launcher_link.hpp

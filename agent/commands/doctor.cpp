@@ -52,7 +52,7 @@ int doctor_command(const Invocation& invocation) {
     print_error("cannot start the launcher: " + launcher.error().message);
     return exit_failed;
   }
-  const auto facts = sandbox::probe_host(**launcher, probe_settings(*config));
+  const auto facts = sandbox::examine_host(**launcher, probe_settings(*config));
   const auto readiness = sandbox::assess_readiness(facts);
   invocation.json ? print_json(facts, readiness) : print_text(facts, readiness);
   return readiness.enforceable ? exit_done : exit_failed;

@@ -60,7 +60,8 @@ enum class SetupStep : std::uint32_t {
   network_address,
   network_route,
   network_slirp4netns,
-  last = network_slirp4netns,
+  control_group,
+  last = control_group,
 };
 
 /// A step that is made to fail instead of being done: how tests find out what a failure leaves

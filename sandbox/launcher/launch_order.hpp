@@ -27,6 +27,7 @@ struct Expectation {
   std::vector<ResourceSetting> resource_settings;
   std::string uplink;              ///< the one interface besides lo; empty = not asked about
   std::uint32_t filter_rules = 0;  ///< beside an uplink: how many rules were read back
+  CgroupLimits cgroup;
 };
 
 /// A network of the run's own with a filtered way out, made before the run enters it.
@@ -56,6 +57,7 @@ struct LaunchOrder {
   Fault fault;                                ///< only ever set by tests
   Expectation expectation;
   std::optional<NetworkOrder> network;
+  CgroupLimits cgroup;  ///< set = the run is born in a group of its own with these limits
 };
 
 }  // namespace satellite::sandbox

@@ -4,6 +4,7 @@
 #include "sandbox/kernel/socket_messages.hpp"
 #include "sandbox/launcher/child.hpp"
 #include "sandbox/launcher/init_block_builder.hpp"
+#include "sandbox/launcher/run_accounting.hpp"
 #include "sandbox/launcher/spawn.hpp"
 
 #include <fcntl.h>
@@ -52,7 +53,7 @@ std::variant<std::unique_ptr<LaunchedRun>, RunSetupFailed> LaunchedRun::start(
     child->stack = std::make_unique_for_overwrite<std::byte[]>(ChildMemory::stack_size);
     stack_end = child->stack.get() + ChildMemory::stack_size;
   }
-  Spawned forked = spawn_init(child->launch, stack_end);
+  Spawned forked = spawn_init(child->launch, stack_end, made.leaf ? made.leaf->descriptor() : -1);
   if (forked.pid < 0) {
     const int reason = errno;
     if (!made.scratch_name.empty()) {
@@ -76,6 +77,7 @@ std::variant<std::unique_ptr<LaunchedRun>, RunSetupFailed> LaunchedRun::start(
   run->expected_descriptors_ = order.long_script ? 5 : 4;  // 0 1 2, the text, the barrier
   run->expectation_ = order.expectation;
   run->awaits_network_ = order.network.has_value();
+  run->leaf_ = std::move(made.leaf);
   run->child_memory_ = std::move(child);
   return run;
 }
@@ -150,7 +152,8 @@ void LaunchedRun::fail(const RunSetupFailed& failure) {
 }
 
 std::optional<RunStarted> LaunchedRun::verify(pid_t script, const LauncherState& state) {
-  const MeasureRequest request{script, scratch_directory_, expected_descriptors_, network_};
+  const MeasureRequest request{script, scratch_directory_, expected_descriptors_, network_,
+                               leaf_ ? &*leaf_ : nullptr};
   auto posture = measure(request, state.surroundings);
   if (!posture) return refuse("cannot verify: " + posture.error().message), std::nullopt;
   posture->landlock_abi = landlock_abi_;
@@ -219,7 +222,12 @@ std::optional<LauncherRecord> LaunchedRun::on_exit() {
     record.event = RunEnded{true, ended_->wait_status, ended_->user_microseconds,
                             ended_->system_microseconds, ended_->resident_max_kibibytes};
   }
+  if (leaf_) tell_usage(*leaf_, expectation_.cgroup, record);
   return record;
+}
+
+bool LaunchedRun::may_have_strays() const {
+  return !ended_ && !(leaf_ && leaf_->empty_out());
 }
 
 void LaunchedRun::send_command(InitCommand command) {
@@ -234,6 +242,8 @@ void LaunchedRun::terminate() {
 
 void LaunchedRun::kill() {
   if (!overdue_at_) overdue_at_ = std::chrono::steady_clock::now() + kill_overdue_after;
+  // The whole group at once, init and wrapper with it, however fast the rest multiplies.
+  if (leaf_ && leaf_->kill()) return;
   // During setup nobody may be listening yet, and there is nothing whose end we would have to tell.
   if (stage_ == Stage::setting_up) {
     ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);

@@ -58,7 +58,7 @@ class LaunchedRun {
   /// The wrapper, or init itself, was reaped: what the agent is told, unless it was told already.
   std::optional<LauncherRecord> on_exit();
   /// After on_exit: init died without telling, so descendants may be left.
-  bool may_have_strays() const { return !ended_; }
+  bool may_have_strays() const;
 
   void terminate();
   void kill();
@@ -87,7 +87,8 @@ class LaunchedRun {
   Expectation expectation_;
   bool awaits_network_ = false;
   std::optional<NetworkFacts> network_;
-  std::optional<pid_t> script_;                ///< stands at the barrier
+  std::optional<pid_t> script_;  ///< stands at the barrier
+  std::optional<kernel::CgroupLeaf> leaf_;
   std::unique_ptr<ChildMemory> child_memory_;  ///< until the child no longer lives in it
   std::optional<RunSetupFailed> failure_;
   std::optional<std::string> refusal_;

@@ -22,6 +22,7 @@ constexpr std::size_t interface_name_size_max = 15;
 static_assert(static_cast<int>(FilterRule::Verdict::accept) == 1);
 static_assert(static_cast<int>(AddressBlock::Family::ipv6) == 1);
 constexpr std::uint32_t environment_entries_max = 4'096;
+constexpr std::uint64_t cpu_percent_max = 1'000'000;  // ten thousand processors
 static_assert(environment_entries_max >= limits::environment_entries_max);
 static_assert(text_size_max > limits::script_size_max.value);
 static_assert(text_size_max > limits::stdin_size_max.value);
@@ -53,6 +54,13 @@ void write_settings(ByteWriter& out, const std::vector<ResourceSetting>& setting
   }
 }
 
+void write_cgroup(ByteWriter& out, const CgroupLimits& limits) {
+  for (const auto* limit : {&limits.memory_bytes, &limits.processes, &limits.cpu_percent}) {
+    out.number(static_cast<std::uint8_t>(limit->has_value()));
+    out.number(limit->value_or(0));
+  }
+}
+
 void write_expectation(ByteWriter& out, const Expectation& expectation) {
   for (const bool flag :
        {expectation.own_namespaces, expectation.own_network, expectation.routeless,
@@ -64,6 +72,7 @@ void write_expectation(ByteWriter& out, const Expectation& expectation) {
   write_settings(out, expectation.resource_settings);
   out.text(expectation.uplink);
   out.number(expectation.filter_rules);
+  write_cgroup(out, expectation.cgroup);
 }
 
 void write_network(ByteWriter& out, const std::optional<NetworkOrder>& network) {
@@ -131,6 +140,17 @@ std::vector<std::pair<std::string, std::string>> read_environment(ByteReader& in
   return entries;
 }
 
+CgroupLimits read_cgroup(ByteReader& in) {
+  CgroupLimits limits;
+  for (auto* limit : {&limits.memory_bytes, &limits.processes, &limits.cpu_percent}) {
+    const bool set = in.flag();
+    const auto value = in.number<std::uint64_t>();
+    if (set) *limit = value;
+  }
+  if (limits.cpu_percent.value_or(0) > cpu_percent_max) in.fail();
+  return limits;
+}
+
 Expectation read_expectation(ByteReader& in) {
   Expectation expectation;
   for (bool* flag : {&expectation.own_namespaces, &expectation.own_network, &expectation.routeless,
@@ -143,6 +163,7 @@ Expectation read_expectation(ByteReader& in) {
   expectation.resource_settings = read_settings(in);
   expectation.uplink = read_c_string(in, interface_name_size_max);
   expectation.filter_rules = in.number<std::uint32_t>();
+  expectation.cgroup = read_cgroup(in);
   return expectation;
 }
 
@@ -223,6 +244,7 @@ std::string encode_order(const LaunchOrder& order) {
   write_native_plan(out, order.native);
   write_fault(out, order.fault);
   write_network(out, order.network);
+  write_cgroup(out, order.cgroup);
   return out.take();
 }
 
@@ -249,6 +271,7 @@ Result<LaunchOrder> decode_order(std::string_view bytes) {
   order.native = read_native_plan(in);
   order.fault = read_fault(in);
   order.network = read_network(in);
+  order.cgroup = read_cgroup(in);
   if (!in.finished_well()) return not_an_order("torn or too long");
   if (order.working_directory && order.working_directory->find('\0') != std::string::npos) {
     return not_an_order("a NUL in the working directory");

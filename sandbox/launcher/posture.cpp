@@ -1,5 +1,7 @@
 #include "sandbox/launcher/posture.hpp"
 
+#include "sandbox/planning/cgroup_plan.hpp"
+
 #include <algorithm>
 #include <cstdio>
 #include <limits>
@@ -149,6 +151,7 @@ void miss_resources(const Expectation& expected, const Posture& seen, Missing& m
     missing.push_back("resources: " + std::string(name_of_limit(index)) + " is " +
                       limit_text(seen.limits[index].hard));
   }
+  for (auto& one : missing_of(expected.cgroup, seen.cgroup)) missing.push_back(std::move(one));
 }
 
 Missing missing_in_layer(Layer layer, const Expectation& expected, const Posture& seen) {
@@ -212,6 +215,7 @@ std::string resources_evidence(const Posture& seen) {
     if (i > 0) text += ", ";
     text += std::string(name_of_limit(i)) + " " + limit_text(seen.limits[i].hard);
   }
+  if (const auto group = evidence_of(seen.cgroup); !group.empty()) text += "; " + group;
   return text;
 }
 

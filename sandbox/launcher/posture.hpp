@@ -51,6 +51,7 @@ struct Posture {
 
   std::uint32_t open_descriptors = 0, expected_descriptors = 0;
   std::array<MeasuredLimit, 4> limits{};  ///< by Resource
+  MeasuredCgroup cgroup;
   bool operator==(const Posture&) const = default;
 };
 

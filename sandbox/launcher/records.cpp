@@ -39,6 +39,33 @@ auto flags_of(PostureType& posture) {
                     &posture.root_sealed};
 }
 
+/// The optional numbers of a group in the order in which they travel.
+template <typename CgroupType>
+auto numbers_of(CgroupType& cgroup) {
+  return std::array{&cgroup.memory_max, &cgroup.swap_max, &cgroup.pids_max, &cgroup.cpu_percent};
+}
+
+void write_cgroup(ByteWriter& out, const MeasuredCgroup& cgroup) {
+  out.number(static_cast<std::uint8_t>(cgroup.member));
+  out.number(static_cast<std::uint8_t>(cgroup.oom_group));
+  for (const auto* number : numbers_of(cgroup)) {
+    out.number(static_cast<std::uint8_t>(number->has_value()));
+    out.number(number->value_or(0));
+  }
+}
+
+MeasuredCgroup read_cgroup(ByteReader& in) {
+  MeasuredCgroup cgroup;
+  cgroup.member = in.flag();
+  cgroup.oom_group = in.flag();
+  for (auto* number : numbers_of(cgroup)) {
+    const bool there = in.flag();
+    const auto value = in.number<std::uint64_t>();
+    if (there) *number = value;
+  }
+  return cgroup;
+}
+
 void write_posture(ByteWriter& out, const Posture& posture) {
   for (const auto id : posture.uid) out.number(id);
   for (const auto id : posture.gid) out.number(id);
@@ -59,6 +86,7 @@ void write_posture(ByteWriter& out, const Posture& posture) {
   }
   out.number(posture.filter_rules);
   write_names(out, posture.routes);
+  write_cgroup(out, posture.cgroup);
 }
 
 Posture read_posture(ByteReader& in) {
@@ -82,6 +110,7 @@ Posture read_posture(ByteReader& in) {
   }
   posture.filter_rules = in.number<std::uint32_t>();
   posture.routes = read_names(in);
+  posture.cgroup = read_cgroup(in);
   return posture;
 }
 
@@ -105,6 +134,8 @@ struct EventWriter {
     out.number(event.system_microseconds);
     out.number(event.resident_max_kibibytes);
     out.number(static_cast<std::uint8_t>(event.lost_uplink));
+    out.number(event.memory_limit_hit);
+    out.number(event.process_limit_hit);
   }
 };
 
@@ -127,6 +158,8 @@ RunEnded read_ended(ByteReader& in) {
   event.system_microseconds = in.number<std::uint64_t>();
   event.resident_max_kibibytes = in.number<std::uint64_t>();
   event.lost_uplink = in.flag();
+  event.memory_limit_hit = in.number<std::uint64_t>();
+  event.process_limit_hit = in.number<std::uint64_t>();
   return event;
 }
 

@@ -4,6 +4,7 @@
 #include "sandbox/kernel/memory_file.hpp"
 #include "sandbox/kernel/socket_messages.hpp"
 #include "sandbox/launcher/init_block_builder.hpp"
+#include "sandbox/planning/cgroup_plan.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -131,6 +132,16 @@ Failure prepare_identity(const LaunchOrder& order, const LauncherState& state,
   return RunSetupFailed{SetupStep::user_id, 0, EPERM, "only root can change the identity"};
 }
 
+Failure prepare_cgroup(const LaunchOrder& order, const LauncherState& state, RunPreparation& run) {
+  if (!order.cgroup.any()) return std::nullopt;
+  if (!state.cgroups) return failed(SetupStep::control_group, state.cgroups.error());
+  auto leaf = state.cgroups->make_leaf("run-" + std::to_string(order.run_number), order.cgroup,
+                                       cgroup_writes(order.cgroup));
+  if (!leaf) return failed(SetupStep::control_group, leaf.error());
+  run.leaf.emplace(*std::move(leaf));
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::variant<RunPreparation, RunSetupFailed> prepare_run(const LaunchOrder& order,
@@ -144,6 +155,7 @@ std::variant<RunPreparation, RunSetupFailed> prepare_run(const LaunchOrder& orde
   if (!problem) problem = prepare_texts(order, state, run);
   if (!problem) problem = prepare_sockets(run);
   if (!problem) problem = prepare_wrapper(order, state, run);
+  if (!problem) problem = prepare_cgroup(order, state, run);
   if (problem) return *std::move(problem);
   give_streams(run);
   if (!name->empty()) {

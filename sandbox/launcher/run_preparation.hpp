@@ -1,6 +1,8 @@
 #pragma once
 
 #include "protocol/vocabulary/unique_fd.hpp"
+#include "sandbox/kernel/cgroup_leaf.hpp"
+#include "sandbox/kernel/cgroup_tree.hpp"
 #include "sandbox/kernel/scratch_area.hpp"
 #include "sandbox/launcher/child.hpp"
 #include "sandbox/launcher/native_preparation.hpp"
@@ -9,6 +11,7 @@
 
 #include <linux/filter.h>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -28,6 +31,8 @@ struct LauncherState {
   bool may_share_memory = false;
   std::uint32_t landlock_abi = 0;
   std::vector<sock_filter> filter;  ///< of every confined script
+  /// Groups for the runs, or why there are none. Made with the state, once in a launcher's life.
+  Result<kernel::CgroupTree> cgroups = kernel::CgroupTree::make();
 };
 
 struct RunStreams {
@@ -47,7 +52,8 @@ struct RunPreparation {
   std::vector<const char*> wrapper_pointers;
   Identity owner;
   bool change_identity = false;
-  std::string scratch_name;  ///< in the scratch area; empty = none
+  std::string scratch_name;                ///< in the scratch area; empty = none
+  std::optional<kernel::CgroupLeaf> leaf;  ///< what the first process is born in
 
   bare::InitLaunch launch(const LauncherState& state);
   /// The child has its own copies from the fork on.

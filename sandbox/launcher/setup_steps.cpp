@@ -62,6 +62,7 @@ constexpr std::array names{
     StepName{SetupStep::network_address, "network_address"},
     StepName{SetupStep::network_route, "network_route"},
     StepName{SetupStep::network_slirp4netns, "network_slirp4netns"},
+    StepName{SetupStep::control_group, "control_group"},
 };
 
 struct Hint {

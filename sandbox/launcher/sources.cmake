@@ -62,10 +62,15 @@ target_sources(satellite_sandbox PRIVATE
   ${launcher_dir}/order_codec.cpp
   ${launcher_dir}/posture.cpp
   ${launcher_dir}/records.cpp
+  ${launcher_dir}/run_accounting.cpp
   ${launcher_dir}/run_preparation.cpp
   ${launcher_dir}/setup_steps.cpp
   ${launcher_dir}/spawn.cpp
   ${launcher_dir}/verify.cpp
+  ${launcher_dir}/../kernel/cgroup_home.cpp
+  ${launcher_dir}/../kernel/cgroup_leaf.cpp
+  ${launcher_dir}/../kernel/cgroup_text.cpp
+  ${launcher_dir}/../kernel/cgroup_tree.cpp
   ${launcher_dir}/../kernel/memory_file.cpp
   ${launcher_dir}/../kernel/netlink.cpp
   ${launcher_dir}/../kernel/proc_facts.cpp
@@ -75,6 +80,13 @@ target_sources(satellite_sandbox PRIVATE
   ${launcher_dir}/../cancel_switch.cpp
   ${launcher_dir}/../probe.cpp
   ${launcher_dir}/../probe_egress.cpp
+  ${launcher_dir}/../probing/cgroup.cpp
+  ${launcher_dir}/../probing/filters.cpp
+  ${launcher_dir}/../probing/host_signs.cpp
+  ${launcher_dir}/../probing/identity.cpp
+  ${launcher_dir}/../probing/probing.cpp
+  ${launcher_dir}/../probing/programs.cpp
+  ${launcher_dir}/../probing/remedies.cpp
   ${launcher_dir}/../run.cpp
   ${launcher_dir}/../running/ending.cpp
   ${launcher_dir}/../running/execution.cpp

@@ -16,15 +16,20 @@ int become_init(void* launch) {
 
 /// A copy of this process. The agent's copy of glibc knows nothing of it, and need not: it calls
 /// only child.cpp.
-Spawned spawn_copy(const bare::InitLaunch& launch) {
+Spawned spawn_copy(const bare::InitLaunch& launch, int control_group) {
   int pidfd = -1;
   clone_args wanted{};
   wanted.flags = CLONE_PIDFD | launch.new_namespaces;
   wanted.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
   wanted.exit_signal = SIGCHLD;
+  const bool grouped = control_group >= 0;
+  if (grouped) {
+    wanted.flags |= CLONE_INTO_CGROUP;
+    wanted.cgroup = static_cast<unsigned>(control_group);
+  }
   long pid = ::syscall(SYS_clone3, &wanted, sizeof(wanted));
   // Docker's filter answers clone3 with ENOSYS so that libc falls back, as we do.
-  if (pid < 0 && errno == ENOSYS) {
+  if (pid < 0 && errno == ENOSYS && !grouped) {
     pid = ::syscall(SYS_clone, wanted.flags | SIGCHLD, nullptr, &pidfd, 0, 0);
   }
   if (pid == 0) bare::become_init(launch);
@@ -33,8 +38,8 @@ Spawned spawn_copy(const bare::InitLaunch& launch) {
 
 }  // namespace
 
-Spawned spawn_init(const bare::InitLaunch& launch, std::byte* stack_end) {
-  if (stack_end == nullptr) return spawn_copy(launch);
+Spawned spawn_init(const bare::InitLaunch& launch, std::byte* stack_end, int control_group) {
+  if (stack_end == nullptr || control_group >= 0) return spawn_copy(launch, control_group);
   // Unlike vfork(2) we do not stand still meanwhile: the child has the script's user already, and
   // another script of that user could stop it, and thereby us, for good.
   int pidfd = -1;

@@ -191,6 +191,11 @@ Result<Posture> measure(const MeasureRequest& request, const OwnSurroundings& ow
   }
   if (done) done = measure_limits(process.get(), posture);
   if (done) done = measure_descriptors(process.get(), posture);
+  if (done && request.leaf != nullptr) {
+    const auto cgroup = request.leaf->measure(process.get());
+    if (!cgroup) return cgroup.error();
+    posture.cgroup = *cgroup;
+  }
   if (!done) return done.error();
   return posture;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "protocol/vocabulary/result.hpp"
+#include "sandbox/kernel/cgroup_leaf.hpp"
 #include "sandbox/launcher/posture.hpp"
 
 #include <sys/types.h>
@@ -43,6 +44,7 @@ struct MeasureRequest {
   std::string scratch_directory;
   std::uint32_t expected_descriptors = 0;
   std::optional<NetworkFacts> network;  ///< of a run that was put into a network made for it
+  const kernel::CgroupLeaf* leaf = nullptr;  ///< the run's control group, if it has one
 };
 
 /// Reads the posture of the stopped script from outside, through one pinned directory of /proc.

@@ -1,5 +1,6 @@
 #include "sandbox/planning/describe_plan.hpp"
 
+#include "sandbox/planning/cgroup_plan.hpp"
 #include "sandbox/planning/in_quotes.hpp"
 #include "sandbox/planning/native_plan.hpp"
 #include "sandbox/planning/resource_plan.hpp"
@@ -65,6 +66,9 @@ std::string described(const Plan& plan) {
   for (const auto& setting : plan.resource_settings) {
     text += "limit: " + std::string(name_of(setting.resource)) + " " +
             std::to_string(setting.value) + "\n";
+  }
+  for (const auto& write : cgroup_writes(plan.cgroup)) {
+    text += std::string("group limit: ") + write.file + " " + write.text + "\n";
   }
   if (plan.output_size_max) {
     text += "output cap: " + std::to_string(plan.output_size_max->value) + "\n";

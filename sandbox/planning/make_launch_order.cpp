@@ -55,6 +55,7 @@ Expectation expectation_of(const Plan& plan) {
     expectation.uplink = plan.egress == Egress::macvlan ? "uplink0" : "tap0";
     expectation.filter_rules = static_cast<std::uint32_t>(plan.filter_rules->rules.size());
   }
+  expectation.cgroup = plan.cgroup;
   return expectation;
 }
 
@@ -69,6 +70,7 @@ Result<LaunchOrder> make_launch_order(const Plan& plan, OrderInputs inputs) {
   order.scratch_directory = plan.scratch_directory;
   order.identity = plan.identity;
   order.resource_settings = plan.resource_settings;
+  order.cgroup = plan.cgroup;
   order.standard_input = std::move(inputs.standard_input);
   order.expectation = expectation_of(plan);
   order.native = plan.native;

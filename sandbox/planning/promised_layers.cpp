@@ -1,5 +1,6 @@
 #include "sandbox/planning/promised_layers.hpp"
 
+#include "sandbox/planning/cgroup_plan.hpp"
 #include "sandbox/planning/resource_plan.hpp"
 
 #include <algorithm>
@@ -88,6 +89,7 @@ std::string resource_mechanism(const Plan& plan) {
     if (!mechanism.empty()) mechanism += "; ";
     mechanism += part;
   };
+  if (plan.cgroup.any()) add("control group: " + controllers_of(plan.cgroup));
   if (plan.output_size_max) add("output cap");
   if (plan.heap_limit_kept) add("heap limit");
   return mechanism;

@@ -58,6 +58,12 @@ struct EndDescription {
     result.outcome = Outcome::setup_failed;
     result.error = reason == StopReason::timed_out ? "the set-up took too long" : text_of(failure);
   }
+  void tell_limits(const RunEnded& end) const {
+    if (end.process_limit_hit == 0) return;
+    result.sandbox.notes.push_back({Layer::resources, "the process limit was reached: pids.max " +
+                                                          std::to_string(end.process_limit_hit) +
+                                                          " let no further process start"});
+  }
   void operator()(const RunRefused& refusal) const {
     // What was killed while it was measured cannot be found to hold its layers.
     if (reason == StopReason::cancelled) {
@@ -77,8 +83,13 @@ struct EndDescription {
            "then on nothing could leave the run's network"});
     }
     result.usage.resident_max = ByteCount{end.resident_max_kibibytes << 10U};
+    tell_limits(end);
     if (reason != StopReason::none) {
       result.outcome = outcome_of(reason);
+    } else if (end.memory_limit_hit > 0) {
+      result.outcome = Outcome::memory_limit;
+      result.error = "the memory limit of " + std::to_string(end.memory_limit_hit) +
+                     " bytes was reached, and the kernel ended the run";
     } else if (end.status_known) {
       describe_wait_status(result, end.wait_status);
     } else {

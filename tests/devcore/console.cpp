@@ -12,6 +12,7 @@ const char* const console_help =
     "  run ID {json}      dispatch; the object has the other fields of run_script\n"
     "  cancel ID [why]    query ID           shutdown [why]\n"
     "  policy FILE        relay this policy now and later\n"
+    "  policy {json}      merge it into the kept default policy, store and relay the whole\n"
     "  assignments FILE   the same for assignments\n"
     "  push TEXT          send one raw frame\n"
     "  ack on|off         acknowledge scripts and results\n"
@@ -49,6 +50,17 @@ void dispatch_json(DevCore& core, const std::string& text) {
   core.push_text(frame.dump());
 }
 
+/// A file is relayed as it is, valid or not; an object is a change of what this core keeps.
+void change_policy(DevCore& core, const std::string& text) {
+  if (!text.starts_with('{')) return core.push_policy(content_of(text));
+  const auto stored = core.change_policy(text);
+  if (stored) {
+    std::cout << "policy " << *stored << std::endl;
+  } else {
+    std::cerr << "policy not changed: " << stored.error().message << '\n';
+  }
+}
+
 void plan_next(DevCore& core, const std::string& name) {
   const auto misbehaviour = misbehaviour_named(name);
   if (!misbehaviour) {
@@ -68,7 +80,7 @@ bool obey(DevCore& core, const std::string& line) {
                     const std::string& rest) { to.cancel(split(rest).first, split(rest).rest); }},
       {"query", [](DevCore& to, const std::string& rest) { to.query(rest); }},
       {"shutdown", [](DevCore& to, const std::string& rest) { to.shut_down_satellite(rest); }},
-      {"policy", [](DevCore& to, const std::string& rest) { to.push_policy(content_of(rest)); }},
+      {"policy", change_policy},
       {"assignments",
        [](DevCore& to, const std::string& rest) { to.push_assignments(content_of(rest)); }},
       {"push", [](DevCore& to, const std::string& rest) { to.push_text(rest); }},

@@ -3,6 +3,7 @@
 #include "tests/devcore/codec/core_codec.hpp"
 #include "tests/devcore/frame_text.hpp"
 #include "tests/devcore/server.hpp"
+#include "tests/devcore/stored_policy.hpp"
 
 namespace satellite::devcore {
 namespace {
@@ -73,6 +74,12 @@ void DevCore::query(const std::string& run_id) {
 
 void DevCore::shut_down_satellite(const std::string& reason) {
   push_text(encode_core_message(protocol::Shutdown{reason}));
+}
+
+Result<std::string> DevCore::change_policy(const std::string& partial_policy) {
+  auto changed = change_stored_policy(server_->policy_store(), partial_policy);
+  if (changed) push_policy(*changed);
+  return changed;
 }
 
 void DevCore::push_policy(const std::string& policy) {

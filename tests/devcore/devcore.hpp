@@ -43,6 +43,9 @@ class DevCore {
   void push_policy(const std::string& policy);
   void push_assignments(const std::string& assignments);
   void know_secrets(SecretReplies secrets);
+  /// Lays a partial policy over the safe default, stores it, relays what was stored; returns that.
+  /// Errors: invalid_input stores and relays nothing; unsupported without a policy store.
+  Result<std::string> change_policy(const std::string& partial_policy);
   /// One raw frame, JSON or not.
   void push_text(const std::string& text, const std::string& client_id = {});
 

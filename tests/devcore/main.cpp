@@ -19,8 +19,8 @@ struct Options {
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;
   bool plain = false, no_acknowledge = false, no_extensions = false, collects_nothing = false;
-  std::string certificate_file, key_file, ca_out, policy_file, assignments_file, secrets_file,
-      transcript;
+  std::string certificate_file, key_file, ca_out, policy_file, policy_store, assignments_file,
+      secrets_file, transcript;
   std::vector<std::string> names, clients, misbehaviours, script_files, script_texts;
   std::vector<std::string> environment, secret_environment;
   std::string kind = "health-check", language = "shell";
@@ -37,6 +37,9 @@ void define(CLI::App& app, Options& options) {
   app.add_option("--ca-out", options.ca_out, "write the temporary authority here");
   app.add_option("--client", options.clients, "ID:TOKEN that may authenticate");
   app.add_option("--policy", options.policy_file, "policy to relay; followed when it changes");
+  app.add_option("--policy-store", options.policy_store,
+                 "file that keeps the default policy; `policy {json}` changes it")
+      ->excludes("--policy");
   app.add_option("--assignments", options.assignments_file, "assignments, a JSON array");
   app.add_option(
       "--secrets", options.secrets_file,
@@ -94,6 +97,7 @@ Settings settings_from(const Options& options) {
   if (!options.names.empty()) settings.certificate_request.names = options.names;
   for (const std::string& client : options.clients) settings.tokens.insert(split_at(client, ':'));
   settings.policy_file = options.policy_file;
+  settings.policy_store = options.policy_store;
   if (!options.assignments_file.empty()) {
     settings.assignments = content_of(options.assignments_file);
   }

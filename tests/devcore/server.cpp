@@ -1,6 +1,7 @@
 #include "tests/devcore/server.hpp"
 
 #include "tests/devcore/frame_text.hpp"
+#include "tests/devcore/stored_policy.hpp"
 
 #include <openssl/ssl.h>
 #include <algorithm>
@@ -28,7 +29,8 @@ Error refused(const std::string& what, const boost::system::error_code& failure)
 
 }  // namespace
 
-DevCore::Server::Server(const Settings& settings) : state_(settings), acceptor_(context_) {}
+DevCore::Server::Server(const Settings& settings)
+    : policy_store_(settings.policy_store), state_(settings), acceptor_(context_) {}
 
 DevCore::Server::~Server() {
   if (thread_.joinable()) {
@@ -82,6 +84,11 @@ Result<void> DevCore::Server::open() {
   if (failure) return refused("listening on " + settings.address, failure);
   port_ = acceptor_.local_endpoint().port();
   if (!settings.policy_file.empty()) read_policy_file();
+  if (!policy_store_.empty()) {
+    auto stored = read_stored_policy(policy_store_);
+    if (!stored) return stored.error();
+    state_.policy = *std::move(stored);
+  }
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
+#include <filesystem>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -30,6 +31,7 @@ class DevCore::Server {
   CoreState& state() { return state_; }
   std::vector<std::shared_ptr<Connection>>& connections() { return connections_; }
   std::uint16_t port() const { return port_; }
+  const std::filesystem::path& policy_store() const { return policy_store_; }
   const std::string& ca_pem() const { return ca_pem_; }
 
  private:
@@ -41,6 +43,7 @@ class DevCore::Server {
   void read_policy_file();
 
   boost::asio::io_context context_{1};
+  std::filesystem::path policy_store_;  ///< never changes, so every thread may read it
   CoreState state_;
   boost::asio::ip::tcp::acceptor acceptor_;
   std::unique_ptr<boost::asio::ssl::context> tls_;

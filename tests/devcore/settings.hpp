@@ -71,6 +71,8 @@ struct Settings {
   std::optional<std::string> policy;  ///< raw JSON, sent as it is
   SecretReplies secrets;
   std::filesystem::path policy_file;  ///< read at start and again whenever it changes
+  /// Where the cluster's default policy is kept, merged and validated (sandbox/policy_store).
+  std::filesystem::path policy_store;
 
   bool acknowledge = true;
   /// Keep what scripts wrote; off for throughput, where only bytes are counted.

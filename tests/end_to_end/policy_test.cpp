@@ -1,6 +1,7 @@
 #include "tests/end_to_end/scene.hpp"
 
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 using namespace satellite;
@@ -103,4 +104,30 @@ TEST_CASE("a script is never the host's root, whoever started the satellite") {
   CHECK(run.standard_output == "65532\n");
   const json sandbox = json::parse(run.started->sandbox_json);
   CHECK(sandbox.at("enforced").at("privilege") == true);
+}
+
+TEST_CASE("a core with a policy store relays its default, merges changes and keeps them") {
+  const TempDir files;
+  Scene::Options options;
+  options.core.policy_store = files.path() / "policy.json";
+  Scene scene(std::move(options));
+  const auto requested = [&scene] { return report(scene.run("true")).at("requested"); };
+  CHECK(requested().at("onUnavailable") == "fail");
+  CHECK_FALSE(std::filesystem::exists(files.path() / "policy.json"));
+
+  CHECK(scene.core().change_policy(R"({"resources":{"maxOpenFiles":77}})").has_value());
+  eventually("the change arrived",
+             [&] { return requested().at("resources").at("maxOpenFiles") == 77; });
+  CHECK(requested().at("network").at("mode") == "allowlist");
+
+  const auto refused = scene.core().change_policy(R"({"resources":{"maxOpenFiles":0}})");
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().code == ErrorCode::invalid_input);
+  CHECK(requested().at("resources").at("maxOpenFiles") == 77);
+
+  scene.stop_core();
+  scene.start_core();
+  scene.wait_for_log("reconnect_waits");
+  eventually("the next core relays what was kept",
+             [&] { return requested().at("resources").at("maxOpenFiles") == 77; });
 }

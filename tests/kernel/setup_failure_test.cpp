@@ -1,4 +1,5 @@
 #include "sandbox/planning/make_launch_order.hpp"
+#include "tests/support/require_layer.hpp"
 #include "tests/support/script_bench.hpp"
 
 #include <signal.h>
@@ -159,7 +160,7 @@ TEST_CASE("each cause of a failed set-up is named by its step") {
 }
 
 TEST_CASE("a process limit that is used up already fails the exec, not the script") {
-  if (!is_root()) return;  // the kernel judges it when the ids change
+  if (!require_layer("root", is_root(), "the kernel judges it when the ids change")) return;
   OrderBench bench;
   const Identity crowded{64'999, 64'999};
   const pid_t neighbour = ::fork();
@@ -248,7 +249,7 @@ TEST_CASE("without a wrapper, namespaces that were promised are missed") {
 }
 
 TEST_CASE("host root is noticed when it was promised away") {
-  if (!is_root()) return;
+  if (!require_layer("root", is_root(), "only root changes identities")) return;
   OrderBench bench;
   bench.order.identity.reset();
   bench.order.expectation.not_host_root = true;
