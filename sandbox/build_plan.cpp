@@ -1,13 +1,10 @@
 #include "sandbox/build_plan.hpp"
 
 #include "sandbox/decide.hpp"
-#include "sandbox/planning/cgroup_plan.hpp"
+#include "sandbox/planning/draft.hpp"
 #include "sandbox/planning/egress_notes.hpp"
-#include "sandbox/planning/filesystem_layer.hpp"
-#include "sandbox/planning/identity_plan.hpp"
-#include "sandbox/planning/network_decision.hpp"
 #include "sandbox/planning/promised_layers.hpp"
-#include "sandbox/planning/resource_plan.hpp"
+#include "sandbox/planning/resource_layer.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -19,27 +16,6 @@
 namespace satellite::sandbox {
 namespace {
 
-struct Draft {
-  const Policy& policy;
-  HostFacts facts;
-  RunInputs inputs;
-  const World& world;
-  Plan plan;
-  IdentityPlan identity;
-  NetworkDecision network;
-  FilesystemLayer wrapper;
-
-  void downgrade(Layer layer, std::string reason) {
-    plan.promise.downgrades.push_back(Downgrade{layer, std::move(reason)});
-  }
-  void note(Layer layer, std::string text) {
-    plan.promise.notes.push_back(Note{layer, std::move(text)});
-  }
-  EnforcedLayers& enforced() { return plan.promise.enforced; }
-  bool wrapped() const { return wrapper.kind == FilesystemLayer::Kind::enforced; }
-  bool can_limit() const { return facts.rlimit_native || facts.launcher_sets_rlimits; }
-};
-
 void plan_privilege(Draft& draft) {
   draft.identity =
       plan_identity(draft.policy.privilege, draft.facts, draft.inputs.default_identity);
@@ -49,33 +25,6 @@ void plan_privilege(Draft& draft) {
     draft.downgrade(Layer::privilege, draft.identity.shortfall);
   }
   if (!draft.identity.note.empty()) draft.note(Layer::privilege, draft.identity.note);
-}
-
-void plan_limits(Draft& draft) {
-  const ResourceLimits& limits = draft.policy.resources;
-  if (asks_for_limits(limits) && !draft.can_limit()) {
-    std::string reason =
-        "resource limits cannot be set on this host (install util-linux for prlimit); only the "
-        "timeout and the output cap hold";
-    if (draft.facts.platform != "linux") reason += " (platform=" + draft.facts.platform + ")";
-    draft.downgrade(Layer::resources, std::move(reason));
-  }
-  if (limits.max_output_bytes) draft.plan.output_size_max = ByteCount{*limits.max_output_bytes};
-  draft.plan.cgroup = cgroup_limits(limits, draft.facts, draft.inputs.cpu_percent);
-  if (!limits.memory_bytes) return;
-
-  constexpr std::uint64_t mebibyte = 1U << 20U;
-  constexpr std::uint64_t heap_mebibytes_min = 16;  // below it the runtime does not even start
-  const auto mebibytes = std::max(heap_mebibytes_min, *limits.memory_bytes / mebibyte);
-  draft.plan.module_memory_environment = {
-      {"NODE_OPTIONS", "--max-old-space-size=" + std::to_string(mebibytes)}};
-  draft.plan.heap_limit_kept = draft.inputs.keeps_heap_limit;
-  if (!draft.inputs.keeps_heap_limit && !draft.plan.cgroup.memory_bytes) {
-    draft.note(Layer::resources,
-               "memoryBytes does not limit this run by itself: only a JavaScript runtime keeps the "
-               "heap limit, a shell does not; give the satellite's service or container a memory "
-               "limit (MemoryMax=, --memory, resources.limits.memory)");
-  }
 }
 
 /// Whether this run could load the filter and bring up the way out that the decision asks for.
@@ -185,61 +134,6 @@ void judge_inner_identity(Draft& draft) {
                             "drop privileges, or run the satellite as an unprivileged user"
                       : "drop-to-uid needs a wrapper here and none engages: the script would run "
                         "as host root; run the satellite as an unprivileged user");
-}
-
-/// Dropped to one user without a user namespace of its own, each run counts for all of them.
-void admit_count_by_user(Draft& draft) {
-  const auto& settings = draft.plan.resource_settings;
-  const bool counted = std::any_of(settings.begin(), settings.end(), [](const auto& setting) {
-    return setting.resource == Resource::processes;
-  });
-  const bool by_wrapper = draft.wrapped() && draft.plan.engine != Engine::native;
-  if (!counted || !draft.identity.drop || by_wrapper) return;
-  draft.note(Layer::resources,
-             "maxProcesses counts all runs of uid " + std::to_string(draft.identity.drop->uid) +
-                 " together: one that uses it up keeps the others from starting processes; "
-                 "delegate a control group to the satellite (Delegate=yes)");
-}
-
-/// Whether the script cannot write to the files of its own control group.
-bool group_is_safe(const Draft& draft) {
-  return draft.plan.identity ||
-         (draft.wrapped() && draft.policy.filesystem.mode != FilesystemMode::off);
-}
-
-void plan_settings(Draft& draft) {
-  const bool as_host_root = draft.facts.euid_is_root && !draft.identity.drop;
-  // The kernel exempts host uid 0 from the process limit, so a wrapper's user namespace isolates
-  // the count only for everybody else.
-  const bool isolated = draft.identity.drop || (draft.wrapped() && !as_host_root);
-  if (asks_for_limits(draft.policy.resources) && draft.can_limit()) {
-    // A safe group counts this run alone; the limit of the user would count its other runs, too.
-    const bool by_user = isolated && !(draft.plan.cgroup.processes && group_is_safe(draft));
-    draft.plan.resource_settings = resource_settings(
-        draft.policy.resources, by_user ? ProcessCount::isolated : ProcessCount::shared);
-    const bool grouped = draft.plan.cgroup.processes && (group_is_safe(draft) || !as_host_root);
-    if (draft.policy.resources.max_processes && !isolated && !grouped) {
-      if (as_host_root) {
-        draft.downgrade(Layer::resources,
-                        "maxProcesses cannot hold: the script runs as host root, which the kernel "
-                        "exempts from the process limit; drop to an unprivileged uid");
-      } else {
-        draft.note(Layer::resources,
-                   "maxProcesses is not set for this run: without a wrapper the script shares the "
-                   "satellite's uid, and the limit would count and starve the satellite too; "
-                   "enable file confinement, or limit the service (TasksMax=, --pids-limit)");
-      }
-    }
-  }
-  admit_count_by_user(draft);
-  if (draft.plan.cgroup.any() && !group_is_safe(draft)) {
-    draft.note(Layer::resources,
-               "the control group holds against mistakes only: a script that runs as the "
-               "satellite's own user and sees its file system can lift the limits of its group; "
-               "enable file confinement");
-  }
-  draft.enforced().resources = !resource_mechanism(draft.plan).empty() &&
-                               (draft.can_limit() || !asks_for_limits(draft.policy.resources));
 }
 
 void plan_environment(Draft& draft) {

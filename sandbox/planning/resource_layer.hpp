@@ -1,0 +1,13 @@
+#pragma once
+
+#include "sandbox/planning/draft.hpp"
+
+namespace satellite::sandbox {
+
+/// What does not depend on the wrapper: the output cap, the control group, a runtime's heap limit.
+void plan_limits(Draft& draft);
+
+/// What does: the limits of the script's processes, and whether all of this enforces the layer.
+void plan_settings(Draft& draft);
+
+}  // namespace satellite::sandbox
