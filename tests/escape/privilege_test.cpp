@@ -154,7 +154,11 @@ TEST_CASE("the probe tries nothing where it could hit the machine", "[privilege]
   CHECK(attempt_plainly("see-process 1").said != "refused");
   auto off = satellite::sandbox::shipped_default_policy();
   off.enabled = false;
-  EscapeBench bench(satellite::sandbox::Engine::none);
-  const Answer bare = bench.attempt("see-process 1", off);
+  // Without a policy a script runs as and where the agent does: the probe stays where it was built.
+  ScriptBench bench(satellite::sandbox::Engine::none);
+  auto request = script("exec " + probe_path() + " " + probe_introduction() + " see-process 1");
+  request.environment = {{"SATELLITE_ESCAPE_NONCE", probe_nonce()}};
+  const Answer bare = answer_in(bench.run(std::move(request), off).standard_output);
+  CHECK(bare.said != "nothing");
   CHECK((bare.said == "refused") == is_root());
 }
