@@ -195,7 +195,7 @@ TEST_CASE("no group outlives its run, and none its launcher") {
         });
     CHECK(ran.result.outcome == Outcome::cancelled);
     CHECK(while_running == 1);
-    CHECK(groups_in(area).empty());
+    CHECK(eventually([&] { return groups_in(area).empty(); }));
     CHECK(fs::exists(area));
   }
   CHECK_FALSE(fs::exists(area));

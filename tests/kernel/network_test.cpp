@@ -309,6 +309,8 @@ TEST_CASE("runs that share one macvlan address take turns, and leave nothing beh
     requests.push_back(script(connecting_functions() + "tcp router 198.51.100.1 8"));
   }
   for (const Ran& ran : bench.run_together(std::move(requests), allowing({"198.51.100.1"}))) {
+    INFO(name_of(ran.result.outcome) << ": " << ran.result.error.value_or(""));
+    INFO(ran.standard_error);
     CHECK(ran.standard_output == "router yes\n");
   }
   const std::string pid = std::to_string(bench.launcher->pid());
