@@ -70,7 +70,6 @@ TEST_CASE("what every script does is allowed") {
                             __NR_close_range,
                             __NR_openat2,
                             __NR_faccessat2,
-                            __NR_socketpair,
                             __NR_landlock_create_ruleset,
                             __NR_landlock_restrict_self,
                             __NR_fchmodat,
@@ -219,6 +218,11 @@ TEST_CASE("sockets are of the usual families, kinds and protocols") {
     CAPTURE(row.family, row.type, row.protocol);
     CHECK(verdict(__NR_socket, {row.family, row.type, row.protocol}) == row.expected);
   }
+}
+
+TEST_CASE("a pair of sockets is of the unix family") {
+  CHECK(verdict(__NR_socketpair, {AF_UNIX, SOCK_STREAM, 0}) == allowed);
+  CHECK(verdict(__NR_socketpair, {AF_TIPC, SOCK_STREAM, 0}) != allowed);
 }
 
 TEST_CASE("a personality can be asked for and not changed") {
