@@ -198,9 +198,10 @@ NativePlan plan_native(const NativeRequest& request) {
 }
 
 std::string describe_step(const FileStep& step) {
-  static constexpr std::array names{"directory", "link",   "text",    "copy",  "mirror",
-                                    "bind",      "device", "memory",  "proc",  "devpts",
-                                    "read-only", "mask",   "setting", "remove"};
+  static constexpr std::array names{"directory", "link",   "text",    "copy",   "mirror",
+                                    "bind",      "device", "memory",  "proc",   "devpts",
+                                    "read-only", "mask",   "setting", "remove", "device"};
+  static_assert(names.size() == static_cast<std::size_t>(FileStepKind::last) + 1);
   std::string text = names[static_cast<std::size_t>(step.kind)];
   text += " /" + step.target;
   if (step.kind == FileStepKind::memory)

@@ -33,7 +33,7 @@ TEST_CASE("a healthy script is accepted, started with its report, streamed and f
   CHECK(run.finished->bytes_standard_error.value == 4);
 
   const json sandbox = report(run);
-  CHECK(sandbox.at("engine") == "bwrap");
+  CHECK(sandbox.at("engine") == "native");
   for (const char* layer : {"resources", "filesystem", "network", "privilege"}) {
     INFO(layer << ": " << sandbox.dump(2));
     CHECK(sandbox.at("enforced").at(layer) == true);

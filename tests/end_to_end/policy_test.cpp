@@ -127,7 +127,7 @@ TEST_CASE("a core with a policy store relays its default, merges changes and kee
 
   scene.stop_core();
   scene.start_core();
-  scene.wait_for_log("reconnect_waits");
+  REQUIRE(scene.core().wait_until_authenticated());
   eventually("the next core relays what was kept",
              [&] { return requested().at("resources").at("maxOpenFiles") == 77; });
 }

@@ -10,7 +10,10 @@
 #include <unistd.h>
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <span>
+#include <string>
+#include <thread>
 
 namespace satellite::sandbox {
 namespace {
@@ -111,7 +114,18 @@ Result<void> address_uplink(const UplinkAddress& address) {
 }
 
 Result<void> raise_uplink() {
-  return raise(macvlan_uplink_name);
+  // The address of the run before us is free only once the kernel has taken that run's network
+  // down, which it does in its own time after the last process left.
+  constexpr auto pause = std::chrono::milliseconds(10);
+  constexpr int attempts_max = 300;
+  const std::string taken = "errno " + std::to_string(EADDRINUSE) + ")";
+  auto done = raise(macvlan_uplink_name);
+  for (int i = 0; i < attempts_max && !done; ++i) {
+    if (done.error().message.find(taken) == std::string::npos) break;
+    std::this_thread::sleep_for(pause);
+    done = raise(macvlan_uplink_name);
+  }
+  return done;
 }
 
 Result<void> route_through_uplink(const UplinkAddress& address) {

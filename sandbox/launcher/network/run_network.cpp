@@ -3,6 +3,7 @@
 #include "sandbox/kernel/memory_file.hpp"
 #include "sandbox/kernel/socket_messages.hpp"
 
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -133,7 +134,7 @@ bool RunNetwork::on_exit(pid_t pid) {
   }
   if (pid != uplink_.pid) return false;
   uplink_.pid = -1;
-  lost_uplink_ = stage_ == Stage::ready && !ending_;
+  lost_uplink_ = lost_uplink_ || (stage_ == Stage::ready && !ending_);
   if (stage_ == Stage::raising_uplink) on_readable();
   return true;
 }
@@ -150,7 +151,17 @@ std::optional<RunNetwork::Clock::time_point> RunNetwork::deadline() const {
   return waiting ? std::optional(deadline_) : std::nullopt;
 }
 
+/// It may have died before the run's end, of which we are told first: a dying process lets go of
+/// its pipes before it can be waited for.
+void RunNetwork::look_for_a_dead_uplink() {
+  if (stage_ != Stage::ready || ending_ || uplink_.pid <= 0) return;
+  pollfd held{uplink_.exit.get(), 0, 0};
+  const int seen = ::poll(&held, 1, 0);
+  lost_uplink_ = lost_uplink_ || (seen == 1 && (held.revents & (POLLERR | POLLHUP)) != 0);
+}
+
 void RunNetwork::end() {
+  look_for_a_dead_uplink();
   ending_ = true;
   if (builder_ >= 0) kill_process(builder_pidfd_);
   if (uplink_.pid >= 0) kill_process(uplink_.pidfd);

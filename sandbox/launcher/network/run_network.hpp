@@ -58,6 +58,7 @@ class RunNetwork {
   void on_built(NetworkBuilt built);
   void fail(SetupStep step, std::string text);
   void take_builder_message();
+  void look_for_a_dead_uplink();
 
   Egress egress_ = Egress::routeless;
   Stage stage_ = Stage::building;

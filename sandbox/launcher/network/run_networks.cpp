@@ -98,12 +98,12 @@ bool RunNetworks::close(LauncherRecord record) {
   const auto found = entries_.find(record.run_number);
   if (found == entries_.end() || !found->second.network) return false;
   Entry& entry = found->second;
+  entry.network->end();
   if (auto* ended = std::get_if<RunEnded>(&record.event)) {
     ended->lost_uplink = entry.network->lost_uplink();
   }
   const std::uint64_t number = record.run_number;
   entry.last_record = std::move(record);
-  entry.network->end();
   advance(number);
   return true;
 }
