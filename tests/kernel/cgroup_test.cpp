@@ -212,7 +212,8 @@ TEST_CASE("what a killed launcher left is removed by the next one") {
           area = area_of(pid);
           ::kill(bench.launcher->pid(), SIGKILL);
         });
-    CHECK(ran.result.outcome == Outcome::interrupted);
+    // The cancel may be seen before the launcher's end is.
+    CHECK((ran.result.outcome == Outcome::interrupted || ran.result.outcome == Outcome::cancelled));
     CHECK(eventually([&] { return count_processes(marker) == 0; }));
     CHECK(fs::exists(area));  // nobody was left who could remove it
   }
