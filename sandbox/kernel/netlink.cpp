@@ -173,24 +173,30 @@ Result<void> NetlinkSocket::send(std::string_view bytes) const {
   return {};
 }
 
-Result<void> NetlinkSocket::take_acknowledgement(std::uint32_t sequence) const {
+/// Reads answers until `take` says of one that it was the last, or the kernel refuses.
+Result<void> NetlinkSocket::read_answers(const TakeAnswer& take) const {
   std::string buffer(answer_size_max, '\0');
   for (;;) {
     const auto size = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) return error_from_errno("the kernel's answer", errno);
     int error = 0;
-    bool acknowledged = false;
+    bool last = false;
     for_each_message(std::string_view(buffer.data(), static_cast<std::size_t>(size)),
                      [&](const nlmsghdr& header, std::string_view payload) {
-                       if (header.nlmsg_type != NLMSG_ERROR) return true;
-                       error = error_of(payload);
-                       acknowledged = header.nlmsg_seq == sequence;
-                       return error == 0;
+                       if (header.nlmsg_type == NLMSG_ERROR) error = error_of(payload);
+                       last = error != 0 || take(header, payload);
+                       return !last;
                      });
     if (error != 0) return error_from_errno("the kernel refuses", error);
-    if (acknowledged) return {};
+    if (last) return {};
   }
+}
+
+Result<void> NetlinkSocket::take_acknowledgement(std::uint32_t sequence) const {
+  return read_answers([sequence](const nlmsghdr& header, std::string_view) {
+    return header.nlmsg_type == NLMSG_ERROR && header.nlmsg_seq == sequence;
+  });
 }
 
 Result<void> NetlinkSocket::request(NetlinkMessage message) {
@@ -223,24 +229,11 @@ Result<void> NetlinkSocket::dump(
   question.set_sequence(++sequence_);
   const auto sent = send(question.bytes());
   if (!sent) return sent.error();
-  std::string buffer(answer_size_max, '\0');
-  for (;;) {
-    const auto size = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return error_from_errno("the kernel's answer", errno);
-    int error = 0;
-    bool done = false;
-    for_each_message(std::string_view(buffer.data(), static_cast<std::size_t>(size)),
-                     [&](const nlmsghdr& header, std::string_view payload) {
-                       done = header.nlmsg_type == NLMSG_DONE;
-                       if (header.nlmsg_type == NLMSG_ERROR) error = error_of(payload);
-                       if (done || header.nlmsg_type == NLMSG_ERROR) return false;
-                       visit(header.nlmsg_type, payload);
-                       return true;
-                     });
-    if (error != 0) return error_from_errno("the kernel refuses", error);
-    if (done) return {};
-  }
+  return read_answers([&visit](const nlmsghdr& header, std::string_view payload) {
+    if (header.nlmsg_type == NLMSG_DONE || header.nlmsg_type == NLMSG_ERROR) return true;
+    visit(header.nlmsg_type, payload);
+    return false;
+  });
 }
 
 }  // namespace satellite::sandbox::kernel

@@ -3,6 +3,8 @@
 #include "protocol/vocabulary/result.hpp"
 #include "protocol/vocabulary/unique_fd.hpp"
 
+#include <linux/netlink.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -74,6 +76,8 @@ class NetlinkSocket {
  private:
   explicit NetlinkSocket(UniqueFd fd) : fd_(std::move(fd)) {}
   Result<void> send(std::string_view bytes) const;
+  using TakeAnswer = std::function<bool(const nlmsghdr&, std::string_view payload)>;
+  Result<void> read_answers(const TakeAnswer& take) const;
   Result<void> take_acknowledgement(std::uint32_t sequence) const;
 
   UniqueFd fd_;
