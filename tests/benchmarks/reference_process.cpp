@@ -4,17 +4,14 @@
 #include <grp.h>
 #include <poll.h>
 #include <spawn.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <chrono>
-#include <csignal>
 #include <cstdlib>
 #include <sstream>
-#include <stdexcept>
+#include <utility>
 
 namespace satellite::benchmarks {
 namespace {
@@ -77,69 +74,38 @@ std::string measure_here(std::vector<std::string> words, int runs, int at_a_time
   return answer.str();
 }
 
-[[noreturn]] void serve(int socket) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  // Scripts never run as root, so neither does what they are compared with.
-  if (::geteuid() == 0 && (::setgroups(0, nullptr) != 0 || ::setresgid(65532, 65532, 65532) != 0 ||
-                           ::setresuid(65532, 65532, 65532) != 0)) {
-    std::_Exit(1);
-  }
-  if (::chdir("/tmp") != 0) std::_Exit(1);
-  std::string buffer(1U << 20U, '\0');
-  while (true) {
-    const ssize_t got = ::recv(socket, buffer.data(), buffer.size(), 0);
-    if (got <= 0) std::_Exit(0);
-    std::istringstream order(buffer.substr(0, static_cast<std::size_t>(got)));
+class BareSpawns final : public MeasuringProcess::Measurement {
+ public:
+  std::string answer(const std::string& text) override {
+    std::istringstream order(text);
     int runs = 0;
     int at_a_time = 0;
     order >> runs >> at_a_time;
     order.ignore(1);
     std::vector<std::string> argv;
     for (std::string word; std::getline(order, word, '\0');) argv.push_back(word);
-    const std::string answer = measure_here(argv, runs, at_a_time);
-    ::send(socket, answer.data(), answer.size(), 0);
+    return measure_here(std::move(argv), runs, at_a_time);
   }
+};
+
+MeasuringProcess::Measurement* begin() {
+  // Scripts never run as root, so neither does what they are compared with.
+  if (::geteuid() == 0 && (::setgroups(0, nullptr) != 0 || ::setresgid(65532, 65532, 65532) != 0 ||
+                           ::setresuid(65532, 65532, 65532) != 0)) {
+    return nullptr;
+  }
+  if (::chdir("/tmp") != 0) return nullptr;
+  return new BareSpawns;
 }
 
 }  // namespace
 
-ReferenceProcess::ReferenceProcess() {
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
-    throw std::runtime_error("socketpair failed");
-  }
-  for (const int end : ends) {
-    const int size = 1 << 20;
-    ::setsockopt(end, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-  }
-  pid_ = ::fork();
-  if (pid_ == 0) {
-    ::close(ends[0]);
-    serve(ends[1]);
-  }
-  ::close(ends[1]);
-  socket_ = ends[0];
-}
+ReferenceProcess::ReferenceProcess() : process_(begin) {}
 
-ReferenceProcess::~ReferenceProcess() {
-  ::close(socket_);
-  ::waitpid(pid_, nullptr, 0);
-}
-
-ReferenceProcess::Timing ReferenceProcess::measure(const std::vector<std::string>& argv, int runs,
-                                                   int at_a_time) {
+Timing ReferenceProcess::measure(const std::vector<std::string>& argv, int runs, int at_a_time) {
   std::string order = std::to_string(runs) + " " + std::to_string(at_a_time) + " ";
   for (const std::string& word : argv) order.append(word).push_back('\0');
-  ::send(socket_, order.data(), order.size(), 0);
-  std::string buffer(1U << 20U, '\0');
-  const ssize_t got = ::recv(socket_, buffer.data(), buffer.size(), 0);
-  if (got <= 0) throw std::runtime_error("the reference process could not run " + argv.front());
-  std::istringstream answer(buffer.substr(0, static_cast<std::size_t>(got)));
-  Timing timing;
-  for (double value = 0; answer >> value;) timing.latencies.push_back(value);
-  timing.seconds = timing.latencies.back();
-  timing.latencies.pop_back();
-  return timing;
+  return process_.ask(order);
 }
 
 }  // namespace satellite::benchmarks

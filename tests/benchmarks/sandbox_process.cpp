@@ -4,15 +4,8 @@
 #include "sandbox/probe.hpp"
 #include "sandbox/run.hpp"
 
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <chrono>
-#include <csignal>
 #include <cstdlib>
 #include <sstream>
 #include <stdexcept>
@@ -28,7 +21,7 @@ struct Silence : sandbox::RunObserver {
   asio::awaitable<void> output(sandbox::OutputStream, std::string_view) override { co_return; }
 };
 
-class Runs {
+class Runs final : public MeasuringProcess::Measurement {
  public:
   explicit Runs(std::unique_ptr<sandbox::Launcher> launcher) : launcher_(std::move(launcher)) {
     settings_.default_identity = sandbox::Identity{65'532, 65'532};
@@ -36,6 +29,16 @@ class Runs {
     launcher_->attach(context_, [] { std::_Exit(1); });
   }
 
+  std::string answer(const std::string& text) override {
+    std::istringstream order(text);
+    std::string engine;
+    int runs = 0, at_a_time = 0;
+    order >> engine >> runs >> at_a_time;
+    const auto chosen = engine == "bwrap" ? sandbox::Engine::bwrap : sandbox::Engine::native;
+    return measure(chosen, runs, at_a_time);
+  }
+
+ private:
   std::string measure(sandbox::Engine engine, int runs, int at_a_time) {
     settings_.engines = {engine};
     sandbox::Runner runner(context_, *launcher_, facts_, settings_);
@@ -50,7 +53,6 @@ class Runs {
     return answer_.str();
   }
 
- private:
   static void rethrow(const std::exception_ptr& problem) {
     if (problem) std::rethrow_exception(problem);
   }
@@ -80,64 +82,17 @@ class Runs {
   int left_ = 0, going_ = 0;
 };
 
-[[noreturn]] void serve(int socket) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+MeasuringProcess::Measurement* begin() {
   auto launcher = sandbox::Launcher::start();
-  if (!launcher) std::_Exit(1);
-  Runs all(*std::move(launcher));
-  std::string buffer(1U << 10U, '\0');
-  while (true) {
-    const ssize_t got = ::recv(socket, buffer.data(), buffer.size(), 0);
-    if (got <= 0) break;
-    std::istringstream order(buffer.substr(0, static_cast<std::size_t>(got)));
-    std::string engine;
-    int runs = 0, at_a_time = 0;
-    order >> engine >> runs >> at_a_time;
-    const std::string answer = all.measure(
-        engine == "bwrap" ? sandbox::Engine::bwrap : sandbox::Engine::native, runs, at_a_time);
-    ::send(socket, answer.data(), answer.size(), 0);
-  }
-  std::exit(0);
+  return launcher ? new Runs(*std::move(launcher)) : nullptr;
 }
 
 }  // namespace
 
-SandboxProcess::SandboxProcess() {
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
-    throw std::runtime_error("socketpair failed");
-  }
-  for (const int end : ends) {
-    const int size = 1 << 20;
-    ::setsockopt(end, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-  }
-  pid_ = ::fork();
-  if (pid_ == 0) {
-    ::close(ends[0]);
-    serve(ends[1]);
-  }
-  ::close(ends[1]);
-  socket_ = ends[0];
-}
+SandboxProcess::SandboxProcess() : process_(begin) {}
 
-SandboxProcess::~SandboxProcess() {
-  ::close(socket_);
-  ::waitpid(pid_, nullptr, 0);
-}
-
-SandboxProcess::Timing SandboxProcess::measure(const std::string& engine, int runs, int at_a_time) {
-  const std::string order =
-      engine + " " + std::to_string(runs) + " " + std::to_string(at_a_time) + " ";
-  ::send(socket_, order.data(), order.size(), 0);
-  std::string buffer(1U << 20U, '\0');
-  const ssize_t got = ::recv(socket_, buffer.data(), buffer.size(), 0);
-  if (got <= 0) throw std::runtime_error("the sandbox process could not run with " + engine);
-  std::istringstream answer(buffer.substr(0, static_cast<std::size_t>(got)));
-  Timing timing;
-  for (double value = 0; answer >> value;) timing.latencies.push_back(value);
-  timing.seconds = timing.latencies.back();
-  timing.latencies.pop_back();
-  return timing;
+Timing SandboxProcess::measure(const std::string& engine, int runs, int at_a_time) {
+  return process_.ask(engine + " " + std::to_string(runs) + " " + std::to_string(at_a_time));
 }
 
 }  // namespace satellite::benchmarks
