@@ -3,7 +3,7 @@
 #include "tests/escape/escape_bench.hpp"
 #include "tests/escape/host_targets.hpp"
 #include "tests/escape/open_room.hpp"
-#include "tests/escape/required_layers.hpp"
+#include "tests/support/require_layer.hpp"
 
 #include <algorithm>
 #include <catch2/catch.hpp>

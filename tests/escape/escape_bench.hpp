@@ -11,8 +11,7 @@ namespace satellite::tests {
 /// What one attempt of the escape probe came to.
 ///
 /// Shape:  `said` is `ok` or the name of an errno; `refused` when the probe would not try;
-/// `nothing`
-///         when it did not get to its answer. `ran` is of a run only, not of a room.
+///         `nothing` when it did not get to its answer. `ran` is of a run only, not of a room.
 struct Answer {
   std::string said = "nothing", detail;
   Ran ran;

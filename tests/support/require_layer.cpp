@@ -11,6 +11,8 @@ namespace {
 
 std::set<std::string> skipped;  // a test with generators comes by more than once
 
+}  // namespace
+
 bool must_work(std::string_view layer) {
   const char* const named = std::getenv("MUST_WORK");
   std::string_view rest = named == nullptr ? "" : named;
@@ -21,8 +23,6 @@ bool must_work(std::string_view layer) {
   }
   return false;
 }
-
-}  // namespace
 
 bool require_layer(std::string_view layer, bool available, std::string_view reason) {
   if (available) return true;
