@@ -52,6 +52,7 @@ ErrorCode code_of_errno(int error_number) {
     case EMSGSIZE:
       return ErrorCode::limit_exceeded;
     case EAGAIN:
+    case EADDRINUSE:
     case ECONNREFUSED:
     case ECONNRESET:
     case EPIPE:

@@ -23,8 +23,7 @@ struct Entrance {
 /// One run inside the launcher: from the fork to the last record.
 ///
 /// Shape:  owns the init's sockets and the scratch directory's name; the loop calls the on_
-/// functions
-///         when a descriptor is readable or the child was reaped.
+///         functions when a descriptor is readable or the child was reaped.
 class LaunchedRun {
  public:
   /// Forks. On failure nothing of the run is left.

@@ -13,8 +13,7 @@ namespace satellite::sandbox {
 /// Who the script will be.
 ///
 /// Shape:  at most one of `drop` (the launcher changes to it for real), `inner_uid` (a number
-/// inside
-///         the wrapper's user namespace, which hides host uid 0 and does not remove it) and
+///         inside the wrapper's user namespace, which hides host uid 0 and does not remove it) and
 ///         `shortfall`. None of them with `safe` = the supervisor is no root, so the script is
 ///         none.
 /// Source: the wrapper seed; spec/core-contract.md 9-C16 for what a root supervisor really gets.

@@ -1,5 +1,7 @@
 #include "sandbox/planning/make_launch_order.hpp"
 
+#include "sandbox/planning/packet_filter.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -52,7 +54,8 @@ Expectation expectation_of(const Plan& plan) {
   expectation.identity = plan.identity;
   expectation.resource_settings = plan.resource_settings;
   if (plan.filter_rules && (plan.egress == Egress::macvlan || plan.egress == Egress::slirp4netns)) {
-    expectation.uplink = plan.egress == Egress::macvlan ? "uplink0" : "tap0";
+    expectation.uplink =
+        plan.egress == Egress::macvlan ? macvlan_uplink_name : slirp4netns_uplink_name;
     expectation.filter_rules = static_cast<std::uint32_t>(plan.filter_rules->rules.size());
   }
   expectation.cgroup = plan.cgroup;

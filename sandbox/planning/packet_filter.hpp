@@ -32,6 +32,10 @@ struct PacketFilter {
 inline constexpr std::size_t allow_entries_max = 500;
 inline constexpr std::size_t filter_rules_max = allow_entries_max + 12;
 
+/// What the one interface besides lo is called in a network with a way out.
+inline constexpr const char* macvlan_uplink_name = "uplink0";
+inline constexpr const char* slirp4netns_uplink_name = "tap0";
+
 /// Whether any IPv6 packet may leave; where not, the namespace need not speak IPv6 at all.
 bool opens_ipv6(const PacketFilter& filter);
 

@@ -13,8 +13,7 @@ namespace satellite::sandbox {
 /// prints it, so that an operator can try a plan by hand.
 ///
 /// Shape:  with rootless egress the wrapper is started by a script (`egress_script`), which gets
-/// the
-///         rest as its arguments.
+///         the rest as its arguments.
 std::vector<std::string> seed_command_line(const Plan& plan,
                                            const std::optional<std::string>& egress_script = {});
 

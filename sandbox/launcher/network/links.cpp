@@ -118,10 +118,9 @@ Result<void> raise_uplink() {
   // down, which it does in its own time after the last process left.
   constexpr auto pause = std::chrono::milliseconds(10);
   constexpr int attempts_max = 300;
-  const std::string taken = "errno " + std::to_string(EADDRINUSE) + ")";
   auto done = raise(macvlan_uplink_name);
   for (int i = 0; i < attempts_max && !done; ++i) {
-    if (done.error().message.find(taken) == std::string::npos) break;
+    if (done.error().code != ErrorCode::unavailable) break;
     std::this_thread::sleep_for(pause);
     done = raise(macvlan_uplink_name);
   }

@@ -3,12 +3,11 @@
 #include "protocol/vocabulary/result.hpp"
 #include "sandbox/kernel/netlink.hpp"
 #include "sandbox/macvlan_settings.hpp"
+#include "sandbox/planning/packet_filter.hpp"
 
 namespace satellite::sandbox {
 
 // Links, addresses and routes of a run's network namespace, over rtnetlink: no external program.
-
-inline constexpr const char* macvlan_uplink_name = "uplink0";
 
 /// Brings lo up in the calling process's network namespace.
 Result<void> raise_loopback();

@@ -3,13 +3,12 @@
 #include "protocol/vocabulary/result.hpp"
 #include "protocol/vocabulary/unique_fd.hpp"
 #include "sandbox/launcher/network/network_builder.hpp"
+#include "sandbox/planning/packet_filter.hpp"
 
 #include <sys/types.h>
 #include <string>
 
 namespace satellite::sandbox {
-
-inline constexpr const char* slirp4netns_uplink_name = "tap0";
 
 /// A running slirp4netns: the uplink of one run's network namespace, in a process of its own.
 ///
