@@ -27,21 +27,7 @@ Result<LaunchOrder> confined_trial(const Probing& probing, Engine engine) {
   hoped.user_namespaces = hoped.user_ns_creatable = hoped.net_namespaces = true;
   hoped.launcher_sets_rlimits = true;
   hoped.launcher_drops_privilege = facts.euid_is_root;
-  RunInputs inputs;
-  inputs.command = {"true"};
-  OrderInputs order_inputs;
-  order_inputs.run_number = launcher.next_run_number();
-  inputs.scratch_directory =
-      launcher.scratch_area() + "/run-" + std::to_string(order_inputs.run_number);
-  inputs.default_identity = identity;
-  inputs.agent_identity = Identity{::geteuid(), ::getegid()};
-  const auto decision = build_plan({shipped_default_policy(), false}, hoped, inputs, host_world());
-  if (const auto* refusal = std::get_if<Refusal>(&decision)) {
-    return Error{ErrorCode::unsupported, refusal_text(refusal->promise.downgrades)};
-  }
-  auto order = make_launch_order(std::get<Plan>(decision), std::move(order_inputs));
-  if (order && !order->wrapper.empty()) order->wrapper.front() = facts.wrapper_path;
-  return order;
+  return trial_order(launcher, hoped, shipped_default_policy(), identity);
 }
 
 void probe_launcher(Probing& probing) {
@@ -137,6 +123,26 @@ std::string problem_of_trial(const std::optional<LauncherRecord>& end) {
   if (result.outcome == Outcome::exited && result.exit_code == 0) return {};
   if (result.error) return *result.error;
   return "the trial command ended with " + std::to_string(result.exit_code);
+}
+
+Result<LaunchOrder> trial_order(Launcher& launcher, const HostFacts& hoped, const Policy& policy,
+                                const std::optional<Identity>& identity) {
+  OrderInputs order_inputs;
+  order_inputs.run_number = launcher.next_run_number();
+  RunInputs inputs;
+  inputs.command = {"true"};
+  inputs.scratch_directory =
+      launcher.scratch_area() + "/run-" + std::to_string(order_inputs.run_number);
+  inputs.default_identity = identity;
+  inputs.agent_identity = Identity{::geteuid(), ::getegid()};
+  inputs.launcher_makes_network = true;
+  const auto decision = build_plan({policy, false}, hoped, std::move(inputs), host_world());
+  if (const auto* refusal = std::get_if<Refusal>(&decision)) {
+    return Error{ErrorCode::unsupported, refusal_text(refusal->promise.downgrades)};
+  }
+  auto order = make_launch_order(std::get<Plan>(decision), std::move(order_inputs));
+  if (order && !order->wrapper.empty()) order->wrapper.front() = hoped.wrapper_path;
+  return order;
 }
 
 HostFacts probe_host(Launcher& launcher, const ProbeSettings& settings) {

@@ -1,8 +1,10 @@
 #pragma once
 
+#include "protocol/vocabulary/result.hpp"
 #include "sandbox/host_facts.hpp"
 #include "sandbox/macvlan_settings.hpp"
 #include "sandbox/plan.hpp"
+#include "sandbox/policy.hpp"
 
 #include <optional>
 #include <string>
@@ -11,6 +13,7 @@ namespace satellite::sandbox {
 
 class Launcher;
 struct LauncherRecord;
+struct LaunchOrder;
 
 struct ProbeSettings {
   /// Whom scripts run as when a privileged launcher drops; absent = the overflow user.
@@ -22,6 +25,11 @@ struct ProbeSettings {
 
 /// As whom the trials run under a privileged launcher.
 Identity identity_of_trials(const ProbeSettings& settings);
+
+/// A run of `true` under `policy` on a host that has what is hoped for. Errors: unsupported when
+/// the plan is a refusal even so.
+Result<LaunchOrder> trial_order(Launcher& launcher, const HostFacts& hoped, const Policy& policy,
+                                const std::optional<Identity>& identity);
 
 /// Empty when the trial reached its script and ended well, else why not.
 std::string problem_of_trial(const std::optional<LauncherRecord>& end);

@@ -72,8 +72,8 @@ void set_means(HostFacts& facts, const ProbeSettings& settings, Egress egress) {
 }
 
 /// The shipped default policy with one destination, as if this means worked and no other did.
-Result<LaunchOrder> trial_order(Launcher& launcher, const HostFacts& facts,
-                                const ProbeSettings& settings, Egress egress) {
+Result<LaunchOrder> egress_trial(Launcher& launcher, const HostFacts& facts,
+                                 const ProbeSettings& settings, Egress egress) {
   HostFacts hoped = facts;
   hoped.net_egress_iface.reset();
   hoped.net_egress_rootless = false;
@@ -81,22 +81,9 @@ Result<LaunchOrder> trial_order(Launcher& launcher, const HostFacts& facts,
   Policy policy = shipped_default_policy();
   policy.network.mode = NetworkMode::allowlist;
   policy.network.allow = {trial_destination};
-  RunInputs inputs;
-  inputs.command = {"true"};
-  OrderInputs order_inputs;
-  order_inputs.run_number = launcher.next_run_number();
-  inputs.scratch_directory =
-      launcher.scratch_area() + "/run-" + std::to_string(order_inputs.run_number);
-  if (facts.euid_is_root) inputs.default_identity = identity_of_trials(settings);
-  inputs.agent_identity = Identity{::geteuid(), ::getegid()};
-  inputs.launcher_makes_network = true;
-  const auto decision = build_plan({policy, false}, hoped, inputs, host_world());
-  if (const auto* refusal = std::get_if<Refusal>(&decision)) {
-    return Error{ErrorCode::unsupported, refusal_text(refusal->promise.downgrades)};
-  }
-  auto order = make_launch_order(std::get<Plan>(decision), std::move(order_inputs));
-  if (order && !order->wrapper.empty()) order->wrapper.front() = facts.wrapper_path;
-  return order;
+  std::optional<Identity> identity;
+  if (facts.euid_is_root) identity = identity_of_trials(settings);
+  return trial_order(launcher, hoped, policy, identity);
 }
 
 void take_answer(HostFacts& facts, const ProbeSettings& settings, Egress egress,
@@ -179,7 +166,7 @@ void probe_egress(Launcher& launcher, const ProbeSettings& settings, HostFacts& 
   for (const Egress egress : means) {
     std::string problem = obstacle(facts, settings, egress);
     if (problem.empty()) {
-      const auto order = trial_order(launcher, facts, settings, egress);
+      const auto order = egress_trial(launcher, facts, settings, egress);
       problem = order ? problem_of_trial(launcher.try_order(*order)) : problem_of_order(order);
     }
     take_answer(facts, settings, egress, problem);
@@ -192,7 +179,7 @@ asio::awaitable<void> probe_egress_beside_runs(asio::io_context& context, Launch
   for (const Egress egress : means) {
     std::string problem = obstacle(facts, settings, egress);
     if (problem.empty()) {
-      const auto order = trial_order(launcher, facts, settings, egress);
+      const auto order = egress_trial(launcher, facts, settings, egress);
       problem = problem_of_order(order);
       if (order) {
         LaunchOrder ready = *order;

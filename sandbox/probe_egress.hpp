@@ -13,8 +13,7 @@ class Launcher;
 /// layer, behind a real ruleset, with a macvlan and with slirp4netns.
 ///
 /// Shape:  sets net_egress_* and the findings `egress_macvlan`, `egress_slirp4netns`. The first
-/// form
-///         waits, before the event loop runs; the second goes on beside it. An agent uses the
+///         form waits, before the event loop runs; the second goes on beside it. An agent uses the
 ///         second, when the first run needs to know: the trials take some ten milliseconds, and
 ///         most policies never ask.
 void probe_egress(Launcher& launcher, const ProbeSettings& settings, HostFacts& facts);
