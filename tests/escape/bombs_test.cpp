@@ -133,7 +133,9 @@ TEST_CASE("used-up CPU time ends a script, and the result names the limit", "[bo
   policy.resources.cpu_seconds = 1;
   const Exploded exploded = explode(bench, script("while :; do :; done"), policy);
   CHECK(exploded.bomb.result.outcome == Outcome::signaled);
-  CHECK(exploded.bomb.result.error == "the CPU time limit of 1 seconds was reached");
+  const std::string why = exploded.bomb.result.error.value_or("");
+  INFO(why);
+  CHECK(why.find("the CPU time limit of 1 seconds") != std::string::npos);
   // Positive control: who is killed without having used any is not said to have.
   const Exploded killed = explode(bench, script("kill -9 $$"), policy);
   CHECK(killed.bomb.result.outcome == Outcome::signaled);

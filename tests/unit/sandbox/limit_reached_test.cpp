@@ -35,6 +35,8 @@ TEST_CASE("the limit that ended a run is named with its value") {
         "the CPU time limit of 4 seconds was reached");
   CHECK(limit_reached(ended_by(SIGKILL, seconds(4)), plan) ==
         "the CPU time limit of 4 seconds was reached");
+  CHECK(limit_reached(ended_by(SIGKILL, seconds(3)), plan) ==
+        "ended after 3000 ms of CPU time, most likely by the CPU time limit of 4 seconds");
   CHECK(limit_reached(ended_by(SIGXFSZ), plan) == "the file size limit of 500 bytes was reached");
 }
 
