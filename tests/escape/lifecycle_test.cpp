@@ -132,6 +132,8 @@ TEST_CASE("when any process of a run is killed in any phase, all of it goes and 
   const Footprint before(bench);
   for (const auto delay : phases) {
     const std::string marker = unique_marker();
+    // What is left of the run before would take the kill for itself, and this run would go on.
+    REQUIRE(eventually([&] { return children_of(bench.launcher->pid()).empty(); }));
     bool killed = false;
     const Later kill(bench.context, delay, [&] {
       for (const pid_t child : children_of(bench.launcher->pid())) {
