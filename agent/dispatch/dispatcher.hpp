@@ -21,8 +21,7 @@ namespace satellite::agent {
 /// exactly one `script_finished`.
 ///
 /// Shape:  owns the runs; a connection that goes does not touch them. The policy of a run is the
-/// one
-///         in force when it starts.
+///         one in force when it starts.
 /// Source: spec/dispatch-extension.md.
 class Dispatcher {
  public:

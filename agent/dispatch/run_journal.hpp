@@ -16,9 +16,8 @@ enum class JournalState { queued, running, finished };
 /// Every run id that was ever accepted, so that none is executed twice.
 ///
 /// Shape:  ids with their state and, for recent ones, the last `script_finished` frame; kept for 24
-/// h
-///         and at most `run_ids_kept_max`, the oldest finished one forgotten first. In memory: the
-///         same door will be served from disk, so that the promise also holds across restarts.
+///         h and at most `run_ids_kept_max`, the oldest finished one forgotten first. In memory:
+///         the same door will be served from disk, so that the promise also holds across restarts.
 /// Units:  steady time as an argument.
 /// Source: spec/dispatch-extension.md "Once only".
 class RunJournal {

@@ -26,8 +26,7 @@ enum class SessionVerdict {
 /// One message -> its owner. Knows who owns what, decides nothing else.
 ///
 /// Shape:  what cannot be understood is counted and logged once per kind, so that a core cannot
-/// fill
-///         our log; what was announced as an extension is ignored unless it was negotiated.
+///         fill our log; what was announced as an extension is ignored unless it was negotiated.
 class Inbox {
  public:
   struct Owners {

@@ -16,11 +16,10 @@ namespace satellite::agent {
 
 /// Everything that waits to be said to the core; outlives connections.
 ///
-/// Shape:  single messages first (they are small and must overtake output), then the runs in turn,
-/// one
-///         frame each, so that no script's output starves another's. Bounded: single messages by
-///         count, runs by their own windows, all output together by the connection's window, runs
-///         that ended unacknowledged by count, the oldest forgotten first and counted.
+/// Shape:  single messages first (most are small and must overtake output), then the runs in turn,
+///         one frame each, so that no script's output starves another's. Bounded: single messages
+///         by count and bytes, runs by their own windows, all output together by the connection's
+///         window, runs that ended unacknowledged by count, the oldest forgotten first and counted.
 /// Source: spec/dispatch-extension.md "Flow control", "Resume".
 class Outbox {
  public:

@@ -10,9 +10,8 @@ namespace satellite::agent {
 /// The cluster's policy as the core relays it, made the active provider.
 ///
 /// Shape:  a valid policy replaces the one before and is kept across disconnects for the life of
-/// the
-///         process, never on disk. One that is invalid closes the door: every run from then on gets
-///         the fail-closed profile, until a valid one arrives.
+///         the process, never on disk. One that is invalid closes the door: every run from then on
+///         gets the fail-closed profile, until a valid one arrives.
 /// Source: spec/core-contract.md 1.7; the provider seed.
 class RelayedPolicy {
  public:

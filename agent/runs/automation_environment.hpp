@@ -10,8 +10,7 @@ namespace satellite::agent {
 /// The scope of an automation, flattened to environment variables for its shell script.
 ///
 /// Shape:  CHECKSTACK_ + the path in upper case, every run of other characters one `_`: trigger
-/// event
-///         and payload, artifacts by type, variables, the repeat's index and item. Scalars as
+///         event and payload, artifacts by type, variables, the repeat's index and item. Scalars as
 ///         JavaScript writes them, objects by key, arrays joined by line feeds and by element.
 /// Errors: invalid_input if the text is not JSON; limit_exceeded past the environment's bounds.
 /// Source: spec/core-contract.md section 7.

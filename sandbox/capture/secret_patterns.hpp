@@ -15,8 +15,7 @@ namespace satellite::sandbox {
 ///         three alignments, both alphabets). A form longer than 1 KiB becomes several, so that
 ///         what has to be held back between two reads stays small.
 /// Source: spec/dispatch-extension.md "Masking"; the search is Wu and Manber's (1994) with blocks
-/// of
-///         two bytes: it looks at every third byte or fewer where nothing matches.
+///         of two bytes: it looks at every third byte or fewer where nothing matches.
 class SecretPatterns {
  public:
   SecretPatterns() = default;

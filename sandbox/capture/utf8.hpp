@@ -9,8 +9,7 @@ namespace satellite::sandbox {
 /// Bytes from the start that are whole, valid UTF-8 code points.
 ///
 /// Shape:  RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF. ASCII is checked
-/// many
-///         bytes at a time, since it is nearly all that scripts write.
+///         many bytes at a time, since it is nearly all that scripts write.
 std::size_t valid_utf8_prefix(std::string_view bytes);
 
 inline bool is_valid_utf8(std::string_view bytes) {

@@ -24,9 +24,8 @@ struct Wiring {
 /// One way in which we differ from the recording on purpose.
 ///
 /// Shape:  `adjust` answers what we do instead, given what is recorded; nothing where the
-/// difference
-///         does not concern the case. So a difference is not a hole: the other answer is checked
-///         too.
+///         difference does not concern the case. So a difference is not a hole: the other answer is
+///         checked too.
 struct Difference {
   std::string function;
   std::string predicate;
