@@ -35,11 +35,11 @@ namespace {
 
 class Agent {
  public:
-  Agent(AgentParts parts, asio::io_context& context, sandbox::HostFacts facts, CoreAddress address)
+  Agent(AgentParts parts, asio::io_context& context, CoreAddress address)
       : parts_(std::move(parts)),
         context_(context),
         address_(std::move(address)),
-        runner_(context, *parts_.launcher, std::move(facts), runner_settings(parts_.config)),
+        runner_(context, *parts_.launcher, runner_settings(parts_.config)),
         outbox_(context),
         dispatcher_({context, parts_.log, parts_.config, runner_, policies_, outbox_}),
         scheduler_({context, parts_.log, parts_.config, runner_, policies_, outbox_}),
@@ -48,15 +48,20 @@ class Agent {
         loop_watch_(context, parts_.log),
         stop_signal_(context),
         wait_timer_(context),
-        stop_asked_(context) {
+        stop_asked_(context),
+        stop_began_(context) {
     parts_.launcher->attach(context, [this] { launcher_lost(); });
   }
 
   asio::awaitable<void> run() {
-    co_await (stay_connected() && scheduler_.run() && watch_loop() && stop_when_told());
+    co_await (stay_connected() && scheduler_.run() && watch_loop() && stop_when_told() &&
+              look_at_host());
   }
   AgentEnd end() const { return end_; }
 
+ private:
+  /// Beside the first connection: neither waits for the other, a run waits for both.
+  asio::awaitable<void> look_at_host();
   void tell_what_this_host_can_do() {
     auto capabilities = sandbox::startup_capabilities(
         policies_.resolve(), runner_.facts(), runner_settings(parts_.config).default_identity);
@@ -67,8 +72,6 @@ class Agent {
     const auto readiness = sandbox::assess_readiness(runner_.facts());
     if (!readiness.enforceable) parts_.log.warn("sandbox_not_ready", readiness.guidance);
   }
-
- private:
   asio::awaitable<void> stay_connected();
   asio::awaitable<void> wait_before_next(EndedConnection ended);
   asio::awaitable<void> watch_loop();
@@ -89,12 +92,24 @@ class Agent {
   StopSignal stop_signal_;
   asio::steady_timer wait_timer_;
   Notification stop_asked_;
+  Notification stop_began_;
   ReconnectPolicy reconnect_;
   std::mt19937_64 random_{std::random_device{}()};
   Session* session_ = nullptr;  ///< the one of this moment, if any
   AgentEnd end_ = AgentEnd::stopped;
   bool stopping_ = false;
 };
+
+asio::awaitable<void> Agent::look_at_host() {
+  sandbox::ProbeSettings settings = probe_settings(parts_.config);
+  settings.tries_egress = false;  // nobody waits at start for what the first run may need
+  auto looking = sandbox::probe_host(context_, *parts_.launcher, std::move(settings));
+  auto stopping = stop_began_.wait();
+  auto first = co_await (std::move(looking) || std::move(stopping));
+  if (first.index() == 1) co_return;  // no run starts any more
+  runner_.learn(std::get<0>(std::move(first)));
+  tell_what_this_host_can_do();
+}
 
 asio::awaitable<void> Agent::stay_connected() {
   while (!stopping_) {
@@ -131,6 +146,7 @@ asio::awaitable<void> Agent::watch_loop() {
 asio::awaitable<void> Agent::stop_when_told() {
   const auto told = co_await (stop_signal_.received() || stop_asked_.wait());
   stopping_ = true;
+  stop_began_.notify_all();
   wait_timer_.cancel();
   parts_.log.info("stopping", told.index() == 0 ? std::get<0>(told) : "the launcher is gone");
   co_await (dispatcher_.stop() && scheduler_.stop());
@@ -156,11 +172,7 @@ AgentEnd serve(AgentParts parts) {
   parts.log.info(
       "starting", "",
       {{"version", program_version}, {"core", address->url()}, {"id", parts.config.client_id}});
-  sandbox::ProbeSettings probing = probe_settings(parts.config);
-  probing.tries_egress = false;  // nobody waits at start for what the first run may need
-  auto facts = sandbox::probe_host(*parts.launcher, probing);
-  Agent agent(std::move(parts), context, std::move(facts), *std::move(address));
-  agent.tell_what_this_host_can_do();
+  Agent agent(std::move(parts), context, *std::move(address));
   std::exception_ptr failure;
   asio::co_spawn(context, agent.run(), [&](std::exception_ptr thrown) {
     failure = thrown;

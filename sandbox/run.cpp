@@ -7,7 +7,7 @@
 #include "sandbox/capture/capped_output.hpp"
 #include "sandbox/launcher/launcher_link.hpp"
 #include "sandbox/planning/make_launch_order.hpp"
-#include "sandbox/probe_egress.hpp"
+#include "sandbox/probing/egress.hpp"
 #include "sandbox/running/ending.hpp"
 #include "sandbox/running/execution.hpp"
 #include "sandbox/running/limit_reached.hpp"
@@ -80,17 +80,23 @@ OutputBudget budget_of(const Plan& plan) {
   return OutputBudget(plan.output_size_max.value_or(limits::output_size_max_without_policy));
 }
 
+const EffectiveSandbox& promise_of(const Decision& decision) {
+  if (const auto* refusal = std::get_if<Refusal>(&decision)) return refusal->promise;
+  return std::get<Plan>(decision).promise;
+}
+
 }  // namespace
 
 struct Runner::State {
-  State(asio::io_context& io, Launcher& process, HostFacts host, RunnerSettings chosen)
+  State(asio::io_context& io, Launcher& process, RunnerSettings chosen)
       : context(io),
         launcher(process),
-        facts(std::move(host)),
         settings(std::move(chosen)),
         base_environment(safe_base(own_environment())),
+        host_learned(io, asio::steady_timer::time_point::max()),
         egress_tried(io, asio::steady_timer::time_point::max()) {}
 
+  asio::awaitable<void> until_host_is_known(const CancelSwitch& cancel);
   asio::awaitable<void> try_egress();
   Decision decide_on(const RunRequest& request, const ResolvedPolicy& policy,
                      const std::string& scratch_directory) const;
@@ -101,12 +107,21 @@ struct Runner::State {
 
   asio::io_context& context;
   Launcher& launcher;
-  HostFacts facts;
+  HostFacts facts{};
+  bool host_is_known = false;
   RunnerSettings settings;
   std::map<std::string, std::string> base_environment;
+  asio::steady_timer host_learned;  ///< rings for the runs that wait until it is known
   bool trying_egress = false;
   asio::steady_timer egress_tried;  ///< rings for who waits until it was tried
 };
+
+asio::awaitable<void> Runner::State::until_host_is_known(const CancelSwitch& cancel) {
+  constexpr auto token = asio::as_tuple(asio::use_awaitable);
+  auto learned = host_learned.async_wait(token);
+  auto cancelled = cancel.wait();
+  co_await (std::move(learned) || std::move(cancelled));
+}
 
 /// Tried when the first run needs it: starting up is not slower for what most policies never ask.
 asio::awaitable<void> Runner::State::try_egress() {
@@ -117,7 +132,7 @@ asio::awaitable<void> Runner::State::try_egress() {
   }
   trying_egress = true;
   ProbeSettings probe{settings.default_identity, settings.macvlan, true};
-  co_await probe_egress_beside_runs(context, launcher, std::move(probe), facts);
+  co_await probe_egress(context, launcher, std::move(probe), facts);
   egress_tried.cancel();
 }
 
@@ -189,10 +204,20 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, LaunchOrder order
   if (!result.error) result.error = limit_reached(result, plan);
 }
 
+Runner::Runner(asio::io_context& context, Launcher& launcher, RunnerSettings settings)
+    : state_(std::make_unique<State>(context, launcher, std::move(settings))) {}
 Runner::Runner(asio::io_context& context, Launcher& launcher, HostFacts facts,
                RunnerSettings settings)
-    : state_(std::make_unique<State>(context, launcher, std::move(facts), std::move(settings))) {}
+    : Runner(context, launcher, std::move(settings)) {
+  learn(std::move(facts));
+}
 Runner::~Runner() = default;
+
+void Runner::learn(HostFacts facts) {
+  state_->facts = std::move(facts);
+  state_->host_is_known = true;
+  state_->host_learned.cancel();
+}
 
 const HostFacts& Runner::facts() const {
   return state_->facts;
@@ -203,12 +228,20 @@ asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy
   co_await asio::this_coro::throw_if_cancelled(false);
   RunResult result;
   result.started_at = std::chrono::system_clock::now();  // until the script really starts
+  if (!state_->host_is_known) {
+    co_await state_->until_host_is_known(cancel);
+  }
   if (state_->facts.egress_untried && asks_for_a_way_out(policy.policy)) {
     co_await state_->try_egress();
   }
   const std::uint64_t number = state_->launcher.next_run_number();
   const std::string scratch = state_->launcher.scratch_area() + "/run-" + std::to_string(number);
   auto decision = state_->decide_on(request, policy, scratch);
+  if (cancel.cancelled() || !state_->host_is_known) {
+    result.sandbox = not_measured(promise_of(decision));
+    result.outcome = Outcome::cancelled;
+    co_return result;
+  }
   if (auto* refusal = std::get_if<Refusal>(&decision)) {
     describe_refusal(result, std::move(refusal->promise));
     co_return result;
@@ -216,10 +249,6 @@ asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy
   const Plan plan = std::get<Plan>(std::move(decision));
   result.dropped_environment = plan.dropped_environment;
   result.sandbox = not_measured(plan.promise);
-  if (cancel.cancelled()) {
-    result.outcome = Outcome::cancelled;
-    co_return result;
-  }
   if (request.language != Language::shell) {
     const Error error{ErrorCode::unsupported, "this build runs shell scripts only"};
     describe_failure(result, error);

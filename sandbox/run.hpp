@@ -52,7 +52,7 @@ struct RunnerSettings {
   std::chrono::milliseconds grace{2'000};    ///< between TERM and KILL
   std::optional<Identity> default_identity;  ///< used when the policy drops but names no uid
   std::vector<Engine> engines{Engine::native, Engine::bwrap};  ///< that may be used; empty = none
-  ConfiguredMacvlan macvlan{};  ///< the uplink that the launcher was started with
+  ConfiguredMacvlan macvlan{};               ///< the uplink that the launcher was started with
   std::optional<std::uint64_t> cpu_percent;  ///< of one processor, for each run in a control group
 };
 
@@ -66,6 +66,9 @@ class Runner {
  public:
   Runner(boost::asio::io_context& context, Launcher& launcher, HostFacts facts,
          RunnerSettings settings);
+  /// For who has other things to do until the host is known: runs wait until learn() was called.
+  Runner(boost::asio::io_context& context, Launcher& launcher, RunnerSettings settings);
+  void learn(HostFacts facts);
   ~Runner();
   Runner(const Runner&) = delete;
   Runner& operator=(const Runner&) = delete;

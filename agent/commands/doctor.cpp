@@ -6,6 +6,7 @@
 #include "sandbox/readiness.hpp"
 
 #include <algorithm>
+#include <boost/asio/io_context.hpp>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -47,12 +48,14 @@ int doctor_command(const Invocation& invocation) {
     print_error(config.error().message);
     return exit_wrong_usage;
   }
+  boost::asio::io_context context(1);
   auto launcher = sandbox::Launcher::start(launcher_settings(*config));
   if (!launcher) {
     print_error("cannot start the launcher: " + launcher.error().message);
     return exit_failed;
   }
-  const auto facts = sandbox::examine_host(**launcher, probe_settings(*config));
+  (*launcher)->attach(context, [] {});
+  const auto facts = sandbox::examine_host(context, **launcher, probe_settings(*config));
   const auto readiness = sandbox::assess_readiness(facts);
   invocation.json ? print_json(facts, readiness) : print_text(facts, readiness);
   return readiness.enforceable ? exit_done : exit_failed;

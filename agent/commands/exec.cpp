@@ -69,6 +69,7 @@ int exec_command(const Invocation& invocation) {
     print_error(error->message);
     return exit_wrong_usage;
   }
+  asio::io_context context(1);
   auto launcher = sandbox::Launcher::start(launcher_settings(*config));
   if (!launcher) {
     print_error("cannot start the launcher: " + launcher.error().message);
@@ -77,9 +78,8 @@ int exec_command(const Invocation& invocation) {
   const sandbox::RunnerSettings settings = runner_settings(*config);
   sandbox::ProbeSettings probing = probe_settings(*config);
   probing.tries_egress = false;  // the run itself asks, if its policy needs to know
-  sandbox::HostFacts facts = sandbox::probe_host(**launcher, probing);
-  asio::io_context context(1);
   (*launcher)->attach(context, [] {});
+  sandbox::HostFacts facts = sandbox::probe_host_first(context, **launcher, probing);
   sandbox::Runner runner(context, **launcher, std::move(facts), settings);
   sandbox::RunRequest request;
   request.id = RunId("exec");

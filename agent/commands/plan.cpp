@@ -6,6 +6,7 @@
 #include "sandbox/plan_question.hpp"
 #include "sandbox/probe.hpp"
 
+#include <boost/asio/io_context.hpp>
 #include <iostream>
 
 namespace satellite::agent {
@@ -23,9 +24,11 @@ int plan_command(const Invocation& invocation) {
   }
   // Looking at this host starts a launcher, so it happens only when the question needs it.
   const auto this_host = [&config]() -> sandbox::HostFacts {
+    boost::asio::io_context context(1);
     auto launcher = sandbox::Launcher::start(launcher_settings(*config));
     if (!launcher) return {};
-    return sandbox::probe_host(**launcher, probe_settings(*config));
+    (*launcher)->attach(context, [] {});
+    return sandbox::probe_host_first(context, **launcher, probe_settings(*config));
   };
   const auto answer = sandbox::answer_plan_question(*question, this_host,
                                                     runner_settings(*config).default_identity);

@@ -96,7 +96,7 @@ struct Launcher::State {
   void lose_launcher();
   int socket_fd() const { return socket ? *socket : unattached.get(); }
   Result<void> send_start(const LaunchOrder& order, int standard_output, int standard_error) const;
-  std::optional<LauncherRecord> wait_for_end(std::uint64_t run_number);
+  LaunchedRunLink link_to(std::uint64_t run_number);
 
   kernel::ScratchArea scratch;
   UniqueFd unattached;  ///< the socket, until attach() gives it to the loop
@@ -231,6 +231,12 @@ Result<void> Launcher::State::send_start(const LaunchOrder& order, int standard_
   return kernel::send_message(socket_fd(), std::as_bytes(std::span(request)), descriptors);
 }
 
+LaunchedRunLink Launcher::State::link_to(std::uint64_t run_number) {
+  auto run = std::make_shared<LaunchedRunLink::State>(*context, run_number, socket);
+  runs.emplace(run_number, run);
+  return LaunchedRunLink(std::move(run));
+}
+
 Result<LaunchedRunLink> Launcher::start_run(const LaunchOrder& order, Streams streams) {
   if (state_->is_gone || !state_->socket) {
     return Error{ErrorCode::unavailable, "the launcher is gone"};
@@ -238,46 +244,18 @@ Result<LaunchedRunLink> Launcher::start_run(const LaunchOrder& order, Streams st
   const auto sent =
       state_->send_start(order, streams.standard_output.get(), streams.standard_error.get());
   if (!sent) return sent.error();
-  auto run =
-      std::make_shared<LaunchedRunLink::State>(*state_->context, order.run_number, state_->socket);
-  state_->runs.emplace(order.run_number, run);
-  return LaunchedRunLink(std::move(run));
+  return state_->link_to(order.run_number);
 }
 
-std::optional<LauncherRecord> Launcher::State::wait_for_end(std::uint64_t run_number) {
-  const auto deadline = std::chrono::steady_clock::now() + trial_time_max;
-  std::array<std::byte, record_size_max> buffer;
-  while (std::chrono::steady_clock::now() < deadline) {
-    pollfd watched{socket_fd(), POLLIN, 0};
-    ::poll(&watched, 1, 100);
-    const auto received = kernel::receive_message(socket_fd(), buffer);
-    if (!received) return std::nullopt;
-    if (!*received) continue;
-    if ((*received)->size == 0) return std::nullopt;
-    auto record = decode_record(
-        std::string_view(reinterpret_cast<const char*>(buffer.data()), (*received)->size));
-    if (!record) return std::nullopt;
-    const bool ours = record->run_number == run_number;
-    if (ours && !std::holds_alternative<RunStarted>(record->event)) return *std::move(record);
-    if (!ours) on_record(*std::move(record));
+Result<LaunchedRunLink> Launcher::start_namespaces(const std::optional<Identity>& identity) {
+  if (state_->is_gone || !state_->socket) {
+    return Error{ErrorCode::unavailable, "the launcher is gone"};
   }
-  const std::string kill = encode_request({RequestKind::kill, run_number, std::nullopt});
-  static_cast<void>(kernel::send_message(socket_fd(), std::as_bytes(std::span(kill))));
-  return std::nullopt;
-}
-
-std::optional<LauncherRecord> Launcher::try_order(const LaunchOrder& order) {
-  const UniqueFd silence(::open("/dev/null", O_WRONLY | O_CLOEXEC));
-  if (!silence || !state_->send_start(order, silence.get(), silence.get())) return std::nullopt;
-  return state_->wait_for_end(order.run_number);
-}
-
-std::optional<LauncherRecord> Launcher::try_namespaces(const std::optional<Identity>& identity) {
   const std::uint64_t number = next_run_number();
   const std::string request = encode_request({RequestKind::try_namespaces, number, identity});
-  const auto sent = kernel::send_message(state_->socket_fd(), std::as_bytes(std::span(request)));
-  if (!sent) return std::nullopt;
-  return state_->wait_for_end(number);
+  const auto sent = kernel::send_message(*state_->socket, std::as_bytes(std::span(request)));
+  if (!sent) return sent.error();
+  return state_->link_to(number);
 }
 
 const std::string& Launcher::scratch_area() const {

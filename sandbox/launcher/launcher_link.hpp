@@ -41,8 +41,8 @@ class LaunchedRunLink {
 /// The agent's side of the launcher process.
 ///
 /// Shape:  start() forks, so it comes before any thread, TLS state or large allocation; attach()
-///         gives it the event loop. One thread. Destroying it closes the link: the launcher then
-///         ends every run and itself.
+///         gives it the event loop, which must outlive it. One thread. Destroying it closes the
+///         link: the launcher then ends every run and itself.
 /// Errors: start: not_permitted, not_found, io_failed (scratch parent, fork). A launcher that goes
 ///         away ends every run (RunEnded, status unknown) and calls on_gone once.
 class Launcher {
@@ -61,11 +61,8 @@ class Launcher {
   /// Sends the order. Errors: unavailable (launcher gone), limit_exceeded (order too long).
   Result<LaunchedRunLink> start_run(const LaunchOrder& order, Streams streams);
 
-  /// Runs an order to its end while the caller waits, output discarded; nothing = no answer in
-  /// time. For the probe: before or between runs, never while the loop runs.
-  std::optional<LauncherRecord> try_order(const LaunchOrder& order);
   /// Tries namespaces in a throw-away child; the answer is that of a run.
-  std::optional<LauncherRecord> try_namespaces(const std::optional<Identity>& identity);
+  Result<LaunchedRunLink> start_namespaces(const std::optional<Identity>& identity);
 
   /// The directory whose direct children may be scratch directories of runs.
   const std::string& scratch_area() const;

@@ -79,14 +79,16 @@ target_sources(satellite_sandbox PRIVATE
   ${launcher_dir}/../capture/capped_output.cpp
   ${launcher_dir}/../cancel_switch.cpp
   ${launcher_dir}/../probe.cpp
-  ${launcher_dir}/../probe_egress.cpp
   ${launcher_dir}/../probing/cgroup.cpp
+  ${launcher_dir}/../probing/egress.cpp
+  ${launcher_dir}/../probing/engines.cpp
   ${launcher_dir}/../probing/filters.cpp
   ${launcher_dir}/../probing/host_signs.cpp
   ${launcher_dir}/../probing/identity.cpp
   ${launcher_dir}/../probing/probing.cpp
   ${launcher_dir}/../probing/programs.cpp
   ${launcher_dir}/../probing/remedies.cpp
+  ${launcher_dir}/../probing/trial.cpp
   ${launcher_dir}/../run.cpp
   ${launcher_dir}/../running/ending.cpp
   ${launcher_dir}/../running/execution.cpp

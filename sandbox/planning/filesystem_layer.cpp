@@ -22,16 +22,23 @@ bool lies_in_system_directory(std::string_view path) {
                      });
 }
 
+/// The interpreter where the system directories do not show it already. A link into /usr needs no
+/// bind of its own, and a link elsewhere is shown at its target.
+std::optional<std::string> further_interpreter(const FilesystemInputs& inputs, const World& world) {
+  if (!inputs.interpreter) return std::nullopt;
+  std::string real = world.real_path(*inputs.interpreter).value_or(*inputs.interpreter);
+  if (lies_in_system_directory(real) || !world.exists(real)) return std::nullopt;
+  return real;
+}
+
 std::vector<std::string> read_only_paths(const FilesystemInputs& inputs, const World& world) {
   std::vector<std::string> paths;
   for (const std::string_view directory : system_directories) {
     std::string path(directory);
     if (world.exists(path)) paths.push_back(std::move(path));
   }
-  if (inputs.interpreter) {
-    // A link into /usr needs no bind of its own, and a link elsewhere is shown at its target.
-    std::string real = world.real_path(*inputs.interpreter).value_or(*inputs.interpreter);
-    if (!lies_in_system_directory(real) && world.exists(real)) paths.push_back(std::move(real));
+  if (auto interpreter = further_interpreter(inputs, world)) {
+    paths.push_back(*std::move(interpreter));
   }
   return paths;
 }
@@ -70,8 +77,9 @@ NativePlan native_plan(const FilesystemPolicy& policy, const HostFacts& facts,
   request.scratch_bytes = policy.scratch_bytes;
   request.identity = inputs.script_identity;
   if (!request.confined) return plan_native(request);
-  for (auto& path : read_only_paths(inputs, world)) {
-    if (!lies_in_system_directory(path)) request.read_only_paths.push_back(std::move(path));
+  // The engine's own root has the system directories whatever the plan says.
+  if (auto interpreter = further_interpreter(inputs, world)) {
+    request.read_only_paths.push_back(*std::move(interpreter));
   }
   if (policy.mode == FilesystemMode::scratch_plus_ro && inputs.package_directory &&
       world.exists(*inputs.package_directory)) {

@@ -60,18 +60,18 @@ int landlock_works() {
 
 }  // namespace
 
-void probe_seccomp(Probing& probing) {
+void probe_seccomp(HostFacts& facts) {
   const int problem = tried_in_child(filter_works);
-  probing.add("seccomp", problem == 0,
+  set_finding(facts, "seccomp", problem == 0,
               problem == 0 ? "a filter was installed and obeyed" : std::strerror(problem),
               remedy_for(Primitive::seccomp, problem, read_host_signs()));
 }
 
-void probe_landlock(Probing& probing) {
+void probe_landlock(HostFacts& facts) {
   const long version =
       ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
   const int problem = version < 0 ? errno : tried_in_child(landlock_works);
-  probing.add("landlock", problem == 0,
+  set_finding(facts, "landlock", problem == 0,
               problem == 0 ? "ABI " + std::to_string(version) + ", a rule set was enforced"
                            : std::strerror(problem),
               remedy_for(Primitive::landlock, problem, read_host_signs()));

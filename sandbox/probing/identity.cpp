@@ -14,11 +14,11 @@ std::string limit_text(rlim_t value) {
 }  // namespace
 
 /// Who we are and which limits are ours: scripts never get more than that.
-void probe_identity(Probing& probing) {
-  probing.add("effective_user", true,
+void probe_identity(HostFacts& facts) {
+  set_finding(facts, "effective_user", true,
               "uid " + std::to_string(::geteuid()) +
-                  (probing.facts.euid_is_root ? ", so scripts can be given a user of their own"
-                                              : ", scripts run as the same user"),
+                  (facts.euid_is_root ? ", so scripts can be given a user of their own"
+                                      : ", scripts run as the same user"),
               {});
   struct Limit {
     const char* name;
@@ -33,7 +33,7 @@ void probe_identity(Probing& probing) {
     if (!text.empty()) text += ", ";
     text += std::string(name) + " " + limit_text(value.rlim_max);
   }
-  probing.add("own_limits", true, "hard limits of this process: " + text, {});
+  set_finding(facts, "own_limits", true, "hard limits of this process: " + text, {});
 }
 
 }  // namespace satellite::sandbox

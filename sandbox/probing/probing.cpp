@@ -1,20 +1,34 @@
 #include "sandbox/probing/probing.hpp"
 
 #include <unistd.h>
+#include <algorithm>
 #include <cstdlib>
 
 namespace satellite::sandbox {
 namespace {
 
 constexpr std::string_view search_path_default = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
-// Any number below the usual limit will do: it shows up in /proc/PID/limits or it does not.
-constexpr std::uint64_t trial_open_files = 64;
+constexpr Identity overflow_identity{65'534, 65'534};
 
 }  // namespace
 
-void Probing::add(std::string name, bool present, std::string detail, std::string_view remedy) {
-  facts.findings.push_back(
-      {std::move(name), present, std::move(detail), present ? std::string() : std::string(remedy)});
+void set_finding(HostFacts& facts, std::string name, bool present, std::string detail,
+                 std::string_view remedy) {
+  const auto known = std::find_if(facts.findings.begin(), facts.findings.end(),
+                                  [&](const CapabilityFinding& one) { return one.name == name; });
+  CapabilityFinding finding{std::move(name), present, std::move(detail),
+                            present ? std::string() : std::string(remedy)};
+  if (known != facts.findings.end()) {
+    *known = std::move(finding);
+  } else {
+    facts.findings.push_back(std::move(finding));
+  }
+}
+
+std::optional<Identity> identity_of_trials(const Launcher& launcher,
+                                           const ProbeSettings& settings) {
+  if (!launcher.is_root()) return std::nullopt;
+  return settings.default_identity.value_or(overflow_identity);
 }
 
 std::string find_program(std::string_view name) {
@@ -28,24 +42,6 @@ std::string find_program(std::string_view name) {
     if (::access(path.c_str(), X_OK) == 0) return path;
   }
   return {};
-}
-
-int error_number_of(const std::optional<LauncherRecord>& end) {
-  if (!end) return 0;
-  const auto* failure = std::get_if<RunSetupFailed>(&end->event);
-  return failure == nullptr ? 0 : failure->error_number;
-}
-
-LaunchOrder bare_trial(const Probing& probing) {
-  LaunchOrder order;
-  order.run_number = probing.launcher.next_run_number();
-  order.command = {"true"};
-  order.identity = probing.identity;
-  order.resource_settings = {{Resource::open_files, trial_open_files}};
-  order.expectation.identity = probing.identity;
-  order.expectation.not_host_root = probing.identity.has_value();
-  order.expectation.resource_settings = order.resource_settings;
-  return order;
 }
 
 }  // namespace satellite::sandbox

@@ -1,9 +1,12 @@
 #pragma once
 
 #include "sandbox/host_facts.hpp"
-#include "sandbox/launcher/launcher_link.hpp"
 #include "sandbox/plan.hpp"
+#include "sandbox/probe.hpp"
+#include "sandbox/probing/trial.hpp"
 
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,31 +16,33 @@ namespace satellite::sandbox {
 /// What every group of findings works with. Each group is one file beside this one; it tries its
 /// primitive, sets the facts it stands for, and adds one finding per capability.
 struct Probing {
+  boost::asio::io_context& context;
   Launcher& launcher;
   std::optional<Identity> identity;  ///< whom a privileged launcher drops to
   HostFacts& facts;
-
-  /// `remedy` is dropped when the capability is there.
-  void add(std::string name, bool present, std::string detail, std::string_view remedy);
 };
+
+/// `remedy` is dropped when the capability is there; a finding of that name is replaced.
+void set_finding(HostFacts& facts, std::string name, bool present, std::string detail,
+                 std::string_view remedy);
+
+/// As whom the trials run under a privileged launcher, nothing under another one.
+std::optional<Identity> identity_of_trials(const Launcher& launcher, const ProbeSettings& settings);
 
 /// `name` on the satellite's PATH, absolute; empty when it is not there.
 std::string find_program(std::string_view name);
 
-/// The errno of a failed set-up; 0 = none.
-int error_number_of(const std::optional<LauncherRecord>& end);
-
-/// A run of `true` without a wrapper, with one limit, for the launcher to try.
-LaunchOrder bare_trial(const Probing& probing);
-
-// At every start: what plans depend on.
-void probe_cgroup(Probing& probing);
+// At every start: what plans depend on, in this order.
+boost::asio::awaitable<void> probe_launcher(Probing probing);
+boost::asio::awaitable<void> probe_cgroup(Probing probing);
+boost::asio::awaitable<void> probe_native(Probing probing);
+boost::asio::awaitable<void> probe_wrapper(Probing probing);
 
 // For `doctor` only: nothing that a start would wait for.
-void probe_identity(Probing& probing);
-void probe_seccomp(Probing& probing);
-void probe_landlock(Probing& probing);
-void probe_wrapper_programs(Probing& probing);
-void probe_javascript_runtimes(Probing& probing);
+void probe_identity(HostFacts& facts);
+void probe_seccomp(HostFacts& facts);
+void probe_landlock(HostFacts& facts);
+void probe_wrapper_programs(HostFacts& facts);
+void probe_javascript_runtimes(HostFacts& facts);
 
 }  // namespace satellite::sandbox

@@ -73,17 +73,17 @@ std::string version_of(const std::string& path) {
 
 }  // namespace
 
-void probe_wrapper_programs(Probing& probing) {
+void probe_wrapper_programs(HostFacts& facts) {
   for (const char* name : {"bwrap", "nsjail", "firejail"}) {
     const std::string path = find_program(name);
-    probing.add(std::string("program_") + name, !path.empty(),
+    set_finding(facts, std::string("program_") + name, !path.empty(),
                 path.empty() ? std::string(name) + " is not on PATH" : path,
                 std::string("not needed where another engine works; install ") +
                     (std::string_view(name) == "bwrap" ? "bubblewrap" : name) + " to use it");
   }
 }
 
-void probe_javascript_runtimes(Probing& probing) {
+void probe_javascript_runtimes(HostFacts& facts) {
   std::string found, unusable;
   for (const char* name : {"bun", "node", "deno"}) {
     const std::string path = find_program(name);
@@ -95,8 +95,8 @@ void probe_javascript_runtimes(Probing& probing) {
   }
   const bool works = !found.empty();
   if (!unusable.empty()) found += (found.empty() ? "" : "; ") + unusable;
-  probing.add(
-      "javascript_runtimes", works,
+  set_finding(
+      facts, "javascript_runtimes", works,
       found.empty() ? "neither bun nor node nor deno is on PATH" : printable(found),
       "install bun or node for scripts in JavaScript or TypeScript; shell scripts need none");
 }

@@ -25,8 +25,8 @@ class Runs final : public MeasuringProcess::Measurement {
  public:
   explicit Runs(std::unique_ptr<sandbox::Launcher> launcher) : launcher_(std::move(launcher)) {
     settings_.default_identity = sandbox::Identity{65'532, 65'532};
-    facts_ = sandbox::probe_host(*launcher_, {settings_.default_identity});
     launcher_->attach(context_, [] { std::_Exit(1); });
+    facts_ = sandbox::probe_host_first(context_, *launcher_, {settings_.default_identity});
   }
 
   std::string answer(const std::string& text) override {

@@ -1,4 +1,5 @@
 #include "tests/benchmarks/check_figures.hpp"
+#include "tests/benchmarks/core_figures.hpp"
 #include "tests/benchmarks/figures.hpp"
 #include "tests/benchmarks/process_figures.hpp"
 #include "tests/benchmarks/reference_process.hpp"
@@ -225,7 +226,7 @@ Samples measure_allowlist(Bench& bench) {
   return samples;
 }
 
-std::vector<Figure> measure_all() {
+std::vector<Figure> measure_runs() {
   ReferenceProcess reference;
   SandboxProcess sandbox;
   // The core here shall not be what is measured: it keeps its memory, too.
@@ -293,14 +294,20 @@ std::vector<Figure> measure_all() {
 
 int main(int argc, char** argv) {
   std::string json_file;
-  bool only_checks = false;
+  std::string part = "all";
   for (int i = 1; i < argc; ++i) {
-    if (std::strcmp(argv[i], "--json") == 0 && i + 1 < argc) json_file = argv[i + 1];
-    if (std::strcmp(argv[i], "--checks") == 0) only_checks = true;
+    if (std::strcmp(argv[i], "--json") == 0 && i + 1 < argc) json_file = argv[++i];
+    if (std::strcmp(argv[i], "--only") == 0 && i + 1 < argc) part = argv[++i];
   }
   try {
-    auto figures = only_checks ? std::vector<Figure>() : measure_all();
-    for (Figure& figure : measure_checks()) figures.push_back(std::move(figure));
+    std::vector<Figure> figures;
+    const auto measure = [&](const char* name, auto measure_part) {
+      if (part != "all" && part != name) return;
+      for (Figure& figure : measure_part()) figures.push_back(std::move(figure));
+    };
+    measure("runs", measure_runs);
+    measure("core", measure_core);
+    measure("checks", measure_checks);
     print_table(figures);
     if (!json_file.empty() && !write_json(figures, json_file)) {
       std::cerr << "satellite_bench: cannot write " << json_file << '\n';

@@ -1,6 +1,7 @@
 #include "tests/support/script_bench.hpp"
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -112,6 +113,40 @@ TEST_CASE("a fork bomb stays bounded and dies whole") {
   CHECK(peak > 0);
   CHECK(peak <= 70);  // the limit, and what is not the bomb's: wrapper and init
   CHECK(count_processes(marker) == 0);
+}
+
+TEST_CASE("a run that comes before the host is known waits, and can be cancelled meanwhile") {
+  ScriptBench bench;
+  Runner runner(bench.context, *bench.launcher, bench.settings);
+  Listener listener;
+  std::optional<RunResult> result;
+  asio::co_spawn(
+      bench.context,
+      runner.run(script("echo here"), {shipped_default_policy(), false}, listener, *bench.cancel),
+      [&](const std::exception_ptr& thrown, RunResult ended) {
+        if (thrown) std::rethrow_exception(thrown);
+        result = std::move(ended);
+        bench.context.stop();
+      });
+  // Whatever can be done without the host's facts has been done when nothing is ready any more.
+  while (bench.context.poll() > 0) {
+  }
+  CHECK_FALSE(result.has_value());
+  CHECK_FALSE(listener.report.has_value());
+  SECTION("until the host is known") {
+    runner.learn(bench.facts);
+    bench.context.run();
+    CHECK(result->outcome == Outcome::exited);
+    CHECK(listener.standard_output == "here\n");
+    CHECK(result->sandbox.downgrades.empty());
+  }
+  SECTION("until it is cancelled") {
+    bench.cancel->cancel();
+    bench.context.run();
+    CHECK(result->outcome == Outcome::cancelled);
+    CHECK_FALSE(listener.report.has_value());
+    CHECK_FALSE(result->sandbox.enforced.filesystem);
+  }
 }
 
 TEST_CASE("a run that is cancelled before it begins never starts") {

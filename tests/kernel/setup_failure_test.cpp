@@ -1,4 +1,5 @@
 #include "sandbox/planning/make_launch_order.hpp"
+#include "sandbox/probing/trial.hpp"
 #include "tests/support/require_layer.hpp"
 #include "tests/support/script_bench.hpp"
 
@@ -7,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <algorithm>
+#include <boost/asio/co_spawn.hpp>
 #include <catch2/catch.hpp>
 #include <filesystem>
 
@@ -30,8 +32,21 @@ struct OrderBench : ScriptBench {
 
   bool script_ran() const { return std::filesystem::exists(witness); }
 
+  /// What the launcher says at the end.
+  TrialEnd carry_out() {
+    TrialEnd end;
+    boost::asio::co_spawn(context, try_order(context, *launcher, order),
+                          [&](const std::exception_ptr&, TrialEnd ended) {
+                            end = std::move(ended);
+                            context.stop();
+                          });
+    context.run();
+    context.restart();
+    return end;
+  }
+
   RunSetupFailed failure() {
-    const auto record = launcher->try_order(order);
+    const auto record = carry_out();
     REQUIRE(record.has_value());
     CHECK_FALSE(script_ran());
     CHECK(std::filesystem::is_empty(launcher->scratch_area()));
@@ -83,7 +98,7 @@ struct OrderBench : ScriptBench {
   }
 
   std::string refusal() {
-    const auto record = launcher->try_order(order);
+    const auto record = carry_out();
     REQUIRE(record.has_value());
     CHECK_FALSE(script_ran());
     INFO("event " << record->event.index());
@@ -99,7 +114,7 @@ struct OrderBench : ScriptBench {
 
 TEST_CASE("an order that nothing is wrong with runs") {
   OrderBench bench;
-  const auto record = bench.launcher->try_order(bench.order);
+  const auto record = bench.carry_out();
   REQUIRE(record.has_value());
   CHECK(std::holds_alternative<RunEnded>(record->event));
   CHECK(bench.script_ran());
@@ -191,7 +206,7 @@ TEST_CASE("a scratch parent that cannot be used keeps the launcher from starting
 TEST_CASE("a run whose required layer is not there is refused before its first instruction") {
   OrderBench bench;
   bench.wrap();
-  const auto untouched = bench.launcher->try_order(bench.order);
+  const auto untouched = bench.carry_out();
   REQUIRE(untouched.has_value());
   CHECK(std::holds_alternative<RunEnded>(untouched->event));  // positive control
   bench.order.run_number = bench.launcher->next_run_number();

@@ -44,9 +44,9 @@ ScriptBench::ScriptBench(sandbox::Engine engine, Egress egress,
   settings.engines.clear();
   if (engine != sandbox::Engine::none) settings.engines.push_back(engine);
   settings.grace = std::chrono::milliseconds(200);
-  facts = sandbox::probe_host(*launcher,
-                              {settings.default_identity, {macvlan, {}}, egress == Egress::tried});
   launcher->attach(context, [this] { launcher_gone = true; });
+  facts = sandbox::probe_host_first(
+      context, *launcher, {settings.default_identity, {macvlan, {}}, egress == Egress::tried});
   cancel = std::make_unique<sandbox::CancelSwitch>(context);
 }
 

@@ -2,7 +2,7 @@
 #include "sandbox/macvlan_settings.hpp"
 #include "sandbox/planning/egress_notes.hpp"
 #include "sandbox/planning/egress_rules.hpp"
-#include "sandbox/probe_egress.hpp"
+#include "sandbox/probing/egress.hpp"
 
 #include <catch2/catch.hpp>
 #include <map>

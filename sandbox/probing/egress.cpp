@@ -1,0 +1,129 @@
+#include "sandbox/probing/egress.hpp"
+
+#include "sandbox/probing/probing.hpp"
+
+#include <fstream>
+#include <sstream>
+
+namespace satellite::sandbox {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// TEST-NET-1: a filter has to be made for it, and nothing ever answers.
+constexpr const char* trial_destination = "192.0.2.1";
+
+const char* name_of_finding(Egress egress) {
+  return egress == Egress::macvlan ? "egress_macvlan" : "egress_slirp4netns";
+}
+
+const char* remedy_of(Egress egress) {
+  return egress == Egress::macvlan
+             ? "run the satellite as root and set CHECKSTACK_SANDBOX_MACVLAN_IP, _NM and _GW to an "
+               "address of the host's network that is reserved for scripts"
+             : "install slirp4netns and nf_tables, and let the satellite open /dev/net/tun";
+}
+
+/// Why the means cannot even be tried, or empty.
+std::string obstacle(const HostFacts& facts, const ProbeSettings& settings, Egress egress) {
+  if (egress == Egress::macvlan) {
+    if (!settings.macvlan.problem.empty()) return settings.macvlan.problem;
+    if (!settings.macvlan.settings) return "CHECKSTACK_SANDBOX_MACVLAN_IP, _NM and _GW are not set";
+    if (!facts.euid_is_root) return "the satellite is not root";
+  }
+  // As an unprivileged user only a wrapper can be put into a network that was made before.
+  if (!(facts.euid_is_root && facts.native_engine) && facts.wrapper != Wrapper::bwrap) {
+    return "no engine can put a run into a network made for it: see native_engine and wrapper";
+  }
+  return {};
+}
+
+void set_means(HostFacts& facts, const ProbeSettings& settings, Egress egress) {
+  if (egress == Egress::slirp4netns) {
+    facts.net_egress_rootless = true;
+    return;
+  }
+  facts.net_egress_iface = settings.macvlan.settings->interface;
+  facts.net_egress_addressing = settings.macvlan.settings->text;
+  facts.net_egress_ipv6 = settings.macvlan.settings->ipv6.has_value();
+}
+
+/// The shipped default policy with one destination, as if this means worked and no other did.
+Result<LaunchOrder> egress_trial(Launcher& launcher, const HostFacts& facts,
+                                 const ProbeSettings& settings, Egress egress) {
+  HostFacts hoped = facts;
+  hoped.net_egress_iface.reset();
+  hoped.net_egress_rootless = false;
+  set_means(hoped, settings, egress);
+  Policy policy = shipped_default_policy();
+  policy.network.mode = NetworkMode::allowlist;
+  policy.network.allow = {trial_destination};
+  return trial_order(launcher, hoped, policy, identity_of_trials(launcher, settings));
+}
+
+void take_answer(HostFacts& facts, const ProbeSettings& settings, Egress egress,
+                 const std::string& problem) {
+  std::string detail = problem;
+  if (problem.empty()) {
+    set_means(facts, settings, egress);
+    detail = egress == Egress::macvlan
+                 ? "macvlan on " + settings.macvlan.settings->interface + " with " +
+                       settings.macvlan.settings->text.ip + ", behind a ruleset read back"
+                 : "slirp4netns brought up tap0, behind a ruleset read back";
+  }
+  set_finding(facts, name_of_finding(egress), problem.empty(), detail, remedy_of(egress));
+}
+
+void read_name_servers(HostFacts& facts) {
+  std::ifstream file("/etc/resolv.conf");
+  std::stringstream text;
+  text << file.rdbuf();
+  facts.name_servers = name_servers_of(text.str());
+}
+
+constexpr Egress means[] = {Egress::macvlan, Egress::slirp4netns};
+
+}  // namespace
+
+std::vector<std::string> name_servers_of(std::string_view resolv_conf) {
+  std::vector<std::string> servers;
+  std::istringstream lines{std::string(resolv_conf)};
+  std::string line;
+  while (std::getline(lines, line)) {
+    std::istringstream words(line);
+    std::string keyword, address;
+    words >> keyword >> address;
+    if (keyword == "nameserver" && !address.empty()) servers.push_back(address);
+  }
+  return servers;
+}
+
+void leave_egress_untried(HostFacts& facts) {
+  facts.egress_untried = true;
+  for (const Egress egress : means) {
+    set_finding(facts, name_of_finding(egress), false,
+                "not tried yet: tried before the first run that needs it", {});
+  }
+}
+
+asio::awaitable<void> probe_egress(asio::io_context& context, Launcher& launcher,
+                                   ProbeSettings settings, HostFacts& facts) {
+  read_name_servers(facts);
+  for (const Egress egress : means) {
+    std::string problem = obstacle(facts, settings, egress);
+    if (problem.empty()) {
+      auto order = egress_trial(launcher, facts, settings, egress);
+      problem = order ? std::string() : order.error().message;
+      if (order) {
+        LaunchOrder ready = *std::move(order);
+        const auto end = co_await try_order(context, launcher, std::move(ready));
+        problem = problem_of_trial(end);
+      }
+    }
+    take_answer(facts, settings, egress, problem);
+  }
+  facts.egress_untried = false;
+}
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,124 @@
+// What puts runs together: the launcher itself, its own engine, and a wrapper program.
+#include "sandbox/launcher/setup_steps.hpp"
+#include "sandbox/probing/probing.hpp"
+#include "sandbox/probing/remedies.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <string>
+#include <string_view>
+
+namespace satellite::sandbox {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// The default policy's own plan, as if everything worked: whether it does is what we find out.
+Result<LaunchOrder> confined_trial(const Probing& probing, Engine engine) {
+  HostFacts hoped = probing.facts;
+  hoped.native_engine = engine == Engine::native;
+  hoped.wrapper = engine == Engine::bwrap ? Wrapper::bwrap : Wrapper::none;
+  hoped.user_namespaces = hoped.user_ns_creatable = hoped.net_namespaces = true;
+  hoped.launcher_sets_rlimits = true;
+  hoped.launcher_drops_privilege = hoped.euid_is_root;
+  return trial_order(probing.launcher, hoped, shipped_default_policy(), probing.identity);
+}
+
+/// What an operator can do about a trial that did not reach its script.
+std::string_view remedy_of(const TrialEnd& end) {
+  constexpr std::string_view otherwise =
+      "see the step that failed; until it works bubblewrap is used where it is installed";
+  if (!end) return otherwise;
+  const auto* const failure = std::get_if<RunSetupFailed>(&end->event);
+  if (failure == nullptr) return otherwise;
+  const auto hint = operator_hint(failure->step, failure->error_number);
+  return hint.empty() ? otherwise : hint;
+}
+
+/// Without a wrapper that works, whether the kernel or the wrapper is at fault.
+asio::awaitable<void> probe_namespaces(Probing probing) {
+  HostFacts& facts = probing.facts;
+  TrialEnd end;
+  std::string problem;
+  if (facts.wrapper == Wrapper::none) {
+    auto tried = co_await try_namespaces(probing.context, probing.launcher, probing.identity);
+    end = std::move(tried);
+    problem = problem_of_trial(end);
+  }
+  const bool creatable = problem.empty();
+  facts.user_namespaces = facts.user_ns_creatable = creatable;
+  facts.net_namespaces = creatable && facts.wrapper != Wrapper::none;
+  if (creatable) {
+    co_return set_finding(facts, "user_namespaces", true,
+                          "created, with a network namespace and a mount inside", {});
+  }
+  const auto* failure = end ? std::get_if<RunSetupFailed>(&end->event) : nullptr;
+  const bool mounting = failure != nullptr && failure->step == SetupStep::mount;
+  const auto primitive = mounting ? Primitive::mount_in_namespace : Primitive::user_namespace;
+  set_finding(facts, "user_namespaces", false, problem,
+              remedy_for(primitive, error_number_of(end), read_host_signs()));
+}
+
+}  // namespace
+
+asio::awaitable<void> probe_launcher(Probing probing) {
+  HostFacts& facts = probing.facts;
+  LaunchOrder order = bare_trial(probing.launcher, probing.identity);
+  const auto end = co_await try_order(probing.context, probing.launcher, std::move(order));
+  const std::string problem = problem_of_trial(end);
+  facts.launcher_sets_rlimits = problem.empty();
+  facts.launcher_drops_privilege = problem.empty() && facts.euid_is_root;
+  set_finding(facts, "resource_limits", facts.launcher_sets_rlimits,
+              problem.empty() ? "set and read back by the launcher" : problem,
+              "look at the limits of the satellite's service (LimitNOFILE=)");
+  std::string detail = problem;
+  if (problem.empty()) {
+    detail = facts.euid_is_root
+                 ? "changed to " + std::to_string(probing.identity->uid) + " and read back"
+                 : "the satellite is not root: scripts run as its own user";
+  }
+  set_finding(facts, "privilege_drop", facts.launcher_drops_privilege || !facts.euid_is_root,
+              detail,
+              "give the satellite's service CAP_SETUID and CAP_SETGID, or an unprivileged user");
+}
+
+asio::awaitable<void> probe_native(Probing probing) {
+  HostFacts& facts = probing.facts;
+  auto order = confined_trial(probing, Engine::native);
+  TrialEnd end;
+  if (order) {
+    LaunchOrder ready = *std::move(order);
+    auto tried = co_await try_order(probing.context, probing.launcher, std::move(ready));
+    end = std::move(tried);
+  }
+  const std::string problem = order ? problem_of_trial(end) : order.error().message;
+  facts.native_engine = problem.empty();
+  set_finding(facts, "native_engine", facts.native_engine,
+              problem.empty() ? "a script ran under every layer, measured at its barrier" : problem,
+              remedy_of(end));
+}
+
+asio::awaitable<void> probe_wrapper(Probing probing) {
+  HostFacts& facts = probing.facts;
+  facts.wrapper_path = find_program("bwrap");
+  std::string problem = "bwrap is not on PATH";
+  if (!facts.wrapper_path.empty()) {
+    auto order = confined_trial(probing, Engine::bwrap);
+    problem = order ? std::string() : order.error().message;
+    if (order) {
+      LaunchOrder ready = *std::move(order);
+      const auto end = co_await try_order(probing.context, probing.launcher, std::move(ready));
+      problem = problem_of_trial(end);
+    }
+  }
+  const bool works = problem.empty();
+  if (works) facts.wrapper = Wrapper::bwrap;
+  set_finding(
+      facts, "wrapper", works, works ? facts.wrapper_path : problem,
+      facts.wrapper_path.empty()
+          ? "install bubblewrap"
+          : "see user_namespaces; bubblewrap must be allowed to make namespaces and mounts");
+  co_await probe_namespaces(probing);
+}
+
+}  // namespace satellite::sandbox

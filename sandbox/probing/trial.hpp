@@ -1,0 +1,40 @@
+#pragma once
+
+#include "protocol/vocabulary/result.hpp"
+#include "sandbox/host_facts.hpp"
+#include "sandbox/launcher/launch_order.hpp"
+#include "sandbox/launcher/launcher_link.hpp"
+#include "sandbox/policy.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <optional>
+#include <string>
+
+namespace satellite::sandbox {
+
+/// How a trial ended; nothing = the launcher did not answer in time.
+using TrialEnd = std::optional<LauncherRecord>;
+
+/// Runs an order to its end beside whatever else goes on, output discarded.
+boost::asio::awaitable<TrialEnd> try_order(boost::asio::io_context& context, Launcher& launcher,
+                                           LaunchOrder order);
+/// Tries namespaces in a throw-away child; the answer is that of a run.
+boost::asio::awaitable<TrialEnd> try_namespaces(boost::asio::io_context& context,
+                                                Launcher& launcher,
+                                                std::optional<Identity> identity);
+
+/// Empty when the trial reached its script and ended well, else why not.
+std::string problem_of_trial(const TrialEnd& end);
+/// The errno of a failed set-up; 0 = none.
+int error_number_of(const TrialEnd& end);
+
+/// A run of `true` without a wrapper, with one limit, for the launcher to try.
+LaunchOrder bare_trial(Launcher& launcher, const std::optional<Identity>& identity);
+
+/// A run of `true` under `policy` on a host that has what is hoped for. Errors: unsupported when
+/// the plan is a refusal even so.
+Result<LaunchOrder> trial_order(Launcher& launcher, const HostFacts& hoped, const Policy& policy,
+                                const std::optional<Identity>& identity);
+
+}  // namespace satellite::sandbox
