@@ -63,8 +63,8 @@ TEST_CASE("a policy pushed in mid-session holds for the next run") {
 }
 
 TEST_CASE("a layer that cannot be had under `fail` refuses the run before it starts") {
-  // Filtered egress needs an uplink into the run's own network, which this launcher cannot make:
-  // a policy that demands it must never be answered with an unfiltered network.
+  // An address with a prefix that cuts it off is no destination, on whatever host: no filter can be
+  // made of it, and the answer must never be an unfiltered network.
   Scene scene(Scene::with_policy(allowlist_policy));
   const auto run = scene.run("echo must not run");
   CHECK(run.finished->outcome == "refused");

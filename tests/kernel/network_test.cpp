@@ -1,3 +1,4 @@
+#include "tests/support/require_layer.hpp"
 #include "tests/support/script_bench.hpp"
 #include "tests/support/test_network.hpp"
 
@@ -53,10 +54,9 @@ bool holds(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-bool skipped_without_root() {
-  if (is_root()) return false;
-  WARN("skipped: only root can make a test network; its cases for uid 65532 run in root's pass");
-  return true;
+/// The cases of an unprivileged satellite are root's too: the test makes that satellite itself.
+bool network_can_be_made() {
+  return require_layer("root", is_root(), "only root can make a test network");
 }
 
 std::string attempts4() {
@@ -84,7 +84,7 @@ const std::vector<std::string> ipv4_allow{"198.51.100.1", "203.0.113.0/24"};
 }  // namespace
 
 TEST_CASE("everything in the test network can be reached without a sandbox") {
-  if (skipped_without_root()) return;
+  if (!network_can_be_made()) return;
   const TestNetwork network;
   ScriptBench bench(Engine::none);
   Policy off = shipped_default_policy();
@@ -102,7 +102,7 @@ TEST_CASE("everything in the test network can be reached without a sandbox") {
 }
 
 TEST_CASE("a macvlan uplink lets out what is allowed and nothing else") {
-  if (skipped_without_root()) return;
+  if (!network_can_be_made()) return;
   const TestNetwork network;
   const Engine engine = each_engine();
   const std::string seen = run_once(attempts4(), allowing(ipv4_allow), network.macvlan(), engine);
@@ -114,7 +114,7 @@ TEST_CASE("a macvlan uplink lets out what is allowed and nothing else") {
 }
 
 TEST_CASE("slirp4netns under root lets out what is allowed and nothing else") {
-  if (skipped_without_root()) return;
+  if (!network_can_be_made()) return;
   const TestNetwork network;
   const Engine engine = each_engine();
   const std::string seen = run_once(attempts4(), allowing(ipv4_allow), std::nullopt, engine);
@@ -125,7 +125,7 @@ TEST_CASE("slirp4netns under root lets out what is allowed and nothing else") {
 }
 
 TEST_CASE("slirp4netns of an unprivileged satellite lets out what is allowed and nothing else") {
-  if (skipped_without_root()) return;
+  if (!network_can_be_made()) return;
   const TestNetwork network;
   const std::string seen = as_uid_65532([] { return run_once(attempts4(), allowing(ipv4_allow)); });
   check_ipv4(seen);
@@ -133,7 +133,7 @@ TEST_CASE("slirp4netns of an unprivileged satellite lets out what is allowed and
 }
 
 TEST_CASE("IPv6 goes out over a macvlan where it is allowed, and its metadata address never") {
-  if (skipped_without_root()) return;
+  if (!network_can_be_made()) return;
   const TestNetwork network;
   const std::string attempts = connecting_functions() +
                                "tcp router 2001:db8:1::1 8\n"
@@ -155,7 +155,7 @@ TEST_CASE("IPv6 goes out over a macvlan where it is allowed, and its metadata ad
 }
 
 TEST_CASE("metadata stays out of reach inside an allowed block, and opens with the block off") {
-  if (skipped_without_root()) return;
+  if (!network_can_be_made()) return;
   const TestNetwork network;
   const std::string attempts = connecting_functions() +
                                "tcp router 198.51.100.1 8\n"
@@ -172,7 +172,7 @@ TEST_CASE("metadata stays out of reach inside an allowed block, and opens with t
 }
 
 TEST_CASE("an unrestricted policy loses only the metadata addresses") {
-  if (skipped_without_root()) return;
+  if (!network_can_be_made()) return;
   const TestNetwork network;
   Policy policy = shipped_default_policy();
   policy.network.mode = NetworkMode::unrestricted;
@@ -191,7 +191,7 @@ TEST_CASE("an unrestricted policy loses only the metadata addresses") {
 }
 
 TEST_CASE("the host's loopback is not reachable through slirp4netns even where it is allowed") {
-  if (skipped_without_root()) return;
+  if (!network_can_be_made()) return;
   const TestNetwork network;
   const std::string attempts = connecting_functions() +
                                "tcp world 203.0.113.7 8\n"
@@ -213,7 +213,7 @@ TEST_CASE("the host's loopback is not reachable through slirp4netns even where i
 }
 
 TEST_CASE("a script cannot change its filter, its uplink or its routes") {
-  if (skipped_without_root()) return;
+  if (!network_can_be_made()) return;
   const TestNetwork network;
   const std::string attempts = connecting_functions() +
                                "PATH=$PATH:/usr/sbin:/sbin\n"
@@ -236,7 +236,7 @@ TEST_CASE("a script cannot change its filter, its uplink or its routes") {
 }
 
 TEST_CASE("loopback works inside, and answers come back") {
-  if (skipped_without_root()) return;
+  if (!network_can_be_made()) return;
   const TestNetwork network;
   const std::string seen = run_once(
       "cat /proc/net/dev; ls /sys/class/net >/dev/null; "
@@ -248,7 +248,7 @@ TEST_CASE("loopback works inside, and answers come back") {
 }
 
 TEST_CASE("a slirp4netns that dies marks the run, and nothing gets out any more") {
-  if (skipped_without_root()) return;
+  if (!network_can_be_made()) return;
   const TestNetwork network;
   ScriptBench bench(Engine::bwrap, ScriptBench::Egress::tried);
   Listener listener;
@@ -275,7 +275,7 @@ TEST_CASE("a slirp4netns that dies marks the run, and nothing gets out any more"
 }
 
 TEST_CASE("a policy that must be kept is refused where no way out works, and says why") {
-  if (skipped_without_root()) return;
+  if (!network_can_be_made()) return;
   const TestNetwork network;
   ScriptBench bench(Engine::bwrap, ScriptBench::Egress::tried);
   bench.facts.net_egress_rootless = false;
@@ -285,7 +285,7 @@ TEST_CASE("a policy that must be kept is refused where no way out works, and say
 }
 
 TEST_CASE("a way out that fails when the run needs it fails the run, not the filter") {
-  if (skipped_without_root()) return;
+  if (!network_can_be_made()) return;
   const TestNetwork network;
   MacvlanSettings wrong = network.macvlan();
   wrong.interface = "absent0";
@@ -301,7 +301,7 @@ TEST_CASE("a way out that fails when the run needs it fails the run, not the fil
 }
 
 TEST_CASE("runs that share one macvlan address take turns, and leave nothing behind") {
-  if (skipped_without_root()) return;
+  if (!network_can_be_made()) return;
   const TestNetwork network;
   ScriptBench bench(Engine::bwrap, ScriptBench::Egress::tried, network.macvlan());
   std::vector<RunRequest> requests;
