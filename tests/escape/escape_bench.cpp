@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 #include <unistd.h>
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
@@ -34,7 +35,9 @@ std::string probe_introduction() {
 }
 
 const std::string& probe_path() {
-  static const std::string path = SATELLITE_ESCAPE_PROBE;
+  // An unprivileged pass of these tests may have been given a copy that it can read.
+  static const char* const copy = std::getenv("SATELLITE_ESCAPE_PROBE");
+  static const std::string path = copy != nullptr ? copy : SATELLITE_ESCAPE_PROBE;
   return path;
 }
 
