@@ -39,7 +39,7 @@ Directory listing_of(int directory) {
 Directory open_directory(int parent, const char* name) {
   UniqueFd fd(::openat(parent, name, directory_flags));
   if (!fd && errno == EACCES) {
-    ::fchmodat(parent, name, S_IRWXU, 0);
+    ::fchmodat(parent, name, S_IRWXU, AT_SYMLINK_NOFOLLOW);
     fd.reset(::openat(parent, name, directory_flags));
   }
   if (!fd) return nullptr;
