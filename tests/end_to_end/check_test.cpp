@@ -239,6 +239,23 @@ TEST_CASE("checks go on while the core is away, and their results are said when 
   CHECK(collector_of(nth_result(scene, "goes-on", 2)).at("stdout") == "alive");
 }
 
+TEST_CASE("a result that six bytes per character make too large for the core is cut and says so") {
+  json check = shell_check("control", "head -c 5000000 /dev/zero | tr '\\0' '\\001'", 600);
+  Scene scene(with_checks({check, shell_check("witness", "echo w", 1)}));
+  const json result = nth_result(scene, "control");
+  CHECK(result.at("status") == "healthy");
+  const json entry = collector_of(result);
+  CHECK(entry.at("exitCode") == 0);
+  CHECK(entry.at("outputTruncated") == true);
+  CHECK(entry.at("_outputNote").get<std::string>().find("16 MiB") != std::string::npos);
+  const std::size_t kept = entry.at("stdout").get_ref<const std::string&>().size();
+  CHECK(kept < 5'000'000);
+  CHECK(6 * kept > 15'000'000);
+  // The core took the frame: it has neither closed nor been connected to anew.
+  nth_result(scene, "witness", results_of(scene, "witness").size() + 1);
+  CHECK(scene.core().ledger().counters().authentications == 1);
+}
+
 TEST_CASE("a check that does not end by its deadline is stopped and reported") {
   json check = shell_check("endless", "sleep 600", 5);
   check["collectors"][0]["config"]["timeout"] = 300000;
