@@ -2,7 +2,9 @@
 // what was answered then, up to ids, times, our additions and the differences `recording` names.
 #include "tests/end_to_end/check_scene.hpp"
 #include "tests/end_to_end/recording.hpp"
+#include "tests/support/require_layer.hpp"
 
+#include <unistd.h>
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <chrono>
@@ -94,6 +96,9 @@ std::size_t replay(const Recording& recording) {
 }  // namespace
 
 TEST_CASE("said what a core said in a recording, this satellite answers as it was answered") {
+  const bool readable = ::access(SATELLITE_RECORDINGS, R_OK | X_OK) == 0;
+  const char* const reason = "the recordings' folder is closed to the user of this pass";
+  if (!require_layer("recordings", readable, reason)) return;
   std::size_t recordings = 0;
   for (const auto& entry : std::filesystem::directory_iterator(SATELLITE_RECORDINGS)) {
     if (entry.path().extension() != ".jsonl") continue;
