@@ -43,6 +43,7 @@ class SecretFetch {
   void receive(protocol::ConfigSecrets message);
   void connection_up() { connected_ = true; }
   void connection_lost();
+  bool awaits_replies() const { return !pending_.empty(); }
 
  private:
   struct Pending;

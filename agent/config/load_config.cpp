@@ -154,6 +154,16 @@ Result<void> take_checks(const Values& values, Config& config) {
   return {};
 }
 
+Result<void> take_connection(const Values& values, Config& config) {
+  const auto refresh = number(values.at("connection.refresh"));
+  if (!refresh) return refresh.error();
+  const auto route_probe = number(values.at("connection.route_probe"));
+  if (!route_probe) return route_probe.error();
+  config.refresh_every = std::chrono::seconds(*refresh);
+  config.route_probe_every = std::chrono::seconds(*route_probe);
+  return {};
+}
+
 /// Files first: they are what the operator named; the variable is what the old satellite had.
 Result<Token> find_token(const Values& values, const ConfigSources& sources, TokenNeed need) {
   const EffectiveSetting& file = values.at("token_file");
@@ -217,6 +227,8 @@ Result<LoadedConfig> load_config(const ConfigSources& sources, TokenNeed need) {
   if (!identity) return identity.error();
   const auto dispatch = take_dispatch(values, config);
   if (!dispatch) return dispatch.error();
+  const auto connection = take_connection(values, config);
+  if (!connection) return connection.error();
   const auto checks = take_checks(values, config);
   if (!checks) return checks.error();
   const auto log_level = level(values.at("log.level"));

@@ -43,6 +43,8 @@ class Inbox {
   /// afterwards, since it may carry secrets.
   boost::asio::awaitable<SessionVerdict> receive(std::string frame);
   void connection_lost();
+  /// Somebody would be let down if the connection ended now.
+  bool awaits_replies() const { return owners_.scheduler.secrets().awaits_replies(); }
 
  private:
   SessionVerdict take(Result<protocol::CoreMessage> message);

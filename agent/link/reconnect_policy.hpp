@@ -11,6 +11,7 @@ namespace satellite::agent {
 enum class ConnectionEnd {
   lost,          ///< not reached, or broken: the usual case
   unauthorised,  ///< the core refused the credentials
+  refreshed,     ///< closed by us, to be told what the core does not push
   shut_down,     ///< the core told this satellite to stop (deleted, disabled, replaced)
 };
 

@@ -1,5 +1,7 @@
 #include "agent/link/route_probe.hpp"
 
+#include <algorithm>
+
 namespace satellite::agent {
 
 RouteProbe::Step RouteProbe::step(Time now) {
@@ -11,7 +13,7 @@ RouteProbe::Step RouteProbe::step(Time now) {
     }
     awaits_ = true;
     asked_ = now;
-    next_ = now + settings_.answer_within;
+    next_ = now + std::min(settings_.answer_within, settings_.ask_every);
     return Step::ask;
   }
   return core_answers_ ? Step::reconnect : Step::give_up;

@@ -16,7 +16,7 @@ class RouteProbe {
   using Time = std::chrono::steady_clock::time_point;
   struct Settings {
     std::chrono::seconds ask_every{60};
-    std::chrono::seconds answer_within{10};
+    std::chrono::seconds answer_within{10};  ///< or before the next question would be due
   };
 
   RouteProbe(Time authenticated_at, Settings settings)

@@ -29,7 +29,8 @@ Session::Session(Parts parts)
       changed_(parts.context),
       heartbeat_timer_(parts.context),
       deadline_timer_(parts.context),
-      route_timer_(parts.context) {}
+      route_timer_(parts.context),
+      refresh_timer_(parts.context) {}
 
 asio::awaitable<EndedConnection> Session::run() {
   const auto deadline = Clock::now() + limits::connect_deadline;
@@ -37,7 +38,7 @@ asio::awaitable<EndedConnection> Session::run() {
   const auto opened = co_await (open(deadline) || changed_.wait());
   if (opened.index() == 1 || !std::get<0>(opened)) co_return ended_;
   co_await (read_frames() && write_frames() && keep_alive() && send_heartbeats() && watch_route() &&
-            close_when_asked(deadline));
+            refresh_when_due() && close_when_asked(deadline));
   parts_.inbox.connection_lost();
   parts_.outbox.connection_lost();
   if (authenticated_) {
@@ -81,10 +82,15 @@ asio::awaitable<bool> Session::open(Clock::time_point deadline) {
 void Session::end(const Error& why) {
   if (over_) return;
   over_ = true;
-  parts_.log.warn("disconnected", why.message, {{"error_code", why.code}});
+  if (ended_.end == ConnectionEnd::refreshed) {
+    parts_.log.info("refreshing", "connects anew to be told what the core does not push");
+  } else {
+    parts_.log.warn("disconnected", why.message, {{"error_code", why.code}});
+  }
   heartbeat_timer_.cancel();
   deadline_timer_.cancel();
   route_timer_.cancel();
+  refresh_timer_.cancel();
   changed_.notify_all();
   parts_.outbox.changed().notify_all();
 }
@@ -181,7 +187,9 @@ asio::awaitable<void> Session::watch_route() {
   while (!over_ && !authenticated_) {
     co_await changed_.wait();
   }
-  route_probe_.emplace(Clock::now(), RouteProbe::Settings{});
+  RouteProbe::Settings settings;
+  settings.ask_every = parts_.config.route_probe_every;
+  route_probe_.emplace(Clock::now(), settings);
   while (!over_ && !close_asked_) {
     switch (route_probe_->step(Clock::now())) {
       case RouteProbe::Step::ask:
@@ -198,6 +206,29 @@ asio::awaitable<void> Session::watch_route() {
     }
     route_timer_.expires_at(route_probe_->next());
     co_await route_timer_.async_wait(without_throwing);
+  }
+}
+
+/// The existing core pushes few edits; whoever authenticates is told all of them. The scheduler
+/// keeps its timers and the times of last runs, so that nothing runs because of it.
+asio::awaitable<void> Session::refresh_when_due() {
+  constexpr auto without_throwing = asio::as_tuple(asio::use_awaitable);
+  constexpr std::chrono::seconds patience{30};  // as long as a reply may take
+  constexpr std::chrono::milliseconds look_again{50};
+  if (parts_.config.refresh_every.count() == 0) co_return;
+  while (!over_ && !authenticated_) {
+    co_await changed_.wait();
+  }
+  const auto due = authenticated_at_ + parts_.config.refresh_every;
+  refresh_timer_.expires_at(due);
+  while (!over_ && !close_asked_) {
+    co_await refresh_timer_.async_wait(without_throwing);
+    if (over_ || close_asked_) co_return;
+    if (!parts_.inbox.awaits_replies() || Clock::now() > due + patience) {
+      ended_.end = ConnectionEnd::refreshed;
+      co_return ask_to_close(CloseCode::normal, "Refresh");
+    }
+    refresh_timer_.expires_after(look_again);
   }
 }
 

@@ -52,6 +52,7 @@ class Session {
   boost::asio::awaitable<void> keep_alive();
   boost::asio::awaitable<void> send_heartbeats();
   boost::asio::awaitable<void> watch_route();
+  boost::asio::awaitable<void> refresh_when_due();
   boost::asio::awaitable<void> close_when_asked(std::chrono::steady_clock::time_point deadline);
   boost::asio::awaitable<void> say_what_is_left();
   void take(SessionVerdict verdict);
@@ -64,6 +65,7 @@ class Session {
   boost::asio::steady_timer heartbeat_timer_;
   boost::asio::steady_timer deadline_timer_;
   boost::asio::steady_timer route_timer_;
+  boost::asio::steady_timer refresh_timer_;
   std::optional<RouteProbe> route_probe_;
   EndedConnection ended_;
   std::chrono::steady_clock::time_point authenticated_at_{};

@@ -57,6 +57,10 @@ class WebSocketStream final : public WebSocketLink {
  private:
   void configure();
   void cut() { beast_close_socket(socket_); }
+  /// Room for the next piece of a message. Memory is asked for once and touched piece by piece: to
+  /// fault in all pages of a large frame at once would keep the event loop for tens of
+  /// milliseconds.
+  void make_room(std::string& frame);
   /// The connection is over: remembers the first reason and wakes whoever waits.
   Error over(Error why);
   void note_control(boost::beast::websocket::frame_type kind, std::string_view payload);
@@ -146,11 +150,28 @@ boost::asio::awaitable<ConnectAttempt> WebSocketStream<Stream>::upgrade(
 }
 
 template <typename Stream>
+void WebSocketStream<Stream>::make_room(std::string& frame) {
+  constexpr std::size_t piece_min = 1'536, piece_max = 16U << 10U;  // a packet, a TLS record
+  const std::size_t taken = frame.size();
+  // Of the frame that is under way the rest, as its head announced it within the bound.
+  const std::size_t rest = websocket_.read_size_hint(piece_min);
+  const std::size_t piece = std::min(rest, piece_max);
+  if (taken + piece > frame.capacity()) frame.reserve(taken + std::max(rest, taken));
+  frame.resize(taken + piece);
+}
+
+template <typename Stream>
 boost::asio::awaitable<Result<std::string>> WebSocketStream<Stream>::read() {
   std::string frame;
-  auto buffer = boost::asio::dynamic_buffer(frame);
-  const auto got = co_await websocket_.async_read(buffer, without_throwing);
-  const boost::system::error_code failure = std::get<0>(got);
+  boost::system::error_code failure;
+  do {
+    const std::size_t taken = frame.size();
+    make_room(frame);
+    const auto room = boost::asio::buffer(frame) + taken;
+    const auto got = co_await websocket_.async_read_some(room, without_throwing);
+    failure = std::get<0>(got);
+    frame.resize(taken + std::get<1>(got));
+  } while (!failure && !websocket_.is_message_done());
   if (!failure) co_return frame;
   Error why = read_error(failure, websocket_.reason(), frame_size_max_);
   // What the core did wrong outranks that its goodbye had to be cut short.

@@ -39,8 +39,8 @@ struct Scheduler::Active {
 
 namespace {
 
-// Shorter than what anybody notices; the clock is asked often enough to keep to it.
-constexpr std::chrono::milliseconds piece_max{2};
+// Shorter than what anybody notices, also when who waits was served just before: then it is two.
+constexpr std::chrono::milliseconds piece_max{1};
 constexpr std::size_t forgotten_at_a_time = 64;
 constexpr std::size_t freed_at_a_time = 256;
 constexpr std::size_t starts_at_a_time = 4;

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -14,61 +15,85 @@ namespace {
 
 using nlohmann::json;
 
-void require_object(JsonFields& fields, std::string_view name) {
-  if (!fields.has(name)) {
-    fields.fail(ErrorCode::invalid_input, name, "is missing");
-  } else {
-    fields.optional_object(name);
-  }
-}
-
-void check_assertions(JsonFields& collector) {
-  json* assertions = collector.optional_array("assertions", limits::assertions_per_collector_max);
-  if (assertions == nullptr) return;
-  for (std::size_t i = 0; i < assertions->size() && !collector.failed(); ++i) {
-    JsonFields assertion((*assertions)[i], collector.path_of("assertions", i));
-    assertion.required_text("field", limits::reason_size_max);
-    assertion.optional_text("jsonPath", limits::reason_size_max);
-    assertion.required_text("operator", limits::id_size_max);
-    if (assertion.failed()) collector.fail(assertion.error());
-  }
-}
-
-/// The entries go on as text; here only their shape is judged, so that a run never meets a
-/// collector without a configuration.
-void check_collectors(JsonFields& assignment) {
-  json* collectors = assignment.optional_array("collectors", limits::collectors_per_assignment_max);
-  if (collectors == nullptr) return;
-  for (std::size_t i = 0; i < collectors->size() && !assignment.failed(); ++i) {
-    JsonFields collector((*collectors)[i], assignment.path_of("collectors", i));
-    collector.required_text("id", limits::id_size_max);
-    collector.required_text("collectorId", limits::id_size_max);
-    require_object(collector, "config");
-    check_assertions(collector);
-    if (collector.failed()) assignment.fail(collector.error());
-  }
-}
-
-void check_environments(JsonFields& assignment) {
-  json* environments =
-      assignment.optional_array("environments", limits::environments_per_assignment_max);
-  if (environments == nullptr) return;
-  for (std::size_t i = 0; i < environments->size() && !assignment.failed(); ++i) {
-    JsonFields environment((*environments)[i], assignment.path_of("environments", i));
-    environment.required_text("id", limits::id_size_max);
-    environment.required_text("name", limits::name_size_max);
-    environment.optional_object("fields");
-    if (environment.failed()) assignment.fail(environment.error());
-  }
-}
-
-std::string text_or(const JsonSlices& slices, std::string_view name, std::string_view otherwise) {
-  return std::string(slices.find(name).value_or(otherwise));
-}
-
 bool is_object(const JsonSlices& slices, std::string_view name) {
   const auto text = slices.find(name);
   return text && text->front() == '{';
+}
+
+void require_object(JsonFields& fields, const JsonSlices& slices, std::string_view name) {
+  if (!is_object(slices, name)) {
+    fields.fail(ErrorCode::invalid_input, name,
+                slices.find(name) ? "must be an object" : "is missing");
+  }
+}
+
+void optional_object(JsonFields& fields, const JsonSlices& slices, std::string_view name) {
+  if (slices.find(name)) require_object(fields, slices, name);
+}
+
+/// What holds for each entry of an array member.
+struct EntryRule {
+  std::string_view name;
+  std::size_t entries_max;
+  std::span<const std::string_view> members;  ///< those that are texts first
+  std::size_t texts;
+  void (*check)(JsonFields& entry, const JsonSlices& slices);
+};
+
+/// What goes on as text is never made into values: of ten thousand assignments that would be most
+/// of the work.
+void check_entries(JsonFields& fields, const JsonSlices& slices, const EntryRule& rule) {
+  const auto text = slices.find(rule.name);
+  if (!text) return;
+  const auto entries = slice_entries(*text, rule.entries_max);
+  if (!entries) return fields.fail(entries.error().code, rule.name, entries.error().message);
+  for (std::size_t i = 0; i < entries->size() && !fields.failed(); ++i) {
+    const std::string path = fields.path_of(rule.name, i);
+    const auto entry = JsonSlices::of((*entries)[i], rule.members);
+    if (!entry) return fields.fail(Error{entry.error().code, path + ": " + entry.error().message});
+    json texts = entry->parsed(rule.members.first(rule.texts));
+    JsonFields own(texts, path);
+    rule.check(own, *entry);
+    if (own.failed()) fields.fail(own.error());
+  }
+}
+
+void check_assertion(JsonFields& assertion, const JsonSlices& /*slices*/) {
+  assertion.required_text("field", limits::reason_size_max);
+  assertion.optional_text("jsonPath", limits::reason_size_max);
+  assertion.required_text("operator", limits::id_size_max);
+}
+
+constexpr std::array<std::string_view, 3> assertion_members{"field", "operator", "jsonPath"};
+constexpr EntryRule assertions_rule{"assertions", limits::assertions_per_collector_max,
+                                    assertion_members, 3, check_assertion};
+
+/// The entries go on as text; here only their shape is judged, so that a run never meets a
+/// collector without a configuration.
+void check_collector(JsonFields& collector, const JsonSlices& slices) {
+  collector.required_text("id", limits::id_size_max);
+  collector.required_text("collectorId", limits::id_size_max);
+  require_object(collector, slices, "config");
+  check_entries(collector, slices, assertions_rule);
+}
+
+constexpr std::array<std::string_view, 4> collector_members{"id", "collectorId", "config",
+                                                            "assertions"};
+constexpr EntryRule collectors_rule{"collectors", limits::collectors_per_assignment_max,
+                                    collector_members, 2, check_collector};
+
+void check_environment(JsonFields& environment, const JsonSlices& slices) {
+  environment.required_text("id", limits::id_size_max);
+  environment.required_text("name", limits::name_size_max);
+  optional_object(environment, slices, "fields");
+}
+
+constexpr std::array<std::string_view, 3> environment_members{"id", "name", "fields"};
+constexpr EntryRule environments_rule{"environments", limits::environments_per_assignment_max,
+                                      environment_members, 2, check_environment};
+
+std::string text_or(const JsonSlices& slices, std::string_view name, std::string_view otherwise) {
+  return std::string(slices.find(name).value_or(otherwise));
 }
 
 constexpr std::array<std::string_view, 10> assignment_members{
@@ -88,8 +113,8 @@ std::string strategy_of(std::string_view text) {
 Result<Assignment> decode_assignment(std::string_view text, const std::string& path) {
   const auto slices = JsonSlices::of(text, assignment_members);
   if (!slices) return Error{slices.error().code, path + ": " + slices.error().message};
-  json values = slices->parsed({"configId", "systemId", "strategyId", "intervalSeconds",
-                                "configName", "systemName", "collectors", "environments"});
+  json values = slices->parsed(
+      {"configId", "systemId", "strategyId", "intervalSeconds", "configName", "systemName"});
   JsonFields fields(values, path);
   Assignment assignment;
   assignment.config_id = ConfigId(fields.required_text("configId", limits::id_size_max));
@@ -98,14 +123,10 @@ Result<Assignment> decode_assignment(std::string_view text, const std::string& p
   assignment.interval = std::chrono::duration<double>(fields.required_number("intervalSeconds"));
   assignment.config_name = fields.optional_text("configName", limits::name_size_max);
   assignment.system_name = fields.optional_text("systemName", limits::name_size_max);
-  if (!is_object(*slices, "config")) {
-    fields.fail(ErrorCode::invalid_input, "config", "must be an object");
-  }
-  if (slices->find("systemMetadata") && !is_object(*slices, "systemMetadata")) {
-    fields.fail(ErrorCode::invalid_input, "systemMetadata", "must be an object");
-  }
-  check_collectors(fields);
-  check_environments(fields);
+  require_object(fields, *slices, "config");
+  optional_object(fields, *slices, "systemMetadata");
+  check_entries(fields, *slices, collectors_rule);
+  check_entries(fields, *slices, environments_rule);
   if (fields.failed()) return fields.error();
   assignment.config_json = text_or(*slices, "config", "{}");
   assignment.collectors_json = text_or(*slices, "collectors", "[]");

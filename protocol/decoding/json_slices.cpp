@@ -49,9 +49,18 @@ class Cursor {
 
  private:
   void skip_string() {
-    ++at_;
-    while (at_ < text_.size() && text_[at_] != '"') at_ += text_[at_] == '\\' ? 2U : 1U;
-    at_ = at_ < text_.size() ? at_ + 1 : text_.size();
+    const std::size_t start = ++at_;
+    while (true) {
+      const std::size_t quote = text_.find('"', at_);
+      if (quote == std::string_view::npos) {
+        at_ = text_.size();
+        return;
+      }
+      std::size_t slashes = 0;
+      while (quote - slashes > start && text_[quote - slashes - 1] == '\\') ++slashes;
+      at_ = quote + 1;
+      if (slashes % 2 == 0) return;
+    }
   }
 
   void skip_container() {
@@ -129,13 +138,17 @@ std::optional<std::string_view> JsonSlices::find(std::string_view name) const {
   return std::nullopt;
 }
 
-nlohmann::json JsonSlices::parsed(std::initializer_list<std::string_view> wanted) const {
+nlohmann::json JsonSlices::parsed(std::span<const std::string_view> wanted) const {
   nlohmann::json object = nlohmann::json::object();
   for (const std::string_view name : wanted) {
     const auto text = find(name);
     if (text) object[std::string(name)] = value_of(*text);
   }
   return object;
+}
+
+nlohmann::json JsonSlices::parsed(std::initializer_list<std::string_view> wanted) const {
+  return parsed(std::span(wanted.begin(), wanted.size()));
 }
 
 Result<std::vector<std::string_view>> slice_entries(std::string_view array,

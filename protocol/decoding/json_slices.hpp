@@ -28,6 +28,7 @@ class JsonSlices {
   /// The member's JSON text, or nothing.
   std::optional<std::string_view> find(std::string_view name) const;
   /// An object of the named members that are present, for typed access.
+  nlohmann::json parsed(std::span<const std::string_view> names) const;
   nlohmann::json parsed(std::initializer_list<std::string_view> names) const;
 
  private:

@@ -125,6 +125,9 @@ asio::awaitable<void> Connection::write_next() {
 
 void Connection::receive(std::string_view text) {
   state_.transcript.received(number_, text);
+  // As the existing core does it whose older socket of this satellite closed late: heartbeats look
+  // fine, results are dropped, requests are not answered.
+  if (forgotten_) return;
   auto message = decode_agent_message(text);
   const bool is_output = message && std::holds_alternative<protocol::ScriptOutput>(*message);
   state_.ledger.note_frame(is_output ? "script_output" : type_in(text), text);

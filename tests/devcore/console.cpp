@@ -18,6 +18,7 @@ const char* const console_help =
     "  ack on|off         acknowledge scripts and results\n"
     "  next NAME          the next connection meets this misbehaviour\n"
     "  close reset stall chatter garbage deep-json oversize-frame endless-fragments\n"
+    "  forget-route\n"
     "  quit\n";
 
 namespace {

@@ -96,6 +96,10 @@ void DevCore::push_assignments(const std::string& assignments) {
   });
 }
 
+void DevCore::edit_assignments(const std::string& assignments) {
+  server_->post([assignments](Server& server) { server.state().assignments = assignments; });
+}
+
 void DevCore::know_secrets(SecretReplies secrets) {
   server_->post([secrets = std::move(secrets)](Server& server) {
     for (const std::string& text : texts_to_hide(secrets)) server.state().transcript.hide(text);

@@ -42,6 +42,8 @@ class DevCore {
   /// Raw JSON or anything else: relayed now and to everybody who authenticates later.
   void push_policy(const std::string& policy);
   void push_assignments(const std::string& assignments);
+  /// Told only to those who authenticate later: most edits are not pushed by the existing core.
+  void edit_assignments(const std::string& assignments);
   void know_secrets(SecretReplies secrets);
   /// Lays a partial policy over the safe default, stores it, relays what was stored; returns that.
   /// Errors: invalid_input stores and relays nothing; unsupported without a policy store.

@@ -75,6 +75,9 @@ void Connection::misbehave(Misbehaviour misbehaviour) {
     case Misbehaviour::stall:
       stalled_ = true;
       break;
+    case Misbehaviour::forget_route:
+      forgotten_ = true;
+      break;
     case Misbehaviour::endless_fragments:
       fragments_without_end_ = true;
       break;

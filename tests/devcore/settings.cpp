@@ -6,7 +6,7 @@
 namespace satellite::devcore {
 namespace {
 
-constexpr std::array<std::pair<Misbehaviour, std::string_view>, 17> names{{
+constexpr std::array<std::pair<Misbehaviour, std::string_view>, 18> names{{
     {Misbehaviour::none, "none"},
     {Misbehaviour::close_at_connect, "close-at-connect"},
     {Misbehaviour::stall_tls, "stall-tls"},
@@ -24,6 +24,7 @@ constexpr std::array<std::pair<Misbehaviour, std::string_view>, 17> names{{
     {Misbehaviour::deep_json, "deep-json"},
     {Misbehaviour::oversize_frame, "oversize-frame"},
     {Misbehaviour::endless_fragments, "endless-fragments"},
+    {Misbehaviour::forget_route, "forget-route"},
 }};
 
 }  // namespace

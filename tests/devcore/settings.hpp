@@ -40,6 +40,7 @@ enum class Misbehaviour {
   deep_json,          ///< 10 000 nested arrays
   oversize_frame,     ///< one frame of 17 MiB
   endless_fragments,  ///< a message whose fragments never end
+  forget_route,       ///< has lost the way: pings work, but nothing is routed, results are dropped
 };
 std::string_view name_of(Misbehaviour misbehaviour);
 std::optional<Misbehaviour> misbehaviour_named(std::string_view name);

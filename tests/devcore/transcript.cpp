@@ -1,5 +1,6 @@
 #include "tests/devcore/transcript.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace satellite::devcore {
@@ -27,15 +28,23 @@ void Transcript::hide(const std::string& secret) {
   hidden_.push_back(quoted.substr(1, quoted.size() - 2));
 }
 
-void Transcript::write(std::uint64_t connection, char direction, std::string_view text) {
+void Transcript::write(const Entry& entry) {
   if (!file_.is_open()) return;
   const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::steady_clock::now() - begun_);
-  std::string line(text);
-  for (const std::string& secret : hidden_) replace_all(line, secret, "****");
-  file_ << since.count() << " ms  connection " << connection << ' ' << direction << ' ' << line
-        << '\n'
-        << std::flush;
+  std::string text(entry.text);
+  for (const std::string& secret : hidden_) replace_all(text, secret, "****");
+  const bool is_json = entry.member == "frame" && nlohmann::json::accept(text);
+  if (is_json) {
+    // As it stood, but on one line: between the values of a JSON text a line end is a space.
+    std::replace(text.begin(), text.end(), '\n', ' ');
+  } else {
+    text = nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  }
+  const std::string_view member = is_json || entry.member == "remark" ? entry.member : "text";
+  file_ << R"({"ms":)" << since.count() << R"(,"connection":)" << entry.connection;
+  if (!entry.direction.empty()) file_ << R"(,"dir":")" << entry.direction << '"';
+  file_ << ",\"" << member << "\":" << text << "}\n" << std::flush;
 }
 
 }  // namespace satellite::devcore

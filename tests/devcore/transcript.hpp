@@ -9,20 +9,32 @@
 
 namespace satellite::devcore {
 
-/// Every frame on one line: milliseconds since the start, connection, direction, text. Tokens and
-/// secret values are replaced before anything is written.
+/// Every frame as one line of JSON: `ms` since the start, `connection`, `dir` (`sat->core` or
+/// `core->sat`) and `frame`; `text` instead of what is no JSON, `remark` for what happened besides.
+/// Tokens and secret values are replaced before anything is written. The end-to-end tests replay
+/// such files.
 class Transcript {
  public:
   /// An empty path = nothing is written and nothing costs anything.
   explicit Transcript(const std::filesystem::path& path);
 
   void hide(const std::string& secret);
-  void received(std::uint64_t connection, std::string_view frame) { write(connection, '<', frame); }
-  void sent(std::uint64_t connection, std::string_view frame) { write(connection, '>', frame); }
-  void remark(std::uint64_t connection, std::string_view text) { write(connection, '#', text); }
+  void received(std::uint64_t connection, std::string_view frame) {
+    write({connection, "frame", "sat->core", frame});
+  }
+  void sent(std::uint64_t connection, std::string_view frame) {
+    write({connection, "frame", "core->sat", frame});
+  }
+  void remark(std::uint64_t connection, std::string_view text) {
+    write({connection, "remark", {}, text});
+  }
 
  private:
-  void write(std::uint64_t connection, char direction, std::string_view text);
+  struct Entry {
+    std::uint64_t connection = 0;
+    std::string_view member, direction, text;
+  };
+  void write(const Entry& entry);
 
   std::ofstream file_;
   std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();

@@ -34,6 +34,7 @@ TEST_CASE(
   CHECK(result.at("status") == "healthy");
   // The script did have it: it knows its length.
   CHECK(collector_of(result).at("stdout") == "****\n****\n****\n18");
+  scene.wait_for_log("check_finished check=cfg");
   const std::string all = result.dump() + scene.satellite().log();
   for (const char* form : {"s3cr3t", "czNjcjN0", "XYZ"}) {
     INFO(form);

@@ -207,6 +207,28 @@ TEST_CASE("a pushed set replaces the old one by value: changed work runs, remove
   CHECK(lines_with(scene.satellite().log(), "runs_stopped=1") == 1);
 }
 
+TEST_CASE("a large set, read beside the event loop, is taken before the small one after it") {
+  Scene scene(with_checks({shell_check("first", "echo f", 1)}));
+  std::vector<json> many;
+  for (int i = 0; i < 1'000; ++i) {
+    many.push_back(shell_check("many-" + std::to_string(i), "true", 86'400));
+  }
+  const std::string large = as_set(many);
+  // Far past the size up to which frames are read on the event loop.
+  REQUIRE(large.size() > 256U << 10U);
+  for (int i = 0; i < 5; ++i) {
+    scene.core().push_assignments(large);
+    scene.core().push_assignments(as_set({shell_check("small-" + std::to_string(i), "echo s", 1)}));
+  }
+  CHECK(collector_of(nth_result(scene, "small-4")).at("stdout") == "s");
+  const std::string log = scene.satellite().log();
+  const std::size_t last = log.rfind("assignments_taken");
+  CHECK(log.find("assignments_taken checks=1 ", last) == last);
+  // The one place where two threads meet: what a sanitizer says of it stands in the log.
+  CHECK(log.find("ThreadSanitizer") == std::string::npos);
+  CHECK(log.find("frame_invalid") == std::string::npos);
+}
+
 TEST_CASE("the same set pushed again, or brought by a reconnect, makes nothing run twice") {
   const std::vector<json> checks{shell_check("hourly", "echo once", 3600)};
   Scene scene(with_checks(checks));
@@ -237,6 +259,23 @@ TEST_CASE("checks go on while the core is away, and their results are said when 
   REQUIRE(back);
   // The new core has a fresh ledger: what comes at once was measured while nobody listened.
   CHECK(collector_of(nth_result(scene, "goes-on", 2)).at("stdout") == "alive");
+}
+
+TEST_CASE("a result that six bytes per character make too large for the core is cut and says so") {
+  json check = shell_check("control", "head -c 5000000 /dev/zero | tr '\\0' '\\001'", 600);
+  Scene scene(with_checks({check, shell_check("witness", "echo w", 1)}));
+  const json result = nth_result(scene, "control");
+  CHECK(result.at("status") == "healthy");
+  const json entry = collector_of(result);
+  CHECK(entry.at("exitCode") == 0);
+  CHECK(entry.at("outputTruncated") == true);
+  CHECK(entry.at("_outputNote").get<std::string>().find("16 MiB") != std::string::npos);
+  const std::size_t kept = entry.at("stdout").get_ref<const std::string&>().size();
+  CHECK(kept < 5'000'000);
+  CHECK(6 * kept > 15'000'000);
+  // The core took the frame: it has neither closed nor been connected to anew.
+  nth_result(scene, "witness", results_of(scene, "witness").size() + 1);
+  CHECK(scene.core().ledger().counters().authentications == 1);
 }
 
 TEST_CASE("a check that does not end by its deadline is stopped and reported") {

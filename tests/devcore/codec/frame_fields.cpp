@@ -33,8 +33,13 @@ struct Field {
 constexpr std::string_view result = "result";
 constexpr std::string_view inner = "result.result";
 constexpr std::string_view metadata = "result.result.metadata";
+constexpr std::string_view execute = "result.collector.execute";
+constexpr std::string_view inline_script = "result.collector.inline-script";
+constexpr std::string_view thrown = "result.collector.thrown";
 
-// core-contract 1.3 and 2.3, row by row; `resultId` belongs to result-ack/1.
+// core-contract 1.3, 2.3, 3.5 and 3.6, row by row; `resultId` belongs to result-ack/1. Ours, since
+// the core keeps what a collector's entry holds: _sandbox, outputTruncated, _outputNote,
+// droppedEnv.
 constexpr std::array fields{
     Field{"authenticate", "clientId", Kind::text, Presence::required},
     Field{"authenticate", "token", Kind::text, Presence::required},
@@ -58,6 +63,31 @@ constexpr std::array fields{
     Field{metadata, "connectionTimeMs", Kind::number, Presence::optional},
     Field{metadata, "collectors", Kind::object, Presence::optional},
     Field{metadata, "error", Kind::text, Presence::optional},
+    Field{execute, "_collectorId", Kind::text, Presence::required},
+    Field{execute, "_collectorError", Kind::text, Presence::optional},
+    Field{execute, "exitCode", Kind::whole, Presence::required},
+    Field{execute, "stdout", Kind::text, Presence::required},
+    Field{execute, "stderr", Kind::text, Presence::required},
+    Field{execute, "executionTimeMs", Kind::whole, Presence::required},
+    Field{execute, "success", Kind::flag, Presence::required},
+    Field{execute, "timedOut", Kind::flag, Presence::required},
+    Field{execute, "_sandbox", Kind::object, Presence::optional},
+    Field{execute, "outputTruncated", Kind::flag, Presence::optional},
+    Field{execute, "_outputNote", Kind::text, Presence::optional},
+    Field{execute, "droppedEnv", Kind::texts, Presence::optional},
+    Field{inline_script, "_collectorId", Kind::text, Presence::required},
+    Field{inline_script, "_collectorError", Kind::text, Presence::optional},
+    Field{inline_script, "success", Kind::flag, Presence::required},
+    Field{inline_script, "message", Kind::text, Presence::optional},
+    Field{inline_script, "value", Kind::number, Presence::optional},
+    Field{inline_script, "executionTimeMs", Kind::whole, Presence::required},
+    Field{inline_script, "timedOut", Kind::flag, Presence::required},
+    Field{inline_script, "_sandbox", Kind::object, Presence::optional},
+    Field{inline_script, "outputTruncated", Kind::flag, Presence::optional},
+    Field{inline_script, "_outputNote", Kind::text, Presence::optional},
+    Field{inline_script, "droppedEnv", Kind::texts, Presence::optional},
+    Field{thrown, "_collectorId", Kind::text, Presence::required},
+    Field{thrown, "error", Kind::text, Presence::required},
     Field{"strategy_error", "strategyId", Kind::text, Presence::required},
     Field{"strategy_error", "message", Kind::text, Presence::required},
     Field{"script_package_sync_state", "lockfileHash", Kind::text, Presence::nullable},
@@ -154,6 +184,12 @@ std::optional<std::string> violation_in(const json& object, std::string_view mes
   return std::nullopt;
 }
 
+/// A collector that threw has nothing but its error, whatever it is.
+std::string_view table_of(const json& entry) {
+  if (entry.contains("error") || !entry.contains("_collectorId")) return thrown;
+  return entry["_collectorId"] == "healthcheck-script.inline-script" ? inline_script : execute;
+}
+
 bool has_table(std::string_view message) {
   return std::any_of(fields.begin(), fields.end(),
                      [message](const Field& field) { return field.message == message; });
@@ -177,11 +213,18 @@ std::optional<std::string> field_violation(std::string_view frame) {
   if (body["status"] != object["status"]) return "result.status differs from result.result.status";
   if (!body["metadata"].contains("collectors")) return std::nullopt;
   for (const auto& [id, entry] : body["metadata"]["collectors"].items()) {
-    if (!entry.is_object() || !entry.contains("_collectorId")) {
-      return "a collector is no object with _collectorId";
-    }
+    if (!entry.is_object()) return "a collector is no object";
+    if (auto violation = violation_in(entry, table_of(entry))) return violation;
   }
   return std::nullopt;
+}
+
+std::set<std::string_view> tabled_messages() {
+  std::set<std::string_view> messages;
+  for (const Field& field : fields) {
+    if (field.message.find('.') == std::string_view::npos) messages.insert(field.message);
+  }
+  return messages;
 }
 
 }  // namespace satellite::devcore

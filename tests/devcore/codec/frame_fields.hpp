@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -13,5 +14,8 @@ namespace satellite::devcore {
 ///         field no table names is a violation, too.
 /// Source: core-contract 1.3, 2.3; spec/dispatch-extension.md.
 std::optional<std::string> field_violation(std::string_view frame);
+
+/// The types that have a table.
+std::set<std::string_view> tabled_messages();
 
 }  // namespace satellite::devcore

@@ -5,6 +5,9 @@
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <vector>
 
 using namespace satellite;
 using namespace satellite::protocol;
@@ -12,6 +15,25 @@ using devcore::field_violation;
 using nlohmann::json;
 
 namespace {
+
+/// Collectors of each kind, with little and with all they can have.
+std::vector<std::vector<agent::CollectorEnd>> collector_ends() {
+  agent::CollectorEnd plain;
+  plain.entry_id = "e";
+  plain.collector_id = "healthcheck-script.execute";
+  plain.end = agent::ExecuteEnd{};
+  agent::CollectorEnd full = plain;
+  full.end = agent::ExecuteEnd{-1, std::string(2U << 20U, 'x'), "late", {}, false, true};
+  full.error = "late";
+  full.sandbox.emplace();
+  full.dropped_environment = {"LD_PRELOAD"};
+  agent::CollectorEnd inline_script = plain;
+  inline_script.collector_id = "healthcheck-script.inline-script";
+  inline_script.end = agent::InlineScriptEnd{true, "fine", 1.5, {}, false};
+  agent::CollectorEnd thrown = plain;
+  thrown.end = agent::ThrownEnd{"Error: no"};
+  return {{plain}, {full}, {inline_script}, {thrown}};
+}
 
 /// Every message of the contract, once with all its optional fields and once without.
 std::vector<AgentMessage> contract_messages() {
@@ -31,12 +53,23 @@ std::vector<AgentMessage> contract_messages() {
   messages.push_back(CapabilitySecretRequest{RequestId("r"), "probe", "null"});
   const agent::ResultIdentity identity{ConfigId("c"), SystemId("s"), "env", {}};
   messages.push_back(agent::result_without_run(identity, "Error: no"));
-  agent::CollectorEnd collector;
-  collector.entry_id = "e";
-  collector.collector_id = "healthcheck-script.execute";
-  collector.end = agent::ExecuteEnd{};
-  messages.push_back(agent::result_of_run(identity, {}, {collector}, ByteCount{1U << 20U}));
+  for (auto& collectors : collector_ends()) {
+    messages.push_back(agent::result_of_run(identity, {}, collectors, ByteCount{1U << 20U}));
+  }
   return messages;
+}
+
+/// The objects in a frame that tables speak of.
+std::vector<json::json_pointer> tabled_objects(const json& frame) {
+  std::vector<json::json_pointer> objects{json::json_pointer()};
+  if (frame.at("type") != "result") return objects;
+  objects.emplace_back("/result");
+  objects.emplace_back("/result/metadata");
+  if (!frame.at("result").at("metadata").contains("collectors")) return objects;
+  for (const auto& [id, entry] : frame.at("result").at("metadata").at("collectors").items()) {
+    objects.push_back(json::json_pointer("/result/metadata/collectors") / id);
+  }
+  return objects;
 }
 
 }  // namespace
@@ -44,28 +77,42 @@ std::vector<AgentMessage> contract_messages() {
 TEST_CASE("every frame we send keeps the contract's field tables") {
   for (const AgentMessage& message : contract_messages()) {
     const std::string frame = encode(message);
-    INFO(frame);
+    INFO(frame.substr(0, 1'000));
     CHECK(field_violation(frame) == std::nullopt);
   }
+}
+
+TEST_CASE("no message that has a table is left out") {
+  std::set<std::string> sent;
+  for (const AgentMessage& message : contract_messages()) {
+    sent.insert(json::parse(encode(message)).at("type").get<std::string>());
+  }
+  for (const std::string_view tabled : devcore::tabled_messages()) {
+    INFO(tabled);
+    CHECK(sent.count(std::string(tabled)) == 1);
+  }
+  CHECK(sent.size() == devcore::tabled_messages().size());
 }
 
 TEST_CASE("the field tables find a field that is missing, of another type, or unknown") {
   std::size_t mutations = 0;
   for (const AgentMessage& message : contract_messages()) {
     const json good = json::parse(encode(message));
-    for (const auto& [name, value] : good.items()) {
-      json wrong = good;
-      wrong[name] = json::array({json::array()});
-      INFO(wrong.dump());
-      // A payload may be anything.
-      if (name != "payload") CHECK(field_violation(wrong.dump()));
-      json unknown = good;
-      unknown[name + "X"] = value;
-      CHECK(field_violation(unknown.dump()));
-      ++mutations;
+    for (const auto& object : tabled_objects(good)) {
+      for (const auto& [name, value] : good.at(object).items()) {
+        INFO(good.at("type") << ' ' << object.to_string() << ' ' << name);
+        json wrong = good;
+        wrong[object][name] = json::array({json::array()});
+        // A payload may be anything.
+        if (name != "payload") CHECK(field_violation(wrong.dump()));
+        json unknown = good;
+        unknown[object][name + "X"] = 1;
+        CHECK(field_violation(unknown.dump()));
+        ++mutations;
+      }
     }
     json empty{{"type", good.at("type")}};
     CHECK(field_violation(empty.dump()));
   }
-  CHECK(mutations > 40);
+  CHECK(mutations > 100);
 }

@@ -40,3 +40,11 @@ TEST_CASE("an answer in time is as good as one at once") {
   CHECK(probe.step(start + 71s) == Step::wait);
   CHECK(probe.step(start + 120s) == Step::ask);
 }
+
+TEST_CASE("who is asked often has no longer to answer than until the next question") {
+  RouteProbe probe(start, {2s, 10s});
+  CHECK(probe.step(start) == Step::ask);
+  probe.answered();
+  CHECK(probe.step(start + 2s) == Step::ask);
+  CHECK(probe.step(start + 4s) == Step::reconnect);
+}

@@ -88,3 +88,12 @@ TEST_CASE("a Retry-After is waited out, and the jitter comes on top") {
   }
   CHECK(policy.next_wait(busy, 0.1) != policy.next_wait(busy, 0.9));
 }
+
+TEST_CASE("a refresh of our own is no failure: it connects at once and forgets earlier ones") {
+  ReconnectPolicy policy;
+  for (int i = 0; i < 3; ++i) policy.next_wait(never_reached, 0.5);
+  CHECK(policy.next_wait({ConnectionEnd::refreshed, 2s, {}}, 0.99) == 0ms);
+  CHECK(policy.attempt() == 0);
+  policy.next_wait(never_reached, 0.5);
+  CHECK(policy.window() == 1s);
+}

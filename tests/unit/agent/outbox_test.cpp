@@ -1,0 +1,73 @@
+#include "agent/outbound/outbox.hpp"
+
+#include <catch2/catch.hpp>
+#include <string>
+#include <vector>
+
+using namespace satellite;
+using namespace satellite::agent;
+
+namespace {
+
+protocol::CheckResult result_of_size(std::size_t bytes, const std::string& id = "c") {
+  protocol::CheckResult result;
+  result.config_id = ConfigId(id);
+  result.result_json = "\"" + std::string(bytes, 'x') + "\"";
+  return result;
+}
+
+std::vector<std::string> all_frames(Outbox& outbox) {
+  std::vector<std::string> frames;
+  for (auto next = outbox.next(); next; next = outbox.next()) frames.push_back(next->frame);
+  return frames;
+}
+
+}  // namespace
+
+TEST_CASE("results wait for the core in order, requests of a connection end with it") {
+  boost::asio::io_context context;
+  Outbox outbox(context);
+  outbox.push(result_of_size(1, "first"));
+  outbox.push_for_this_connection(protocol::Heartbeat{"1", {}, {}});
+  CHECK_FALSE(outbox.next());
+  outbox.connection_up(false);
+  outbox.push_for_this_connection(protocol::Heartbeat{"2", {}, {}});
+  outbox.push(result_of_size(1, "second"));
+  outbox.connection_lost();
+  CHECK_FALSE(outbox.next());
+  outbox.connection_up(false);
+  const auto frames = all_frames(outbox);
+  REQUIRE(frames.size() == 2);
+  CHECK(frames[0].find("first") != std::string::npos);
+  CHECK(frames[1].find("second") != std::string::npos);
+}
+
+TEST_CASE("what a connection did not take goes out first on the next one") {
+  boost::asio::io_context context;
+  Outbox outbox(context);
+  outbox.connection_up(false);
+  outbox.push(result_of_size(1, "first"));
+  outbox.push(result_of_size(1, "second"));
+  outbox.put_back(outbox.next()->frame);
+  outbox.connection_lost();
+  outbox.connection_up(false);
+  const auto frames = all_frames(outbox);
+  REQUIRE(frames.size() == 2);
+  CHECK(frames[0].find("first") != std::string::npos);
+}
+
+TEST_CASE("results that nobody fetches are bounded by count and bytes, the oldest go first") {
+  const auto [size, kept_min, kept_max] = GENERATE(
+      table<std::size_t, std::size_t, std::size_t>({{10, 4'096, 4'096}, {1U << 20U, 60, 64}}));
+  boost::asio::io_context context;
+  Outbox outbox(context);
+  constexpr std::size_t pushed = 5'000;
+  const std::size_t count = size > 1'000 ? 100 : pushed;
+  for (std::size_t i = 0; i < count; ++i) outbox.push(result_of_size(size, std::to_string(i)));
+  outbox.connection_up(false);
+  const auto frames = all_frames(outbox);
+  CHECK(frames.size() >= kept_min);
+  CHECK(frames.size() <= kept_max);
+  CHECK(outbox.dropped_singles() == count - frames.size());
+  CHECK(frames.back().find("\"" + std::to_string(count - 1) + "\"") != std::string::npos);
+}
