@@ -68,6 +68,7 @@ class DemoSatellite {
         "CHECKSTACK_SATELLITE_TOKEN=csat_demo",
         "CHECKSTACK_SATELLITE_CA_FILE=" + files.file("ca.pem")};
     std::vector<char*> environment;
+    environment.reserve(settings.size() + 1);
     for (auto& setting : settings) environment.push_back(setting.data());
     environment.push_back(nullptr);
     std::array<std::string, 2> words{"checkstack-satellite", "run"};
