@@ -118,6 +118,7 @@ void inspect_resources(Inspection& inspection, const json& value) {
   if (!inspection.is_object(value)) return;
   inspection.numbers(value, resource_fields);
   std::vector<std::string_view> known;
+  known.reserve(std::size(resource_fields));
   for (const auto& field : resource_fields) known.emplace_back(field.name);
   inspection.no_other_keys(value, known);
 }

@@ -84,10 +84,10 @@ asio::awaitable<void> probe_launcher(Probing probing) {
 
 asio::awaitable<void> probe_native(Probing probing) {
   HostFacts& facts = probing.facts;
-  auto order = confined_trial(probing, Engine::native);
+  const auto order = confined_trial(probing, Engine::native);
   TrialEnd end;
   if (order) {
-    LaunchOrder ready = *std::move(order);
+    LaunchOrder ready = *order;
     auto tried = co_await try_order(probing.context, probing.launcher, std::move(ready));
     end = std::move(tried);
   }
