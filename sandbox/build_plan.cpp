@@ -17,9 +17,12 @@ namespace satellite::sandbox {
 namespace {
 
 void plan_privilege(Draft& draft) {
+  const auto& inputs = draft.inputs;
   draft.identity =
-      plan_identity(draft.policy.privilege, draft.facts, draft.inputs.default_identity);
+      plan_identity(draft.policy.privilege, draft.facts,
+                    {inputs.default_identity, inputs.own_identity, inputs.has_identity_range});
   draft.plan.identity = draft.identity.drop;
+  draft.plan.identity_is_own = draft.identity.drop_is_own;
   draft.enforced().privilege = draft.identity.safe;
   if (!draft.identity.shortfall.empty()) {
     draft.downgrade(Layer::privilege, draft.identity.shortfall);
@@ -169,6 +172,11 @@ void forbid_other_engines(Draft& draft) {
 }
 
 }  // namespace
+
+void offer_from(const std::optional<IdentityRange>& range, RunInputs& inputs) {
+  inputs.has_identity_range = range.has_value();
+  if (range) inputs.own_identity = Identity{range->first, range->first};
+}
 
 Decision build_plan(const ResolvedPolicy& resolved, const HostFacts& facts, RunInputs inputs,
                     const World& world) {

@@ -69,6 +69,8 @@ std::variant<std::unique_ptr<LaunchedRun>, RunSetupFailed> LaunchedRun::start(
   run->wrapped_ = !made.wrapper.empty();
   run->confined_ = is_confined(order);
   run->native_ = order.engine == Engine::native;
+  run->identity_ = order.identity;
+  run->identity_is_own_ = order.identity_is_own;
   run->control_ = std::move(made.control.first);
   run->barrier_ = std::move(made.barrier.first);
   run->wrapper_messages_ = std::move(made.wrapper_messages);
@@ -190,6 +192,7 @@ std::optional<LauncherRecord> LaunchedRun::take_early_end() {
   const bool over = ended_ && stage_ == Stage::released;
   if (!native_ || told_end_ || !over || awaits_network_) return std::nullopt;
   auto record = on_exit();
+  if (record) record->lingers = identity_is_own_;  // init still has that user
   told_end_ = true;
   kill();  // it leaves by itself; from now on within a bound
   return record;

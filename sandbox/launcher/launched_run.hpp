@@ -34,6 +34,9 @@ class LaunchedRun {
   ~LaunchedRun();
 
   std::uint64_t number() const { return number_; }
+  /// Who the script is, and whether nobody else may be.
+  const std::optional<Identity>& identity() const { return identity_; }
+  bool identity_is_own() const { return identity_is_own_; }
   pid_t pid() const { return pid_; }
   int control_fd() const { return control_.get(); }
   int barrier_fd() const { return barrier_.get(); }
@@ -79,6 +82,8 @@ class LaunchedRun {
   std::uint64_t number_ = 0;
   pid_t pid_ = -1;
   bool wrapped_ = false, confined_ = false, native_ = false, told_end_ = false;
+  std::optional<Identity> identity_;
+  bool identity_is_own_ = false;
   Stage stage_ = Stage::setting_up;
   UniqueFd pidfd_, control_, barrier_, wrapper_messages_;
   std::string scratch_name_, scratch_directory_;

@@ -109,6 +109,8 @@ struct Launcher::State {
   std::optional<asio::posix::stream_descriptor> descriptor;
   std::function<void()> on_gone;
   std::map<std::uint64_t, std::shared_ptr<LaunchedRunLink::State>> runs;
+  std::optional<IdentityPool> identities;
+  std::map<std::uint64_t, IdentityPool::Lease> leases;  ///< by run number
 };
 
 void Launcher::State::listen() {
@@ -136,10 +138,13 @@ void Launcher::State::take_messages() {
 }
 
 void Launcher::State::on_record(LauncherRecord record) {
+  const bool is_start = std::holds_alternative<RunStarted>(record.event);
+  if (!is_start && !record.lingers) leases.erase(record.run_number);
+  if (std::holds_alternative<RunGone>(record.event)) return;
   const auto found = runs.find(record.run_number);
   if (found == runs.end()) return;
   const auto run = found->second;
-  if (!std::holds_alternative<RunStarted>(record.event)) {
+  if (!is_start) {
     run->ended = true;
     runs.erase(found);
   }
@@ -203,6 +208,8 @@ Result<std::unique_ptr<Launcher>> Launcher::start(LauncherSettings settings) {
   auto state = std::make_unique<State>(*std::move(area));
   state->pid = pid;
   state->is_root = ::geteuid() == 0;
+  if (state->is_root && settings.identity_range)
+    state->identities.emplace(*settings.identity_range);
   state->unattached = std::move(ends->first);
   return std::unique_ptr<Launcher>(new Launcher(std::move(state)));
 }
@@ -237,13 +244,15 @@ LaunchedRunLink Launcher::State::link_to(std::uint64_t run_number) {
   return LaunchedRunLink(std::move(run));
 }
 
-Result<LaunchedRunLink> Launcher::start_run(const LaunchOrder& order, Streams streams) {
+Result<LaunchedRunLink> Launcher::start_run(const LaunchOrder& order, Streams streams,
+                                            std::optional<IdentityPool::Lease> lease) {
   if (state_->is_gone || !state_->socket) {
     return Error{ErrorCode::unavailable, "the launcher is gone"};
   }
   const auto sent =
       state_->send_start(order, streams.standard_output.get(), streams.standard_error.get());
   if (!sent) return sent.error();
+  if (lease) state_->leases.emplace(order.run_number, *std::move(lease));
   return state_->link_to(order.run_number);
 }
 
@@ -269,6 +278,9 @@ pid_t Launcher::pid() const {
 }
 bool Launcher::is_root() const {
   return state_->is_root;
+}
+IdentityPool* Launcher::identities() {
+  return state_->identities ? &*state_->identities : nullptr;
 }
 bool Launcher::gone() const {
   return state_->is_gone;

@@ -2,6 +2,7 @@
 
 #include "protocol/vocabulary/result.hpp"
 #include "protocol/vocabulary/unique_fd.hpp"
+#include "sandbox/launcher/identity_pool.hpp"
 #include "sandbox/launcher/launch_order.hpp"
 #include "sandbox/launcher/records.hpp"
 #include "sandbox/launcher_settings.hpp"
@@ -58,8 +59,12 @@ class Launcher {
   struct Streams {
     UniqueFd standard_output, standard_error;  ///< write ends; closed here once they are sent
   };
-  /// Sends the order. Errors: unavailable (launcher gone), limit_exceeded (order too long).
-  Result<LaunchedRunLink> start_run(const LaunchOrder& order, Streams streams);
+  /// Sends the order. A lease is held until nothing of the run is left.
+  /// Errors: unavailable (launcher gone), limit_exceeded (order too long).
+  Result<LaunchedRunLink> start_run(const LaunchOrder& order, Streams streams,
+                                    std::optional<IdentityPool::Lease> lease = std::nullopt);
+  /// The ids set aside for runs; null = none are, or nobody could change to them.
+  IdentityPool* identities();
 
   /// Tries namespaces in a throw-away child; the answer is that of a run.
   Result<LaunchedRunLink> start_namespaces(const std::optional<Identity>& identity);

@@ -8,7 +8,7 @@ namespace satellite::sandbox {
 namespace {
 
 constexpr std::uint32_t record_magic = 0x4353'5243;  // "CSRC"
-constexpr std::uint32_t record_version = 1;
+constexpr std::uint32_t record_version = 2;
 constexpr std::size_t text_size_max = 512;
 constexpr std::size_t name_size_max = 128;
 constexpr std::uint32_t names_max = 4;
@@ -137,6 +137,7 @@ struct EventWriter {
     out.number(event.memory_limit_hit);
     out.number(event.process_limit_hit);
   }
+  void operator()(const RunGone&) const {}
 };
 
 RunSetupFailed read_setup_failed(ByteReader& in) {
@@ -209,6 +210,7 @@ Result<LauncherRequest> decode_request(std::string_view bytes) {
 
 std::string encode_record(const LauncherRecord& record) {
   ByteWriter out = begin(static_cast<std::uint32_t>(record.event.index()), record.run_number);
+  out.number(static_cast<std::uint8_t>(record.lingers));
   std::visit(EventWriter{out}, record.event);
   return out.take();
 }
@@ -222,6 +224,7 @@ Result<LauncherRecord> decode_record(std::string_view bytes) {
   const auto kind = in.number<std::uint32_t>();
   LauncherRecord record;
   record.run_number = in.number<std::uint64_t>();
+  record.lingers = in.flag();
   switch (kind) {
     case 0:
       record.event = RunStarted{read_posture(in)};
@@ -234,6 +237,9 @@ Result<LauncherRecord> decode_record(std::string_view bytes) {
       break;
     case 3:
       record.event = read_ended(in);
+      break;
+    case 4:
+      record.event = RunGone{};
       break;
     default:
       return not_a_record();

@@ -31,8 +31,10 @@ struct LauncherRequest {
 constexpr std::size_t start_descriptors = 3;
 
 // --- Launcher -> agent --------------------------------------------------------------------------
-// A run has at most one RunStarted and exactly one of the other three, after which nothing of it
-// exists any more: no process but the init of a native run on its way out, no scratch directory.
+// A run has at most one RunStarted and exactly one of RunSetupFailed, RunRefused and RunEnded,
+// after which nothing of it exists any more: no process but the init of a native run on its way
+// out, no scratch directory. Where that record says `lingers`, something that must not be given to
+// others is still held, and RunGone follows when it is not any more.
 
 /// Everything was applied and verified; the script is let go right after this record.
 struct RunStarted {
@@ -65,9 +67,15 @@ struct RunEnded {
   bool operator==(const RunEnded&) const = default;
 };
 
+/// Nothing of the run is left at all: its user id can be somebody else's.
+struct RunGone {
+  bool operator==(const RunGone&) const = default;
+};
+
 struct LauncherRecord {
   std::uint64_t run_number = 0;
-  std::variant<RunStarted, RunSetupFailed, RunRefused, RunEnded> event;
+  std::variant<RunStarted, RunSetupFailed, RunRefused, RunEnded, RunGone> event;
+  bool lingers = false;  ///< only beside the record that ends a run
   bool operator==(const LauncherRecord&) const = default;
 };
 

@@ -40,6 +40,7 @@ target_sources(satellite_sandbox PRIVATE
   ${launcher_dir}/descendants.cpp
   ${launcher_dir}/file_view.cpp
   ${launcher_dir}/hardening.cpp
+  ${launcher_dir}/identity_pool.cpp
   ${launcher_dir}/init.cpp
   ${launcher_dir}/init_block_builder.cpp
   ${launcher_dir}/init_entry.cpp
@@ -63,6 +64,7 @@ target_sources(satellite_sandbox PRIVATE
   ${launcher_dir}/posture.cpp
   ${launcher_dir}/records.cpp
   ${launcher_dir}/run_accounting.cpp
+  ${launcher_dir}/run_endings.cpp
   ${launcher_dir}/run_preparation.cpp
   ${launcher_dir}/setup_steps.cpp
   ${launcher_dir}/spawn.cpp
@@ -92,6 +94,7 @@ target_sources(satellite_sandbox PRIVATE
   ${launcher_dir}/../run.cpp
   ${launcher_dir}/../running/ending.cpp
   ${launcher_dir}/../running/execution.cpp
+  ${launcher_dir}/../running/lease_identity.cpp
   ${launcher_dir}/../running/limit_reached.cpp
 )
 

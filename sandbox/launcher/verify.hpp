@@ -43,7 +43,7 @@ struct MeasureRequest {
   pid_t pid = 0;  ///< in our pid namespace; blocked at the barrier, so it cannot go away
   std::string scratch_directory;
   std::uint32_t expected_descriptors = 0;
-  std::optional<NetworkFacts> network;  ///< of a run that was put into a network made for it
+  std::optional<NetworkFacts> network;       ///< of a run that was put into a network made for it
   const kernel::CgroupLeaf* leaf = nullptr;  ///< the run's control group, if it has one
 };
 
