@@ -77,13 +77,6 @@ std::optional<std::string> start_directory(Draft& draft) {
   return *draft.inputs.scratch_directory + "/" + *wanted;
 }
 
-/// An unprivileged launcher can put only a wrapper into a network that another user namespace owns.
-void choose_engine_for_network(Draft& draft) {
-  const bool has_way_out = draft.network.kind == NetworkDecision::Kind::namespaced &&
-                           draft.network.egress != Egress::routeless;
-  if (has_way_out && !draft.facts.euid_is_root) draft.facts.native_engine = false;
-}
-
 void plan_wrapper(Draft& draft) {
   FilesystemInputs inputs;
   inputs.scratch_directory = draft.inputs.scratch_directory;
@@ -190,7 +183,6 @@ Decision build_plan(const ResolvedPolicy& resolved, const HostFacts& facts, RunI
     plan_privilege(draft);
     plan_limits(draft);
     plan_network(draft);
-    choose_engine_for_network(draft);
     plan_wrapper(draft);
     judge_inner_identity(draft);
     plan_settings(draft);

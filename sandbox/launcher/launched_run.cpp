@@ -32,6 +32,21 @@ constexpr std::size_t wrapper_text_size_max = 400;
 /// What a child that borrows our memory walks until its exec; ours to keep until we know of that.
 struct LaunchedRun::ChildMemory {
   static constexpr std::size_t stack_size = 16U << 10U;
+  /// The whole set-up runs on a copy of this one; what is not touched costs nothing.
+  static constexpr std::size_t helper_stack_size = 256U << 10U;
+
+  std::byte* make_stack(std::size_t size) {
+    stack = std::make_unique_for_overwrite<std::byte[]>(size);
+    return stack.get() + size;
+  }
+  Spawned spawn(const LauncherState& state) {
+    const int group = prepared.leaf ? prepared.leaf->descriptor() : -1;
+    if (launch.native != nullptr && launch.join_user_namespace_fd >= 0) {
+      return spawn_init_inside(launch, make_stack(helper_stack_size), group);
+    }
+    const bool borrows = !prepared.wrapper.empty() && state.may_share_memory;
+    return spawn_init(launch, borrows ? make_stack(stack_size) : nullptr, group);
+  }
 
   RunPreparation prepared;
   bare::InitLaunch launch;
@@ -48,12 +63,7 @@ std::variant<std::unique_ptr<LaunchedRun>, RunSetupFailed> LaunchedRun::start(
   child->launch = made.launch(state);
   child->launch.join_user_namespace_fd = entrance.user_namespace_fd;
   child->launch.join_network_namespace_fd = entrance.network_namespace_fd;
-  std::byte* stack_end = nullptr;
-  if (!made.wrapper.empty() && state.may_share_memory) {
-    child->stack = std::make_unique_for_overwrite<std::byte[]>(ChildMemory::stack_size);
-    stack_end = child->stack.get() + ChildMemory::stack_size;
-  }
-  Spawned forked = spawn_init(child->launch, stack_end, made.leaf ? made.leaf->descriptor() : -1);
+  Spawned forked = child->spawn(state);
   if (forked.pid < 0) {
     const int reason = errno;
     if (!made.scratch_name.empty()) {
@@ -154,8 +164,9 @@ void LaunchedRun::fail(const RunSetupFailed& failure) {
 }
 
 std::optional<RunStarted> LaunchedRun::verify(pid_t script, const LauncherState& state) {
-  const MeasureRequest request{script, scratch_directory_, expected_descriptors_, network_,
-                               leaf_ ? &*leaf_ : nullptr};
+  const MeasureRequest request{
+      script,   native_ ? pid_ : 0,       scratch_directory_, expected_descriptors_,
+      network_, leaf_ ? &*leaf_ : nullptr};
   auto posture = measure(request, state.surroundings);
   if (!posture) return refuse("cannot verify: " + posture.error().message), std::nullopt;
   posture->landlock_abi = landlock_abi_;

@@ -200,7 +200,8 @@ int run_launcher(UniqueFd agent, const kernel::ScratchArea& scratch, pid_t agent
                       ::geteuid() == 0,
                       cannot_debug_dropped_processes(),
                       landlock_abi(),
-                      script_seccomp_filter()};
+                      script_seccomp_filter(),
+                      init_seccomp_filter()};
   NetworkMeans means{state.is_root, std::move(macvlan)};
   LauncherLoop loop(std::move(agent), std::move(signals), std::move(state), std::move(means));
   loop.run_until_agent_is_gone();

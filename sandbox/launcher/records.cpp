@@ -36,7 +36,7 @@ auto flags_of(PostureType& posture) {
                     &posture.own_pid,           &posture.own_ipc,      &posture.own_uts,
                     &posture.own_network,       &posture.network_read, &posture.own_root,
                     &posture.mounts_read,       &posture.private_tmp,  &posture.own_cgroup,
-                    &posture.root_sealed};
+                    &posture.root_sealed,       &posture.owns_network};
 }
 
 /// The optional numbers of a group in the order in which they travel.
@@ -73,6 +73,7 @@ void write_posture(ByteWriter& out, const Posture& posture) {
   for (const auto set : posture.capabilities) out.number(set);
   out.number(posture.seccomp_mode);
   out.number(posture.seccomp_filters);
+  out.number(posture.init_seccomp_mode);
   out.number(posture.landlock_abi);
   for (const bool* flag : flags_of(posture)) out.number(static_cast<std::uint8_t>(*flag));
   write_names(out, posture.interfaces);
@@ -97,6 +98,7 @@ Posture read_posture(ByteReader& in) {
   for (auto& set : posture.capabilities) set = in.number<std::uint64_t>();
   posture.seccomp_mode = in.number<std::uint32_t>();
   posture.seccomp_filters = in.number<std::uint32_t>();
+  posture.init_seccomp_mode = in.number<std::uint32_t>();
   posture.landlock_abi = in.number<std::uint32_t>();
   for (bool* flag : flags_of(posture)) *flag = in.flag();
   posture.interfaces = read_names(in);

@@ -28,7 +28,8 @@ std::vector<sandbox::Engine> confining_engines();
 class EscapeBench : public ScriptBench {
  public:
   explicit EscapeBench(sandbox::Engine engine,
-                       std::optional<sandbox::IdentityRange> identities = std::nullopt);
+                       std::optional<sandbox::IdentityRange> identities = std::nullopt,
+                       Egress egress = Egress::untried);
 
   /// `words` are a verb of the probe and what it needs.
   Answer attempt(const std::string& words, const sandbox::Policy& policy);
