@@ -51,6 +51,7 @@ class Agent {
         stop_asked_(context),
         stop_began_(context) {
     parts_.launcher->attach(context, [this] { launcher_lost(); });
+    parts_.launcher->watch_unkillable([this](const auto& run) { tell_unkillable(run); });
   }
 
   asio::awaitable<void> run() {
@@ -78,6 +79,7 @@ class Agent {
   asio::awaitable<void> watch_loop();
   asio::awaitable<void> stop_when_told();
   void launcher_lost();
+  void tell_unkillable(const sandbox::UnkillableRun& run);
 
   AgentParts parts_;
   asio::io_context& context_;
@@ -161,6 +163,19 @@ void Agent::launcher_lost() {
   parts_.log.error("launcher_lost", "the launcher process is gone: no script can run any more");
   end_ = AgentEnd::launcher_lost;
   stop_asked_.notify_all();
+}
+
+void Agent::tell_unkillable(const sandbox::UnkillableRun& run) {
+  if (run.is_there) {
+    parts_.log.warn("run_unkillable",
+                    "processes of a run cannot be killed; its user id and scratch directory are "
+                    "set aside until they are gone, other runs go on",
+                    {{"number", run.run_number}, {"held", run.held}});
+  } else {
+    parts_.log.info("run_unkillable_gone",
+                    "the processes of a run that could not be killed are gone",
+                    {{"number", run.run_number}, {"held", run.held}});
+  }
 }
 
 }  // namespace

@@ -9,8 +9,6 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -21,10 +19,6 @@
 namespace satellite::sandbox {
 namespace {
 
-using namespace std::chrono_literals;
-
-// Init answers a kill within milliseconds; a process stuck in the kernel may take longer.
-constexpr auto kill_overdue_after = 1s;
 constexpr std::size_t wrapper_text_size_max = 400;
 
 }  // namespace
@@ -33,7 +27,7 @@ constexpr std::size_t wrapper_text_size_max = 400;
 struct LaunchedRun::ChildMemory {
   static constexpr std::size_t stack_size = 16U << 10U;
   /// The whole set-up runs on a copy of this one; what is not touched costs nothing.
-  static constexpr std::size_t helper_stack_size = 256U << 10U;
+  static constexpr std::size_t passage_stack_size = 256U << 10U;
 
   std::byte* make_stack(std::size_t size) {
     stack = std::make_unique_for_overwrite<std::byte[]>(size);
@@ -42,7 +36,7 @@ struct LaunchedRun::ChildMemory {
   Spawned spawn(const LauncherState& state) {
     const int group = prepared.leaf ? prepared.leaf->descriptor() : -1;
     if (launch.native != nullptr && launch.join_user_namespace_fd >= 0) {
-      return spawn_init_inside(launch, make_stack(helper_stack_size), group);
+      return spawn_init_inside(launch, make_stack(passage_stack_size), group);
     }
     const bool borrows = !prepared.wrapper.empty() && state.may_share_memory;
     return spawn_init(launch, borrows ? make_stack(stack_size) : nullptr, group);
@@ -203,7 +197,7 @@ std::optional<LauncherRecord> LaunchedRun::take_early_end() {
   const bool over = ended_ && stage_ == Stage::released;
   if (!native_ || told_end_ || !over || awaits_network_) return std::nullopt;
   auto record = on_exit();
-  if (record) record->lingers = identity_is_own_;  // init still has that user
+  if (record && identity_is_own_) record->remains = Remains::identity;  // init still has that user
   told_end_ = true;
   kill();  // it leaves by itself; from now on within a bound
   return record;
@@ -241,35 +235,7 @@ std::optional<LauncherRecord> LaunchedRun::on_exit() {
 }
 
 bool LaunchedRun::may_have_strays() const {
-  return !ended_ && !(leaf_ && leaf_->empty_out());
-}
-
-void LaunchedRun::send_command(InitCommand command) {
-  if (!control_) return;
-  static_cast<void>(kernel::send_message(control_.get(), std::as_bytes(std::span(&command, 1))));
-}
-
-void LaunchedRun::terminate() {
-  if (stage_ == Stage::setting_up) return kill();
-  send_command(InitCommand::terminate);
-}
-
-void LaunchedRun::kill() {
-  if (!overdue_at_) overdue_at_ = std::chrono::steady_clock::now() + kill_overdue_after;
-  // The whole group at once, init and wrapper with it, however fast the rest multiplies.
-  if (leaf_ && leaf_->kill()) return;
-  // During setup nobody may be listening yet, and there is nothing whose end we would have to tell.
-  if (stage_ == Stage::setting_up) {
-    ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
-    return;
-  }
-  send_command(InitCommand::kill);
-}
-
-void LaunchedRun::kill_if_overdue(std::chrono::steady_clock::time_point now) {
-  if (!overdue_at_ || now < *overdue_at_) return;
-  ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
-  overdue_at_ = now + kill_overdue_after;
+  return !ended_ && !(leaf_ && leaf_->is_emptied());
 }
 
 }  // namespace satellite::sandbox

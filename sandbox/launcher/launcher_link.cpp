@@ -19,6 +19,7 @@
 #include <cerrno>
 #include <deque>
 #include <map>
+#include <set>
 #include <span>
 
 namespace satellite::sandbox {
@@ -93,6 +94,8 @@ struct Launcher::State {
   void listen();
   void take_messages();
   void on_record(LauncherRecord record);
+  void set_aside(std::uint64_t run_number);
+  void take_back(std::uint64_t run_number);
   void lose_launcher();
   int socket_fd() const { return socket ? *socket : unattached.get(); }
   Result<void> send_start(const LaunchOrder& order, int standard_output, int standard_error) const;
@@ -111,6 +114,8 @@ struct Launcher::State {
   std::map<std::uint64_t, std::shared_ptr<LaunchedRunLink::State>> runs;
   std::optional<IdentityPool> identities;
   std::map<std::uint64_t, IdentityPool::Lease> leases;  ///< by run number
+  std::set<std::uint64_t> unkillable;                   ///< run numbers
+  std::function<void(const UnkillableRun&)> on_unkillable;
 };
 
 void Launcher::State::listen() {
@@ -139,8 +144,9 @@ void Launcher::State::take_messages() {
 
 void Launcher::State::on_record(LauncherRecord record) {
   const bool is_start = std::holds_alternative<RunStarted>(record.event);
-  if (!is_start && !record.lingers) leases.erase(record.run_number);
-  if (std::holds_alternative<RunGone>(record.event)) return;
+  if (!is_start && record.remains == Remains::nothing) leases.erase(record.run_number);
+  if (record.remains == Remains::unkillable) set_aside(record.run_number);
+  if (std::holds_alternative<RunGone>(record.event)) return take_back(record.run_number);
   const auto found = runs.find(record.run_number);
   if (found == runs.end()) return;
   const auto run = found->second;
@@ -149,6 +155,16 @@ void Launcher::State::on_record(LauncherRecord record) {
     runs.erase(found);
   }
   run->push(std::move(record));
+}
+
+void Launcher::State::set_aside(std::uint64_t run_number) {
+  unkillable.insert(run_number);
+  if (on_unkillable) on_unkillable({run_number, true, unkillable.size()});
+}
+
+void Launcher::State::take_back(std::uint64_t run_number) {
+  if (unkillable.erase(run_number) == 0 || !on_unkillable) return;
+  on_unkillable({run_number, false, unkillable.size()});
 }
 
 void Launcher::State::lose_launcher() {
@@ -167,6 +183,7 @@ Launcher::Launcher(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Launcher::~Launcher() {
   const pid_t pid = state_->pid;
   state_->on_gone = nullptr;
+  state_->on_unkillable = nullptr;
   state_->lose_launcher();
   state_->descriptor.reset();
   state_->unattached.reset();
@@ -278,6 +295,9 @@ pid_t Launcher::pid() const {
 }
 bool Launcher::is_root() const {
   return state_->is_root;
+}
+void Launcher::watch_unkillable(std::function<void(const UnkillableRun&)> watcher) {
+  state_->on_unkillable = std::move(watcher);
 }
 IdentityPool* Launcher::identities() {
   return state_->identities ? &*state_->identities : nullptr;

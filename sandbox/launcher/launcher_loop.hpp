@@ -36,21 +36,37 @@ class LauncherLoop {
   RunNetworks::Events network_events();
   std::optional<RunSetupFailed> launch(const LaunchOrder& order, RunStreams streams,
                                        Entrance entrance);
-  std::optional<RunSetupFailed> identity_in_use(const LaunchOrder& order) const;
+  std::optional<RunSetupFailed> obstacle(const LaunchOrder& order) const;
   void tell_started(LaunchedRun& run, const std::optional<RunStarted>& started);
   void on_signals();
   void send(const LauncherRecord& record);
   LaunchedRun* find(std::uint64_t number);
 
+  /// A run whose init is gone while processes that it started may be left.
+  struct Stranded {
+    std::unique_ptr<LaunchedRun> run;
+    std::optional<LauncherRecord> record;  ///< of its end, until it is told
+    Clock::time_point give_up_at;
+  };
+
   void reap();
   void finish(Runs::iterator run);
+  void complete(Stranded ended);
+  void tell_end(const LauncherRecord& record);
   void remove_scratch(const std::string& name);
-  void kill_strays();
+  bool kill_strays();
+  void look_after_the_dying(Clock::time_point now);
+  void look_for_strays(Clock::time_point now);
+  std::size_t unkillable_runs() const;
+  bool is_quiet() const;
 
   UniqueFd agent_, signals_;
   LauncherState state_;
   Runs runs_;
   RunNetworks networks_;
+  std::vector<Stranded> stranded_;
+  Clock::time_point stray_look_at_{};
+  Clock::duration stray_pause_{};
   std::vector<pid_t> removers_;
   bool agent_gone_ = false;
 };

@@ -25,8 +25,10 @@ void LauncherLoop::run_until_agent_is_gone() {
 int LauncherLoop::wait_milliseconds() const {
   std::optional<Clock::time_point> first = networks_.deadline();
   for (const auto& run : runs_) {
-    if (run->overdue_at() && (!first || *run->overdue_at() < *first)) first = run->overdue_at();
+    const auto look = run->next_look();
+    if (look && (!first || *look < *first)) first = look;
   }
+  if (!stranded_.empty() && (!first || stray_look_at_ < *first)) first = stray_look_at_;
   if (agent_gone_) return 50;
   if (!first) return -1;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(*first - Clock::now());
@@ -57,7 +59,7 @@ void LauncherLoop::turn() {
   }
   networks_.work_off(std::span(watched).subspan(2 + 2 * known));
   const auto now = Clock::now();
-  for (const auto& run : runs_) run->kill_if_overdue(now);
+  look_after_the_dying(now);
   networks_.fail_overdue(now);
   if (watched[1].revents != 0) on_signals();
   if (watched[0].revents != 0) on_agent();
@@ -118,26 +120,11 @@ void LauncherLoop::start_run(std::uint64_t number, std::vector<UniqueFd> descrip
 
 std::optional<RunSetupFailed> LauncherLoop::launch(const LaunchOrder& order, RunStreams streams,
                                                    Entrance entrance) {
-  if (auto problem = identity_in_use(order)) return problem;
+  if (auto problem = obstacle(order)) return problem;
   auto started = LaunchedRun::start(order, std::move(streams), state_, entrance);
   if (auto* problem = std::get_if<RunSetupFailed>(&started)) return std::move(*problem);
   runs_.push_back(std::move(std::get<std::unique_ptr<LaunchedRun>>(started)));
   return std::nullopt;
-}
-
-/// The agent hands ids out; that none is two runs' at once is seen to here, where the runs are.
-std::optional<RunSetupFailed> LauncherLoop::identity_in_use(const LaunchOrder& order) const {
-  if (!order.identity) return std::nullopt;
-  const std::uint32_t uid = order.identity->uid;
-  const bool taken = std::any_of(runs_.begin(), runs_.end(), [&](const auto& run) {
-    return run->identity() && run->identity()->uid == uid &&
-           (order.identity_is_own || run->identity_is_own());
-  });
-  if (!taken) return std::nullopt;
-  return RunSetupFailed{SetupStep::user_id, 0, 0,
-                        "user id " + std::to_string(uid) +
-                            " belongs to another run at this moment; let no policy name an id of "
-                            "sandbox.uid_range"};
 }
 
 void LauncherLoop::tell_started(LaunchedRun& run, const std::optional<RunStarted>& started) {
@@ -167,6 +154,7 @@ void LauncherLoop::on_signals() {
   while (::read(signals_.get(), &event, sizeof(event)) == static_cast<ssize_t>(sizeof(event))) {
     if (event.ssi_signo == static_cast<std::uint32_t>(agent_gone_signal)) agent_gone_ = true;
   }
+  stray_look_at_ = Clock::now();
   reap();
 }
 

@@ -212,7 +212,7 @@ Result<LauncherRequest> decode_request(std::string_view bytes) {
 
 std::string encode_record(const LauncherRecord& record) {
   ByteWriter out = begin(static_cast<std::uint32_t>(record.event.index()), record.run_number);
-  out.number(static_cast<std::uint8_t>(record.lingers));
+  out.number(static_cast<std::uint8_t>(record.remains));
   std::visit(EventWriter{out}, record.event);
   return out.take();
 }
@@ -226,7 +226,9 @@ Result<LauncherRecord> decode_record(std::string_view bytes) {
   const auto kind = in.number<std::uint32_t>();
   LauncherRecord record;
   record.run_number = in.number<std::uint64_t>();
-  record.lingers = in.flag();
+  const auto remains = in.number<std::uint8_t>();
+  if (remains > static_cast<std::uint8_t>(Remains::unkillable)) in.fail();
+  record.remains = static_cast<Remains>(remains);
   switch (kind) {
     case 0:
       record.event = RunStarted{read_posture(in)};

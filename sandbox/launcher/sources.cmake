@@ -46,6 +46,7 @@ target_sources(satellite_sandbox PRIVATE
   ${launcher_dir}/init_entry.cpp
   ${launcher_dir}/init_image.cpp
   ${launcher_dir}/launched_run.cpp
+  ${launcher_dir}/launched_run_killing.cpp
   ${launcher_dir}/launcher_link.cpp
   ${launcher_dir}/leave_agent.cpp
   ${launcher_dir}/network/links.cpp
@@ -103,5 +104,5 @@ target_sources(satellite_sandbox PRIVATE
 set_source_files_properties(
   ${launcher_dir}/child.cpp ${launcher_dir}/descendants.cpp ${launcher_dir}/file_view.cpp
   ${launcher_dir}/hardening.cpp ${launcher_dir}/init.cpp ${launcher_dir}/init_entry.cpp
-  ${launcher_dir}/native_setup.cpp
+  ${launcher_dir}/native_setup.cpp ${launcher_dir}/spawn.cpp
   TARGET_DIRECTORY satellite_sandbox PROPERTIES COMPILE_OPTIONS -fno-sanitize=all)

@@ -40,14 +40,14 @@ Spawned spawn_copy(const bare::InitLaunch& launch, int control_group) {
   return {static_cast<pid_t>(pid), UniqueFd(pidfd)};
 }
 
-/// What the helper is told and what it answers, in memory that both use.
+/// What the go-between is told and what it answers, in memory that both use.
 struct Passage {
   const bare::InitLaunch& launch;
   clone_args wanted;
   long result = -ECHILD;
 };
 
-/// Runs in the helper, beside a launcher that waits for it: raw calls only, as errno is shared.
+/// Runs in the go-between, beside a launcher that waits for it: raw calls only, as errno is shared.
 int go_in_and_bear(void* passed) {
   auto& passage = *static_cast<Passage*>(passed);
   const bare::InitLaunch& launch = passage.launch;
@@ -70,17 +70,17 @@ int go_in_and_bear(void* passed) {
 Spawned spawn_init_inside(const bare::InitLaunch& launch, std::byte* stack_end, int control_group) {
   int pidfd = -1;
   Passage passage{launch, {}};
-  // With CLONE_PARENT the child takes over the helper's own signal to us.
+  // With CLONE_PARENT the child takes over the go-between's own signal to us.
   passage.wanted.flags = CLONE_PIDFD | CLONE_PARENT | launch.new_namespaces;
   passage.wanted.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
   if (control_group >= 0) {
     passage.wanted.flags |= CLONE_INTO_CGROUP;
     passage.wanted.cgroup = static_cast<unsigned>(control_group);
   }
-  const int helper =
+  const int go_between =
       ::clone(go_in_and_bear, stack_end, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, &passage);
-  if (helper < 0) return {};
-  while (::waitpid(helper, nullptr, 0) < 0 && errno == EINTR) {
+  if (go_between < 0) return {};
+  while (::waitpid(go_between, nullptr, 0) < 0 && errno == EINTR) {
   }
   // A change of credentials in shared memory may have opened it to debuggers.
   ::prctl(PR_SET_DUMPABLE, 0);

@@ -47,7 +47,7 @@ std::vector<LauncherRecord> sample_records() {
           {2, RunSetupFailed{SetupStep::working_directory, 3, 2, "words"}},
           {3, RunRefused{"network: shared"}},
           {4, RunEnded{true, 0x0F00, 10, 20, 30, true}},
-          {5, RunEnded{true}, true},
+          {5, RunEnded{true}, Remains::unkillable},
           {5, RunGone{}}};
 }
 
