@@ -5,11 +5,11 @@
 #include "sandbox/kernel/scratch_area.hpp"
 #include "sandbox/kernel/socket_messages.hpp"
 #include "sandbox/launcher/launcher_process.hpp"
+#include "sandbox/launcher/leave_agent.hpp"
 #include "sandbox/launcher/order_codec.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <boost/asio/as_tuple.hpp>
@@ -191,17 +191,6 @@ Launcher::~Launcher() {
   while (pid > 0 && ::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
   }
   state_->scratch.remove();  // only still there when the launcher could not do it
-}
-
-/// The kernel counts descriptors that are on their way in messages per user, and lets nobody send
-/// whose limit of open files is below that count. A script of our own user can therefore stop an
-/// agent with the usual 1024 from sending any order. Scripts keep the limit of the launcher, which
-/// was forked before this.
-void raise_limit_of_open_files() {
-  rlimit files{};
-  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
-  files.rlim_cur = files.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &files);
 }
 
 Result<std::unique_ptr<Launcher>> Launcher::start(LauncherSettings settings) {

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <charconv>
 #include <filesystem>
+#include <fstream>
 #include <sstream>
 
 using namespace satellite;
@@ -56,11 +57,14 @@ TEST_CASE("the init of a confined run is filtered before its script starts, and 
     for (const pid_t pid : inits_below(bench.launcher->pid())) {
       modes.push_back(seccomp_mode_of(pid));
     }
+    for (const auto& run : std::filesystem::directory_iterator(bench.launcher->scratch_area())) {
+      std::ofstream(run.path() / "seen") << "yes";
+    }
   };
-  // Children that end before and after it make init do all that it ever does.
-  const Ran ran =
-      bench.run(script("echo up; (setsid sleep 1000 &) >/dev/null 2>&1; true & wait; exit 3"),
-                policy_for(engine), listener);
+  // It waits to be seen. Children that end before and after it make init do all that it ever does.
+  const Ran ran = bench.run(script("echo up; until [ -e seen ]; do :; done; "
+                                   "(setsid sleep 1000 &) >/dev/null 2>&1; true & wait; exit 3"),
+                            policy_for(engine), listener);
   CHECK(ran.result.exit_code == 3);
   CHECK(modes == std::vector<std::string>{engine == Engine::none ? "0" : "2"});
   if (engine != Engine::native) return;
