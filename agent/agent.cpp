@@ -51,6 +51,7 @@ class Agent {
         stop_asked_(context),
         stop_began_(context) {
     parts_.launcher->attach(context, [this] { launcher_lost(); });
+    parts_.launcher->watch_unkillable([this](const auto& run) { tell_unkillable(run); });
   }
 
   asio::awaitable<void> run() {
@@ -64,7 +65,8 @@ class Agent {
   asio::awaitable<void> look_at_host();
   void tell_what_this_host_can_do() {
     auto capabilities = sandbox::startup_capabilities(
-        policies_.resolve(), runner_.facts(), runner_settings(parts_.config).default_identity);
+        policies_.resolve(), runner_.facts(), runner_settings(parts_.config).default_identity,
+        parts_.config.sandbox_uid_range);
     // `doctor` tells these at length; a log line is for the facts.
     capabilities["capabilities"].erase("findings");
     capabilities.erase("layers");
@@ -77,6 +79,7 @@ class Agent {
   asio::awaitable<void> watch_loop();
   asio::awaitable<void> stop_when_told();
   void launcher_lost();
+  void tell_unkillable(const sandbox::UnkillableRun& run);
 
   AgentParts parts_;
   asio::io_context& context_;
@@ -160,6 +163,19 @@ void Agent::launcher_lost() {
   parts_.log.error("launcher_lost", "the launcher process is gone: no script can run any more");
   end_ = AgentEnd::launcher_lost;
   stop_asked_.notify_all();
+}
+
+void Agent::tell_unkillable(const sandbox::UnkillableRun& run) {
+  if (run.is_there) {
+    parts_.log.warn("run_unkillable",
+                    "processes of a run cannot be killed; its user id and scratch directory are "
+                    "set aside until they are gone, other runs go on",
+                    {{"number", run.run_number}, {"held", run.held}});
+  } else {
+    parts_.log.info("run_unkillable_gone",
+                    "the processes of a run that could not be killed are gone",
+                    {{"number", run.run_number}, {"held", run.held}});
+  }
 }
 
 }  // namespace

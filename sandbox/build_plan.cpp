@@ -17,9 +17,12 @@ namespace satellite::sandbox {
 namespace {
 
 void plan_privilege(Draft& draft) {
+  const auto& inputs = draft.inputs;
   draft.identity =
-      plan_identity(draft.policy.privilege, draft.facts, draft.inputs.default_identity);
+      plan_identity(draft.policy.privilege, draft.facts,
+                    {inputs.default_identity, inputs.own_identity, inputs.has_identity_range});
   draft.plan.identity = draft.identity.drop;
+  draft.plan.identity_is_own = draft.identity.drop_is_own;
   draft.enforced().privilege = draft.identity.safe;
   if (!draft.identity.shortfall.empty()) {
     draft.downgrade(Layer::privilege, draft.identity.shortfall);
@@ -72,13 +75,6 @@ std::optional<std::string> start_directory(Draft& draft) {
   if (!wanted || wanted->empty()) return draft.inputs.scratch_directory;
   if (wanted->front() == '/' || !draft.inputs.scratch_directory) return wanted;
   return *draft.inputs.scratch_directory + "/" + *wanted;
-}
-
-/// An unprivileged launcher can put only a wrapper into a network that another user namespace owns.
-void choose_engine_for_network(Draft& draft) {
-  const bool has_way_out = draft.network.kind == NetworkDecision::Kind::namespaced &&
-                           draft.network.egress != Egress::routeless;
-  if (has_way_out && !draft.facts.euid_is_root) draft.facts.native_engine = false;
 }
 
 void plan_wrapper(Draft& draft) {
@@ -170,6 +166,11 @@ void forbid_other_engines(Draft& draft) {
 
 }  // namespace
 
+void offer_from(const std::optional<IdentityRange>& range, RunInputs& inputs) {
+  inputs.has_identity_range = range.has_value();
+  if (range) inputs.own_identity = Identity{range->first, range->first};
+}
+
 Decision build_plan(const ResolvedPolicy& resolved, const HostFacts& facts, RunInputs inputs,
                     const World& world) {
   Draft draft{resolved.policy, facts, std::move(inputs), world, {}, {}, {}, {}};
@@ -182,7 +183,6 @@ Decision build_plan(const ResolvedPolicy& resolved, const HostFacts& facts, RunI
     plan_privilege(draft);
     plan_limits(draft);
     plan_network(draft);
-    choose_engine_for_network(draft);
     plan_wrapper(draft);
     judge_inner_identity(draft);
     plan_settings(draft);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sandbox/host_facts.hpp"
+#include "sandbox/identity_range.hpp"
 #include "sandbox/plan.hpp"
 #include "sandbox/planning/environment.hpp"
 #include "sandbox/planning/world.hpp"
@@ -35,11 +36,17 @@ struct RunInputs {
   bool home_is_scratch = true;
   std::optional<Identity>
       default_identity;  ///< fills a missing privilege.uid under a root launcher
+  /// Goes before default_identity: this run's own among the ids set aside for runs.
+  std::optional<Identity> own_identity;
+  bool has_identity_range = false;  ///< such ids are set aside, whether this run got one or not
   /// Engines that may be used, whatever else this host has; the strongest that works is taken.
   std::vector<Engine> engines{Engine::native, Engine::bwrap, Engine::nsjail};
   std::optional<Identity> agent_identity;    ///< whom a script is that keeps the agent's identity
   std::optional<std::uint64_t> cpu_percent;  ///< the operator's share of the processors for a run
 };
+
+/// The first id of the range as the run's own: for questions about runs that are not there.
+void offer_from(const std::optional<IdentityRange>& range, RunInputs& inputs);
 
 /// The whole decision for one run: which layer by which mechanism, and the report as promised; or a
 /// refusal, when the policy says `fail` and something it asks for cannot be done here.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sandbox/identity_range.hpp"
 #include "sandbox/macvlan_settings.hpp"
 
 #include <optional>
@@ -9,8 +10,9 @@ namespace satellite::sandbox {
 
 /// What the launcher is told when it starts, before a byte came from the network.
 struct LauncherSettings {
-  std::string scratch_parent = "/tmp";       ///< where the runs' scratch directories are made
-  std::optional<MacvlanSettings> macvlan{};  ///< the uplink of runs, if the operator gave one
+  std::string scratch_parent = "/tmp";            ///< where the runs' scratch directories are made
+  std::optional<MacvlanSettings> macvlan{};       ///< the uplink of runs, if the operator gave one
+  std::optional<IdentityRange> identity_range{};  ///< a user of its own for each run
 };
 
 }  // namespace satellite::sandbox

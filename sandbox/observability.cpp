@@ -32,13 +32,15 @@ void add_field(LogText& log, std::string_view layer, const std::string& text) {
 }  // namespace
 
 nlohmann::json startup_capabilities(const ResolvedPolicy& resolved, const HostFacts& facts,
-                                    const std::optional<Identity>& default_identity) {
+                                    const std::optional<Identity>& default_identity,
+                                    const std::optional<IdentityRange>& identity_range) {
   ResolvedPolicy degrading = resolved;
   degrading.policy.on_unavailable = OnUnavailable::degrade;
   RunInputs inputs;
   inputs.command = {"sh", "-c", ":"};
   inputs.scratch_directory = "/tmp/checkstack-run";
   inputs.default_identity = default_identity;
+  offer_from(identity_range, inputs);
   const World everything{[](const std::string&) { return true; },
                          [](const std::string& path) { return std::optional(path); }};
   const auto decision = build_plan(degrading, facts, std::move(inputs), everything);

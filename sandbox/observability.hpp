@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sandbox/host_facts.hpp"
+#include "sandbox/identity_range.hpp"
 #include "sandbox/plan.hpp"
 #include "sandbox/policy_provider.hpp"
 
@@ -20,7 +21,8 @@ struct LogText {
 /// `script sandbox capabilities`: what this host has and what the policy will therefore get on it,
 /// computed as if it said `degrade`, so that a refusing policy is explained too.
 nlohmann::json startup_capabilities(const ResolvedPolicy& resolved, const HostFacts& facts,
-                                    const std::optional<Identity>& default_identity);
+                                    const std::optional<Identity>& default_identity,
+                                    const std::optional<IdentityRange>& identity_range = {});
 
 /// `script sandbox degraded: network not fully enforced on linux`; nothing without downgrades.
 std::optional<LogText> downgrade_warning(const EffectiveSandbox& report);

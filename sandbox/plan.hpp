@@ -57,6 +57,7 @@ struct Plan {
   std::optional<std::string> working_directory;
   std::string scratch_directory;     ///< made for this run, owned by the identity, removed after it
   std::optional<Identity> identity;  ///< changed to for real before anything else starts
+  bool identity_is_own = false;      ///< no other living run has it
   Egress egress = Egress::host;
   /// nftables ruleset, loaded before any uplink exists. With `egress` host it is only what would
   /// have been loaded, had this run been able to stage it.

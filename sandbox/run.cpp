@@ -6,10 +6,12 @@
 #include "sandbox/build_plan.hpp"
 #include "sandbox/capture/capped_output.hpp"
 #include "sandbox/launcher/launcher_link.hpp"
+#include "sandbox/planning/identity_plan.hpp"
 #include "sandbox/planning/make_launch_order.hpp"
 #include "sandbox/probing/egress.hpp"
 #include "sandbox/running/ending.hpp"
 #include "sandbox/running/execution.hpp"
+#include "sandbox/running/lease_identity.hpp"
 #include "sandbox/running/limit_reached.hpp"
 
 #include <fcntl.h>
@@ -87,6 +89,12 @@ const EffectiveSandbox& promise_of(const Decision& decision) {
 
 }  // namespace
 
+/// What the launcher gets, and what the run holds while it lives.
+struct Ordered {
+  LaunchOrder order;
+  Leased lease;
+};
+
 struct Runner::State {
   State(asio::io_context& io, Launcher& process, RunnerSettings chosen)
       : context(io),
@@ -99,10 +107,10 @@ struct Runner::State {
   asio::awaitable<void> until_host_is_known(const CancelSwitch& cancel);
   asio::awaitable<void> try_egress();
   Decision decide_on(const RunRequest& request, const ResolvedPolicy& policy,
-                     const std::string& scratch_directory) const;
+                     const std::string& scratch_directory, const Leased& lease) const;
   Result<LaunchOrder> order_for(const Plan& plan, const RunRequest& request,
                                 std::uint64_t number) const;
-  asio::awaitable<void> perform(const Plan& plan, LaunchOrder order, const RunRequest& request,
+  asio::awaitable<void> perform(const Plan& plan, Ordered ordered, const RunRequest& request,
                                 RunObserver& observer, CancelSwitch& cancel, RunResult& result);
 
   asio::io_context& context;
@@ -137,7 +145,7 @@ asio::awaitable<void> Runner::State::try_egress() {
 }
 
 Decision Runner::State::decide_on(const RunRequest& request, const ResolvedPolicy& policy,
-                                  const std::string& scratch_directory) const {
+                                  const std::string& scratch_directory, const Leased& lease) const {
   RunInputs inputs;
   inputs.command = {"sh", "-c", request.script};
   inputs.base_environment = base_environment;
@@ -146,6 +154,8 @@ Decision Runner::State::decide_on(const RunRequest& request, const ResolvedPolic
   if (policy.policy.enabled) inputs.scratch_directory = scratch_directory;
   inputs.working_directory = request.working_directory;
   inputs.default_identity = settings.default_identity;
+  inputs.has_identity_range = launcher.identities() != nullptr;
+  if (lease) inputs.own_identity = lease->identity();
   inputs.engines = settings.engines;
   inputs.agent_identity = Identity{::geteuid(), ::getegid()};
   inputs.launcher_makes_network = true;
@@ -165,9 +175,10 @@ Result<LaunchOrder> Runner::State::order_for(const Plan& plan, const RunRequest&
   return order;
 }
 
-asio::awaitable<void> Runner::State::perform(const Plan& plan, LaunchOrder order,
+asio::awaitable<void> Runner::State::perform(const Plan& plan, Ordered ordered,
                                              const RunRequest& request, RunObserver& observer,
                                              CancelSwitch& cancel, RunResult& result) {
+  const LaunchOrder& order = ordered.order;
   auto standard_output = make_pipe();
   auto standard_error = make_pipe();
   if (!standard_output || !standard_error) {
@@ -176,7 +187,7 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, LaunchOrder order
   }
   Launcher::Streams streams{std::move(standard_output->write_end),
                             std::move(standard_error->write_end)};
-  auto link = launcher.start_run(order, std::move(streams));
+  auto link = launcher.start_run(order, std::move(streams), std::move(ordered.lease));
   if (!link) co_return describe_failure(result, link.error());
 
   const SecretPatterns secrets(secret_values(request));
@@ -236,7 +247,14 @@ asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy
   }
   const std::uint64_t number = state_->launcher.next_run_number();
   const std::string scratch = state_->launcher.scratch_area() + "/run-" + std::to_string(number);
-  auto decision = state_->decide_on(request, policy, scratch);
+  const bool takes_own = takes_own_identity(policy.policy, state_->facts);
+  IdentityPool* const pool = takes_own ? state_->launcher.identities() : nullptr;
+  auto lease = co_await lease_identity(state_->context, pool, cancel);
+  if (!lease) {
+    describe_failure(result, lease.error());
+    co_return result;
+  }
+  auto decision = state_->decide_on(request, policy, scratch, *lease);
   if (cancel.cancelled() || !state_->host_is_known) {
     result.sandbox = not_measured(promise_of(decision));
     result.outcome = Outcome::cancelled;
@@ -259,8 +277,8 @@ asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy
     describe_failure(result, order.error());
     co_return result;
   }
-  LaunchOrder checked = *std::move(order);
-  co_await state_->perform(plan, std::move(checked), request, observer, cancel, result);
+  Ordered ordered{*std::move(order), *std::move(lease)};
+  co_await state_->perform(plan, std::move(ordered), request, observer, cancel, result);
   co_return result;
 }
 

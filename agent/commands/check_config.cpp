@@ -13,6 +13,7 @@ ConfigSources config_sources(const Invocation& invocation) {
   ConfigSources sources;
   sources.options = invocation.options;
   sources.environment = take_environment();
+  sources.own_uid = ::geteuid();
   sources.file = invocation.settings_file;
   if (!sources.file) {
     const auto variable = sources.environment.find("CHECKSTACK_SATELLITE_CONFIG");

@@ -1,9 +1,11 @@
 #pragma once
 
 #include "protocol/vocabulary/secret.hpp"
+#include "sandbox/identity_range.hpp"
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace satellite::agent {
@@ -26,6 +28,7 @@ struct Config {
   std::uint32_t sandbox_uid = 0;  ///< what a run drops to when the policy names nobody
   std::uint32_t sandbox_gid = 0;
   bool sandbox_identity_configured = false;  ///< set by the operator, so it outranks the core's
+  std::optional<sandbox::IdentityRange> sandbox_uid_range;  ///< a user for each run instead
   std::string scratch_directory;
 
   std::uint32_t concurrency = 0;   ///< runs at a time

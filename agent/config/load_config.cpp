@@ -3,6 +3,7 @@
 #include "agent/config/setting_table.hpp"
 #include "agent/config/token_source.hpp"
 #include "agent/config/toml_file.hpp"
+#include "agent/config/uid_range.hpp"
 #include "protocol/vocabulary/limits.hpp"
 
 #include <string.h>  // explicit_bzero
@@ -231,6 +232,8 @@ Result<LoadedConfig> load_config(const ConfigSources& sources, TokenNeed need) {
   if (!connection) return connection.error();
   const auto checks = take_checks(values, config);
   if (!checks) return checks.error();
+  const auto uid_range = take_uid_range(values, sources.own_uid, config);
+  if (!uid_range) return uid_range.error();
   const auto log_level = level(values.at("log.level"));
   if (!log_level) return log_level.error();
   config.log_level = *log_level;

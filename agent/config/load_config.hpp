@@ -3,6 +3,7 @@
 #include "agent/config/config.hpp"
 #include "protocol/vocabulary/result.hpp"
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@ struct ConfigSources {
   std::map<std::string, std::string> options;      ///< setting key -> text
   std::map<std::string, std::string> environment;  ///< the process's own
   std::optional<std::string> file;                 ///< named by the operator; must be readable
+  std::uint32_t own_uid = 0;                       ///< whom the agent runs as
 };
 
 /// One setting as it took effect, for `check-config`. The token appears by its source only.

@@ -5,7 +5,7 @@
 
 namespace satellite::agent {
 
-enum class SettingKind { text, path, url, count, identity, seconds, toggle, level };
+enum class SettingKind { text, path, url, count, identity, range, seconds, toggle, level };
 
 /// One setting, defined once: the file, the environment and the options all follow from this row.
 struct Setting {

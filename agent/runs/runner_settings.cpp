@@ -10,7 +10,8 @@ sandbox::RunnerSettings runner_settings(const Config& config) {
 }
 
 sandbox::LauncherSettings launcher_settings(const Config& config) {
-  return {config.scratch_directory, sandbox::macvlan_of_environment().settings};
+  return {config.scratch_directory, sandbox::macvlan_of_environment().settings,
+          config.sandbox_uid_range};
 }
 
 sandbox::ProbeSettings probe_settings(const Config& config) {

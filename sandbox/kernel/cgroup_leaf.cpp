@@ -136,9 +136,8 @@ bool CgroupLeaf::kill() const {
   return write_group_file(descriptor(), "cgroup.kill", "1").has_value();
 }
 
-bool CgroupLeaf::empty_out() const {
-  if (!is_populated(descriptor())) return true;
-  return kill() && wait_until_empty(descriptor());
+bool CgroupLeaf::is_emptied() const {
+  return !is_populated(descriptor()) || (kill() && !is_populated(descriptor()));
 }
 
 }  // namespace satellite::sandbox::kernel

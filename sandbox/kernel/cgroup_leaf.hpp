@@ -42,8 +42,8 @@ class CgroupLeaf {
   CgroupUsage usage() const;
   /// Kills everything in it at once, however fast it forks; false where the kernel cannot.
   bool kill() const;
-  /// Kills and waits, within a bound, until nothing is left in it.
-  bool empty_out() const;
+  /// Whether nothing is left in it; kills what is. Does not wait for that to die.
+  bool is_emptied() const;
 
  private:
   CgroupLeaf(int parent, std::string name, std::string path, UniqueFd directory)

@@ -84,7 +84,7 @@ void find_command(char (&path)[path_size_max], const char* name, const char* sea
 }
 
 /// Leaves 0, 1, 2, the script's text if it has one, and the barrier, which closes at exec.
-void take_streams(const Fault& fault) {
+void take_streams(const Fault& fault, long filtered_fd) {
   const Attempt attempt(fault, init_fd_barrier);
   const int sources[3] = {init_fd_standard_input, init_fd_standard_output, init_fd_standard_error};
   for (int i = 0; i < 3; ++i) {
@@ -96,7 +96,20 @@ void take_streams(const Fault& fault) {
   const long barrier = call(__NR_dup3, init_fd_barrier, script_fd_barrier, O_CLOEXEC);
   if (barrier < 0) fail(init_fd_barrier, SetupStep::standard_streams, barrier, init_fd_barrier);
   const Attempt after(fault, script_fd_barrier);
-  after.must(SetupStep::descriptors, 0, __NR_close_range, script_fd_barrier + 1, ~0U, 0);
+  long last = script_fd_barrier;
+  if (filtered_fd >= 0) {
+    last = after.must(SetupStep::descriptors, 1, __NR_dup3, filtered_fd, script_fd_filtered,
+                      O_CLOEXEC);
+  }
+  after.must(SetupStep::descriptors, 0, __NR_close_range, last + 1, ~0U, 0);
+}
+
+/// Init's filter is measured at the barrier like the rest, so it has to be there by then.
+void wait_for_filtered_init(const Attempt& attempt) {
+  std::uint64_t count = 0;
+  attempt.must(SetupStep::seccomp, 1, __NR_read, script_fd_filtered, address(&count),
+               sizeof(count));
+  call(__NR_close, script_fd_filtered);
 }
 
 /// Says ARMED and waits for the one byte that lets the script go. End of file instead of the byte
@@ -167,10 +180,10 @@ void give_up_privileges(const Attempt& attempt, const InitBlock& block) {
 
 }  // namespace
 
-void become_script(const InitBlock& block, long parent_pid) {
+void become_script(const InitBlock& block, const InitSide& init) {
   const Attempt early(block.fault, init_fd_barrier);
   early.must(SetupStep::new_session, 0, __NR_setsid);
-  take_streams(block.fault);
+  take_streams(block.fault, init.filtered_fd);
   const Attempt attempt(block.fault, script_fd_barrier);
   call(__NR_umask, 077);
   for (std::uint32_t i = 0; i < block.limit_count && i < init_limits_max; ++i) {
@@ -180,7 +193,7 @@ void become_script(const InitBlock& block, long parent_pid) {
   // A backup for the case that init is killed: it must come after the last change of ids, which
   // clears it, and the parent may have died in between.
   call(__NR_prctl, PR_SET_PDEATHSIG, 9 /* SIGKILL */, 0, 0, 0);
-  if (call(__NR_getppid) != parent_pid) call(__NR_exit_group, 1);
+  if (call(__NR_getppid) != init.pid) call(__NR_exit_group, 1);
   enter_working_directory(attempt, block);
   auto* const arguments = reinterpret_cast<const char* const*>(text_at(block, block.arguments));
   char path[path_size_max];
@@ -192,8 +205,9 @@ void become_script(const InitBlock& block, long parent_pid) {
   be_first_to_go();
   const std::uint32_t landlock_in_force = restrict_by_landlock(attempt, block);
   if (block.seccomp_program != 0) {
-    install_seccomp_filter(attempt, text_at(block, block.seccomp_program), block.seccomp_length);
+    install_seccomp_filter(attempt, 0, text_at(block, block.seccomp_program), block.seccomp_length);
   }
+  if (init.filtered_fd >= 0) wait_for_filtered_init(attempt);
   wait_at_barrier(landlock_in_force);
   set_signal_mask(false);
   const long result = attempt.may(SetupStep::exec, 0, __NR_execve, address(path),

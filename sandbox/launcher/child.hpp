@@ -29,8 +29,14 @@ struct InitLaunch {
 /// Runs in the child right after the fork; never returns.
 [[noreturn]] void become_init(const InitLaunch& launch);
 
+/// What the child of init knows of init.
+struct InitSide {
+  long pid = 0;
+  long filtered_fd = -1;  ///< an event: init has its system call filter; -1 = it gets none
+};
+
 /// Runs in the child of init; never returns. `block` is mapped and relocated.
-[[noreturn]] void become_script(const InitBlock& block, long parent_pid);
+[[noreturn]] void become_script(const InitBlock& block, const InitSide& init);
 
 /// Tells the launcher why this process gives up, and ends it.
 [[noreturn]] void fail(int fd, SetupStep step, long result, int index = 0);

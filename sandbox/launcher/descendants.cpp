@@ -11,7 +11,6 @@ namespace satellite::sandbox::bare {
 namespace {
 
 constexpr int processes_max = 65'536;
-constexpr int passes_max = 5'000;
 constexpr int stop_passes_max = 200;
 constexpr long pass_pause_nanoseconds = 1'000'000;
 constexpr long signal_kill = 9, signal_stop = 19;
@@ -74,7 +73,9 @@ void note_process(const char* name, int& count) {
   Stat stat;
   if (pid == 0 || count == processes_max || !read_stat(pid, stat)) return;
   if (stat.state == 'Z' || stat.state == 'X') return;
-  processes[count++] = {pid, stat.parent, false, stat.state == 'T' || stat.state == 't'};
+  // Who hangs in the kernel cannot be stopped and cannot multiply either.
+  const bool stopped = stat.state == 'T' || stat.state == 't' || stat.state == 'D';
+  processes[count++] = {pid, stat.parent, false, stopped};
 }
 
 /// Fills `processes` with all that live; returns how many.
@@ -163,12 +164,12 @@ void pause_briefly() {
 
 }  // namespace
 
-bool kill_descendants(const int* spared, int spared_count) {
+bool kill_descendants(const int* spared, int spared_count, int passes) {
   const int root = static_cast<int>(call(__NR_getpid));
   for (int i = 0; i < stop_passes_max; ++i) {
     if (pass(root, signal_stop, spared, spared_count).newly_stopped == 0) break;
   }
-  for (int i = 0; i < passes_max; ++i) {
+  for (int i = 0; i < passes; ++i) {
     if (pass(root, signal_kill, spared, spared_count).alive == 0) return true;
     pause_briefly();
   }

@@ -161,12 +161,14 @@ std::uint32_t restrict_by_landlock(const Attempt& attempt, const InitBlock& bloc
   return block.landlock_abi;
 }
 
-void install_seccomp_filter(const Attempt& attempt, const void* program, std::uint32_t length) {
+void install_seccomp_filter(const Attempt& attempt, int index, const void* program,
+                            std::uint32_t length) {
   const struct {
     unsigned short length;
     const void* program;
   } filter{static_cast<unsigned short>(length), program};
-  attempt.must(SetupStep::seccomp, 0, __NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, address(&filter));
+  attempt.must(SetupStep::seccomp, index, __NR_seccomp, SECCOMP_SET_MODE_FILTER, 0,
+               address(&filter));
 }
 
 }  // namespace satellite::sandbox::bare

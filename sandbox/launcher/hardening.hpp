@@ -35,6 +35,7 @@ void be_first_to_go();
 std::uint32_t restrict_by_landlock(const Attempt& attempt, const InitBlock& block);
 
 /// Comes last, because it refuses calls that the steps before it need.
-void install_seccomp_filter(const Attempt& attempt, const void* program, std::uint32_t length);
+void install_seccomp_filter(const Attempt& attempt, int index, const void* program,
+                            std::uint32_t length);
 
 }  // namespace satellite::sandbox::bare

@@ -158,6 +158,28 @@ void end_leftovers(Supervision& run) {
   if (reap(run, Wait::none) == Children::some_left) kill_tree(run);
 }
 
+/// Tells the script's process that init is confined. Above the agreed descriptors, because a free
+/// number among those would be taken for what it stands for.
+long make_filtered_event(const Attempt& attempt, const InitBlock& block) {
+  if (block.init_seccomp_program == 0) return -1;
+  constexpr long close_on_exec = 02000000;  // EFD_CLOEXEC
+  constexpr long duplicate_closing = 1030;  // F_DUPFD_CLOEXEC
+  const long event = attempt.must(SetupStep::seccomp, 1, __NR_eventfd2, 0, close_on_exec);
+  const long moved =
+      attempt.must(SetupStep::seccomp, 1, __NR_fcntl, event, duplicate_closing, init_fd_end);
+  call(__NR_close, event);
+  return moved;
+}
+
+/// From here on init can do what supervise() and its end take, and nothing else.
+void confine_init(const Attempt& attempt, const InitBlock& block, long filtered) {
+  const char* const program = reinterpret_cast<const char*>(&block) + block.init_seccomp_program;
+  install_seccomp_filter(attempt, 1, program, block.init_seccomp_length);
+  const std::uint64_t one = 1;
+  attempt.must(SetupStep::seccomp, 1, __NR_write, filtered, address(&one), sizeof(one));
+  call(__NR_close, filtered);
+}
+
 }  // namespace
 
 void run_init(InitBlock* own) {
@@ -178,8 +200,9 @@ void run_init(InitBlock* own) {
   call(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
   const long own_pid = call(__NR_getpid);
   const Attempt attempt(block.fault, init_fd_control);
+  const long filtered = make_filtered_event(attempt, block);
   run.script = attempt.must(SetupStep::fork_script, 0, __NR_clone, signal_child, 0, 0, 0, 0);
-  if (run.script == 0) become_script(block, own_pid);
+  if (run.script == 0) become_script(block, {own_pid, filtered});
   for (int fd = init_fd_barrier; fd < init_fd_end; ++fd) call(__NR_close, fd);
   // Only now: the script must inherit exactly the agreed descriptors, and a number among those just
   // closed is free to be this one's.
@@ -188,6 +211,7 @@ void run_init(InitBlock* own) {
   const long child_events =
       call(__NR_signalfd4, -1, address(&child_mask), sizeof(child_mask), close_on_exec);
   if (child_events < 0) fail(init_fd_control, SetupStep::signals, child_events);
+  if (filtered >= 0) confine_init(attempt, block, filtered);
   supervise(run, static_cast<int>(child_events));
   end_leftovers(run);
   report_end(run);

@@ -87,7 +87,7 @@ enum InitFd : int {
 };
 
 /// Descriptors of the script while it waits at the barrier; the barrier closes at exec.
-enum ScriptFd : int { script_fd_long_script = 3, script_fd_barrier = 4 };
+enum ScriptFd : int { script_fd_long_script = 3, script_fd_barrier = 4, script_fd_filtered = 5 };
 
 enum class InitReportKind : std::uint32_t { armed = 1, failed = 2, ended = 3 };
 
@@ -112,7 +112,7 @@ struct InitLimit {
 };
 
 constexpr std::uint32_t init_block_magic = 0x43534942;  // "CSIB"
-constexpr std::uint32_t init_block_version = 2;
+constexpr std::uint32_t init_block_version = 3;
 constexpr std::size_t init_limits_max = 8;
 
 /// Head of the block; strings follow. Offsets count from the start of the block, 0 = absent.
@@ -142,7 +142,8 @@ struct InitBlock {
   std::uint32_t nested_user_namespace = 0;
   std::uint32_t uid_map = 0, gid_map = 0;
   std::uint32_t seccomp_program = 0, seccomp_length = 0;  ///< in instructions
-  std::uint32_t landlock_abi = 0;                         ///< 0 = this kernel has none
+  std::uint32_t init_seccomp_program = 0, init_seccomp_length = 0;
+  std::uint32_t landlock_abi = 0;  ///< 0 = this kernel has none
   /// Paths that stay writable, one text after the other; without any, only the scopes apply.
   std::uint32_t landlock_paths = 0, landlock_path_count = 0;
 };

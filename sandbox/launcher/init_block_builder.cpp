@@ -129,6 +129,8 @@ std::string build_init_block(const LaunchOrder& order, const BlockFacts& facts) 
   if (wrapped) {
     head.seccomp_length = static_cast<std::uint32_t>(facts.filter.size());
     head.seccomp_program = text.bytes(std::as_bytes(facts.filter));
+    head.init_seccomp_length = static_cast<std::uint32_t>(facts.init_filter.size());
+    head.init_seccomp_program = text.bytes(std::as_bytes(facts.init_filter));
   }
   if (order.native) add_native(order, facts, text, head);
   head.fault = order.fault;

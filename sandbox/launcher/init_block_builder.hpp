@@ -19,6 +19,7 @@ struct BlockFacts {
   Identity own;                   ///< the launcher's ids
   std::uint32_t landlock_abi = 0;
   std::span<const sock_filter> filter;  ///< for scripts whose engine confines them
+  std::span<const sock_filter> init_filter;
 };
 
 /// The block that the init of a run maps (init_block.hpp). Pure.

@@ -51,6 +51,7 @@ struct LaunchOrder {
   std::optional<std::string> working_directory;
   std::string scratch_directory;
   std::optional<Identity> identity;
+  bool identity_is_own = false;  ///< refused while anything of another run has it
   std::vector<ResourceSetting> resource_settings;
   std::optional<std::string> standard_input;  ///< absent = /dev/null
   std::optional<NativePlan> native;           ///< set exactly for Engine::native

@@ -9,8 +9,6 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -21,10 +19,6 @@
 namespace satellite::sandbox {
 namespace {
 
-using namespace std::chrono_literals;
-
-// Init answers a kill within milliseconds; a process stuck in the kernel may take longer.
-constexpr auto kill_overdue_after = 1s;
 constexpr std::size_t wrapper_text_size_max = 400;
 
 }  // namespace
@@ -32,6 +26,21 @@ constexpr std::size_t wrapper_text_size_max = 400;
 /// What a child that borrows our memory walks until its exec; ours to keep until we know of that.
 struct LaunchedRun::ChildMemory {
   static constexpr std::size_t stack_size = 16U << 10U;
+  /// The whole set-up runs on a copy of this one; what is not touched costs nothing.
+  static constexpr std::size_t passage_stack_size = 256U << 10U;
+
+  std::byte* make_stack(std::size_t size) {
+    stack = std::make_unique_for_overwrite<std::byte[]>(size);
+    return stack.get() + size;
+  }
+  Spawned spawn(const LauncherState& state) {
+    const int group = prepared.leaf ? prepared.leaf->descriptor() : -1;
+    if (launch.native != nullptr && launch.join_user_namespace_fd >= 0) {
+      return spawn_init_inside(launch, make_stack(passage_stack_size), group);
+    }
+    const bool borrows = !prepared.wrapper.empty() && state.may_share_memory;
+    return spawn_init(launch, borrows ? make_stack(stack_size) : nullptr, group);
+  }
 
   RunPreparation prepared;
   bare::InitLaunch launch;
@@ -48,12 +57,7 @@ std::variant<std::unique_ptr<LaunchedRun>, RunSetupFailed> LaunchedRun::start(
   child->launch = made.launch(state);
   child->launch.join_user_namespace_fd = entrance.user_namespace_fd;
   child->launch.join_network_namespace_fd = entrance.network_namespace_fd;
-  std::byte* stack_end = nullptr;
-  if (!made.wrapper.empty() && state.may_share_memory) {
-    child->stack = std::make_unique_for_overwrite<std::byte[]>(ChildMemory::stack_size);
-    stack_end = child->stack.get() + ChildMemory::stack_size;
-  }
-  Spawned forked = spawn_init(child->launch, stack_end, made.leaf ? made.leaf->descriptor() : -1);
+  Spawned forked = child->spawn(state);
   if (forked.pid < 0) {
     const int reason = errno;
     if (!made.scratch_name.empty()) {
@@ -69,6 +73,8 @@ std::variant<std::unique_ptr<LaunchedRun>, RunSetupFailed> LaunchedRun::start(
   run->wrapped_ = !made.wrapper.empty();
   run->confined_ = is_confined(order);
   run->native_ = order.engine == Engine::native;
+  run->identity_ = order.identity;
+  run->identity_is_own_ = order.identity_is_own;
   run->control_ = std::move(made.control.first);
   run->barrier_ = std::move(made.barrier.first);
   run->wrapper_messages_ = std::move(made.wrapper_messages);
@@ -152,8 +158,9 @@ void LaunchedRun::fail(const RunSetupFailed& failure) {
 }
 
 std::optional<RunStarted> LaunchedRun::verify(pid_t script, const LauncherState& state) {
-  const MeasureRequest request{script, scratch_directory_, expected_descriptors_, network_,
-                               leaf_ ? &*leaf_ : nullptr};
+  const MeasureRequest request{
+      script,   native_ ? pid_ : 0,       scratch_directory_, expected_descriptors_,
+      network_, leaf_ ? &*leaf_ : nullptr};
   auto posture = measure(request, state.surroundings);
   if (!posture) return refuse("cannot verify: " + posture.error().message), std::nullopt;
   posture->landlock_abi = landlock_abi_;
@@ -190,6 +197,7 @@ std::optional<LauncherRecord> LaunchedRun::take_early_end() {
   const bool over = ended_ && stage_ == Stage::released;
   if (!native_ || told_end_ || !over || awaits_network_) return std::nullopt;
   auto record = on_exit();
+  if (record && identity_is_own_) record->remains = Remains::identity;  // init still has that user
   told_end_ = true;
   kill();  // it leaves by itself; from now on within a bound
   return record;
@@ -227,35 +235,7 @@ std::optional<LauncherRecord> LaunchedRun::on_exit() {
 }
 
 bool LaunchedRun::may_have_strays() const {
-  return !ended_ && !(leaf_ && leaf_->empty_out());
-}
-
-void LaunchedRun::send_command(InitCommand command) {
-  if (!control_) return;
-  static_cast<void>(kernel::send_message(control_.get(), std::as_bytes(std::span(&command, 1))));
-}
-
-void LaunchedRun::terminate() {
-  if (stage_ == Stage::setting_up) return kill();
-  send_command(InitCommand::terminate);
-}
-
-void LaunchedRun::kill() {
-  if (!overdue_at_) overdue_at_ = std::chrono::steady_clock::now() + kill_overdue_after;
-  // The whole group at once, init and wrapper with it, however fast the rest multiplies.
-  if (leaf_ && leaf_->kill()) return;
-  // During setup nobody may be listening yet, and there is nothing whose end we would have to tell.
-  if (stage_ == Stage::setting_up) {
-    ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
-    return;
-  }
-  send_command(InitCommand::kill);
-}
-
-void LaunchedRun::kill_if_overdue(std::chrono::steady_clock::time_point now) {
-  if (!overdue_at_ || now < *overdue_at_) return;
-  ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
-  overdue_at_ = now + kill_overdue_after;
+  return !ended_ && !(leaf_ && leaf_->is_emptied());
 }
 
 }  // namespace satellite::sandbox

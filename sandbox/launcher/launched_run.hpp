@@ -26,6 +26,8 @@ struct Entrance {
 ///         functions when a descriptor is readable or the child was reaped.
 class LaunchedRun {
  public:
+  using Clock = std::chrono::steady_clock;
+
   /// Forks. On failure nothing of the run is left.
   static std::variant<std::unique_ptr<LaunchedRun>, RunSetupFailed> start(
       const LaunchOrder& order, RunStreams streams, const LauncherState& state,
@@ -34,6 +36,9 @@ class LaunchedRun {
   ~LaunchedRun();
 
   std::uint64_t number() const { return number_; }
+  /// Who the script is, and whether nobody else may be.
+  const std::optional<Identity>& identity() const { return identity_; }
+  bool identity_is_own() const { return identity_is_own_; }
   pid_t pid() const { return pid_; }
   int control_fd() const { return control_.get(); }
   int barrier_fd() const { return barrier_.get(); }
@@ -56,14 +61,24 @@ class LaunchedRun {
   std::optional<LauncherRecord> take_early_end();
   /// The wrapper, or init itself, was reaped: what the agent is told, unless it was told already.
   std::optional<LauncherRecord> on_exit();
-  /// After on_exit: init died without telling, so descendants may be left.
+  /// After on_exit: init died without telling, so descendants may be left. Never waits.
   bool may_have_strays() const;
+  /// Its end was told before it was all gone, and others wait to hear that it is.
+  bool owes_gone() const { return told_end_ && (identity_is_own_ || is_unkillable_); }
 
   void terminate();
   void kill();
-  /// Init was asked to end and did not within the bound: kills the process itself.
-  void kill_if_overdue(std::chrono::steady_clock::time_point now);
-  std::optional<std::chrono::steady_clock::time_point> overdue_at() const { return overdue_at_; }
+  /// Init was asked to end and did not within the bound: kills the process itself, again and again,
+  /// with longer and longer pauses.
+  void kill_if_overdue(Clock::time_point now);
+  /// When `now` is later than a killed run may take to die: what the agent is told instead of
+  /// waiting for it any longer. Handed out once.
+  std::optional<LauncherRecord> give_up(Clock::time_point now);
+  /// The same for a record that is there already, of a run whose init was reaped.
+  void mark_unkillable(LauncherRecord& record);
+  bool is_unkillable() const { return is_unkillable_; }
+  /// When to call the two again.
+  std::optional<Clock::time_point> next_look() const;
 
  private:
   enum class Stage { setting_up, verified, released };
@@ -79,6 +94,8 @@ class LaunchedRun {
   std::uint64_t number_ = 0;
   pid_t pid_ = -1;
   bool wrapped_ = false, confined_ = false, native_ = false, told_end_ = false;
+  std::optional<Identity> identity_;
+  bool identity_is_own_ = false;
   Stage stage_ = Stage::setting_up;
   UniqueFd pidfd_, control_, barrier_, wrapper_messages_;
   std::string scratch_name_, scratch_directory_;
@@ -92,7 +109,9 @@ class LaunchedRun {
   std::optional<RunSetupFailed> failure_;
   std::optional<std::string> refusal_;
   std::optional<InitReport> ended_;
-  std::optional<std::chrono::steady_clock::time_point> overdue_at_;
+  std::optional<Clock::time_point> overdue_at_, give_up_at_;
+  Clock::duration overdue_pause_{};
+  bool is_unkillable_ = false;
 };
 
 }  // namespace satellite::sandbox

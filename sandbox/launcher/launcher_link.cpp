@@ -5,11 +5,11 @@
 #include "sandbox/kernel/scratch_area.hpp"
 #include "sandbox/kernel/socket_messages.hpp"
 #include "sandbox/launcher/launcher_process.hpp"
+#include "sandbox/launcher/leave_agent.hpp"
 #include "sandbox/launcher/order_codec.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <boost/asio/as_tuple.hpp>
@@ -19,6 +19,7 @@
 #include <cerrno>
 #include <deque>
 #include <map>
+#include <set>
 #include <span>
 
 namespace satellite::sandbox {
@@ -93,6 +94,8 @@ struct Launcher::State {
   void listen();
   void take_messages();
   void on_record(LauncherRecord record);
+  void set_aside(std::uint64_t run_number);
+  void take_back(std::uint64_t run_number);
   void lose_launcher();
   int socket_fd() const { return socket ? *socket : unattached.get(); }
   Result<void> send_start(const LaunchOrder& order, int standard_output, int standard_error) const;
@@ -109,6 +112,10 @@ struct Launcher::State {
   std::optional<asio::posix::stream_descriptor> descriptor;
   std::function<void()> on_gone;
   std::map<std::uint64_t, std::shared_ptr<LaunchedRunLink::State>> runs;
+  std::optional<IdentityPool> identities;
+  std::map<std::uint64_t, IdentityPool::Lease> leases;  ///< by run number
+  std::set<std::uint64_t> unkillable;                   ///< run numbers
+  std::function<void(const UnkillableRun&)> on_unkillable;
 };
 
 void Launcher::State::listen() {
@@ -136,14 +143,28 @@ void Launcher::State::take_messages() {
 }
 
 void Launcher::State::on_record(LauncherRecord record) {
+  const bool is_start = std::holds_alternative<RunStarted>(record.event);
+  if (!is_start && record.remains == Remains::nothing) leases.erase(record.run_number);
+  if (record.remains == Remains::unkillable) set_aside(record.run_number);
+  if (std::holds_alternative<RunGone>(record.event)) return take_back(record.run_number);
   const auto found = runs.find(record.run_number);
   if (found == runs.end()) return;
   const auto run = found->second;
-  if (!std::holds_alternative<RunStarted>(record.event)) {
+  if (!is_start) {
     run->ended = true;
     runs.erase(found);
   }
   run->push(std::move(record));
+}
+
+void Launcher::State::set_aside(std::uint64_t run_number) {
+  unkillable.insert(run_number);
+  if (on_unkillable) on_unkillable({run_number, true, unkillable.size()});
+}
+
+void Launcher::State::take_back(std::uint64_t run_number) {
+  if (unkillable.erase(run_number) == 0 || !on_unkillable) return;
+  on_unkillable({run_number, false, unkillable.size()});
 }
 
 void Launcher::State::lose_launcher() {
@@ -162,6 +183,7 @@ Launcher::Launcher(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Launcher::~Launcher() {
   const pid_t pid = state_->pid;
   state_->on_gone = nullptr;
+  state_->on_unkillable = nullptr;
   state_->lose_launcher();
   state_->descriptor.reset();
   state_->unattached.reset();
@@ -169,17 +191,6 @@ Launcher::~Launcher() {
   while (pid > 0 && ::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
   }
   state_->scratch.remove();  // only still there when the launcher could not do it
-}
-
-/// The kernel counts descriptors that are on their way in messages per user, and lets nobody send
-/// whose limit of open files is below that count. A script of our own user can therefore stop an
-/// agent with the usual 1024 from sending any order. Scripts keep the limit of the launcher, which
-/// was forked before this.
-void raise_limit_of_open_files() {
-  rlimit files{};
-  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
-  files.rlim_cur = files.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &files);
 }
 
 Result<std::unique_ptr<Launcher>> Launcher::start(LauncherSettings settings) {
@@ -203,6 +214,8 @@ Result<std::unique_ptr<Launcher>> Launcher::start(LauncherSettings settings) {
   auto state = std::make_unique<State>(*std::move(area));
   state->pid = pid;
   state->is_root = ::geteuid() == 0;
+  if (state->is_root && settings.identity_range)
+    state->identities.emplace(*settings.identity_range);
   state->unattached = std::move(ends->first);
   return std::unique_ptr<Launcher>(new Launcher(std::move(state)));
 }
@@ -237,13 +250,15 @@ LaunchedRunLink Launcher::State::link_to(std::uint64_t run_number) {
   return LaunchedRunLink(std::move(run));
 }
 
-Result<LaunchedRunLink> Launcher::start_run(const LaunchOrder& order, Streams streams) {
+Result<LaunchedRunLink> Launcher::start_run(const LaunchOrder& order, Streams streams,
+                                            std::optional<IdentityPool::Lease> lease) {
   if (state_->is_gone || !state_->socket) {
     return Error{ErrorCode::unavailable, "the launcher is gone"};
   }
   const auto sent =
       state_->send_start(order, streams.standard_output.get(), streams.standard_error.get());
   if (!sent) return sent.error();
+  if (lease) state_->leases.emplace(order.run_number, *std::move(lease));
   return state_->link_to(order.run_number);
 }
 
@@ -269,6 +284,12 @@ pid_t Launcher::pid() const {
 }
 bool Launcher::is_root() const {
   return state_->is_root;
+}
+void Launcher::watch_unkillable(std::function<void(const UnkillableRun&)> watcher) {
+  state_->on_unkillable = std::move(watcher);
+}
+IdentityPool* Launcher::identities() {
+  return state_->identities ? &*state_->identities : nullptr;
 }
 bool Launcher::gone() const {
   return state_->is_gone;

@@ -2,6 +2,7 @@
 
 #include "protocol/vocabulary/result.hpp"
 #include "protocol/vocabulary/unique_fd.hpp"
+#include "sandbox/launcher/identity_pool.hpp"
 #include "sandbox/launcher/launch_order.hpp"
 #include "sandbox/launcher/records.hpp"
 #include "sandbox/launcher_settings.hpp"
@@ -38,6 +39,14 @@ class LaunchedRunLink {
   std::shared_ptr<State> state_;
 };
 
+/// A run whose processes did not die when they were killed: its end was told, and what it holds
+/// (user id, scratch directory, control group) is set aside until they are gone.
+struct UnkillableRun {
+  std::uint64_t run_number = 0;
+  bool is_there = false;  ///< false: it is gone after all
+  std::size_t held = 0;   ///< how many there are now
+};
+
 /// The agent's side of the launcher process.
 ///
 /// Shape:  start() forks, so it comes before any thread, TLS state or large allocation; attach()
@@ -55,11 +64,18 @@ class Launcher {
   /// Begins to listen. `on_gone` is called at most once, from the loop.
   void attach(boost::asio::io_context& context, std::function<void()> on_gone);
 
+  /// Called from the loop, once when such a run is set aside and once when it is gone.
+  void watch_unkillable(std::function<void(const UnkillableRun&)> watcher);
+
   struct Streams {
     UniqueFd standard_output, standard_error;  ///< write ends; closed here once they are sent
   };
-  /// Sends the order. Errors: unavailable (launcher gone), limit_exceeded (order too long).
-  Result<LaunchedRunLink> start_run(const LaunchOrder& order, Streams streams);
+  /// Sends the order. A lease is held until nothing of the run is left.
+  /// Errors: unavailable (launcher gone), limit_exceeded (order too long).
+  Result<LaunchedRunLink> start_run(const LaunchOrder& order, Streams streams,
+                                    std::optional<IdentityPool::Lease> lease = std::nullopt);
+  /// The ids set aside for runs; null = none are, or nobody could change to them.
+  IdentityPool* identities();
 
   /// Tries namespaces in a throw-away child; the answer is that of a run.
   Result<LaunchedRunLink> start_namespaces(const std::optional<Identity>& identity);

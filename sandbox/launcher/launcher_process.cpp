@@ -2,90 +2,33 @@
 
 #include "sandbox/kernel/memory_file.hpp"
 #include "sandbox/kernel/socket_messages.hpp"
-#include "sandbox/launcher/descendants.hpp"
 #include "sandbox/launcher/init_image.hpp"
-#include "sandbox/launcher/launched_run.hpp"
+#include "sandbox/launcher/launcher_loop.hpp"
 #include "sandbox/launcher/leave_agent.hpp"
 #include "sandbox/launcher/namespace_probe.hpp"
-#include "sandbox/launcher/network/run_networks.hpp"
 #include "sandbox/launcher/order_codec.hpp"
 #include "sandbox/planning/seccomp_filter.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/signalfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <algorithm>
-#include <cerrno>
 #include <span>
 
 namespace satellite::sandbox {
-namespace {
 
-using namespace std::chrono_literals;
-using Clock = std::chrono::steady_clock;
-
-// Removing more than this while other runs wait is left to a child of its own.
-constexpr std::uint64_t removal_entries_inline = 500;
-constexpr std::uint64_t removal_entries_max = 10'000'000;
-// After the agent is gone: what is not dead by then dies with us.
-constexpr auto farewell_max = 5s;
-
-class LauncherLoop {
- public:
-  LauncherLoop(UniqueFd agent, UniqueFd signals, LauncherState state, NetworkMeans means)
-      : agent_(std::move(agent)),
-        signals_(std::move(signals)),
-        state_(std::move(state)),
-        networks_(std::move(means), network_events()) {}
-
-  void run_until_agent_is_gone() {
-    while (!agent_gone_) turn();
-  }
-
-  void end_all_runs() {
-    networks_.cancel_all();
-    for (const auto& run : runs_) run->kill();
-    const auto deadline = Clock::now() + farewell_max;
-    while (!(runs_.empty() && removers_.empty() && networks_.empty()) && Clock::now() < deadline)
-      turn();
-    bare::kill_descendants(nullptr, 0);
-  }
-
- private:
-  using Runs = std::vector<std::unique_ptr<LaunchedRun>>;
-
-  void turn();
-  int wait_milliseconds() const;
-  void on_agent();
-  void on_request(const LauncherRequest& request, std::vector<UniqueFd> descriptors);
-  void start_run(std::uint64_t number, std::vector<UniqueFd> descriptors);
-  RunNetworks::Events network_events();
-  std::optional<RunSetupFailed> launch(const LaunchOrder& order, RunStreams streams,
-                                       Entrance entrance);
-  void tell_started(LaunchedRun& run, const std::optional<RunStarted>& started);
-  void on_signals();
-  void reap();
-  void finish(Runs::iterator run);
-  void remove_scratch(const std::string& name);
-  void kill_strays();
-  void send(const LauncherRecord& record);
-  LaunchedRun* find(std::uint64_t number);
-
-  UniqueFd agent_, signals_;
-  LauncherState state_;
-  Runs runs_;
-  RunNetworks networks_;
-  std::vector<pid_t> removers_;
-  bool agent_gone_ = false;
-};
+void LauncherLoop::run_until_agent_is_gone() {
+  while (!agent_gone_) turn();
+}
 
 int LauncherLoop::wait_milliseconds() const {
   std::optional<Clock::time_point> first = networks_.deadline();
   for (const auto& run : runs_) {
-    if (run->overdue_at() && (!first || *run->overdue_at() < *first)) first = run->overdue_at();
+    const auto look = run->next_look();
+    if (look && (!first || *look < *first)) first = look;
   }
+  if (!stranded_.empty() && (!first || stray_look_at_ < *first)) first = stray_look_at_;
   if (agent_gone_) return 50;
   if (!first) return -1;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(*first - Clock::now());
@@ -116,7 +59,7 @@ void LauncherLoop::turn() {
   }
   networks_.work_off(std::span(watched).subspan(2 + 2 * known));
   const auto now = Clock::now();
-  for (const auto& run : runs_) run->kill_if_overdue(now);
+  look_after_the_dying(now);
   networks_.fail_overdue(now);
   if (watched[1].revents != 0) on_signals();
   if (watched[0].revents != 0) on_agent();
@@ -177,6 +120,7 @@ void LauncherLoop::start_run(std::uint64_t number, std::vector<UniqueFd> descrip
 
 std::optional<RunSetupFailed> LauncherLoop::launch(const LaunchOrder& order, RunStreams streams,
                                                    Entrance entrance) {
+  if (auto problem = obstacle(order)) return problem;
   auto started = LaunchedRun::start(order, std::move(streams), state_, entrance);
   if (auto* problem = std::get_if<RunSetupFailed>(&started)) return std::move(*problem);
   runs_.push_back(std::move(std::get<std::unique_ptr<LaunchedRun>>(started)));
@@ -210,51 +154,8 @@ void LauncherLoop::on_signals() {
   while (::read(signals_.get(), &event, sizeof(event)) == static_cast<ssize_t>(sizeof(event))) {
     if (event.ssi_signo == static_cast<std::uint32_t>(agent_gone_signal)) agent_gone_ = true;
   }
+  stray_look_at_ = Clock::now();
   reap();
-}
-
-void LauncherLoop::reap() {
-  for (;;) {
-    int status = 0;
-    const pid_t pid = ::waitpid(-1, &status, WNOHANG);
-    if (pid < 0 && errno == EINTR) continue;
-    if (pid <= 0) return;
-    std::erase(removers_, pid);
-    if (networks_.on_exit(pid)) continue;
-    const auto run = std::find_if(runs_.begin(), runs_.end(),
-                                  [&](const auto& one) { return one->pid() == pid; });
-    if (run != runs_.end()) finish(run);
-  }
-}
-
-/// The last record goes out only when nothing of the run is left.
-void LauncherLoop::finish(Runs::iterator position) {
-  const auto run = std::move(*position);
-  runs_.erase(position);
-  const auto record = run->on_exit();
-  if (run->may_have_strays()) kill_strays();
-  remove_scratch(run->take_scratch_name());
-  if (record && !networks_.close(*record)) send(*record);
-}
-
-void LauncherLoop::remove_scratch(const std::string& name) {
-  if (name.empty()) return;
-  using Removal = kernel::ScratchArea::Removal;
-  if (state_.scratch.remove_directory(name, removal_entries_inline) == Removal::done) return;
-  const pid_t pid = ::fork();
-  if (pid == 0) {
-    static_cast<void>(state_.scratch.remove_directory(name, removal_entries_max));
-    ::_exit(0);
-  }
-  if (pid > 0) removers_.push_back(pid);
-}
-
-/// Children that are neither a run nor ours came to us because their init was killed.
-void LauncherLoop::kill_strays() {
-  std::vector<int> spared(removers_.begin(), removers_.end());
-  for (const auto& run : runs_) spared.push_back(run->pid());
-  for (const pid_t pid : networks_.processes()) spared.push_back(pid);
-  bare::kill_descendants(spared.data(), static_cast<int>(spared.size()));
 }
 
 void LauncherLoop::send(const LauncherRecord& record) {
@@ -269,7 +170,6 @@ LaunchedRun* LauncherLoop::find(std::uint64_t number) {
   }
   return nullptr;
 }
-}  // namespace
 
 int run_launcher(UniqueFd agent, const kernel::ScratchArea& scratch, pid_t agent_pid,
                  std::optional<MacvlanSettings> macvlan) {
@@ -288,7 +188,8 @@ int run_launcher(UniqueFd agent, const kernel::ScratchArea& scratch, pid_t agent
                       ::geteuid() == 0,
                       cannot_debug_dropped_processes(),
                       landlock_abi(),
-                      script_seccomp_filter()};
+                      script_seccomp_filter(),
+                      init_seccomp_filter()};
   NetworkMeans means{state.is_root, std::move(macvlan)};
   LauncherLoop loop(std::move(agent), std::move(signals), std::move(state), std::move(means));
   loop.run_until_agent_is_gone();

@@ -29,4 +29,10 @@ bool cannot_debug_dropped_processes();
 /// What the kernel has of Landlock, asked by using its call; 0 = nothing.
 std::uint32_t landlock_abi();
 
+/// The kernel counts descriptors that are on their way in messages per user, and lets nobody send
+/// whose limit of open files is below that count. A script of our own user can therefore stop an
+/// agent with the usual 1024 from sending any order. Scripts keep the limit of the launcher, which
+/// was forked before this.
+void raise_limit_of_open_files();
+
 }  // namespace satellite::sandbox

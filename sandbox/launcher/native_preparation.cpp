@@ -11,8 +11,9 @@ namespace {
 constexpr std::uint64_t bytes_per_inode = 4'096;
 constexpr std::uint64_t inodes_min = 1'024;
 
-std::string single_line_map(std::uint32_t id) {
-  return std::to_string(id) + " " + std::to_string(id) + " 1";
+/// `outside` is the number in the parent user namespace.
+std::string single_line_map(std::uint32_t id, std::uint32_t outside) {
+  return std::to_string(id) + " " + std::to_string(outside) + " 1";
 }
 
 }  // namespace
@@ -26,8 +27,10 @@ NativePreparation::NativePreparation(const LaunchOrder& order, const Identity& o
   if (!launcher_is_root) {
     new_namespaces_ |= CLONE_NEWUSER;
     setup_.own_user = true;
-    setup_.uid_map = kept(single_line_map(owner.uid));
-    setup_.gid_map = kept(single_line_map(owner.gid));
+    // The user namespace that owns a run's network has our user as its root.
+    const bool below_network = order.network.has_value();
+    setup_.uid_map = kept(single_line_map(owner.uid, below_network ? 0 : owner.uid));
+    setup_.gid_map = kept(single_line_map(owner.gid, below_network ? 0 : owner.gid));
   }
   steps_.reserve(plan.steps.size());
   for (const auto& step : plan.steps) {

@@ -32,7 +32,8 @@ void die_with_launcher(int control) {
 }
 
 void join_namespaces(const Attempt& attempt, const InitLaunch& launch) {
-  if (launch.join_network_namespace_fd < 0) return;
+  // Where another user namespace owns the network we were born inside.
+  if (launch.join_network_namespace_fd < 0 || launch.join_user_namespace_fd >= 0) return;
   attempt.must(SetupStep::join_namespace, 1, __NR_setns, launch.join_network_namespace_fd,
                CLONE_NEWNET);
 }

@@ -12,7 +12,7 @@ namespace satellite::sandbox {
 namespace {
 
 constexpr std::uint32_t order_magic = 0x4353'4f52;  // "CSOR"
-constexpr std::uint32_t order_version = 2;
+constexpr std::uint32_t order_version = 3;
 constexpr std::uint32_t words_max = 4'096;
 constexpr std::size_t word_size_max = (128U << 10U) - 1;  // MAX_ARG_STRLEN, execve(2)
 constexpr std::size_t text_size_max = 2U << 20U;
@@ -209,6 +209,7 @@ Result<void> make_sense(const LaunchOrder& order) {
     return Error{ErrorCode::unsupported, "the launcher cannot run this engine"};
   }
   if (native != order.native.has_value()) return not_an_order("file view and engine disagree");
+  if (order.identity_is_own && !order.identity) return not_an_order("an own identity is missing");
   if (wrapped == order.wrapper.empty()) return not_an_order("wrapper and engine disagree");
   if (wrapped && !order.wrapper.front().starts_with('/')) {
     return not_an_order("the wrapper is not an absolute path");
@@ -238,6 +239,7 @@ std::string encode_order(const LaunchOrder& order) {
   write_optional(out, order.working_directory);
   out.text(order.scratch_directory);
   write_identity(out, order.identity);
+  out.number(static_cast<std::uint8_t>(order.identity_is_own));
   write_settings(out, order.resource_settings);
   write_optional(out, order.standard_input);
   write_expectation(out, order.expectation);
@@ -265,6 +267,7 @@ Result<LaunchOrder> decode_order(std::string_view bytes) {
   order.working_directory = read_optional(in, path_size_max);
   order.scratch_directory = read_c_string(in, path_size_max);
   order.identity = read_identity(in);
+  order.identity_is_own = in.flag();
   order.resource_settings = read_settings(in);
   order.standard_input = read_optional(in, text_size_max);
   order.expectation = read_expectation(in);

@@ -73,6 +73,9 @@ void miss_privilege(const Expectation& expected, const Posture& seen, Missing& m
   if (expected.filtered_calls && seen.seccomp_mode != mode_filter) {
     missing.push_back("privilege: no system call filter is in force");
   }
+  if (expected.bare_of_privilege && seen.init_seccomp_mode != mode_filter) {
+    missing.push_back("privilege: no system call filter is in force for init");
+  }
   if (expected.bare_of_privilege && !holds_nothing_at_all(seen)) {
     missing.push_back("privilege: capabilities are held or could be gained: CapBnd " +
                       hexadecimal(seen.capabilities[3]));
@@ -102,6 +105,9 @@ void miss_namespaces(const Expectation& expected, const Posture& seen, Missing& 
   }
   if (expected.own_network && !seen.own_network) {
     missing.push_back("network: shares the host's network namespace");
+  }
+  if (expected.own_network && expected.bare_of_privilege && seen.owns_network) {
+    missing.push_back("network: the script's own user namespace owns it");
   }
   if (expected.routeless && !only_loopback(seen)) {
     missing.push_back("network: has interfaces besides lo: " + joined(seen.interfaces, " "));
@@ -186,7 +192,8 @@ std::string privilege_evidence(const Posture& seen) {
          ", CapEff " + hexadecimal(seen.capabilities[2]) + ", CapBnd " +
          hexadecimal(seen.capabilities[3]) + ", NoNewPrivs " +
          (seen.no_new_privileges ? "1" : "0") + ", Seccomp " + std::to_string(seen.seccomp_mode) +
-         " with " + std::to_string(seen.seccomp_filters) + " filters";
+         " with " + std::to_string(seen.seccomp_filters) + " filters" +
+         (seen.init_seccomp_mode == 0 ? "" : ", of init " + std::to_string(seen.init_seccomp_mode));
 }
 
 std::string filesystem_evidence(const Posture& seen) {
@@ -203,7 +210,8 @@ std::string filesystem_evidence(const Posture& seen) {
 
 std::string network_evidence(const Posture& seen) {
   if (!seen.own_network) return "the host's network namespace";
-  std::string text = "own network namespace, interfaces: " + joined(seen.interfaces, " ");
+  std::string text = "own network namespace, interfaces: " + joined(seen.interfaces, " ") +
+                     (seen.owns_network ? ", owned by the script's user namespace" : "");
   if (seen.filter_rules == 0) return text;
   return text + ", nftables ruleset of " + std::to_string(seen.filter_rules) +
          " rules read back, IPv4 routes: " + joined(seen.routes, "; ");

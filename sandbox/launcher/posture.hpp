@@ -27,6 +27,7 @@ struct Posture {
   std::array<std::uint64_t, 5> capabilities{~0ULL, ~0ULL, ~0ULL, ~0ULL, ~0ULL};
   bool no_new_privileges = false;
   std::uint32_t seccomp_mode = 0, seccomp_filters = 0;
+  std::uint32_t init_seccomp_mode = 0;  ///< of the native run's init; 0 = not filtered, or not read
 
   /// Version of Landlock in force, 0 = none. No file of /proc tells; it is what the stopped process
   /// itself, still our code, said after it had tried a forbidden file.
@@ -36,6 +37,9 @@ struct Posture {
   bool own_user = false, own_mount = false, own_pid = false, own_ipc = false, own_uts = false,
        own_network = false, own_cgroup = false;
   bool network_read = false;
+  /// The script's own user namespace is the one that owns its network: capabilities gained in the
+  /// first would be good for the filter of the second.
+  bool owns_network = false;
   std::vector<std::string> interfaces;
 
   /// Rules of the packet filter, read back in this very namespace; 0 = none was proven.

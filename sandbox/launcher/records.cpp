@@ -8,7 +8,7 @@ namespace satellite::sandbox {
 namespace {
 
 constexpr std::uint32_t record_magic = 0x4353'5243;  // "CSRC"
-constexpr std::uint32_t record_version = 1;
+constexpr std::uint32_t record_version = 2;
 constexpr std::size_t text_size_max = 512;
 constexpr std::size_t name_size_max = 128;
 constexpr std::uint32_t names_max = 4;
@@ -36,7 +36,7 @@ auto flags_of(PostureType& posture) {
                     &posture.own_pid,           &posture.own_ipc,      &posture.own_uts,
                     &posture.own_network,       &posture.network_read, &posture.own_root,
                     &posture.mounts_read,       &posture.private_tmp,  &posture.own_cgroup,
-                    &posture.root_sealed};
+                    &posture.root_sealed,       &posture.owns_network};
 }
 
 /// The optional numbers of a group in the order in which they travel.
@@ -73,6 +73,7 @@ void write_posture(ByteWriter& out, const Posture& posture) {
   for (const auto set : posture.capabilities) out.number(set);
   out.number(posture.seccomp_mode);
   out.number(posture.seccomp_filters);
+  out.number(posture.init_seccomp_mode);
   out.number(posture.landlock_abi);
   for (const bool* flag : flags_of(posture)) out.number(static_cast<std::uint8_t>(*flag));
   write_names(out, posture.interfaces);
@@ -97,6 +98,7 @@ Posture read_posture(ByteReader& in) {
   for (auto& set : posture.capabilities) set = in.number<std::uint64_t>();
   posture.seccomp_mode = in.number<std::uint32_t>();
   posture.seccomp_filters = in.number<std::uint32_t>();
+  posture.init_seccomp_mode = in.number<std::uint32_t>();
   posture.landlock_abi = in.number<std::uint32_t>();
   for (bool* flag : flags_of(posture)) *flag = in.flag();
   posture.interfaces = read_names(in);
@@ -137,6 +139,7 @@ struct EventWriter {
     out.number(event.memory_limit_hit);
     out.number(event.process_limit_hit);
   }
+  void operator()(const RunGone&) const {}
 };
 
 RunSetupFailed read_setup_failed(ByteReader& in) {
@@ -209,6 +212,7 @@ Result<LauncherRequest> decode_request(std::string_view bytes) {
 
 std::string encode_record(const LauncherRecord& record) {
   ByteWriter out = begin(static_cast<std::uint32_t>(record.event.index()), record.run_number);
+  out.number(static_cast<std::uint8_t>(record.remains));
   std::visit(EventWriter{out}, record.event);
   return out.take();
 }
@@ -222,6 +226,9 @@ Result<LauncherRecord> decode_record(std::string_view bytes) {
   const auto kind = in.number<std::uint32_t>();
   LauncherRecord record;
   record.run_number = in.number<std::uint64_t>();
+  const auto remains = in.number<std::uint8_t>();
+  if (remains > static_cast<std::uint8_t>(Remains::unkillable)) in.fail();
+  record.remains = static_cast<Remains>(remains);
   switch (kind) {
     case 0:
       record.event = RunStarted{read_posture(in)};
@@ -234,6 +241,9 @@ Result<LauncherRecord> decode_record(std::string_view bytes) {
       break;
     case 3:
       record.event = read_ended(in);
+      break;
+    case 4:
+      record.event = RunGone{};
       break;
     default:
       return not_a_record();

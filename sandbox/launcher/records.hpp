@@ -5,6 +5,7 @@
 #include "sandbox/launcher/posture.hpp"
 #include "sandbox/launcher/setup_steps.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -31,8 +32,10 @@ struct LauncherRequest {
 constexpr std::size_t start_descriptors = 3;
 
 // --- Launcher -> agent --------------------------------------------------------------------------
-// A run has at most one RunStarted and exactly one of the other three, after which nothing of it
-// exists any more: no process but the init of a native run on its way out, no scratch directory.
+// A run has at most one RunStarted and exactly one of RunSetupFailed, RunRefused and RunEnded,
+// after which nothing of it exists any more: no process but the init of a native run on its way
+// out, no scratch directory. Where that record says that something remains, what must not be given
+// to others is still held, and RunGone follows when it is not any more.
 
 /// Everything was applied and verified; the script is let go right after this record.
 struct RunStarted {
@@ -65,9 +68,24 @@ struct RunEnded {
   bool operator==(const RunEnded&) const = default;
 };
 
+/// Nothing of the run is left at all: its user id can be somebody else's.
+struct RunGone {
+  bool operator==(const RunGone&) const = default;
+};
+
+/// What of a run is still there when its end is told.
+enum class Remains : std::uint8_t {
+  nothing,
+  identity,    ///< its init, on its way out, still has the run's own user
+  unkillable,  ///< processes that did not die in time: what they hold is set aside
+};
+/// From the first attempt to kill a run to the record that says that it cannot be killed.
+inline constexpr std::chrono::seconds unkillable_after{5};
+
 struct LauncherRecord {
   std::uint64_t run_number = 0;
-  std::variant<RunStarted, RunSetupFailed, RunRefused, RunEnded> event;
+  std::variant<RunStarted, RunSetupFailed, RunRefused, RunEnded, RunGone> event;
+  Remains remains = Remains::nothing;  ///< only beside the record that ends a run
   bool operator==(const LauncherRecord&) const = default;
 };
 

@@ -60,7 +60,7 @@ Failure prepare_texts(const LaunchOrder& order, const LauncherState& state, RunP
   if (!script) return failed(SetupStep::prepare, script.error());
   run.long_script = *std::move(script);
   const BlockFacts facts{state.is_root, Identity{::geteuid(), ::getegid()}, state.landlock_abi,
-                         state.filter};
+                         state.filter, state.init_filter};
   std::string block = build_init_block(order, facts);
   if (order.native) {
     run.block_memory = std::move(block);

@@ -30,7 +30,8 @@ struct LauncherState {
   /// such a child must then not share our memory.
   bool may_share_memory = false;
   std::uint32_t landlock_abi = 0;
-  std::vector<sock_filter> filter;  ///< of every confined script
+  std::vector<sock_filter> filter;       ///< of every confined script
+  std::vector<sock_filter> init_filter;  ///< of its init
   /// Groups for the runs, or why there are none. Made with the state, once in a launcher's life.
   Result<kernel::CgroupTree> cgroups = kernel::CgroupTree::make();
 };

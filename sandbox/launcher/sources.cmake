@@ -40,11 +40,13 @@ target_sources(satellite_sandbox PRIVATE
   ${launcher_dir}/descendants.cpp
   ${launcher_dir}/file_view.cpp
   ${launcher_dir}/hardening.cpp
+  ${launcher_dir}/identity_pool.cpp
   ${launcher_dir}/init.cpp
   ${launcher_dir}/init_block_builder.cpp
   ${launcher_dir}/init_entry.cpp
   ${launcher_dir}/init_image.cpp
   ${launcher_dir}/launched_run.cpp
+  ${launcher_dir}/launched_run_killing.cpp
   ${launcher_dir}/launcher_link.cpp
   ${launcher_dir}/leave_agent.cpp
   ${launcher_dir}/network/links.cpp
@@ -63,6 +65,7 @@ target_sources(satellite_sandbox PRIVATE
   ${launcher_dir}/posture.cpp
   ${launcher_dir}/records.cpp
   ${launcher_dir}/run_accounting.cpp
+  ${launcher_dir}/run_endings.cpp
   ${launcher_dir}/run_preparation.cpp
   ${launcher_dir}/setup_steps.cpp
   ${launcher_dir}/spawn.cpp
@@ -92,6 +95,7 @@ target_sources(satellite_sandbox PRIVATE
   ${launcher_dir}/../run.cpp
   ${launcher_dir}/../running/ending.cpp
   ${launcher_dir}/../running/execution.cpp
+  ${launcher_dir}/../running/lease_identity.cpp
   ${launcher_dir}/../running/limit_reached.cpp
 )
 
@@ -100,5 +104,5 @@ target_sources(satellite_sandbox PRIVATE
 set_source_files_properties(
   ${launcher_dir}/child.cpp ${launcher_dir}/descendants.cpp ${launcher_dir}/file_view.cpp
   ${launcher_dir}/hardening.cpp ${launcher_dir}/init.cpp ${launcher_dir}/init_entry.cpp
-  ${launcher_dir}/native_setup.cpp
+  ${launcher_dir}/native_setup.cpp ${launcher_dir}/spawn.cpp
   TARGET_DIRECTORY satellite_sandbox PROPERTIES COMPILE_OPTIONS -fno-sanitize=all)

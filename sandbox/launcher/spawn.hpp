@@ -23,4 +23,12 @@ struct Spawned {
 ///         at all; it is then always a copy, because glibc has no clone3(2) for a stack.
 Spawned spawn_init(const bare::InitLaunch& launch, std::byte* stack_end, int control_group = -1);
 
+/// The same for a native run in a network that another user namespace owns.
+///
+/// Shape:  only who stands in that user namespace may bring a child into it, and this process must
+///         not: a go-between that borrows our memory goes in and bears the child as ours
+///         (CLONE_PARENT). Its stack, which the child gets a copy of, must be given. The child's
+///         own user namespace is below the one that owns the network.
+Spawned spawn_init_inside(const bare::InitLaunch& launch, std::byte* stack_end, int control_group);
+
 }  // namespace satellite::sandbox

@@ -6,6 +6,8 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/nsfs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <algorithm>
 #include <cerrno>
@@ -59,6 +61,32 @@ Result<void> measure_namespaces(int process, const OwnSurroundings& own, Posture
   const auto root = identity_of(process, "root/.");
   if (!root) return root.error();
   posture.own_root = *root != own.root;
+  return {};
+}
+
+/// Init's status can be read by anybody, unlike the rest of it.
+Result<void> measure_init(pid_t init, Posture& posture) {
+  const auto text =
+      kernel::read_small_file(AT_FDCWD, ("/proc/" + std::to_string(init) + "/status").c_str());
+  if (!text) return text.error();
+  const auto status = kernel::parse_status(*text);
+  if (!status) return status.error();
+  posture.init_seccomp_mode = status->seccomp_mode;
+  return {};
+}
+
+/// Asked of the kernel, not concluded from the order in which things were made.
+Result<void> measure_network_owner(int process, Posture& posture) {
+  const UniqueFd network(::openat(process, "ns/net", O_RDONLY | O_CLOEXEC));
+  if (!network) return error_from_errno("open ns/net", errno);
+  const UniqueFd owner(::ioctl(network.get(), NS_GET_USERNS));
+  struct stat facts {};
+  if (!owner || ::fstat(owner.get(), &facts) != 0) {
+    return error_from_errno("the owner of ns/net", errno);
+  }
+  const auto scripts = identity_of(process, "ns/user");
+  if (!scripts) return scripts.error();
+  posture.owns_network = posture.own_user && *scripts == FileIdentity{facts.st_dev, facts.st_ino};
   return {};
 }
 
@@ -183,6 +211,8 @@ Result<Posture> measure(const MeasureRequest& request, const OwnSurroundings& ow
   auto done = measure_status(process.get(), posture);
   if (done) done = measure_namespaces(process.get(), own, posture);
   if (done && posture.own_network) done = measure_network(process.get(), posture);
+  if (done && posture.own_network) done = measure_network_owner(process.get(), posture);
+  if (done && request.init > 0) done = measure_init(request.init, posture);
   if (done && posture.own_network && request.network) {
     done = measure_filtered_network(process.get(), *request.network, posture);
   }

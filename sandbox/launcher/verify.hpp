@@ -40,7 +40,8 @@ struct NetworkFacts {
 };
 
 struct MeasureRequest {
-  pid_t pid = 0;  ///< in our pid namespace; blocked at the barrier, so it cannot go away
+  pid_t pid = 0;   ///< in our pid namespace; blocked at the barrier, so it cannot go away
+  pid_t init = 0;  ///< of a native run: our own child, so its number is nobody else's; 0 = none
   std::string scratch_directory;
   std::uint32_t expected_descriptors = 0;
   std::optional<NetworkFacts> network;       ///< of a run that was put into a network made for it

@@ -72,6 +72,7 @@ NativePlan native_plan(const FilesystemPolicy& policy, const HostFacts& facts,
   NativeRequest request;
   request.confined = policy.mode != FilesystemMode::off;
   request.own_network = network.kind == NetworkDecision::Kind::namespaced;
+  request.enters_network = request.own_network && network.egress != Egress::routeless;
   request.launcher_is_root = facts.euid_is_root;
   request.scratch_directory = inputs.scratch_directory.value_or("");
   request.scratch_bytes = policy.scratch_bytes;

@@ -15,17 +15,23 @@ std::string unusable(std::string_view name, std::uint64_t id) {
          (id == 0 ? " is root, which is no drop" : " is larger than any id of this kernel");
 }
 
+/// The policy has the last word on who its scripts are, and also on sharing that user.
+std::string shares_named_user(std::uint32_t uid) {
+  return "the policy names privilege.uid " + std::to_string(uid) +
+         ", so this run shares that user with every other run under it instead of having one of "
+         "sandbox.uid_range to itself; leave privilege.uid out of the policy to change that";
+}
+
 std::uint32_t narrowed(std::uint64_t id) {
   return static_cast<std::uint32_t>(id);
 }
 
 /// The identity to change to. A number the policy names and nobody can drop to is replaced by a
 /// stricter one, never by root, and the report says so.
-IdentityPlan plan_real_drop(const PrivilegePolicy& policy,
-                            const std::optional<Identity>& default_identity) {
+IdentityPlan plan_real_drop(const PrivilegePolicy& policy, const OfferedIdentity& offered) {
   IdentityPlan plan;
-  const bool default_usable =
-      default_identity && default_identity->uid != 0 && default_identity->gid != 0;
+  const auto& chosen = offered.own ? offered.own : offered.fallback;
+  const bool default_usable = chosen && chosen->uid != 0 && chosen->gid != 0;
   if (is_drop_target(policy.uid)) {
     Identity target{narrowed(*policy.uid), narrowed(*policy.uid)};
     if (is_drop_target(policy.gid)) {
@@ -35,11 +41,15 @@ IdentityPlan plan_real_drop(const PrivilegePolicy& policy,
                   " is used instead";
     }
     plan.drop = target;
+    if (offered.has_range) {
+      plan.note += (plan.note.empty() ? "" : "; ") + shares_named_user(target.uid);
+    }
   } else if (default_usable) {
-    plan.drop = default_identity;
+    plan.drop = chosen;
+    plan.drop_is_own = offered.own.has_value();
     if (policy.uid) {
       plan.note = unusable("uid", *policy.uid) + "; the agent's own choice " +
-                  std::to_string(default_identity->uid) + " is used instead";
+                  std::to_string(chosen->uid) + " is used instead";
     }
   } else {
     plan.shortfall = policy.uid ? unusable("uid", *policy.uid)
@@ -55,7 +65,7 @@ IdentityPlan plan_real_drop(const PrivilegePolicy& policy,
 }  // namespace
 
 IdentityPlan plan_identity(const PrivilegePolicy& policy, const HostFacts& facts,
-                           const std::optional<Identity>& default_identity) {
+                           const OfferedIdentity& offered) {
   IdentityPlan plan;
   if (!facts.euid_is_root) {
     plan.safe = true;
@@ -68,7 +78,7 @@ IdentityPlan plan_identity(const PrivilegePolicy& policy, const HostFacts& facts
         "or run the satellite as an unprivileged user";
     return plan;
   }
-  if (facts.launcher_drops_privilege) return plan_real_drop(policy, default_identity);
+  if (facts.launcher_drops_privilege) return plan_real_drop(policy, offered);
   if (!policy.uid) {
     plan.shortfall =
         "drop-to-uid names no uid, and the supervisor is root: the script would run as host root; "
@@ -78,6 +88,12 @@ IdentityPlan plan_identity(const PrivilegePolicy& policy, const HostFacts& facts
   plan.inner_uid = policy.uid;
   plan.inner_gid = policy.gid;
   return plan;
+}
+
+bool takes_own_identity(const Policy& policy, const HostFacts& facts) {
+  return policy.enabled && policy.privilege.mode == PrivilegeMode::drop_to_uid &&
+         facts.euid_is_root && facts.launcher_drops_privilege &&
+         !is_drop_target(policy.privilege.uid);
 }
 
 }  // namespace satellite::sandbox

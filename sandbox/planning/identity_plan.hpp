@@ -20,12 +20,22 @@ namespace satellite::sandbox {
 struct IdentityPlan {
   bool safe = false;  ///< the script can not be host root
   std::optional<Identity> drop;
+  bool drop_is_own = false;  ///< nobody else's while the run lives
   std::optional<std::uint64_t> inner_uid, inner_gid;
   std::string shortfall;  ///< why the layer is not met; known before any wrapper is
   std::string note;
 };
 
+/// What the operator offers a run whose policy names nobody.
+struct OfferedIdentity {
+  std::optional<Identity> fallback, own;
+  bool has_range = false;
+};
+
 IdentityPlan plan_identity(const PrivilegePolicy& policy, const HostFacts& facts,
-                           const std::optional<Identity>& default_identity);
+                           const OfferedIdentity& offered);
+
+/// Whether a run under this policy takes an identity of its own where ids are set aside.
+bool takes_own_identity(const Policy& policy, const HostFacts& facts);
 
 }  // namespace satellite::sandbox

@@ -72,6 +72,7 @@ Result<LaunchOrder> make_launch_order(const Plan& plan, OrderInputs inputs) {
   order.working_directory = plan.working_directory;
   order.scratch_directory = plan.scratch_directory;
   order.identity = plan.identity;
+  order.identity_is_own = plan.identity_is_own;
   order.resource_settings = plan.resource_settings;
   order.cgroup = plan.cgroup;
   order.standard_input = std::move(inputs.standard_input);

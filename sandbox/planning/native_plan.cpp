@@ -123,7 +123,10 @@ void add_proc(Steps& steps, const NativeRequest& request) {
     // One more for the script's own, which gives it nothing; none below that.
     steps.add({FileStepKind::setting, "proc/sys/user/max_user_namespaces", "1"});
   }
-  if (request.own_network && request.identity) {
+  // The settings of a network that another user namespace owns are not init's to change.
+  const bool changes_network =
+      request.own_network && (request.launcher_is_root || !request.enters_network);
+  if (changes_network && request.identity) {
     const std::string gid = std::to_string(request.identity->gid);
     steps.add(
         {FileStepKind::setting, "proc/sys/net/ipv4/ping_group_range", gid + " " + gid, 0, 0, true});

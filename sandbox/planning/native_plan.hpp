@@ -12,8 +12,9 @@ namespace satellite::sandbox {
 
 /// What the native engine is asked for.
 struct NativeRequest {
-  bool confined = false;     ///< a root of its own; else the host's view stays
-  bool own_network = false;  ///< not the host's network namespace
+  bool confined = false;        ///< a root of its own; else the host's view stays
+  bool own_network = false;     ///< not the host's network namespace
+  bool enters_network = false;  ///< one that was made before the run, with its settings
   bool launcher_is_root = false;
   std::string scratch_directory;
   std::optional<std::uint64_t> scratch_bytes;

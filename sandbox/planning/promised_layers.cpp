@@ -68,6 +68,7 @@ std::string privilege_mechanism(const Plan& plan, const IdentityPlan& identity) 
   if (plan.identity) {
     mechanism = "launcher changes to " + std::to_string(plan.identity->uid) + ":" +
                 std::to_string(plan.identity->gid) + " without groups before anything else starts";
+    if (plan.identity_is_own) mechanism += ", a user that no other run has";
   } else if (identity.safe) {
     mechanism = "the supervisor is not root";
   }

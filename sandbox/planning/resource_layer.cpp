@@ -9,18 +9,21 @@
 namespace satellite::sandbox {
 namespace {
 
-/// Dropped to one user without a user namespace of its own, each run counts for all of them.
+/// Dropped to one user without a user namespace of its own, each run counts for all of them, unless
+/// the user is the run's alone.
 void admit_count_by_user(Draft& draft) {
   const auto& settings = draft.plan.resource_settings;
   const bool counted = std::any_of(settings.begin(), settings.end(), [](const auto& setting) {
     return setting.resource == Resource::processes;
   });
   const bool by_wrapper = draft.wrapped() && draft.plan.engine != Engine::native;
-  if (!counted || !draft.identity.drop || by_wrapper) return;
+  const bool shared = draft.identity.drop && !draft.identity.drop_is_own;
+  if (!counted || !shared || by_wrapper) return;
   draft.note(Layer::resources,
              "maxProcesses counts all runs of uid " + std::to_string(draft.identity.drop->uid) +
                  " together: one that uses it up keeps the others from starting processes; "
-                 "delegate a control group to the satellite (Delegate=yes)");
+                 "give each run a user of its own (sandbox.uid_range), or delegate a control "
+                 "group to the satellite (Delegate=yes)");
 }
 
 /// Whether the script cannot write to the files of its own control group.

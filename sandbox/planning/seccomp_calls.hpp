@@ -77,8 +77,8 @@ inline constexpr std::uint32_t refused_calls[] = {
 inline constexpr std::uint32_t unknown_calls[] = {__NR_clone3, __NR_io_uring_setup,
                                                   __NR_io_uring_enter, __NR_io_uring_register};
 
-inline constexpr std::uint32_t init_calls[] = {
-    __NR_read,  __NR_write,     __NR_close,     __NR_wait4,      __NR_kill,
-    __NR_ppoll, __NR_getrusage, __NR_signalfd4, __NR_exit_group, __NR_munmap};
+inline constexpr std::uint32_t init_calls[] = {__NR_read,      __NR_write,     __NR_close,
+                                               __NR_wait4,     __NR_kill,      __NR_ppoll,
+                                               __NR_getrusage, __NR_exit_group};
 
 }  // namespace satellite::sandbox

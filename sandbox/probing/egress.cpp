@@ -32,8 +32,7 @@ std::string obstacle(const HostFacts& facts, const ProbeSettings& settings, Egre
     if (!settings.macvlan.settings) return "CHECKSTACK_SANDBOX_MACVLAN_IP, _NM and _GW are not set";
     if (!facts.euid_is_root) return "the satellite is not root";
   }
-  // As an unprivileged user only a wrapper can be put into a network that was made before.
-  if (!(facts.euid_is_root && facts.native_engine) && facts.wrapper != Wrapper::bwrap) {
+  if (!facts.native_engine && facts.wrapper != Wrapper::bwrap) {
     return "no engine can put a run into a network made for it: see native_engine and wrapper";
   }
   return {};

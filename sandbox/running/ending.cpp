@@ -49,6 +49,7 @@ struct EndDescription {
   StopReason reason;
 
   void operator()(const RunStarted&) const {}
+  void operator()(const RunGone&) const {}
   void operator()(const RunSetupFailed& failure) const {
     // Cancelled or out of time before the script was let go: the failure is our own doing.
     if (reason == StopReason::cancelled) {
@@ -133,6 +134,12 @@ void describe_end(RunResult& result, const LauncherRecord& record, StopReason re
   const bool too_much = reason == StopReason::none && result.output_truncated;
   const StopReason decided = too_much ? StopReason::output_limit : reason;
   std::visit(EndDescription{result, decided}, record.event);
+  if (record.remains != Remains::unkillable) return;
+  result.error = (result.error ? *result.error + "; " : "") +
+                 "processes of the run did not die within " +
+                 std::to_string(unkillable_after.count()) +
+                 " s of being killed: they hang in the kernel (state D), mostly on a file system "
+                 "or device that does not answer; what they hold is set aside until they are gone";
 }
 
 std::exception_ptr tell_started(RunObserver& observer, const RunResult& result) {

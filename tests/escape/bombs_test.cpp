@@ -292,6 +292,19 @@ TEST_CASE("a run at its process limit takes no process from another, or the repo
   CHECK((beside.calm->exit_code == 7) == !admits_shared_count(*beside.bomb));
 }
 
+TEST_CASE("a run at its process limit takes none from a run with another user", "[bombs]") {
+  if (!is_root()) return;  // an unprivileged satellite has no users to give
+  EscapeBench bench(each_engine(), identities_of_this_process(4));
+  Policy policy = policy_for(bench.engine);
+  policy.resources.max_processes = 64;
+  const Beside beside = run_beside(bench, "fork-and-stay", policy);
+  INFO(beside.bomb_output << beside.bomb->error.value_or(""));
+  CHECK(beside.bomb_output.find("full") != std::string::npos);
+  CHECK_FALSE(admits_shared_count(*beside.bomb));
+  REQUIRE(beside.calm.has_value());
+  CHECK(beside.calm->exit_code == 7);
+}
+
 TEST_CASE("descriptors that hang in messages keep no other run from starting", "[bombs]") {
   const Engine engine = each_engine();
   rlimit files{};

@@ -81,7 +81,9 @@ std::vector<Engine> confining_engines() {
   return engines;
 }
 
-EscapeBench::EscapeBench(Engine chosen) : ScriptBench(chosen), engine(chosen) {
+EscapeBench::EscapeBench(Engine chosen, std::optional<sandbox::IdentityRange> identities,
+                         Egress egress)
+    : ScriptBench(chosen, egress, std::nullopt, identities), engine(chosen) {
   // A user of this test alone: what counts per user must not count a neighbouring test.
   const auto own = static_cast<std::uint32_t>(50'000 + ::getpid() % 10'000);
   if (is_root()) settings.default_identity = Identity{own, own};

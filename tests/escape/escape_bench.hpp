@@ -27,7 +27,9 @@ std::vector<sandbox::Engine> confining_engines();
 /// scratch directory and executed there, so nothing of the product changes for it.
 class EscapeBench : public ScriptBench {
  public:
-  explicit EscapeBench(sandbox::Engine engine);
+  explicit EscapeBench(sandbox::Engine engine,
+                       std::optional<sandbox::IdentityRange> identities = std::nullopt,
+                       Egress egress = Egress::untried);
 
   /// `words` are a verb of the probe and what it needs.
   Answer attempt(const std::string& words, const sandbox::Policy& policy);

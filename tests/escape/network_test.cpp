@@ -2,6 +2,7 @@
 #include "tests/escape/attempts.hpp"
 
 #include "tests/escape/escape_bench.hpp"
+#include "tests/support/test_network.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -145,6 +146,39 @@ TEST_CASE("no socket is given that reaches around the network namespace", "[netw
        {Off::room, "ok", ""}},
       {"E36", "capabilities", "change-interface down", "EPERM", "EPERM", {Off::room, "ok", ""}},
   });
+}
+
+TEST_CASE("a run with a way out changes nothing about it, whoever made its network", "[network]") {
+  if (!is_root()) return;  // the test network is root's; the satellite in it is not
+  const TestNetwork network;
+  const bool privileged = GENERATE(true, false);
+  const auto attempt_all = [] {
+    EscapeBench bench(satellite::sandbox::Engine::native, std::nullopt, ScriptBench::Egress::tried);
+    satellite::sandbox::Policy policy = policy_for(bench.engine);
+    policy.network.mode = satellite::sandbox::NetworkMode::allowlist;
+    policy.network.allow = {TestNetwork::router};
+    std::string said;
+    for (const char* words :
+         {"flush-filter", "add-address", "add-route", "change-interface promiscuous",
+          "change-interface down", "join-namespace /proc/1/ns/net",
+          "join-namespace /proc/1/ns/user", "join-namespace /proc/self/ns/net",
+          "open-write /proc/sys/net/ipv6/conf/all/disable_ipv6",
+          "open-write /proc/sys/net/ipv4/ping_group_range"}) {
+      const Answer answer = bench.attempt(words, policy);
+      // Without Landlock it is the read-only mount that says no.
+      said += std::string(words) + ": " + (answer.said == "EROFS" ? "EACCES" : answer.said) + "\n";
+      if (answer.ran.result.sandbox.engine != "native") said += "by another engine\n";
+    }
+    return said;
+  };
+  const std::string said = privileged ? attempt_all() : as_uid_65532(attempt_all);
+  CHECK(said ==
+        "flush-filter: EAFNOSUPPORT\nadd-address: EPERM\nadd-route: EPERM\n"
+        "change-interface promiscuous: EPERM\nchange-interface down: EPERM\n"
+        "join-namespace /proc/1/ns/net: EACCES\njoin-namespace /proc/1/ns/user: EACCES\n"
+        "join-namespace /proc/self/ns/net: EPERM\n"
+        "open-write /proc/sys/net/ipv6/conf/all/disable_ipv6: EACCES\n"
+        "open-write /proc/sys/net/ipv4/ping_group_range: EACCES\n");
 }
 
 TEST_CASE("no channel of the host or of another run can be found", "[network]") {

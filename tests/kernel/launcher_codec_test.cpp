@@ -21,6 +21,7 @@ LaunchOrder full_order() {
   order.working_directory = "/work";
   order.scratch_directory = "/tmp/csat-x/run-1";
   order.identity = Identity{65'532, 65'533};
+  order.identity_is_own = true;
   order.resource_settings = {{Resource::cpu_seconds, 60}, {Resource::file_size, 1ULL << 40U}};
   order.standard_input = std::string("in\0put", 6);
   order.expectation.own_network = true;
@@ -45,7 +46,9 @@ std::vector<LauncherRecord> sample_records() {
   return {{1, RunStarted{posture}},
           {2, RunSetupFailed{SetupStep::working_directory, 3, 2, "words"}},
           {3, RunRefused{"network: shared"}},
-          {4, RunEnded{true, 0x0F00, 10, 20, 30, true}}};
+          {4, RunEnded{true, 0x0F00, 10, 20, 30, true}},
+          {5, RunEnded{true}, Remains::unkillable},
+          {5, RunGone{}}};
 }
 
 /// Deterministic: a failure prints the seed by its section's INFO.
@@ -68,6 +71,7 @@ TEST_CASE("an order survives its journey unchanged") {
   CHECK(encode_order(*back) == bytes);
   CHECK(back->command == order.command);
   CHECK(back->standard_input == order.standard_input);
+  CHECK(back->identity_is_own);
   CHECK(back->expectation.own_network);
   CHECK_FALSE(back->expectation.routeless);
   CHECK(back->expectation.uplink == "tap0");
@@ -90,6 +94,10 @@ TEST_CASE("orders that make no sense are refused") {
   LaunchOrder order = full_order();
   SECTION("no command") {
     order.command.clear();
+  }
+  SECTION("an identity of its own that is none") {
+    order.identity.reset();
+    order.identity_is_own = true;
   }
   SECTION("a NUL in an argument") {
     order.command[2] = std::string("echo\0rm", 7);

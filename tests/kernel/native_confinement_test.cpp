@@ -2,7 +2,10 @@
 
 #include <sys/syscall.h>
 #include <catch2/catch.hpp>
+#include <charconv>
 #include <filesystem>
+#include <fstream>
+#include <sstream>
 
 using namespace satellite;
 using namespace satellite::sandbox;
@@ -24,7 +27,50 @@ const std::string type_into_terminal = R"(exec perl -e '
     print $typed == 0 ? "typed\n" : "denied " . ($! + 0) . "\n";
   }')";
 
+/// Host pids of the living inits below one launcher, at whatever depth.
+std::vector<pid_t> inits_below(pid_t launcher) {
+  std::vector<pid_t> found;
+  std::istringstream children(
+      read_proc(launcher, "task/" + std::to_string(launcher) + "/children"));
+  for (pid_t pid = 0; children >> pid;) {
+    if (read_proc(pid, "comm") == "csat-init\n") found.push_back(pid);
+    for (const pid_t deeper : inits_below(pid)) found.push_back(deeper);
+  }
+  return found;
+}
+
+std::string seccomp_mode_of(pid_t pid) {
+  const std::string status = read_proc(pid, "status");
+  const auto at = status.find("\nSeccomp:\t");
+  return at == std::string::npos ? "unknown" : status.substr(at + 10, 1);
+}
+
 }  // namespace
+
+TEST_CASE("the init of a confined run is filtered before its script starts, and others are not") {
+  const Engine engine = GENERATE(Engine::none, Engine::bwrap, Engine::native);
+  ScriptBench bench(engine);
+  Listener listener;
+  std::vector<std::string> modes;
+  // By then the script's process is no copy of init any more.
+  listener.on_output = [&](const std::string&) {
+    for (const pid_t pid : inits_below(bench.launcher->pid())) {
+      modes.push_back(seccomp_mode_of(pid));
+    }
+    for (const auto& run : std::filesystem::directory_iterator(bench.launcher->scratch_area())) {
+      std::ofstream(run.path() / "seen") << "yes";
+    }
+  };
+  // It waits to be seen. Children that end before and after it make init do all that it ever does.
+  const Ran ran = bench.run(script("echo up; until [ -e seen ]; do :; done; "
+                                   "(setsid sleep 1000 &) >/dev/null 2>&1; true & wait; exit 3"),
+                            policy_for(engine), listener);
+  CHECK(ran.result.exit_code == 3);
+  CHECK(modes == std::vector<std::string>{engine == Engine::none ? "0" : "2"});
+  if (engine != Engine::native) return;
+  CHECK(ran.result.sandbox.layers.at(static_cast<std::size_t>(Layer::privilege))
+            .evidence.find("of init 2") != std::string::npos);
+}
 
 TEST_CASE("of /etc a native script sees what programs need and no more") {
   ScriptBench bench;

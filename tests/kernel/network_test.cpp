@@ -2,6 +2,13 @@
 #include "tests/support/script_bench.hpp"
 #include "tests/support/test_network.hpp"
 
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <catch2/catch.hpp>
 
@@ -41,7 +48,6 @@ std::string run_once(const std::string& text, const Policy& policy,
   return described(bench.run(script(text), policy));
 }
 
-/// What a root satellite has; an unprivileged one uses bubblewrap where a run needs a way out.
 Engine each_engine() {
   return GENERATE(Engine::bwrap, Engine::native);
 }
@@ -127,9 +133,79 @@ TEST_CASE("slirp4netns under root lets out what is allowed and nothing else") {
 TEST_CASE("slirp4netns of an unprivileged satellite lets out what is allowed and nothing else") {
   if (!network_can_be_made()) return;
   const TestNetwork network;
-  const std::string seen = as_uid_65532([] { return run_once(attempts4(), allowing(ipv4_allow)); });
+  const Engine engine = each_engine();
+  const std::string seen = as_uid_65532(
+      [&] { return run_once(attempts4(), allowing(ipv4_allow), std::nullopt, engine); });
   check_ipv4(seen);
-  CHECK(holds(seen, "network enforced by bwrap: own network namespace, slirp4netns + nftables"));
+  CHECK(holds(seen, "network enforced by " + std::string(name_of(engine)) +
+                        ": own network namespace, slirp4netns + nftables"));
+  CHECK_FALSE(holds(seen, "owned by the script's user namespace"));
+}
+
+namespace {
+
+/// Where a process stands and who owns its network, as the kernel tells it from outside.
+std::string namespaces_of(pid_t pid) {
+  const std::string process = "/proc/" + std::to_string(pid);
+  const UniqueFd own(::open((process + "/ns/user").c_str(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd network(::open((process + "/ns/net").c_str(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd owner(::ioctl(network.get(), NS_GET_USERNS));
+  if (!own || !owner) return "unreadable";
+  const auto inode = [](int fd) {
+    struct stat facts {};
+    return ::fstat(fd, &facts) == 0 ? facts.st_ino : 0;
+  };
+  if (inode(own.get()) == inode(owner.get())) return "owner";
+  // The owner is above: each step up the family leads to it, or out of our sight.
+  UniqueFd above(::ioctl(own.get(), NS_GET_PARENT));
+  for (int steps = 1; above; ++steps) {
+    if (inode(above.get()) == inode(owner.get())) return std::to_string(steps) + " below";
+    above = UniqueFd(::ioctl(above.get(), NS_GET_PARENT));
+  }
+  return "beside";
+}
+
+/// From outside, our user may go into the user namespace that owns the network, where it is root.
+std::string flush_from_outside(pid_t pid) {
+  const std::string process = "/proc/" + std::to_string(pid);
+  const UniqueFd network(::open((process + "/ns/net").c_str(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd owner(::ioctl(network.get(), NS_GET_USERNS));
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::setns(owner.get(), CLONE_NEWUSER) != 0 || ::setns(network.get(), CLONE_NEWNET) != 0) {
+      ::_exit(9);
+    }
+    ::execl("/usr/sbin/nft", "nft", "flush", "ruleset", nullptr);
+    ::_exit(8);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? "flushed" : "not flushed";
+}
+
+}  // namespace
+
+TEST_CASE("a script of an unprivileged satellite stands below the owner of its network") {
+  if (!network_can_be_made()) return;
+  const TestNetwork network;
+  const std::string seen = as_uid_65532([] {
+    ScriptBench bench(Engine::native, ScriptBench::Egress::tried);
+    const std::string marker = unique_marker();
+    Listener listener;
+    std::string found;
+    listener.on_output = [&](const std::string&) {
+      for (const pid_t pid : processes_with(marker)) {
+        found += namespaces_of(pid) + "\n" + flush_from_outside(pid) + "\n";
+        ::kill(pid, SIGKILL);
+      }
+    };
+    const Ran ran =
+        bench.run(script("echo up; exec sleep " + marker), allowing(ipv4_allow), listener);
+    return found + described(ran);
+  });
+  INFO(seen);
+  // Its own, the run's, the network's.
+  CHECK(seen.find("2 below\nflushed\nup\n") == 0);
 }
 
 TEST_CASE("IPv6 goes out over a macvlan where it is allowed, and its metadata address never") {

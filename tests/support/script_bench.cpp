@@ -19,6 +19,10 @@ bool is_root() {
   return ::geteuid() == 0;
 }
 
+sandbox::IdentityRange identities_of_this_process(std::uint32_t count) {
+  return {1'900'000'000 + static_cast<std::uint32_t>(::getpid()) * 64, count};
+}
+
 void Listener::started(const sandbox::EffectiveSandbox& enforced,
                        std::chrono::system_clock::time_point) {
   report = enforced;
@@ -36,8 +40,9 @@ asio::awaitable<void> Listener::output(sandbox::OutputStream stream, std::string
 }
 
 ScriptBench::ScriptBench(sandbox::Engine engine, Egress egress,
-                         std::optional<sandbox::MacvlanSettings> macvlan) {
-  auto started = sandbox::Launcher::start({"/tmp", macvlan});
+                         std::optional<sandbox::MacvlanSettings> macvlan,
+                         std::optional<sandbox::IdentityRange> identities) {
+  auto started = sandbox::Launcher::start({"/tmp", macvlan, identities});
   if (!started) throw std::runtime_error(started.error().message);
   launcher = *std::move(started);
   if (is_root()) settings.default_identity = script_identity;

@@ -22,6 +22,9 @@ constexpr sandbox::Identity script_identity{65'530, 65'530};
 
 bool is_root();
 
+/// Ids that neither an account nor a test running at the same time has.
+sandbox::IdentityRange identities_of_this_process(std::uint32_t count);
+
 /// Collects what a run says; a test may hook into it while the run goes on.
 class Listener : public sandbox::RunObserver {
  public:
@@ -53,7 +56,8 @@ class ScriptBench {
   /// Only `engine` may be used; none = no engine at all.
   explicit ScriptBench(sandbox::Engine engine = sandbox::Engine::native,
                        Egress egress = Egress::untried,
-                       std::optional<sandbox::MacvlanSettings> macvlan = std::nullopt);
+                       std::optional<sandbox::MacvlanSettings> macvlan = std::nullopt,
+                       std::optional<sandbox::IdentityRange> identities = std::nullopt);
   ~ScriptBench();
   ScriptBench(const ScriptBench&) = delete;
   ScriptBench& operator=(const ScriptBench&) = delete;

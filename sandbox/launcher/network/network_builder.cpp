@@ -50,6 +50,12 @@ Result<void> map_identity(uid_t uid, gid_t gid) {
   return done;
 }
 
+/// Where init may not: group 0 of this user namespace is our own. A host that forbids it, or has no
+/// such setting, has scripts that cannot ping.
+void let_our_group_ping() {
+  static_cast<void>(write_whole("/proc/sys/net/ipv4/ping_group_range", "0 0"));
+}
+
 Result<void> enter_new(int kind, const char* name) {
   if (::unshare(kind) != 0) return error_from_errno(name, errno);
   return {};
@@ -70,6 +76,7 @@ class Builder {
     };
     next(network_ipv6, [&] { return set_ipv6(wants_ipv6); });
     next(network_loopback, [&] { return raise_loopback(); });
+    if (step.done && !means_.is_root) let_our_group_ping();
     next(network_filter, [&] { return load_packet_filter(order_.filter); });
     next(network_filter_check, [&] { return check_packet_filter(order_.filter); });
     if (is_macvlan()) {

@@ -4,6 +4,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 using namespace satellite;
@@ -100,6 +101,65 @@ TEST_CASE("a malformed setting is named with its source and what it should be") 
   REQUIRE_FALSE(loaded);
   CHECK(loaded.error().code == ErrorCode::invalid_input);
   CHECK(mentions(loaded.error(), key + " (from option"));
+}
+
+TEST_CASE("a range of user ids is taken from every source") {
+  const TempDir directory;
+  ConfigSources sources = minimal();
+  CHECK_FALSE(load_config(sources, TokenNeed::required)->config.sandbox_uid_range);
+  sources.file = directory.write("s.toml", "[sandbox]\nuid_range = \"200000:16\"\n");
+  auto loaded = load_config(sources, TokenNeed::required);
+  REQUIRE(loaded);
+  CHECK(loaded->config.sandbox_uid_range == sandbox::IdentityRange{200'000, 16});
+  sources.environment["CHECKSTACK_SANDBOX_UID_RANGE"] = "300000:17";
+  CHECK(load_config(sources, TokenNeed::required)->config.sandbox_uid_range->first == 300'000);
+  sources.options["sandbox.uid_range"] = "400000:18";
+  loaded = load_config(sources, TokenNeed::required);
+  CHECK(loaded->config.sandbox_uid_range == sandbox::IdentityRange{400'000, 18});
+  const auto shown = std::find_if(loaded->settings.begin(), loaded->settings.end(),
+                                  [](const auto& one) { return one.key == "sandbox.uid_range"; });
+  REQUIRE(shown != loaded->settings.end());
+  CHECK(shown->value == "400000:18");
+  CHECK(shown->source == "option --sandbox-uid-range");
+}
+
+TEST_CASE("a range that holds somebody, or too few, is refused with source and remedy") {
+  const auto [text, problem] = GENERATE(
+      table<std::string, std::string>({{"0:64", "root"},
+                                       {"1000:64", "the satellite's own user id"},
+                                       {"1063:16", "the satellite's own user id"},
+                                       {"1048:16", "the satellite's own user id"},
+                                       {"65500:64", "65532"},
+                                       {"200000:15", "dispatch.concurrency and checks.concurrency"},
+                                       {"4294967290:16", "the largest user id"},
+                                       {"200000:0", "from 1 to 65536"},
+                                       {"200000:65537", "from 1 to 65536"},
+                                       {"200000", "BASE:COUNT"},
+                                       {"200000-64", "BASE:COUNT"},
+                                       {"-5:64", "BASE:COUNT"},
+                                       {":", "BASE:COUNT"},
+                                       {"99999999999999999999:64", "BASE:COUNT"}}));
+  ConfigSources sources = minimal();
+  sources.own_uid = 1'063;
+  sources.options["sandbox.uid_range"] = text;
+  INFO(text);
+  const auto loaded = load_config(sources, TokenNeed::required);
+  REQUIRE_FALSE(loaded);
+  CHECK(loaded.error().code == ErrorCode::invalid_input);
+  CHECK(mentions(loaded.error(), "sandbox.uid_range (from option --sandbox-uid-range)"));
+  CHECK(mentions(loaded.error(), problem));
+}
+
+TEST_CASE("one user for all runs and a user for each contradict each other") {
+  const std::string other = GENERATE("sandbox.uid", "sandbox.gid");
+  ConfigSources sources = minimal();
+  sources.options["sandbox.uid_range"] = "200000:64";
+  REQUIRE(load_config(sources, TokenNeed::required));
+  sources.options[other] = "1001";
+  const auto loaded = load_config(sources, TokenNeed::required);
+  REQUIRE_FALSE(loaded);
+  CHECK(mentions(loaded.error(), other + " (from option"));
+  CHECK(mentions(loaded.error(), "leave one of the two out"));
 }
 
 TEST_CASE("an unknown key is refused, with the near one suggested") {

@@ -64,6 +64,30 @@ TEST_CASE("an allowlist is enforced rootless, limits and command inside the name
   CHECK(Words(argv.end() - 4, argv.end()) == Words{"--", "sh", "-c", "echo hi"});
 }
 
+TEST_CASE("the native engine takes a run with a way out, whoever the launcher is") {
+  const bool root = GENERATE(true, false);
+  auto host = root ? root_launcher_host() : unprivileged_bwrap_host();
+  host.native_engine = host.launcher_sets_rlimits = host.net_egress_rootless = true;
+  auto inputs = run_in("/tmp/run");
+  inputs.launcher_makes_network = true;
+  inputs.default_identity = inputs.agent_identity = Identity{65532, 65532};
+  const auto plan = plan_for(degrading(allow_ten), host, inputs);
+  CHECK(plan.engine == Engine::native);
+  CHECK(plan.egress == Egress::slirp4netns);
+  CHECK(plan.promise.enforced.network);
+  // Settings of a network that another user namespace owns are not the run's to write.
+  const auto writes_settings = [](const Plan& made) {
+    const auto& steps = made.native->steps;
+    return std::any_of(steps.begin(), steps.end(), [](const FileStep& step) {
+      return step.target.find("proc/sys/net/") == 0 && step.kind == FileStepKind::setting;
+    });
+  };
+  CHECK(writes_settings(plan) == root);
+  const auto denied = plan_for(degrading(R"("network":{"mode":"deny"})"), host, inputs);
+  CHECK(denied.engine == Engine::native);
+  CHECK(writes_settings(denied));
+}
+
 TEST_CASE("an allowlist that cannot be staged keeps the host's network and says so") {
   auto inputs = run_in("/tmp/run");
   inputs.filter_file = "/tmp/run/egress.nft";

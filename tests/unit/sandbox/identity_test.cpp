@@ -1,4 +1,7 @@
+#include "sandbox/planning/identity_plan.hpp"
 #include "unit/sandbox/hosts.hpp"
+
+#include <algorithm>
 
 using namespace satellite::sandbox;
 using namespace satellite::sandbox::test;
@@ -19,6 +22,13 @@ RunInputs run_with_default_identity() {
   auto inputs = run_in("/tmp/run");
   inputs.default_identity = Identity{65532, 65533};
   return inputs;
+}
+
+bool admits_shared_count(const Plan& plan) {
+  const auto& notes = plan.promise.notes;
+  return std::any_of(notes.begin(), notes.end(), [](const Note& note) {
+    return note.note.find("counts all runs of uid") != std::string::npos;
+  });
 }
 
 bool has_privilege_downgrade(const Plan& plan) {
@@ -102,6 +112,48 @@ TEST_CASE("dropping to root or to no id at all is no drop") {
   CHECK(replaced.identity == Identity{65532, 65533});
   CHECK(replaced.promise.enforced.privilege);
   CHECK(replaced.promise.notes[0].layer == Layer::privilege);
+}
+
+TEST_CASE("a run with an identity of its own takes it, and its processes count for it alone") {
+  auto inputs = run_with_default_identity();
+  const auto shared = plan_for(dropping("", no_wrapper), root_launcher_host(), inputs);
+  CHECK_FALSE(shared.identity_is_own);
+  CHECK(admits_shared_count(shared));
+  inputs.own_identity = Identity{200'000, 200'000};
+  inputs.has_identity_range = true;
+  const std::string target = GENERATE(as<std::string>(), "", R"(,"uid":0)");
+  const auto own = plan_for(dropping(target, no_wrapper), root_launcher_host(), inputs);
+  CHECK(own.identity == Identity{200'000, 200'000});
+  CHECK(own.identity_is_own);
+  CHECK(own.promise.enforced.privilege);
+  CHECK(has_limit(own, Resource::processes));
+  CHECK_FALSE(admits_shared_count(own));
+}
+
+TEST_CASE("a uid that the policy names goes before the range, and the report says who shares it") {
+  auto inputs = run_with_default_identity();
+  inputs.has_identity_range = true;
+  const auto plan = plan_for(dropping(R"(,"uid":1001)", no_wrapper), root_launcher_host(), inputs);
+  CHECK(plan.identity == Identity{1001, 1001});
+  CHECK_FALSE(plan.identity_is_own);
+  CHECK(admits_shared_count(plan));
+  REQUIRE_FALSE(plan.promise.notes.empty());
+  CHECK(plan.promise.notes[0].layer == Layer::privilege);
+  CHECK(plan.promise.notes[0].note.find("sandbox.uid_range") != std::string::npos);
+  inputs.has_identity_range = false;
+  const auto without =
+      plan_for(dropping(R"(,"uid":1001)", no_wrapper), root_launcher_host(), inputs);
+  CHECK(without.promise.notes[0].layer != Layer::privilege);
+}
+
+TEST_CASE("an own identity is for runs that drop and whose policy names nobody") {
+  const HostFacts root = root_launcher_host();
+  CHECK(takes_own_identity(dropping(""), root));
+  CHECK(takes_own_identity(dropping(R"(,"uid":0)"), root));
+  CHECK_FALSE(takes_own_identity(dropping(R"(,"uid":1001)"), root));
+  CHECK_FALSE(takes_own_identity(default_with(R"({"privilege":{"mode":"inherit"}})"), root));
+  CHECK_FALSE(takes_own_identity(policy_of(R"({"enabled":false})"), root));
+  CHECK_FALSE(takes_own_identity(dropping(""), unprivileged_bwrap_host()));
 }
 
 TEST_CASE("root's group is never the script's") {

@@ -256,8 +256,9 @@ TEST_CASE("init may reap, kill and report, and nothing else") {
     CHECK(answer(number, own_architecture) == allowed);
     CHECK(answer(number, AUDIT_ARCH_I386) == SECCOMP_RET_KILL_PROCESS);
   }
-  for (const long number : {__NR_openat, __NR_execve, __NR_clone, __NR_mmap, __NR_ptrace,
-                            __NR_mount, __NR_socket, __NR_setresuid}) {
+  for (const long number :
+       {__NR_openat, __NR_execve, __NR_clone, __NR_mmap, __NR_ptrace, __NR_mount, __NR_socket,
+        __NR_setresuid, __NR_signalfd4, __NR_munmap, __NR_prctl, __NR_seccomp}) {
     CHECK(answer(number, own_architecture) == SECCOMP_RET_KILL_PROCESS);
   }
 }

@@ -1,0 +1,74 @@
+#pragma once
+
+#include "sandbox/launcher/launched_run.hpp"
+#include "sandbox/launcher/network/run_networks.hpp"
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace satellite::sandbox {
+
+/// The launcher while it works: one poll loop over the agent, the signals, the runs and their
+/// networks. What a request starts is in launcher_process.cpp, how a run ends in run_endings.cpp.
+class LauncherLoop {
+ public:
+  LauncherLoop(UniqueFd agent, UniqueFd signals, LauncherState state, NetworkMeans means)
+      : agent_(std::move(agent)),
+        signals_(std::move(signals)),
+        state_(std::move(state)),
+        networks_(std::move(means), network_events()) {}
+
+  void run_until_agent_is_gone();
+  void end_all_runs();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  using Runs = std::vector<std::unique_ptr<LaunchedRun>>;
+
+  void turn();
+  int wait_milliseconds() const;
+  void on_agent();
+  void on_request(const LauncherRequest& request, std::vector<UniqueFd> descriptors);
+  void start_run(std::uint64_t number, std::vector<UniqueFd> descriptors);
+  RunNetworks::Events network_events();
+  std::optional<RunSetupFailed> launch(const LaunchOrder& order, RunStreams streams,
+                                       Entrance entrance);
+  std::optional<RunSetupFailed> obstacle(const LaunchOrder& order) const;
+  void tell_started(LaunchedRun& run, const std::optional<RunStarted>& started);
+  void on_signals();
+  void send(const LauncherRecord& record);
+  LaunchedRun* find(std::uint64_t number);
+
+  /// A run whose init is gone while processes that it started may be left.
+  struct Stranded {
+    std::unique_ptr<LaunchedRun> run;
+    std::optional<LauncherRecord> record;  ///< of its end, until it is told
+    Clock::time_point give_up_at;
+  };
+
+  void reap();
+  void finish(Runs::iterator run);
+  void complete(Stranded ended);
+  void tell_end(const LauncherRecord& record);
+  void remove_scratch(const std::string& name);
+  bool kill_strays();
+  void look_after_the_dying(Clock::time_point now);
+  void look_for_strays(Clock::time_point now);
+  std::size_t unkillable_runs() const;
+  bool is_quiet() const;
+
+  UniqueFd agent_, signals_;
+  LauncherState state_;
+  Runs runs_;
+  RunNetworks networks_;
+  std::vector<Stranded> stranded_;
+  Clock::time_point stray_look_at_{};
+  Clock::duration stray_pause_{};
+  std::vector<pid_t> removers_;
+  bool agent_gone_ = false;
+};
+
+}  // namespace satellite::sandbox

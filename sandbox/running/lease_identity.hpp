@@ -1,0 +1,22 @@
+#pragma once
+
+#include "sandbox/launcher/identity_pool.hpp"
+#include "sandbox/run.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <optional>
+
+namespace satellite::sandbox {
+
+using Leased = std::optional<IdentityPool::Lease>;
+
+/// An identity of the run's own from the pool, if there is a pool.
+///
+/// Shape:  waits while all are in use: there are enough for all runs at a time, but one that ended
+///         may hold its own for a moment longer. Nothing when cancelled.
+/// Errors: limit_exceeded when none became free within a bound.
+boost::asio::awaitable<Result<Leased>> lease_identity(boost::asio::io_context& context,
+                                                      IdentityPool* pool, CancelSwitch& cancel);
+
+}  // namespace satellite::sandbox
