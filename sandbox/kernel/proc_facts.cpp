@@ -98,6 +98,24 @@ std::optional<std::uint64_t> limit_of(std::string_view word) {
 
 }  // namespace
 
+Result<bool> parse_is_exiting(std::string_view stat) {
+  constexpr std::uint64_t exiting = 0x4;
+  constexpr int fields_before_flags = 6;  // of those that follow the name
+  // The name may hold anything, spaces and brackets among it, but only the last bracket ends it.
+  const auto name_end = stat.rfind(") ");
+  if (name_end == std::string_view::npos) return broken("the flags of a process");
+  std::string_view rest = stat.substr(name_end + 2);
+  for (int i = 0; i < fields_before_flags; ++i) {
+    const auto space = rest.find(' ');
+    if (space == std::string_view::npos) return broken("the flags of a process");
+    rest.remove_prefix(space + 1);
+  }
+  std::uint64_t flags = 0;
+  const auto parsed = std::from_chars(rest.data(), rest.data() + rest.size(), flags);
+  if (parsed.ec != std::errc()) return broken("the flags of a process");
+  return (flags & exiting) != 0;
+}
+
 Result<std::string> read_small_file(int directory_fd, const std::string& path,
                                     std::size_t size_max) {
   const UniqueFd fd(::openat(directory_fd, path.c_str(), O_RDONLY | O_CLOEXEC));

@@ -30,6 +30,11 @@ struct ProcessStatus {
 /// that was not read never counts as a fact.
 Result<ProcessStatus> parse_status(std::string_view text);
 
+/// Whether the process of this /proc/PID/stat has begun to die: it lets go of its files one after
+/// the other, and can be waited for only after the last. Pure. Errors: invalid_input.
+/// Source: proc(5), field 9; PF_EXITING of the kernel's linux/sched.h.
+Result<bool> parse_is_exiting(std::string_view stat);
+
 /// One line of mountinfo, proc(5).
 struct MountEntry {
   std::string device;  ///< `major:minor`, unique to one instance of a file system

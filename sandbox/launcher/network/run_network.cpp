@@ -1,9 +1,10 @@
 #include "sandbox/launcher/network/run_network.hpp"
 
 #include "sandbox/kernel/memory_file.hpp"
+#include "sandbox/kernel/proc_facts.hpp"
 #include "sandbox/kernel/socket_messages.hpp"
 
-#include <poll.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -151,13 +152,14 @@ std::optional<RunNetwork::Clock::time_point> RunNetwork::deadline() const {
   return waiting ? std::optional(deadline_) : std::nullopt;
 }
 
-/// It may have died before the run's end, of which we are told first: a dying process lets go of
-/// its pipes before it can be waited for.
+/// It may have died before the run's end, of which we are told first: its device is gone, and the
+/// script with it, before it can be waited for.
 void RunNetwork::look_for_a_dead_uplink() {
   if (stage_ != Stage::ready || ending_ || uplink_.pid <= 0) return;
-  pollfd held{uplink_.exit.get(), 0, 0};
-  const int seen = ::poll(&held, 1, 0);
-  lost_uplink_ = lost_uplink_ || (seen == 1 && (held.revents & (POLLERR | POLLHUP)) != 0);
+  const auto stat =
+      kernel::read_small_file(AT_FDCWD, "/proc/" + std::to_string(uplink_.pid) + "/stat");
+  const auto exiting = stat ? kernel::parse_is_exiting(*stat) : Result<bool>(stat.error());
+  lost_uplink_ = lost_uplink_ || (exiting && *exiting);
 }
 
 void RunNetwork::end() {

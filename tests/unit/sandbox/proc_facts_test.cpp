@@ -1,0 +1,26 @@
+#include "sandbox/kernel/proc_facts.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace satellite::sandbox::kernel;
+
+// Lines as proc(5) describes them; 4194560 is a process that runs, 4194564 one that dies.
+
+TEST_CASE("a process that has begun to die is told by its flags, whatever its name holds") {
+  for (const std::string name : {"slirp4netns", "a b", "x) R 1 1 1 0 -1 4", "((", ""}) {
+    const std::string begin = "731 (" + name + ") S 700 731 731 0 -1 ";
+    INFO(begin);
+    REQUIRE(parse_is_exiting(begin + "4194560 120 0 0 0"));
+    CHECK_FALSE(*parse_is_exiting(begin + "4194560 120 0 0 0"));
+    REQUIRE(parse_is_exiting(begin + "4194564 120 0 0 0"));
+    CHECK(*parse_is_exiting(begin + "4194564 120 0 0 0"));
+  }
+}
+
+TEST_CASE("what is no line of a process's state is not taken for a living or a dying one") {
+  for (const std::string text : {"", "731", "731 (x)", "731 (x) S 1 2 3", "731 (x) S 1 2 3 4 5 ",
+                                 "731 (x) S 1 2 3 4 5 six 7"}) {
+    INFO(text);
+    CHECK_FALSE(parse_is_exiting(text));
+  }
+}
