@@ -21,6 +21,18 @@ struct Silence : sandbox::RunObserver {
   asio::awaitable<void> output(sandbox::OutputStream, std::string_view) override { co_return; }
 };
 
+sandbox::Policy policy_without(Without layer) {
+  sandbox::Policy policy = sandbox::shipped_default_policy();
+  if (layer == Without::network || layer == Without::both) {
+    policy.network.mode = sandbox::NetworkMode::unrestricted;
+    policy.network.deny_link_local_and_metadata = false;
+  }
+  if (layer == Without::filesystem || layer == Without::both) {
+    policy.filesystem.mode = sandbox::FilesystemMode::off;
+  }
+  return policy;
+}
+
 class Runs final : public MeasuringProcess::Measurement {
  public:
   explicit Runs(std::unique_ptr<sandbox::Launcher> launcher) : launcher_(std::move(launcher)) {
@@ -32,8 +44,9 @@ class Runs final : public MeasuringProcess::Measurement {
   std::string answer(const std::string& text) override {
     std::istringstream order(text);
     std::string engine;
-    int runs = 0, at_a_time = 0;
-    order >> engine >> runs >> at_a_time;
+    int runs = 0, at_a_time = 0, without = 0;
+    order >> engine >> runs >> at_a_time >> without;
+    policy_ = policy_without(static_cast<Without>(without));
     const auto chosen = engine == "bwrap" ? sandbox::Engine::bwrap : sandbox::Engine::native;
     return measure(chosen, runs, at_a_time);
   }
@@ -60,7 +73,7 @@ class Runs final : public MeasuringProcess::Measurement {
   asio::awaitable<void> keep_running(sandbox::Runner& runner) {
     Silence silence;
     sandbox::CancelSwitch cancel(context_);
-    const sandbox::ResolvedPolicy policy{sandbox::shipped_default_policy(), false};
+    const sandbox::ResolvedPolicy policy{policy_, false};
     while (left_-- > 0) {
       sandbox::RunRequest request;
       request.script = "echo hi";
@@ -78,6 +91,7 @@ class Runs final : public MeasuringProcess::Measurement {
   std::unique_ptr<sandbox::Launcher> launcher_;
   sandbox::RunnerSettings settings_;
   sandbox::HostFacts facts_;
+  sandbox::Policy policy_;
   std::ostringstream answer_;
   int left_ = 0, going_ = 0;
 };
@@ -91,8 +105,10 @@ MeasuringProcess::Measurement* begin() {
 
 SandboxProcess::SandboxProcess() : process_(begin) {}
 
-Timing SandboxProcess::measure(const std::string& engine, int runs, int at_a_time) {
-  return process_.ask(engine + " " + std::to_string(runs) + " " + std::to_string(at_a_time));
+Timing SandboxProcess::measure(const std::string& engine, int runs, int at_a_time,
+                               Without without) {
+  return process_.ask(engine + " " + std::to_string(runs) + " " + std::to_string(at_a_time) + " " +
+                      std::to_string(static_cast<int>(without)));
 }
 
 }  // namespace satellite::benchmarks

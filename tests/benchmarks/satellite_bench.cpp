@@ -1,6 +1,7 @@
 #include "tests/benchmarks/check_figures.hpp"
 #include "tests/benchmarks/core_figures.hpp"
 #include "tests/benchmarks/figures.hpp"
+#include "tests/benchmarks/layer_figures.hpp"
 #include "tests/benchmarks/process_figures.hpp"
 #include "tests/benchmarks/reference_process.hpp"
 #include "tests/benchmarks/sandbox_process.hpp"
@@ -314,10 +315,12 @@ int main(int argc, char** argv) {
     };
     measure("process", measure_process);
     measure("runs", measure_runs);
+    measure("layers", measure_layers);
     measure("core", measure_core);
     measure("checks", measure_checks);
     print_table(figures);
-    if (!json_file.empty() && !write_json(figures, json_file)) {
+    // A part is for looking at; the file always holds the whole.
+    if (part == "all" && !json_file.empty() && !write_json(figures, json_file)) {
       std::cerr << "satellite_bench: cannot write " << json_file << '\n';
       return 1;
     }
