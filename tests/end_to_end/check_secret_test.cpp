@@ -100,3 +100,18 @@ TEST_CASE("a disconnect ends the wait for a secret at once; nothing is claimed a
   REQUIRE(scene.core().wait_until_authenticated(std::chrono::seconds(30), 2));
   CHECK(nth_result(scene, "cfg").at("status") == "healthy");
 }
+
+TEST_CASE(
+    "a secret that is not delivered in time fails the collector, and the script never starts") {
+  devcore::SecretReplies silent;
+  silent.run["cfg/c1"] = "";
+  Scene scene(with_checks({with_token(shell_check("cfg", "echo ran", 1))}, silent));
+  REQUIRE(scene.core().wait_for_frame("request_run_secrets", std::chrono::seconds(30)));
+  // The reply may take 30 s; the connection is well all the while.
+  REQUIRE(scene.core().wait_for_frame("result", std::chrono::seconds(90)));
+  const json result = nth_result(scene, "cfg");
+  CHECK(result.at("status") == "unhealthy");
+  const json collector = collector_of(result);
+  CHECK(collector.dump().find("Run-secret delivery timed out for c1") != std::string::npos);
+  CHECK(collector.dump().find("ran\\n") == std::string::npos);
+}
