@@ -3,6 +3,7 @@
 #include <sys/syscall.h>
 #include <catch2/catch.hpp>
 #include <charconv>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -80,7 +81,10 @@ TEST_CASE("of /etc a native script sees what programs need and no more") {
              "test -e /etc/$f && echo $f; done; test -r /etc/nsswitch.conf && echo resolver; "
              "grep -c . /etc/passwd; id -un; getent hosts localhost >/dev/null && echo resolves"),
       policy_for(Engine::native));
-  CHECK(ran.standard_output == "resolver\n3\nscript\nresolves\n");
+  // As the host does: the smallest systems have no /etc/hosts.
+  const bool host_resolves = std::system("getent hosts localhost >/dev/null") == 0;
+  CHECK(ran.standard_output ==
+        std::string("resolver\n3\nscript\n") + (host_resolves ? "resolves\n" : ""));
 }
 
 TEST_CASE("nothing can be typed into a terminal, and without an engine it can") {

@@ -194,6 +194,8 @@ TEST_CASE("a script of an unprivileged satellite stands below the owner of its n
     Listener listener;
     std::string found;
     listener.on_output = [&](const std::string&) {
+      // While the shell becomes sleep its command line can be empty.
+      if (!eventually([&] { return !processes_with(marker).empty(); })) return;
       for (const pid_t pid : processes_with(marker)) {
         found += namespaces_of(pid) + "\n" + flush_from_outside(pid) + "\n";
         ::kill(pid, SIGKILL);
