@@ -1,8 +1,11 @@
 #include "tests/escape/escape_bench.hpp"
 
+#include "tests/support/temp_dir.hpp"
+
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
@@ -34,22 +37,30 @@ std::string probe_introduction() {
          std::to_string(namespace_number("mnt")) + "," + std::to_string(namespace_number("user"));
 }
 
-const std::string& probe_path() {
-  // An unprivileged pass of these tests may have been given a copy that it can read.
-  static const char* const copy = std::getenv("SATELLITE_ESCAPE_PROBE");
-  static const std::string path = copy != nullptr ? copy : SATELLITE_ESCAPE_PROBE;
-  return path;
-}
-
 const std::string& probe_image() {
   static const std::string image = [] {
-    std::ifstream in(probe_path(), std::ios::binary);
+    // An unprivileged pass of these tests may have been given a copy that it can read.
+    const char* const copy = std::getenv("SATELLITE_ESCAPE_PROBE");
+    const std::string path = copy != nullptr ? copy : SATELLITE_ESCAPE_PROBE;
+    std::ifstream in(path, std::ios::binary);
     std::stringstream bytes;
     bytes << in.rdbuf();
-    if (bytes.str().empty()) throw std::runtime_error("no escape probe at " + probe_path());
+    if (bytes.str().empty()) throw std::runtime_error("no escape probe at " + path);
     return bytes.str();
   }();
   return image;
+}
+
+const std::string& probe_path() {
+  // Where every user may start it: a checkout below /root is closed to those of scripts.
+  static const TempDir place;
+  static const std::string path = [] {
+    std::string file = place.write("escape_probe", probe_image());
+    std::filesystem::permissions(place.path(), std::filesystem::perms(0755));
+    std::filesystem::permissions(file, std::filesystem::perms(0755));
+    return file;
+  }();
+  return path;
 }
 
 Answer answer_in(const std::string& output) {
