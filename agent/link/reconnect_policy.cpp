@@ -20,13 +20,13 @@ milliseconds scaled(milliseconds window, double random) {
 }  // namespace
 
 milliseconds ReconnectPolicy::next_wait(const EndedConnection& ended, double random) {
-  // A core that accepts and drops at once must not be hammered, so only time resets the backoff.
   // The core is there and nothing went wrong; how often this happens is the operator's word.
   if (ended.end == ConnectionEnd::refreshed) {
     attempt_ = 0;
     window_ = milliseconds(0);
     return window_;
   }
+  // A core that accepts and drops at once must not be hammered, so only time resets the backoff.
   const bool was_stable = ended.authenticated_for >= settings_.stable_after;
   if (was_stable) attempt_ = 0;
   const unsigned doublings = std::min(attempt_, doublings_max);
