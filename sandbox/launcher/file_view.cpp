@@ -165,23 +165,24 @@ class FileView {
       return make_link(link);
     }
     if (length != error_invalid && skipped(length)) return;
-    bind(quiet | MOUNT_ATTR_RDONLY, recursive, Small::copied);
+    struct statx facts {};
+    const long known = may(__NR_statx, here, address(step_.source), 0, STATX_TYPE | STATX_SIZE,
+                           address(&facts));
+    if (skipped(known)) return;
+    const bool directory = (facts.stx_mode & type_of_file) == directory_file;
+    if (!directory && facts.stx_size <= copied_size_max) return copy_or_skip();
+    bind(quiet | MOUNT_ATTR_RDONLY, recursive);
   }
 
-  enum class Small { bound, copied };
-
-  /// A detached copy of the source gets its flags first and its place last.
-  void bind(std::uint64_t attributes, long depth, Small small = Small::bound) const {
+  /// A detached copy of the source gets its flags first and its place last. None is made to be
+  /// thrown away: closing one that was never attached waits for an RCU grace period of the host.
+  void bind(std::uint64_t attributes, long depth) const {
     const long tree = may(__NR_open_tree, here, address(step_.source),
                           OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | depth);
     if (tree == error_no_system_call) return bind_the_old_way(attributes, depth);
     if (skipped(tree)) return;
     const auto facts = facts_of(tree);
     const bool directory = (facts.stx_mode & type_of_file) == directory_file;
-    if (small == Small::copied && !directory && facts.stx_size <= copied_size_max) {
-      call(__NR_close, tree);
-      return copy_or_skip();
-    }
     mount_attr flags{};
     flags.attr_set = attributes;
     const long set = may(__NR_mount_setattr, tree, address(""), AT_EMPTY_PATH | depth,
@@ -197,6 +198,8 @@ class FileView {
 
   /// Something that is there already, or the empty thing, over the target.
   void cover(const char* source) const {
+    const long there = may(__NR_faccessat, here, address(step_.target), 0);
+    if (skipped(there)) return;
     const long tree =
         may(__NR_open_tree, here, address(source), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     if (skipped(tree)) return;
