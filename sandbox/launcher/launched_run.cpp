@@ -192,11 +192,13 @@ void LaunchedRun::on_control() {
   if (incoming.report->kind == InitReportKind::ended) ended_ = *incoming.report;
 }
 
-std::optional<LauncherRecord> LaunchedRun::take_early_end() {
-  // A way out of the network has to be closed first, which is not for us to wait for.
+std::optional<LauncherRecord> LaunchedRun::take_early_end(bool lost_uplink) {
   const bool over = ended_ && stage_ == Stage::released;
-  if (!native_ || told_end_ || !over || awaits_network_) return std::nullopt;
+  if (!native_ || told_end_ || !over) return std::nullopt;
   auto record = on_exit();
+  if (auto* end = record ? std::get_if<RunEnded>(&record->event) : nullptr) {
+    end->lost_uplink = lost_uplink;
+  }
   if (record && identity_is_own_) record->remains = Remains::identity;  // init still has that user
   told_end_ = true;
   kill();  // it leaves by itself; from now on within a bound

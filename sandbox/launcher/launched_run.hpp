@@ -57,10 +57,13 @@ class LaunchedRun {
   void on_control();
 
   /// A native run whose tree is dead: the record of its end, handed out once. Init is the last of
-  /// it and holds nothing but namespaces, whose end takes the kernel longer than a script may wait.
-  std::optional<LauncherRecord> take_early_end();
+  /// it and holds nothing but namespaces, whose end takes the kernel longer than a script may wait;
+  /// the same is true of the program behind its uplink, which was killed.
+  std::optional<LauncherRecord> take_early_end(bool lost_uplink);
   /// The wrapper, or init itself, was reaped: what the agent is told, unless it was told already.
   std::optional<LauncherRecord> on_exit();
+  /// Its end was told, but the kernel is not done with what it was made of.
+  bool is_coming_down() const { return told_end_ && !is_unkillable_; }
   /// After on_exit: init died without telling, so descendants may be left. Never waits.
   bool may_have_strays() const;
   /// Its end was told before it was all gone, and others wait to hear that it is.

@@ -58,6 +58,7 @@ class LauncherLoop {
   void look_after_the_dying(Clock::time_point now);
   void look_for_strays(Clock::time_point now);
   std::size_t unkillable_runs() const;
+  bool may_tell_early() const;
   bool is_quiet() const;
 
   UniqueFd agent_, signals_;

@@ -52,9 +52,11 @@ void LauncherLoop::turn() {
     if (watched[3 + 2 * i].revents != 0) run.on_control();
     // While wrapper and namespaces come down there is time for it.
     if (run.tree_is_dead()) {
-      networks_.end_uplink(run.number());
+      const bool lost_uplink = networks_.end_uplink(run.number());
       remove_scratch(run.take_scratch_name());
-      if (const auto end = run.take_early_end()) send(*end);
+      if (may_tell_early()) {
+        if (const auto end = run.take_early_end(lost_uplink)) send(*end);
+      }
     }
   }
   networks_.work_off(std::span(watched).subspan(2 + 2 * known));

@@ -33,8 +33,8 @@ constexpr std::size_t start_descriptors = 3;
 
 // --- Launcher -> agent --------------------------------------------------------------------------
 // A run has at most one RunStarted and exactly one of RunSetupFailed, RunRefused and RunEnded,
-// after which nothing of it exists any more: no process but the init of a native run on its way
-// out, no scratch directory. Where that record says that something remains, what must not be given
+// after which nothing of it exists any more: no process but the init of a native run and the
+// program behind its uplink, both on their way out, no scratch directory. Where that record says that something remains, what must not be given
 // to others is still held, and RunGone follows when it is not any more.
 
 /// Everything was applied and verified; the script is let go right after this record.

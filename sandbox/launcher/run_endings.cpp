@@ -25,6 +25,8 @@ constexpr auto stray_pause_min = 5ms;
 constexpr auto stray_pause_max = 10s;
 // A host on which so many runs hang in the kernel is of no use to another one.
 constexpr std::size_t unkillable_runs_max = 64;
+// Runs whose end was told and whose namespaces are still there: kernel memory that nobody counts.
+constexpr std::ptrdiff_t runs_coming_down_max = 32;
 
 }  // namespace
 
@@ -49,6 +51,13 @@ std::size_t LauncherLoop::unkillable_runs() const {
       std::count_if(stranded_.begin(), stranded_.end(),
                     [](const Stranded& one) { return one.run->is_unkillable(); });
   return static_cast<std::size_t>(among_living + among_stranded);
+}
+
+/// Who starts runs faster than the kernel takes their namespaces down waits for it again.
+bool LauncherLoop::may_tell_early() const {
+  const auto coming_down = std::count_if(runs_.begin(), runs_.end(),
+                                         [](const auto& run) { return run->is_coming_down(); });
+  return coming_down < runs_coming_down_max;
 }
 
 /// Why nothing more may be started, or not as this user. The agent hands ids out; that none is two
@@ -104,11 +113,9 @@ void LauncherLoop::finish(Runs::iterator position) {
 /// The last record goes out only when nothing of the run is left.
 void LauncherLoop::complete(Stranded ended) {
   remove_scratch(ended.run->take_scratch_name());
-  if (ended.record) {
-    tell_end(*ended.record);
-  } else if (ended.run->owes_gone()) {
-    send({ended.run->number(), RunGone{}});
-  }
+  if (ended.record) return tell_end(*ended.record);
+  networks_.let_go(ended.run->number());
+  if (ended.run->owes_gone()) send({ended.run->number(), RunGone{}});
 }
 
 void LauncherLoop::tell_end(const LauncherRecord& record) {

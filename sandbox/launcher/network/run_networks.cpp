@@ -57,10 +57,10 @@ void RunNetworks::advance(std::uint64_t run_number) {
     if (entry.network->is_ready()) events_.ready(run_number, entry.network->facts());
     if (entry.network->failure()) events_.failed(run_number, *entry.network->failure());
   }
-  if (entry.last_record && (!entry.network || entry.network->is_over())) {
-    const LauncherRecord record = *std::move(entry.last_record);
+  if ((entry.last_record || entry.let_go) && (!entry.network || entry.network->is_over())) {
+    const auto record = std::move(entry.last_record);
     entries_.erase(found);
-    events_.ended(record);
+    if (record) events_.ended(*record);
     advance_all();
   }
 }
@@ -89,9 +89,19 @@ void RunNetworks::cancel_all() {
   for (const auto number : numbers) cancel(number);
 }
 
-void RunNetworks::end_uplink(std::uint64_t run_number) {
+bool RunNetworks::end_uplink(std::uint64_t run_number) {
   const auto found = entries_.find(run_number);
-  if (found != entries_.end() && found->second.network) found->second.network->end();
+  if (found == entries_.end() || !found->second.network) return false;
+  found->second.network->end();
+  return found->second.network->lost_uplink();
+}
+
+void RunNetworks::let_go(std::uint64_t run_number) {
+  const auto found = entries_.find(run_number);
+  if (found == entries_.end()) return;
+  static_cast<void>(end_uplink(run_number));
+  found->second.let_go = true;
+  advance(run_number);
 }
 
 bool RunNetworks::close(LauncherRecord record) {

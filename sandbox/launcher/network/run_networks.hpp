@@ -39,10 +39,12 @@ class RunNetworks {
   void begin(LaunchOrder order, RunStreams streams);
   /// Ends a run that has not entered yet; others are for their LaunchedRun to end.
   void cancel(std::uint64_t run_number);
-  /// Nothing in the run needs its way out any more.
-  void end_uplink(std::uint64_t run_number);
+  /// Nothing in the run needs its way out any more. Whether it was lost before that.
+  bool end_uplink(std::uint64_t run_number);
   /// Takes the last record of a run whose network has to be ended first; false = it has none.
   bool close(LauncherRecord record);
+  /// The same for a run whose end was told already.
+  void let_go(std::uint64_t run_number);
   void cancel_all();
 
   void watch(std::vector<pollfd>& watched) const;
@@ -62,6 +64,7 @@ class RunNetworks {
     std::optional<Waiting> waiting;
     std::unique_ptr<RunNetwork> network;  ///< absent while the macvlan address is in use
     bool told = false;
+    bool let_go = false;
     std::optional<LauncherRecord> last_record;
   };
   using Entries = std::map<std::uint64_t, Entry>;
