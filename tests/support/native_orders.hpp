@@ -1,0 +1,31 @@
+#pragma once
+
+#include "sandbox/launcher/launch_order.hpp"
+#include "tests/support/script_bench.hpp"
+
+#include <optional>
+#include <string>
+
+namespace satellite::tests {
+
+/// Orders of the native engine, given to the launcher as they are; what the script says is seen.
+struct NativeOrders : ScriptBench {
+  struct End {
+    sandbox::LauncherRecord record;
+    std::string output;
+    bool was_prepared = false;
+  };
+
+  /// `echo ran` under this policy.
+  sandbox::LaunchOrder order(
+      const sandbox::Policy& policy = sandbox::shipped_default_policy()) const;
+  End perform(const sandbox::LaunchOrder& what);
+  /// The first order is prepared, and the second one begun once the first one stands. Without a
+  /// second one, the first one's link is given up then.
+  End perform_prepared(const sandbox::LaunchOrder& prepared,
+                       const std::optional<sandbox::LaunchOrder>& begun);
+};
+
+int count_children(pid_t launcher);
+
+}  // namespace satellite::tests
