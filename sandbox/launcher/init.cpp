@@ -102,6 +102,14 @@ void report_end(const Supervision& run) {
   call(__NR_write, init_fd_control, address(&report), sizeof(report));
 }
 
+/// Any command will do, and so will the launcher's end.
+void wait_until_dismissed() {
+  InitCommand command{};
+  while (call(__NR_read, init_fd_control, address(&command), sizeof(command)) ==
+         error_interrupted) {
+  }
+}
+
 void supervise(Supervision& run, int child_events) {
   struct {
     int fd;
@@ -181,6 +189,7 @@ void run_init(InitBlock* own) {
   supervise(run, static_cast<int>(child_events));
   end_leftovers(run);
   report_end(run);
+  if (block.stays_until_dismissed != 0) wait_until_dismissed();
   for (;;) call(__NR_exit_group, 0);
 }
 

@@ -159,6 +159,9 @@ struct InitBlock {
   std::uint32_t landlock_paths = 0, landlock_path_count = 0;
   /// A prepared run: what to execute comes later, through the barrier.
   std::uint32_t waits_for_task = 0;
+  /// Init stays until the launcher has told the end: what the kernel takes down with it shall not
+  /// get in front of those who wait for that.
+  std::uint32_t stays_until_dismissed = 0;
 };
 
 }  // namespace satellite::sandbox

@@ -76,6 +76,7 @@ void add_limits(const LaunchOrder& order, InitBlock& head) {
 void add_native(const LaunchOrder& order, const BlockFacts& facts, BlockText& text,
                 InitBlock& head) {
   head.sheds_capabilities = 1;
+  head.stays_until_dismissed = 1;
   if (!facts.launcher_is_root) {
     head.nested_user_namespace = 1;
     const auto same = [](std::uint32_t id) {

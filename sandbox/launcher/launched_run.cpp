@@ -224,8 +224,12 @@ std::optional<LauncherRecord> LaunchedRun::take_early_end(bool lost_uplink) {
   }
   if (record && identity_is_own_) record->remains = Remains::identity;  // init still has that user
   told_end_ = true;
-  kill();  // it leaves by itself; from now on within a bound
   return record;
+}
+
+void LaunchedRun::dismiss() {
+  if (!native_ || std::exchange(dismissed_, true)) return;
+  kill();  // it leaves by itself; from now on within a bound
 }
 
 std::optional<LauncherRecord> LaunchedRun::on_exit() {

@@ -68,6 +68,8 @@ class LaunchedRun {
   /// it and holds nothing but namespaces, whose end takes the kernel longer than a script may wait;
   /// the same is true of the program behind its uplink, which was killed.
   std::optional<LauncherRecord> take_early_end(bool lost_uplink);
+  /// Lets the init of a run whose tree is dead go, after whatever was to be told first. Idempotent.
+  void dismiss();
   /// The wrapper, or init itself, was reaped: what the agent is told, unless it was told already.
   std::optional<LauncherRecord> on_exit();
   /// Its end was told, but the kernel is not done with what it was made of.
@@ -111,6 +113,7 @@ class LaunchedRun {
   std::uint64_t number_ = 0;
   pid_t pid_ = -1;
   bool wrapped_ = false, confined_ = false, native_ = false, told_end_ = false;
+  bool dismissed_ = false;
   std::optional<Identity> identity_;
   bool identity_is_own_ = false;
   Stage stage_ = Stage::setting_up;

@@ -57,6 +57,7 @@ void LauncherLoop::turn() {
       if (may_tell_early()) {
         if (const auto end = run.take_early_end(lost_uplink)) send(*end);
       }
+      run.dismiss();
     }
   }
   networks_.work_off(std::span(watched).subspan(2 + 2 * known));

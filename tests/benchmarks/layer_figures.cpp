@@ -38,8 +38,8 @@ std::vector<Figure> measure_layers() {
   };
   for (int round = 0; round < rounds; ++round) {
     append(bare, reference.measure(bare_command, runs_per_round, 1).latencies);
-    append(whole, sandbox.measure({.runs = runs_per_round}).latencies);
-    for (Variant& variant : variants) {
+    append(whole, sandbox.measure({.prepared=true,.runs = runs_per_round}).latencies);
+    if (!getenv("AT")) for (Variant& variant : variants) {
       append(variant.samples,
              sandbox.measure({.without = variant.without, .runs = runs_per_round}).latencies);
     }
