@@ -1,12 +1,6 @@
-#include "sandbox/build_plan.hpp"
-#include "sandbox/planning/make_launch_order.hpp"
-#include "tests/support/script_bench.hpp"
+#include "tests/support/native_orders.hpp"
 
-#include <fcntl.h>
 #include <unistd.h>
-#include <array>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <catch2/catch.hpp>
 #include <filesystem>
 
@@ -15,65 +9,6 @@ using namespace satellite::sandbox;
 using namespace satellite::tests;
 
 namespace {
-
-/// Orders of the native engine, given to the launcher as they are; what the script says is seen.
-struct NativeOrders : ScriptBench {
-  struct End {
-    LauncherRecord record;
-    std::string output;
-  };
-
-  LaunchOrder order(const Policy& policy = shipped_default_policy()) const {
-    RunInputs inputs;
-    inputs.command = {"sh", "-c", "echo ran"};
-    inputs.base_environment = {{"PATH", "/usr/bin:/bin"}};
-    inputs.default_identity = settings.default_identity;
-    inputs.agent_identity = Identity{::geteuid(), ::getegid()};
-    OrderInputs numbered;
-    numbered.run_number = launcher->next_run_number();
-    inputs.scratch_directory =
-        launcher->scratch_area() + "/run-" + std::to_string(numbered.run_number);
-    const auto decision = build_plan({policy, false}, facts, inputs, host_world());
-    REQUIRE(std::holds_alternative<Plan>(decision));
-    auto made = make_launch_order(std::get<Plan>(decision), std::move(numbered));
-    REQUIRE(made.has_value());
-    REQUIRE(made->engine == Engine::native);
-    return *std::move(made);
-  }
-
-  End perform(const LaunchOrder& what) {
-    int ends[2] = {-1, -1};
-    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
-    const UniqueFd reading(ends[0]);
-    UniqueFd writing(ends[1]);
-    Launcher::Streams streams{UniqueFd(::fcntl(writing.get(), F_DUPFD_CLOEXEC, 0)),
-                              UniqueFd(::fcntl(writing.get(), F_DUPFD_CLOEXEC, 0))};
-    writing.reset();
-    auto link = launcher->start_run(what, std::move(streams));
-    REQUIRE(link.has_value());
-    End end;
-    boost::asio::co_spawn(context, wait_for_end(*link, end), boost::asio::detached);
-    context.restart();
-    context.run();
-    std::array<char, 256> buffer{};
-    for (ssize_t got = 0; (got = ::read(reading.get(), buffer.data(), buffer.size())) > 0;) {
-      end.output.append(buffer.data(), static_cast<std::size_t>(got));
-    }
-    return end;
-  }
-
- private:
-  boost::asio::awaitable<void> wait_for_end(LaunchedRunLink& link, End& end) {
-    for (bool ended = false; !ended;) {
-      co_await link.arrived();
-      while (auto record = link.take()) {
-        ended = !std::holds_alternative<RunStarted>(record->event);
-        end.record = *std::move(record);
-      }
-    }
-    context.stop();
-  }
-};
 
 std::vector<SetupStep> steps_of_a_run() {
   using enum SetupStep;
@@ -93,12 +28,6 @@ std::vector<SetupStep> steps_of_a_run() {
 /// The run's file systems show in no mount table but its own.
 std::string mount_table() {
   return read_proc(::getpid(), "mountinfo");
-}
-
-int children_of(pid_t launcher) {
-  const std::string children =
-      read_proc(launcher, "task/" + std::to_string(launcher) + "/children");
-  return static_cast<int>(std::count(children.begin(), children.end(), ' '));
 }
 
 }  // namespace
