@@ -1,8 +1,6 @@
 #include "tests/support/failing_calls.hpp"
-#include "tests/support/in_child.hpp"
 #include "tests/support/native_orders.hpp"
-#include "tests/support/require_layer.hpp"
-#include "tests/support/test_network.hpp"
+#include "tests/support/ways_out.hpp"
 
 #include <catch2/catch.hpp>
 #include <cerrno>
@@ -22,20 +20,8 @@ Policy allowing_the_router() {
   return policy;
 }
 
-/// The ways out that this host can have, and who has them.
-enum class Way { macvlan_of_root, slirp4netns_of_root, slirp4netns_of_a_user };
-
 Way each_way() {
-  return GENERATE(Way::macvlan_of_root, Way::slirp4netns_of_root, Way::slirp4netns_of_a_user);
-}
-
-std::string told(Way way, const std::function<std::string()>& body) {
-  return way == Way::slirp4netns_of_a_user ? as_uid_65532(body) : in_child(body);
-}
-
-std::optional<MacvlanSettings> macvlan_of(Way way, const TestNetwork& network) {
-  if (way != Way::macvlan_of_root) return std::nullopt;
-  return network.macvlan();
+  return GENERATE(from_range(every_way()));
 }
 
 std::vector<SetupStep> steps_of(Way way) {
@@ -63,24 +49,21 @@ std::string ending(NativeOrders& bench, const LaunchOrder& order) {
          (nothing_left ? "nothing left" : "a process left");
 }
 
-bool can_make_a_network() {
-  return require_layer("root", is_root(), "only root can make a test network");
-}
-
 constexpr const char* as_it_should_be = "ended, said 'ran\n', nothing left";
 
 }  // namespace
 
 TEST_CASE("each step of a run's network that fails is named, and the script never runs") {
-  if (!can_make_a_network()) return;
+  if (!network_can_be_made()) return;
   const TestNetwork network;
   const Way way = each_way();
+  INFO(name_of(way));
   std::string expected;
   for (const SetupStep step : steps_of(way)) {
     expected += std::string(name_of(step)) + " failed, said '', nothing left\n";
   }
-  CHECK(told(way, [&] {
-          NativeOrders bench(ScriptBench::Egress::tried, macvlan_of(way, network));
+  CHECK(by(way, [&] {
+          NativeOrders bench(ScriptBench::Egress::tried, macvlan_for(way, network));
           std::string seen;
           for (const SetupStep step : steps_of(way)) {
             LaunchOrder order = bench.order(allowing_the_router());
@@ -93,12 +76,13 @@ TEST_CASE("each step of a run's network that fails is named, and the script neve
 }
 
 TEST_CASE("a filter that was said to be loaded and was not is missed before there is a way out") {
-  if (!can_make_a_network()) return;
+  if (!network_can_be_made()) return;
   const TestNetwork network;
   const Way way = each_way();
+  INFO(name_of(way));
   CHECK(
-      told(way, [&] {
-        NativeOrders bench(ScriptBench::Egress::tried, macvlan_of(way, network));
+      by(way, [&] {
+        NativeOrders bench(ScriptBench::Egress::tried, macvlan_for(way, network));
         LaunchOrder order = bench.order(allowing_the_router());
         order.fault = {SetupStep::network_filter, -1, 0};
         return ending(bench, order) + "\n" + ending(bench, bench.order(allowing_the_router()));
@@ -106,14 +90,15 @@ TEST_CASE("a filter that was said to be loaded and was not is missed before ther
 }
 
 TEST_CASE("a run whose host lost its packet filter is not started, and says what to do") {
-  if (!can_make_a_network()) return;
+  if (!network_can_be_made()) return;
   const TestNetwork network;
   const Way way = each_way();
+  INFO(name_of(way));
   const Engine engine = GENERATE(Engine::native, Engine::bwrap);
   const auto run = [&](bool filter_is_there) {
-    return told(way, [&] {
+    return by(way, [&] {
       if (!filter_is_there) fail_packet_filter_sockets(EPROTONOSUPPORT);
-      ScriptBench bench(engine, ScriptBench::Egress::tried, macvlan_of(way, network));
+      ScriptBench bench(engine, ScriptBench::Egress::tried, macvlan_for(way, network));
       const Ran refused = bench.run(script("echo ran"), allowing_the_router());
       std::string seen = std::string(name_of(refused.result.outcome)) + "\n";
       // What was found out at the start need not be true any more when a run begins.

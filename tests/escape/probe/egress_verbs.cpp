@@ -21,7 +21,8 @@ namespace {
 
 constexpr int flow_patience_milliseconds = 30'000;
 
-/// One datagram to the peer; ok = it came back with something.
+/// One datagram to the peer; ok = somebody answered, whoever it was: behind a helper that is not
+/// always the address asked.
 long exchange(int fd, const Address& to, const void* question, unsigned long size) {
   if (fd < 0) {
     say("socket");
@@ -29,8 +30,7 @@ long exchange(int fd, const Address& to, const void* question, unsigned long siz
   }
   const int on = 1;
   ::setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on));
-  if (::connect(fd, to.get(), to.size) < 0) return -errno;
-  if (::send(fd, question, size, MSG_NOSIGNAL) < 0) return -errno;
+  if (::sendto(fd, question, size, MSG_NOSIGNAL, to.get(), to.size) < 0) return -errno;
   pollfd waiting{fd, POLLIN, 0};
   if (::poll(&waiting, 1, patience_milliseconds) == 0) return -ETIMEDOUT;
   char answer[64];
@@ -131,8 +131,10 @@ long set_neighbour(const char* const* words) {
   const Address at = address_of(words[1], "0");
   arpreq request{};
   std::memcpy(&request.arp_pa, at.get(), sizeof(sockaddr_in));
-  request.arp_ha.sa_family = ARPHRD_ETHER;
-  request.arp_ha.sa_data[0] = 2;
+  ifreq device{};
+  std::strncpy(device.ifr_name, words[0], sizeof(device.ifr_name) - 1);
+  if (::ioctl(fd, SIOCGIFHWADDR, &device) < 0) return -errno;
+  request.arp_ha = device.ifr_hwaddr;
   request.arp_flags = ATF_PERM | ATF_COM;
   std::strncpy(request.arp_dev, words[0], sizeof(request.arp_dev) - 1);
   return answered(::ioctl(fd, SIOCSARP, &request));
