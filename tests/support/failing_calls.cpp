@@ -53,6 +53,13 @@ void fail_calls(std::initializer_list<long> numbers, int error_number) {
   install(std::move(program));
 }
 
+void fail_calls_from(long number, int error_number) {
+  const auto first = static_cast<std::uint32_t>(number);
+  install({load(offsetof(seccomp_data, nr)),
+           {BPF_JMP | BPF_JGE | BPF_K, 0, 1, first},
+           fail_with(error_number)});
+}
+
 void fail_packet_filter_sockets(int error_number) {
   constexpr std::size_t family = offsetof(seccomp_data, args);
   constexpr std::size_t protocol = family + 2 * sizeof(std::uint64_t);

@@ -11,6 +11,10 @@ namespace satellite::tests {
 /// Calls by their numbers; what they would do is not done.
 void fail_calls(std::initializer_list<long> numbers, int error_number);
 
+/// All calls from this number on, as on a kernel that is older than they are.
+void fail_calls_from(long number, int error_number);
+constexpr long first_call_after_5_9 = 440;  // process_madvise(2), Linux 5.10
+
 /// Nothing can be asked of the packet filter, as where nf_tables is missing.
 void fail_packet_filter_sockets(int error_number);
 
