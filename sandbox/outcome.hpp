@@ -40,6 +40,7 @@ struct RunResult {
   int exit_code = -1;
   std::optional<int> signal;
   bool output_truncated = false;
+  bool was_prepared = false;  ///< the sandbox stood ready before the script was asked for
   ByteCount bytes_standard_output, bytes_standard_error;  ///< delivered
   ByteCount bytes_dropped;                                ///< read after the cap was reached
   std::chrono::system_clock::time_point started_at{};

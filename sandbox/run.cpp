@@ -3,16 +3,16 @@
 #include "sandbox/run.hpp"
 
 #include "protocol/vocabulary/limits.hpp"
-#include "sandbox/build_plan.hpp"
 #include "sandbox/capture/capped_output.hpp"
 #include "sandbox/launcher/launcher_link.hpp"
 #include "sandbox/planning/identity_plan.hpp"
-#include "sandbox/planning/make_launch_order.hpp"
 #include "sandbox/probing/egress.hpp"
 #include "sandbox/running/ending.hpp"
 #include "sandbox/running/execution.hpp"
 #include "sandbox/running/lease_identity.hpp"
 #include "sandbox/running/limit_reached.hpp"
+#include "sandbox/running/prepared_runs.hpp"
+#include "sandbox/running/run_planner.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -34,17 +34,6 @@ using Clock = std::chrono::steady_clock;
 // Larger pipes let script and agent take turns less often; unprivileged users may still ask for it.
 constexpr int pipe_size = 256 << 10;
 
-std::map<std::string, std::string> own_environment() {
-  std::map<std::string, std::string> variables;
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-    const std::string_view text(*entry);
-    const auto equals = text.find('=');
-    if (equals == std::string_view::npos) continue;
-    variables.emplace(text.substr(0, equals), text.substr(equals + 1));
-  }
-  return variables;
-}
-
 struct Pipe {
   UniqueFd read_end, write_end;
 };
@@ -54,14 +43,6 @@ Result<Pipe> make_pipe() {
   if (::pipe2(ends, O_CLOEXEC) != 0) return error_from_errno("pipe2", errno);
   ::fcntl(ends[0], F_SETPIPE_SZ, pipe_size);
   return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
-}
-
-NamedValues named_values(const RunRequest& request) {
-  NamedValues values(request.environment.begin(), request.environment.end());
-  for (const auto& [name, secret] : request.secret_environment) {
-    values.emplace_back(name, std::string(secret.reveal()));
-  }
-  return values;
 }
 
 std::vector<std::string_view> secret_values(const RunRequest& request) {
@@ -89,39 +70,51 @@ const EffectiveSandbox& promise_of(const Decision& decision) {
 
 }  // namespace
 
-/// What the launcher gets, and what the run holds while it lives.
-struct Ordered {
-  LaunchOrder order;
-  Leased lease;
+/// One run on its way: what it was asked for, and what it holds until it is over.
+struct Going {
+  const RunRequest& request;
+  const ResolvedPolicy& policy;
+  RunObserver& observer;
+  CancelSwitch& cancel;
+  RunResult& result;
+  std::optional<PreparedRuns::Ready> ready{};  ///< it only needs its task
+  RunPlace place{};
+  Leased lease{};
+  bool has_started = false;
 };
 
 struct Runner::State {
   State(asio::io_context& io, Launcher& process, RunnerSettings chosen)
       : context(io),
         launcher(process),
-        settings(std::move(chosen)),
-        base_environment(safe_base(own_environment())),
+        planner(process, std::move(chosen)),
         host_learned(io, asio::steady_timer::time_point::max()),
-        egress_tried(io, asio::steady_timer::time_point::max()) {}
+        egress_tried(io, asio::steady_timer::time_point::max()),
+        prepared(
+            io, process, planner.settings().prepared_runs,
+            [this](const ResolvedPolicy& policy, std::uint64_t number,
+                   const std::optional<Identity>& own) {
+              return planner.order_without_task(policy, {number, own});
+            },
+            [this](const ResolvedPolicy& policy) {
+              return takes_own_identity(policy.policy, planner.facts);
+            }) {}
 
   asio::awaitable<void> until_host_is_known(const CancelSwitch& cancel);
   asio::awaitable<void> try_egress();
-  Decision decide_on(const RunRequest& request, const ResolvedPolicy& policy,
-                     const std::string& scratch_directory, const Leased& lease) const;
-  Result<LaunchOrder> order_for(const Plan& plan, const RunRequest& request,
-                                std::uint64_t number) const;
-  asio::awaitable<void> perform(const Plan& plan, Ordered ordered, const RunRequest& request,
-                                RunObserver& observer, CancelSwitch& cancel, RunResult& result);
+  asio::awaitable<void> carry_out(Going& going);
+  asio::awaitable<bool> take_place(Going& going);
+  asio::awaitable<void> perform(const Plan& plan, const LaunchOrder& order, Going& going);
+  Result<LaunchedRunLink> launch(const LaunchOrder& order, Launcher::Streams streams, Going& going);
 
   asio::io_context& context;
   Launcher& launcher;
-  HostFacts facts{};
+  RunPlanner planner;
   bool host_is_known = false;
-  RunnerSettings settings;
-  std::map<std::string, std::string> base_environment;
   asio::steady_timer host_learned;  ///< rings for the runs that wait until it is known
   bool trying_egress = false;
   asio::steady_timer egress_tried;  ///< rings for who waits until it was tried
+  PreparedRuns prepared;
 };
 
 asio::awaitable<void> Runner::State::until_host_is_known(const CancelSwitch& cancel) {
@@ -139,46 +132,22 @@ asio::awaitable<void> Runner::State::try_egress() {
     co_return;
   }
   trying_egress = true;
-  ProbeSettings probe{settings.default_identity, settings.macvlan, true};
-  co_await probe_egress(context, launcher, std::move(probe), facts);
+  ProbeSettings probe{planner.settings().default_identity, planner.settings().macvlan, true};
+  co_await probe_egress(context, launcher, std::move(probe), planner.facts);
   egress_tried.cancel();
 }
 
-Decision Runner::State::decide_on(const RunRequest& request, const ResolvedPolicy& policy,
-                                  const std::string& scratch_directory, const Leased& lease) const {
-  RunInputs inputs;
-  inputs.command = {"sh", "-c", request.script};
-  inputs.base_environment = base_environment;
-  inputs.environment = named_values(request);
-  // With the sandbox switched off a script runs where the agent runs, as upstream.
-  if (policy.policy.enabled) inputs.scratch_directory = scratch_directory;
-  inputs.working_directory = request.working_directory;
-  inputs.default_identity = settings.default_identity;
-  inputs.has_identity_range = launcher.identities() != nullptr;
-  if (lease) inputs.own_identity = lease->identity();
-  inputs.engines = settings.engines;
-  inputs.agent_identity = Identity{::geteuid(), ::getegid()};
-  inputs.launcher_makes_network = true;
-  inputs.cpu_percent = settings.cpu_percent;
-  return build_plan(policy, facts, std::move(inputs), host_world());
+Result<LaunchedRunLink> Runner::State::launch(const LaunchOrder& order, Launcher::Streams streams,
+                                              Going& going) {
+  if (!going.ready) return launcher.start_run(order, std::move(streams), std::move(going.lease));
+  const auto begun = launcher.begin_run(order, std::move(streams));
+  if (!begun) return begun.error();
+  return std::move(going.ready->link);
 }
 
-Result<LaunchOrder> Runner::State::order_for(const Plan& plan, const RunRequest& request,
-                                             std::uint64_t number) const {
-  OrderInputs inputs;
-  inputs.run_number = number;
-  inputs.language = request.language;
-  if (request.has_standard_input) inputs.standard_input = request.standard_input;
-  auto order = make_launch_order(plan, std::move(inputs));
-  // The plan names the wrapper as the command line would; the launcher searches no path.
-  if (order && !order->wrapper.empty()) order->wrapper.front() = facts.wrapper_path;
-  return order;
-}
-
-asio::awaitable<void> Runner::State::perform(const Plan& plan, Ordered ordered,
-                                             const RunRequest& request, RunObserver& observer,
-                                             CancelSwitch& cancel, RunResult& result) {
-  const LaunchOrder& order = ordered.order;
+asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder& order,
+                                             Going& going) {
+  RunResult& result = going.result;
   auto standard_output = make_pipe();
   auto standard_error = make_pipe();
   if (!standard_output || !standard_error) {
@@ -187,20 +156,21 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, Ordered ordered,
   }
   Launcher::Streams streams{std::move(standard_output->write_end),
                             std::move(standard_error->write_end)};
-  auto link = launcher.start_run(order, std::move(streams), std::move(ordered.lease));
+  auto link = launch(order, std::move(streams), going);
   if (!link) co_return describe_failure(result, link.error());
 
-  const SecretPatterns secrets(secret_values(request));
-  CappedOutput output(context, budget_of(plan), secrets, observer);
-  Execution execution(context, *std::move(link), cancel, output, settings.grace);
+  const SecretPatterns secrets(secret_values(going.request));
+  CappedOutput output(context, budget_of(plan), secrets, going.observer);
+  Execution execution(context, *std::move(link), going.cancel, output, planner.settings().grace);
   const bool ready = co_await execution.set_up();
   if (ready) {
+    result.was_prepared = going.ready.has_value();
     result.sandbox = effective_from(plan.promise, order.expectation, execution.posture());
     result.started_at = std::chrono::system_clock::now();
     const auto begin = Clock::now();
-    std::exception_ptr problem = tell_started(observer, result);
-    if (problem) cancel.cancel();
-    auto watching = execution.watch(request.timeout);
+    std::exception_ptr problem = tell_started(going.observer, result);
+    if (problem) going.cancel.cancel();
+    auto watching = execution.watch(going.request.timeout);
     auto reading_output =
         output.read(OutputStream::standard_output, std::move(standard_output->read_end));
     auto reading_error =
@@ -213,6 +183,7 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, Ordered ordered,
   }
   describe_end(result, execution.end(), execution.stopped_by());
   if (!result.error) result.error = limit_reached(result, plan);
+  going.has_started = ready;
 }
 
 Runner::Runner(asio::io_context& context, Launcher& launcher, RunnerSettings settings)
@@ -225,13 +196,59 @@ Runner::Runner(asio::io_context& context, Launcher& launcher, HostFacts facts,
 Runner::~Runner() = default;
 
 void Runner::learn(HostFacts facts) {
-  state_->facts = std::move(facts);
+  state_->planner.facts = std::move(facts);
   state_->host_is_known = true;
   state_->host_learned.cancel();
 }
 
 const HostFacts& Runner::facts() const {
-  return state_->facts;
+  return state_->planner.facts;
+}
+
+/// A number, and an identity where runs have one of their own; false when there is none.
+asio::awaitable<bool> Runner::State::take_place(Going& going) {
+  if (going.ready) {
+    going.place = {going.ready->number, going.ready->own_identity};
+    co_return true;
+  }
+  const bool takes_own = takes_own_identity(going.policy.policy, planner.facts);
+  IdentityPool* const pool = takes_own ? launcher.identities() : nullptr;
+  auto lease = co_await lease_identity(context, pool, going.cancel);
+  if (!lease) {
+    describe_failure(going.result, lease.error());
+    co_return false;
+  }
+  going.place.number = launcher.next_run_number();
+  if (*lease) {
+    going.place.own_identity = (*lease)->identity();
+    going.lease.emplace(std::move(**lease));
+  }
+  co_return true;
+}
+
+asio::awaitable<void> Runner::State::carry_out(Going& going) {
+  RunResult& result = going.result;
+  const bool placed = co_await take_place(going);
+  if (!placed) co_return;
+  auto decision = planner.decide(going.request, going.policy, going.place);
+  if (going.cancel.cancelled() || !host_is_known) {
+    result.sandbox = not_measured(promise_of(decision));
+    result.outcome = Outcome::cancelled;
+    co_return;
+  }
+  if (auto* refusal = std::get_if<Refusal>(&decision)) {
+    co_return describe_refusal(result, std::move(refusal->promise));
+  }
+  const Plan plan = std::get<Plan>(std::move(decision));
+  result.dropped_environment = plan.dropped_environment;
+  result.sandbox = not_measured(plan.promise);
+  if (going.request.language != Language::shell) {
+    const Error error{ErrorCode::unsupported, "this build runs shell scripts only"};
+    co_return describe_failure(result, error);
+  }
+  const auto order = planner.order_for(plan, going.request, going.place);
+  if (!order) co_return describe_failure(result, order.error());
+  co_await perform(plan, *order, going);
 }
 
 asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy,
@@ -242,44 +259,28 @@ asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy
   if (!state_->host_is_known) {
     co_await state_->until_host_is_known(cancel);
   }
-  if (state_->facts.egress_untried && asks_for_a_way_out(policy.policy)) {
+  if (state_->planner.facts.egress_untried && asks_for_a_way_out(policy.policy)) {
     co_await state_->try_egress();
   }
-  const std::uint64_t number = state_->launcher.next_run_number();
-  const std::string scratch = state_->launcher.scratch_area() + "/run-" + std::to_string(number);
-  const bool takes_own = takes_own_identity(policy.policy, state_->facts);
-  IdentityPool* const pool = takes_own ? state_->launcher.identities() : nullptr;
-  auto lease = co_await lease_identity(state_->context, pool, cancel);
-  if (!lease) {
-    describe_failure(result, lease.error());
-    co_return result;
+  if (request.language == Language::shell) {
+    if (auto ready = state_->prepared.take(policy)) {
+      Going going{request, policy, observer, cancel, result, std::move(ready)};
+      co_await state_->carry_out(going);
+      if (going.has_started || cancel.cancelled()) co_return result;
+      // It was lost, or the host is not what it was: nothing of the script ran, so that it can be
+      // started as if nothing had been prepared. What is wrong then is told then.
+      const auto began = result.started_at;
+      result = RunResult{};
+      result.started_at = began;
+    }
   }
-  auto decision = state_->decide_on(request, policy, scratch, *lease);
-  if (cancel.cancelled() || !state_->host_is_known) {
-    result.sandbox = not_measured(promise_of(decision));
-    result.outcome = Outcome::cancelled;
-    co_return result;
-  }
-  if (auto* refusal = std::get_if<Refusal>(&decision)) {
-    describe_refusal(result, std::move(refusal->promise));
-    co_return result;
-  }
-  const Plan plan = std::get<Plan>(std::move(decision));
-  result.dropped_environment = plan.dropped_environment;
-  result.sandbox = not_measured(plan.promise);
-  if (request.language != Language::shell) {
-    const Error error{ErrorCode::unsupported, "this build runs shell scripts only"};
-    describe_failure(result, error);
-    co_return result;
-  }
-  auto order = state_->order_for(plan, request, number);
-  if (!order) {
-    describe_failure(result, order.error());
-    co_return result;
-  }
-  Ordered ordered{*std::move(order), *std::move(lease)};
-  co_await state_->perform(plan, std::move(ordered), request, observer, cancel, result);
+  Going going{request, policy, observer, cancel, result};
+  co_await state_->carry_out(going);
   co_return result;
+}
+
+std::size_t Runner::count_prepared() const {
+  return state_->prepared.count_ready();
 }
 
 }  // namespace satellite::sandbox

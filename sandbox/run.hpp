@@ -54,6 +54,7 @@ struct RunnerSettings {
   std::vector<Engine> engines{Engine::native, Engine::bwrap};  ///< that may be used; empty = none
   ConfiguredMacvlan macvlan{};               ///< the uplink that the launcher was started with
   std::optional<std::uint64_t> cpu_percent;  ///< of one processor, for each run in a control group
+  std::size_t prepared_runs = 0;             ///< that may stand ready for a script; 0 = none
 };
 
 class Launcher;  // launcher/launcher_link.hpp
@@ -76,6 +77,8 @@ class Runner {
   boost::asio::awaitable<RunResult> run(RunRequest request, ResolvedPolicy policy,
                                         RunObserver& observer, CancelSwitch& cancel);
   const HostFacts& facts() const;
+  /// How many runs stand ready for a script of the policy that ran last.
+  std::size_t count_prepared() const;
 
  private:
   struct State;

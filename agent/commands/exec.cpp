@@ -75,7 +75,8 @@ int exec_command(const Invocation& invocation) {
     print_error("cannot start the launcher: " + launcher.error().message);
     return exit_failed;
   }
-  const sandbox::RunnerSettings settings = runner_settings(*config);
+  sandbox::RunnerSettings settings = runner_settings(*config);
+  settings.prepared_runs = 0;  // there is no next one
   sandbox::ProbeSettings probing = probe_settings(*config);
   probing.tries_egress = false;  // the run itself asks, if its policy needs to know
   (*launcher)->attach(context, [] {});

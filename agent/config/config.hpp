@@ -30,6 +30,7 @@ struct Config {
   bool sandbox_identity_configured = false;  ///< set by the operator, so it outranks the core's
   std::optional<sandbox::IdentityRange> sandbox_uid_range;  ///< a user for each run instead
   std::string scratch_directory;
+  std::uint32_t prepared_runs = 0;  ///< sandboxes that may stand ready
 
   std::uint32_t concurrency = 0;   ///< runs at a time
   std::uint32_t queue_length = 0;  ///< accepted runs that wait

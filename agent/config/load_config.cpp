@@ -123,6 +123,9 @@ Result<void> take_identity(const Values& values, Config& config) {
     config.sandbox_gid = *gid;
   }
   config.sandbox_identity_configured = values.at("sandbox.uid").source != "default";
+  const auto prepared_runs = number(values.at("sandbox.prepared_runs"));
+  if (!prepared_runs) return prepared_runs.error();
+  config.prepared_runs = *prepared_runs;
   return {};
 }
 

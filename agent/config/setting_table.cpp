@@ -34,6 +34,11 @@ constexpr std::array settings{
     Setting{"sandbox.uid_range", "CHECKSTACK_SANDBOX_UID_RANGE", "--sandbox-uid-range",
             SettingKind::range, "",
             "BASE:COUNT: user ids of which each run gets one for itself under a root agent"},
+    Setting{
+        "sandbox.prepared_runs", "CHECKSTACK_SATELLITE_PREPARED_RUNS", "--prepared-runs",
+        SettingKind::count, "4",
+        "sandboxes that may stand ready for the next scripts; 0 = each is made when it is needed",
+        0, limits::prepared_runs_max},
     Setting{"sandbox.scratch_directory", "CHECKSTACK_SATELLITE_SCRATCH_DIRECTORY",
             "--scratch-directory", SettingKind::path, "/tmp",
             "where each run's scratch directory is made"},

@@ -6,6 +6,7 @@ sandbox::RunnerSettings runner_settings(const Config& config) {
   sandbox::RunnerSettings settings;
   settings.default_identity = sandbox::Identity{config.sandbox_uid, config.sandbox_gid};
   settings.macvlan = sandbox::macvlan_of_environment();
+  settings.prepared_runs = config.prepared_runs;
   return settings;
 }
 

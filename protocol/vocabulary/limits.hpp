@@ -64,6 +64,8 @@ constexpr ByteCount output_window_per_connection = 8_MiB;
 constexpr std::size_t queue_length_default = 64;
 constexpr std::size_t queue_length_max = 10'000;
 constexpr std::size_t concurrency_max = 32;
+// Each is two processes and a set of namespaces that nothing may ever use.
+constexpr std::size_t prepared_runs_max = 32;
 // An execution is never repeated, so ids are remembered longer than any core would resend them.
 constexpr std::chrono::hours run_ids_kept_for = 24h;
 constexpr std::size_t run_ids_kept_max = 10'000;

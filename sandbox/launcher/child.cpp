@@ -6,6 +6,7 @@
 
 #include "sandbox/launcher/hardening.hpp"
 #include "sandbox/launcher/raw_syscall.hpp"
+#include "sandbox/launcher/receive_task.hpp"
 #include "sandbox/launcher/setup_attempt.hpp"
 
 #include <linux/fcntl.h>
@@ -83,11 +84,13 @@ void find_command(char (&path)[path_size_max], const char* name, const char* sea
   fail(script_fd_barrier, SetupStep::find_command, result);
 }
 
-/// Leaves 0, 1, 2, the script's text if it has one, and the barrier, which closes at exec.
-void take_streams(const Fault& fault, long filtered_fd) {
+/// Leaves 0, 1, 2, the script's text if it has one, and the barrier, which closes at exec. A
+/// prepared run has nothing behind the first three yet.
+void take_streams(const InitBlock& block, long filtered_fd) {
+  const Fault& fault = block.fault;
   const Attempt attempt(fault, init_fd_barrier);
   const int sources[3] = {init_fd_standard_input, init_fd_standard_output, init_fd_standard_error};
-  for (int i = 0; i < 3; ++i) {
+  for (int i = 0; i < 3 && block.waits_for_task == 0; ++i) {
     attempt.must(SetupStep::standard_streams, i, __NR_dup3, sources[i], i, 0);
   }
   if (call(__NR_dup3, init_fd_long_script, script_fd_long_script, 0) < 0) {
@@ -112,14 +115,18 @@ void wait_for_filtered_init(const Attempt& attempt) {
   call(__NR_close, script_fd_filtered);
 }
 
-/// Says ARMED and waits for the one byte that lets the script go. End of file instead of the byte
-/// means that the launcher refused the run or is gone.
-void wait_at_barrier(std::uint32_t landlock_abi) {
+void report_standing(InitReportKind kind, std::uint32_t landlock_abi) {
   InitReport report;
-  report.kind = InitReportKind::armed;
+  report.kind = kind;
   report.index = static_cast<std::int32_t>(landlock_abi);
   const long sent = call(__NR_write, script_fd_barrier, address(&report), sizeof(report));
   if (sent < 0) call(__NR_exit_group, 1);
+}
+
+/// Says ARMED and waits for the one byte that lets the script go. End of file instead of the byte
+/// means that the launcher refused the run or is gone.
+void wait_at_barrier(std::uint32_t landlock_abi) {
+  report_standing(InitReportKind::armed, landlock_abi);
   char go = 0;
   const long received = call(__NR_read, script_fd_barrier, address(&go), 1);
   if (received != 1) call(__NR_exit_group, 1);
@@ -164,6 +171,32 @@ void enter_working_directory(const Attempt& attempt, const InitBlock& block) {
   if (path[0] != '/') attempt.give_up(SetupStep::working_directory, 1, error_no_entry);
 }
 
+/// Where the script runs and what it is, while a failure of either can still be told as one of the
+/// set-up.
+void settle_on(const InitBlock& task, const Attempt& attempt, char (&path)[path_size_max]) {
+  enter_working_directory(attempt, task);
+  auto* const arguments = reinterpret_cast<const char* const*>(text_at(task, task.arguments));
+  find_command(path, arguments[0], text_at(task, task.search_path));
+}
+
+[[noreturn]] void execute(const InitBlock& task, const Attempt& attempt,
+                          const char (&path)[path_size_max]) {
+  set_signal_mask(false);
+  const long result =
+      attempt.may(SetupStep::exec, 0, __NR_execve, address(path),
+                  address(text_at(task, task.arguments)), address(text_at(task, task.environment)));
+  attempt.give_up(SetupStep::exec, 0, result);
+}
+
+/// The rest of a prepared run, from behind every layer.
+[[noreturn]] void carry_out(const InitBlock& task, std::uint32_t landlock_abi) {
+  const Attempt attempt(task.fault, script_fd_barrier);
+  char path[path_size_max];
+  settle_on(task, attempt, path);
+  wait_at_barrier(landlock_abi);
+  execute(task, attempt, path);
+}
+
 /// What the script may never get back, in the order in which the kernel lets it go.
 void give_up_privileges(const Attempt& attempt, const InitBlock& block) {
   if (block.change_identity != 0) change_identity(attempt, block.uid, block.gid);
@@ -183,7 +216,7 @@ void give_up_privileges(const Attempt& attempt, const InitBlock& block) {
 void become_script(const InitBlock& block, const InitSide& init) {
   const Attempt early(block.fault, init_fd_barrier);
   early.must(SetupStep::new_session, 0, __NR_setsid);
-  take_streams(block.fault, init.filtered_fd);
+  take_streams(block, init.filtered_fd);
   const Attempt attempt(block.fault, script_fd_barrier);
   call(__NR_umask, 077);
   for (std::uint32_t i = 0; i < block.limit_count && i < init_limits_max; ++i) {
@@ -194,10 +227,8 @@ void become_script(const InitBlock& block, const InitSide& init) {
   // clears it, and the parent may have died in between.
   call(__NR_prctl, PR_SET_PDEATHSIG, 9 /* SIGKILL */, 0, 0, 0);
   if (call(__NR_getppid) != init.pid) call(__NR_exit_group, 1);
-  enter_working_directory(attempt, block);
-  auto* const arguments = reinterpret_cast<const char* const*>(text_at(block, block.arguments));
   char path[path_size_max];
-  find_command(path, arguments[0], text_at(block, block.search_path));
+  if (block.waits_for_task == 0) settle_on(block, attempt, path);
   reset_signal_dispositions();
   // An unprivileged launcher may only look at us while we are dumpable; with a privileged one we
   // stay closed to other processes of the same user.
@@ -208,11 +239,12 @@ void become_script(const InitBlock& block, const InitSide& init) {
     install_seccomp_filter(attempt, 0, text_at(block, block.seccomp_program), block.seccomp_length);
   }
   if (init.filtered_fd >= 0) wait_for_filtered_init(attempt);
+  if (block.waits_for_task != 0) {
+    report_standing(InitReportKind::ready, landlock_in_force);
+    carry_out(receive_task(attempt), landlock_in_force);
+  }
   wait_at_barrier(landlock_in_force);
-  set_signal_mask(false);
-  const long result = attempt.may(SetupStep::exec, 0, __NR_execve, address(path),
-                                  address(arguments), address(text_at(block, block.environment)));
-  attempt.give_up(SetupStep::exec, 0, result);
+  execute(block, attempt, path);
 }
 
 }  // namespace satellite::sandbox::bare

@@ -7,11 +7,11 @@
 #include "sandbox/launcher/descendants.hpp"
 #include "sandbox/launcher/hardening.hpp"
 #include "sandbox/launcher/init_block.hpp"
+#include "sandbox/launcher/init_block_map.hpp"
 #include "sandbox/launcher/raw_syscall.hpp"
 #include "sandbox/launcher/setup_attempt.hpp"
 
 #include <asm/poll.h>
-#include <linux/mman.h>
 #include <linux/prctl.h>
 #include <linux/resource.h>
 #include <linux/time_types.h>
@@ -24,7 +24,6 @@ constexpr long error_interrupted = -4;  // EINTR
 constexpr long signal_terminate = 15, signal_kill = 9, signal_child = 17;
 constexpr long wait_no_hang = 1;
 constexpr int resource_usage_children = -1;
-constexpr long map_private = 2, protection_read_write = 3;
 
 struct Supervision {
   long script = 0;
@@ -32,39 +31,6 @@ struct Supervision {
   bool script_ended = false;
   int wait_status = 0;
 };
-
-/// Turns the offsets of one array into pointers, in our private copy of the block.
-bool relocate(InitBlock& block, std::uint32_t array) {
-  auto* const base = reinterpret_cast<char*>(&block);
-  if (array == 0 || array % sizeof(std::uint64_t) != 0) return false;
-  for (std::uint64_t at = array; at + sizeof(std::uint64_t) <= block.size;
-       at += sizeof(std::uint64_t)) {
-    auto* const slot = reinterpret_cast<std::uint64_t*>(base + at);
-    if (*slot == 0) return true;
-    if (*slot >= block.size) return false;
-    *slot = reinterpret_cast<std::uint64_t>(base + *slot);
-  }
-  return false;
-}
-
-InitBlock& map_block() {
-  InitBlock head;
-  const long got = call(__NR_pread64, init_fd_block, address(&head), sizeof(head), 0);
-  if (got != static_cast<long>(sizeof(head)) || head.magic != init_block_magic ||
-      head.version != init_block_version || head.size < sizeof(head)) {
-    fail(init_fd_control, SetupStep::map_block, got < 0 ? got : 0);
-  }
-  const long mapped = call(__NR_mmap, 0, static_cast<long>(head.size), protection_read_write,
-                           map_private, init_fd_block, 0);
-  if (mapped < 0 && mapped > -4096) fail(init_fd_control, SetupStep::map_block, mapped);
-  return *reinterpret_cast<InitBlock*>(static_cast<unsigned long>(mapped));
-}
-
-void relocate_all(InitBlock& block) {
-  if (!relocate(block, block.arguments) || !relocate(block, block.environment)) {
-    fail(init_fd_control, SetupStep::map_block, 0, 1);
-  }
-}
 
 enum class Wait { none, for_one };
 enum class Children { none_left, some_left };
@@ -185,8 +151,8 @@ void confine_init(const Attempt& attempt, const InitBlock& block, long filtered)
 void run_init(InitBlock* own) {
   set_signal_mask(true);
   call(__NR_prctl, PR_SET_NAME, address("csat-init"));
-  InitBlock& block = own != nullptr ? *own : map_block();
-  relocate_all(block);
+  InitBlock& block = own != nullptr ? *own : map_block(init_fd_block, init_fd_control);
+  relocate_all(block, init_fd_control);
   Supervision run;
   run.own_pid_namespace = block.own_pid_namespace != 0;
   if (run.own_pid_namespace && call(__NR_getpid) != 1) {

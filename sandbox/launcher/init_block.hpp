@@ -61,7 +61,8 @@ enum class SetupStep : std::uint32_t {
   network_route,
   network_slirp4netns,
   control_group,
-  last = control_group,
+  receive_task,
+  last = receive_task,
 };
 
 /// A step that is made to fail instead of being done: how tests find out what a failure leaves
@@ -89,7 +90,17 @@ enum InitFd : int {
 /// Descriptors of the script while it waits at the barrier; the barrier closes at exec.
 enum ScriptFd : int { script_fd_long_script = 3, script_fd_barrier = 4, script_fd_filtered = 5 };
 
-enum class InitReportKind : std::uint32_t { armed = 1, failed = 2, ended = 3 };
+enum class InitReportKind : std::uint32_t { armed = 1, failed = 2, ended = 3, ready = 4 };
+
+/// What a prepared run, which said that it is ready, gets through its barrier: an InitBlock of
+/// which only command, environment and directory count, the three standard streams, and the
+/// script's text where that is too long for one argument, all as descriptors.
+struct TaskMessage {
+  std::uint32_t magic = 0;
+  std::uint32_t has_long_script = 0;
+};
+constexpr std::uint32_t task_magic = 0x4353544b;  // "CSTK"
+constexpr int task_descriptors = 4, task_descriptors_max = 5;
 
 struct InitReport {
   InitReportKind kind = InitReportKind::failed;
@@ -112,7 +123,7 @@ struct InitLimit {
 };
 
 constexpr std::uint32_t init_block_magic = 0x43534942;  // "CSIB"
-constexpr std::uint32_t init_block_version = 3;
+constexpr std::uint32_t init_block_version = 4;
 constexpr std::size_t init_limits_max = 8;
 
 /// Head of the block; strings follow. Offsets count from the start of the block, 0 = absent.
@@ -146,6 +157,8 @@ struct InitBlock {
   std::uint32_t landlock_abi = 0;  ///< 0 = this kernel has none
   /// Paths that stay writable, one text after the other; without any, only the scopes apply.
   std::uint32_t landlock_paths = 0, landlock_path_count = 0;
+  /// A prepared run: what to execute comes later, through the barrier.
+  std::uint32_t waits_for_task = 0;
 };
 
 }  // namespace satellite::sandbox

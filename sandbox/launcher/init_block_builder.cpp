@@ -92,16 +92,7 @@ void add_native(const LaunchOrder& order, const BlockFacts& facts, BlockText& te
   }
 }
 
-}  // namespace
-
-bool is_confined(const LaunchOrder& order) {
-  return order.engine != Engine::none || order.identity || !order.resource_settings.empty();
-}
-
-std::string build_init_block(const LaunchOrder& order, const BlockFacts& facts) {
-  InitBlock head;
-  BlockText text;
-  const bool wrapped = order.engine != Engine::none;
+void add_task(const LaunchOrder& order, BlockText& text, InitBlock& head) {
   std::vector<std::uint64_t> arguments, environment;
   for (const auto& word : order.command) arguments.push_back(text.text(word));
   std::string_view search_path = search_path_default;
@@ -112,11 +103,24 @@ std::string build_init_block(const LaunchOrder& order, const BlockFacts& facts) 
   head.search_path = text.text(search_path);
   if (order.working_directory) {
     head.working_directory = text.text(*order.working_directory);
-  } else if (!wrapped && !order.scratch_directory.empty()) {
+  } else if (order.engine == Engine::none && !order.scratch_directory.empty()) {
     head.working_directory = text.text(order.scratch_directory);
   }
   head.arguments = text.array(arguments);
   head.environment = text.array(environment);
+}
+
+}  // namespace
+
+bool is_confined(const LaunchOrder& order) {
+  return order.engine != Engine::none || order.identity || !order.resource_settings.empty();
+}
+
+std::string build_init_block(const LaunchOrder& order, const BlockFacts& facts) {
+  InitBlock head;
+  BlockText text;
+  const bool wrapped = order.engine != Engine::none;
+  add_task(order, text, head);
   head.own_pid_namespace = wrapped ? 1 : 0;
   head.change_identity = order.identity && !wrapped ? 1 : 0;
   if (order.identity) {
@@ -125,6 +129,7 @@ std::string build_init_block(const LaunchOrder& order, const BlockFacts& facts) 
   }
   head.dumpable_at_barrier = facts.launcher_is_root ? 0 : 1;
   head.confined = is_confined(order) ? 1 : 0;
+  head.waits_for_task = facts.waits_for_task ? 1 : 0;
   add_limits(order, head);
   if (wrapped) {
     head.seccomp_length = static_cast<std::uint32_t>(facts.filter.size());
@@ -133,6 +138,15 @@ std::string build_init_block(const LaunchOrder& order, const BlockFacts& facts) 
     head.init_seccomp_program = text.bytes(std::as_bytes(facts.init_filter));
   }
   if (order.native) add_native(order, facts, text, head);
+  head.fault = order.fault;
+  return text.finish(head);
+}
+
+std::string build_task_block(const LaunchOrder& order) {
+  InitBlock head;
+  BlockText text;
+  add_task(order, text, head);
+  head.sheds_capabilities = order.native ? 1 : 0;  // the directory must lie below the run's root
   head.fault = order.fault;
   return text.finish(head);
 }

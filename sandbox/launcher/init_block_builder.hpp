@@ -20,9 +20,13 @@ struct BlockFacts {
   std::uint32_t landlock_abi = 0;
   std::span<const sock_filter> filter;  ///< for scripts whose engine confines them
   std::span<const sock_filter> init_filter;
+  bool waits_for_task = false;
 };
 
 /// The block that the init of a run maps (init_block.hpp). Pure.
 std::string build_init_block(const LaunchOrder& order, const BlockFacts& facts);
+
+/// The block of a prepared run's task: what to execute, in which environment and directory. Pure.
+std::string build_task_block(const LaunchOrder& order);
 
 }  // namespace satellite::sandbox

@@ -4,6 +4,7 @@
 #include "sandbox/kernel/socket_messages.hpp"
 #include "sandbox/launcher/child.hpp"
 #include "sandbox/launcher/init_block_builder.hpp"
+#include "sandbox/launcher/order_codec.hpp"
 #include "sandbox/launcher/run_accounting.hpp"
 #include "sandbox/launcher/spawn.hpp"
 
@@ -22,6 +23,10 @@ namespace {
 constexpr std::size_t wrapper_text_size_max = 400;
 
 }  // namespace
+
+std::uint32_t descriptors_of_script(const LaunchOrder& order) {
+  return order.long_script ? 5 : 4;  // 0 1 2, the text, the barrier
+}
 
 /// What a child that borrows our memory walks until its exec; ours to keep until we know of that.
 struct LaunchedRun::ChildMemory {
@@ -48,8 +53,9 @@ struct LaunchedRun::ChildMemory {
 };
 
 std::variant<std::unique_ptr<LaunchedRun>, RunSetupFailed> LaunchedRun::start(
-    const LaunchOrder& order, RunStreams streams, const LauncherState& state, Entrance entrance) {
-  auto prepared = prepare_run(order, std::move(streams), state);
+    const LaunchOrder& order, RunStreams streams, const LauncherState& state, Entrance entrance,
+    Task task) {
+  auto prepared = prepare_run(order, std::move(streams), state, task);
   if (auto* problem = std::get_if<RunSetupFailed>(&prepared)) return *std::move(problem);
   auto child = std::make_unique<ChildMemory>();
   child->prepared = std::get<RunPreparation>(std::move(prepared));
@@ -80,7 +86,13 @@ std::variant<std::unique_ptr<LaunchedRun>, RunSetupFailed> LaunchedRun::start(
   run->wrapper_messages_ = std::move(made.wrapper_messages);
   run->scratch_name_ = std::move(made.scratch_name);
   run->scratch_directory_ = order.scratch_directory;
-  run->expected_descriptors_ = order.long_script ? 5 : 4;  // 0 1 2, the text, the barrier
+  run->expected_descriptors_ = descriptors_of_script(order);
+  if (task == Task::awaited) {
+    run->frame_ = encode_frame(order);
+    if (order.native) run->host_texts_ = host_texts_of(*order.native);
+    run->change_identity_ = made.change_identity;
+    run->expected_descriptors_ = 4;  // 0 1 2, the barrier
+  }
   run->expectation_ = order.expectation;
   run->awaits_network_ = order.network.has_value();
   run->leaf_ = std::move(made.leaf);
@@ -126,29 +138,32 @@ void LaunchedRun::refuse(std::string missing) {
   kill();
 }
 
-std::optional<RunStarted> LaunchedRun::on_barrier(const LauncherState& state) {
+std::optional<LauncherRecord> LaunchedRun::on_barrier(const LauncherState& state) {
   const Incoming incoming = receive(barrier_.get());
   if (incoming.closed) return barrier_.reset(), std::nullopt;
   if (!incoming.report) return std::nullopt;
   if (incoming.report->kind == InitReportKind::failed) {
     return take_failure(*incoming.report), std::nullopt;
   }
-  if (incoming.report->kind != InitReportKind::armed || stage_ != Stage::setting_up ||
-      !incoming.sender) {
+  const bool prepares = !frame_.empty() && stage_ == Stage::setting_up;
+  const auto expected = prepares ? InitReportKind::ready : InitReportKind::armed;
+  const bool in_turn = stage_ == Stage::setting_up || stage_ == Stage::beginning;
+  if (incoming.report->kind != expected || !in_turn || !incoming.sender ||
+      (script_ && script_ != incoming.sender)) {
     return refuse("the script's process broke the protocol of the barrier"), std::nullopt;
   }
   child_memory_.reset();  // it speaks from behind its last exec but one
   script_ = incoming.sender;
   landlock_abi_ = static_cast<std::uint32_t>(incoming.report->index);
   if (awaits_network_ && !network_) return std::nullopt;
-  return verify(*script_, state);
+  return verify(state);
 }
 
-std::optional<RunStarted> LaunchedRun::on_network(const NetworkFacts& made,
-                                                  const LauncherState& state) {
+std::optional<LauncherRecord> LaunchedRun::on_network(const NetworkFacts& made,
+                                                      const LauncherState& state) {
   network_ = made;
   if (!script_ || stage_ != Stage::setting_up || refusal_) return std::nullopt;
-  return verify(*script_, state);
+  return verify(state);
 }
 
 void LaunchedRun::fail(const RunSetupFailed& failure) {
@@ -157,11 +172,14 @@ void LaunchedRun::fail(const RunSetupFailed& failure) {
   kill();
 }
 
-std::optional<RunStarted> LaunchedRun::verify(pid_t script, const LauncherState& state) {
-  const MeasureRequest request{
-      script,   native_ ? pid_ : 0,       scratch_directory_, expected_descriptors_,
-      network_, leaf_ ? &*leaf_ : nullptr};
-  auto posture = measure(request, state.surroundings);
+/// A prepared run is measured when it is ready, and of that again when it has its task, what the
+/// task can have changed.
+std::optional<LauncherRecord> LaunchedRun::verify(const LauncherState& state) {
+  const MeasureRequest request{*script_,           native_ ? pid_ : 0,
+                               scratch_directory_, expected_descriptors_,
+                               network_,           leaf_ ? &*leaf_ : nullptr};
+  auto posture =
+      posture_ ? measure_again(request, *posture_) : measure(request, state.surroundings);
   if (!posture) return refuse("cannot verify: " + posture.error().message), std::nullopt;
   posture->landlock_abi = landlock_abi_;
   auto missing = missing_of(expectation_, *posture);
@@ -173,8 +191,13 @@ std::optional<RunStarted> LaunchedRun::verify(pid_t script, const LauncherState&
     for (const auto& one : missing) text += (text.empty() ? "" : "; ") + one;
     return refuse(std::move(text)), std::nullopt;
   }
+  if (!frame_.empty() && !posture_) {
+    posture_ = *std::move(posture);
+    stage_ = Stage::waiting;
+    return LauncherRecord{number_, RunPrepared{}};
+  }
   stage_ = Stage::verified;
-  return RunStarted{*posture};
+  return LauncherRecord{number_, RunStarted{*std::move(posture)}};
 }
 
 void LaunchedRun::release() {
@@ -222,7 +245,7 @@ std::optional<LauncherRecord> LaunchedRun::on_exit() {
     record.event = RunRefused{*refusal_};
   } else if (failure_) {
     record.event = *failure_;
-  } else if (stage_ == Stage::setting_up) {
+  } else if (stage_ < Stage::verified) {
     RunSetupFailed silent{wrapped_ ? SetupStep::wrapper : SetupStep::fork_script, 0, 0, {}};
     if (wrapper_messages_) {
       silent.text = kernel::read_beginning(wrapper_messages_.get(), wrapper_text_size_max);

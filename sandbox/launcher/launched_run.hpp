@@ -1,6 +1,7 @@
 #pragma once
 
 #include "protocol/vocabulary/unique_fd.hpp"
+#include "sandbox/launcher/host_texts.hpp"
 #include "sandbox/launcher/records.hpp"
 #include "sandbox/launcher/run_preparation.hpp"
 
@@ -20,6 +21,9 @@ struct Entrance {
   int user_namespace_fd = -1, network_namespace_fd = -1;
 };
 
+/// How many descriptors a script has while it stands at the barrier.
+std::uint32_t descriptors_of_script(const LaunchOrder& order);
+
 /// One run inside the launcher: from the fork to the last record.
 ///
 /// Shape:  owns the init's sockets and the scratch directory's name; the loop calls the on_
@@ -31,7 +35,7 @@ class LaunchedRun {
   /// Forks. On failure nothing of the run is left.
   static std::variant<std::unique_ptr<LaunchedRun>, RunSetupFailed> start(
       const LaunchOrder& order, RunStreams streams, const LauncherState& state,
-      Entrance entrance = {});
+      Entrance entrance = {}, Task task = Task::given);
 
   ~LaunchedRun();
 
@@ -47,10 +51,14 @@ class LaunchedRun {
   /// The scratch directory to remove, handed out once; empty = none.
   std::string take_scratch_name() { return std::exchange(scratch_name_, {}); }
 
-  /// Returns the record to send, if there is one now. The script is let go by release().
-  std::optional<RunStarted> on_barrier(const LauncherState& state);
+  /// Returns the record to send, if there is one now: RunStarted, after which the script is let go
+  /// by release(), or RunPrepared, after which a task may be given by begin().
+  std::optional<LauncherRecord> on_barrier(const LauncherState& state);
   /// The run's network has its uplink now: what waited at the barrier for it can be measured.
-  std::optional<RunStarted> on_network(const NetworkFacts& made, const LauncherState& state);
+  std::optional<LauncherRecord> on_network(const NetworkFacts& made, const LauncherState& state);
+  bool is_prepared() const { return stage_ == Stage::waiting; }
+  /// Any failure ends the run before the script started, as one of its set-up.
+  void begin(const LaunchOrder& order, const RunStreams& streams);
   /// The run's network failed under it.
   void fail(const RunSetupFailed& failure);
   void release();
@@ -84,12 +92,18 @@ class LaunchedRun {
   std::optional<Clock::time_point> next_look() const;
 
  private:
-  enum class Stage { setting_up, verified, released };
+  enum class Stage {
+    setting_up,
+    waiting,    ///< prepared, for a task
+    beginning,  ///< with the task, up to the barrier
+    verified,
+    released
+  };
 
   struct ChildMemory;
 
   LaunchedRun();
-  std::optional<RunStarted> verify(pid_t script, const LauncherState& state);
+  std::optional<LauncherRecord> verify(const LauncherState& state);
   void take_failure(const InitReport& report);
   void refuse(std::string missing);
   void send_command(InitCommand command);
@@ -103,6 +117,11 @@ class LaunchedRun {
   UniqueFd pidfd_, control_, barrier_, wrapper_messages_;
   std::string scratch_name_, scratch_directory_;
   std::uint32_t expected_descriptors_ = 0, landlock_abi_ = 0;
+  bool change_identity_ = false;
+  // Of a run that is prepared: what it was made from, and what was measured then.
+  std::string frame_;
+  HostTexts host_texts_;
+  std::optional<Posture> posture_;
   Expectation expectation_;
   bool awaits_network_ = false;
   std::optional<NetworkFacts> network_;

@@ -28,7 +28,7 @@ void LaunchedRun::send_command(InitCommand command) {
 }
 
 void LaunchedRun::terminate() {
-  if (stage_ == Stage::setting_up) return kill();
+  if (stage_ < Stage::verified) return kill();
   send_command(InitCommand::terminate);
 }
 
@@ -41,7 +41,7 @@ void LaunchedRun::kill() {
   // The whole group at once, init and wrapper with it, however fast the rest multiplies.
   if (leaf_ && leaf_->kill()) return;
   // During setup nobody may be listening yet, and there is nothing whose end we would have to tell.
-  if (stage_ == Stage::setting_up) {
+  if (stage_ < Stage::verified) {
     ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
     return;
   }

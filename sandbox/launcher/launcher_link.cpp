@@ -12,12 +12,8 @@
 #include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
-#include <deque>
 #include <map>
 #include <set>
 #include <span>
@@ -25,68 +21,6 @@
 namespace satellite::sandbox {
 
 namespace asio = boost::asio;
-
-namespace {
-
-// A trial takes milliseconds; this is for a host that is stuck.
-constexpr std::chrono::seconds trial_time_max{5};
-
-}  // namespace
-
-/// Shared by the link of a run and the reader of the socket, whichever lives longer.
-struct LaunchedRunLink::State {
-  State(asio::io_context& context, std::uint64_t run_number, std::weak_ptr<int> agent_socket)
-      : number(run_number), socket(std::move(agent_socket)), arrived(context) {
-    arrived.expires_at(asio::steady_timer::time_point::max());
-  }
-
-  void push(LauncherRecord record) {
-    events.push_back(std::move(record));
-    arrived.cancel();
-  }
-  void ask(RequestKind kind) const {
-    const auto fd = socket.lock();
-    if (!fd || ended) return;
-    const std::string bytes = encode_request({kind, number, std::nullopt});
-    // A launcher that is gone is noticed by the reader.
-    static_cast<void>(kernel::send_message(*fd, std::as_bytes(std::span(bytes))));
-  }
-
-  std::uint64_t number;
-  std::weak_ptr<int> socket;  ///< expires with the launcher
-  asio::steady_timer arrived;
-  std::deque<LauncherRecord> events;
-  bool ended = false;
-};
-
-LaunchedRunLink::LaunchedRunLink(std::shared_ptr<State> state) : state_(std::move(state)) {}
-LaunchedRunLink::LaunchedRunLink(LaunchedRunLink&&) noexcept = default;
-
-LaunchedRunLink::~LaunchedRunLink() {
-  // Nobody will look at this run any more: it must not go on unseen.
-  if (state_ && !state_->ended) state_->ask(RequestKind::kill);
-}
-
-asio::awaitable<void> LaunchedRunLink::arrived() const {
-  const auto state = state_;
-  if (!state->events.empty()) co_return;
-  constexpr auto token = asio::as_tuple(asio::use_awaitable);
-  co_await state->arrived.async_wait(token);
-}
-
-std::optional<LauncherRecord> LaunchedRunLink::take() {
-  if (state_->events.empty()) return std::nullopt;
-  LauncherRecord record = std::move(state_->events.front());
-  state_->events.pop_front();
-  return record;
-}
-
-void LaunchedRunLink::terminate() {
-  state_->ask(RequestKind::terminate);
-}
-void LaunchedRunLink::kill() {
-  state_->ask(RequestKind::kill);
-}
 
 struct Launcher::State {
   explicit State(kernel::ScratchArea area) : scratch(std::move(area)) {}
@@ -97,8 +31,7 @@ struct Launcher::State {
   void set_aside(std::uint64_t run_number);
   void take_back(std::uint64_t run_number);
   void lose_launcher();
-  int socket_fd() const { return socket ? *socket : unattached.get(); }
-  Result<void> send_start(const LaunchOrder& order, int standard_output, int standard_error) const;
+  Result<void> send_order(RequestKind kind, const LaunchOrder& order, const Streams* streams) const;
   LaunchedRunLink link_to(std::uint64_t run_number);
 
   kernel::ScratchArea scratch;
@@ -143,14 +76,15 @@ void Launcher::State::take_messages() {
 }
 
 void Launcher::State::on_record(LauncherRecord record) {
-  const bool is_start = std::holds_alternative<RunStarted>(record.event);
-  if (!is_start && record.remains == Remains::nothing) leases.erase(record.run_number);
+  const bool goes_on = std::holds_alternative<RunStarted>(record.event) ||
+                       std::holds_alternative<RunPrepared>(record.event);
+  if (!goes_on && record.remains == Remains::nothing) leases.erase(record.run_number);
   if (record.remains == Remains::unkillable) set_aside(record.run_number);
   if (std::holds_alternative<RunGone>(record.event)) return take_back(record.run_number);
   const auto found = runs.find(record.run_number);
   if (found == runs.end()) return;
   const auto run = found->second;
-  if (!is_start) {
+  if (!goes_on) {
     run->ended = true;
     runs.erase(found);
   }
@@ -228,8 +162,9 @@ void Launcher::attach(asio::io_context& context, std::function<void()> on_gone) 
   state_->listen();
 }
 
-Result<void> Launcher::State::send_start(const LaunchOrder& order, int standard_output,
-                                         int standard_error) const {
+Result<void> Launcher::State::send_order(RequestKind kind, const LaunchOrder& order,
+                                         const Streams* streams) const {
+  if (is_gone || !socket) return Error{ErrorCode::unavailable, "the launcher is gone"};
   std::string bytes = encode_order(order);
   if (bytes.size() > launch_order_size_max.value) {
     return Error{ErrorCode::limit_exceeded, "the launch order is too long"};
@@ -237,11 +172,13 @@ Result<void> Launcher::State::send_start(const LaunchOrder& order, int standard_
   const auto file = kernel::make_memory_file("order", bytes);
   wipe(bytes);
   if (!file) return file.error();
-  LauncherRequest start;
-  start.run_number = order.run_number;
-  const std::string request = encode_request(start);
-  const int descriptors[start_descriptors] = {file->get(), standard_output, standard_error};
-  return kernel::send_message(socket_fd(), std::as_bytes(std::span(request)), descriptors);
+  const std::string request = encode_request({kind, order.run_number, std::nullopt});
+  std::vector<int> descriptors{file->get()};
+  if (streams != nullptr) {
+    descriptors.push_back(streams->standard_output.get());
+    descriptors.push_back(streams->standard_error.get());
+  }
+  return kernel::send_message(*socket, std::as_bytes(std::span(request)), descriptors);
 }
 
 LaunchedRunLink Launcher::State::link_to(std::uint64_t run_number) {
@@ -252,14 +189,22 @@ LaunchedRunLink Launcher::State::link_to(std::uint64_t run_number) {
 
 Result<LaunchedRunLink> Launcher::start_run(const LaunchOrder& order, Streams streams,
                                             std::optional<IdentityPool::Lease> lease) {
-  if (state_->is_gone || !state_->socket) {
-    return Error{ErrorCode::unavailable, "the launcher is gone"};
-  }
-  const auto sent =
-      state_->send_start(order, streams.standard_output.get(), streams.standard_error.get());
+  const auto sent = state_->send_order(RequestKind::start, order, &streams);
   if (!sent) return sent.error();
   if (lease) state_->leases.emplace(order.run_number, *std::move(lease));
   return state_->link_to(order.run_number);
+}
+
+Result<LaunchedRunLink> Launcher::prepare_run(const LaunchOrder& order,
+                                              std::optional<IdentityPool::Lease> lease) {
+  const auto sent = state_->send_order(RequestKind::prepare, order, nullptr);
+  if (!sent) return sent.error();
+  if (lease) state_->leases.emplace(order.run_number, *std::move(lease));
+  return state_->link_to(order.run_number);
+}
+
+Result<void> Launcher::begin_run(const LaunchOrder& order, Streams streams) {
+  return state_->send_order(RequestKind::begin, order, &streams);
 }
 
 Result<LaunchedRunLink> Launcher::start_namespaces(const std::optional<Identity>& identity) {

@@ -4,6 +4,7 @@
 #include "protocol/vocabulary/unique_fd.hpp"
 #include "sandbox/launcher/identity_pool.hpp"
 #include "sandbox/launcher/launch_order.hpp"
+#include "sandbox/launcher/launched_run_link.hpp"
 #include "sandbox/launcher/records.hpp"
 #include "sandbox/launcher_settings.hpp"
 
@@ -16,28 +17,6 @@
 #include <string>
 
 namespace satellite::sandbox {
-
-/// The agent's end of one run in the launcher: what the launcher says about it, as it says it.
-///
-/// Shape:  first RunStarted, if the script got that far, and then exactly one of the other events;
-///         RunEnded with an unknown status also stands for a launcher that is gone. arrived() waits
-///         until take() has something; it may be abandoned at any time without losing an event.
-class LaunchedRunLink {
- public:
-  struct State;
-  explicit LaunchedRunLink(std::shared_ptr<State> state);
-  LaunchedRunLink(LaunchedRunLink&&) noexcept;
-  ~LaunchedRunLink();
-
-  boost::asio::awaitable<void> arrived() const;
-  std::optional<LauncherRecord> take();
-  /// TERM to the script's process group, or KILL to the whole tree. Both idempotent.
-  void terminate();
-  void kill();
-
- private:
-  std::shared_ptr<State> state_;
-};
 
 /// A run whose processes did not die when they were killed: its end was told, and what it holds
 /// (user id, scratch directory, control group) is set aside until they are gone.
@@ -74,6 +53,13 @@ class Launcher {
   /// Errors: unavailable (launcher gone), limit_exceeded (order too long).
   Result<LaunchedRunLink> start_run(const LaunchOrder& order, Streams streams,
                                     std::optional<IdentityPool::Lease> lease = std::nullopt);
+  /// Makes a run up to the point where only its command, environment, directory, standard input and
+  /// streams are missing; those of the order are ignored. The link says RunPrepared when it stands.
+  Result<LaunchedRunLink> prepare_run(const LaunchOrder& order,
+                                      std::optional<IdentityPool::Lease> lease = std::nullopt);
+  /// Gives a prepared run, whose link the caller has, what it is missing. A run that was prepared
+  /// otherwise than this order says, or is gone, fails in its set-up: the script did not run.
+  Result<void> begin_run(const LaunchOrder& order, Streams streams);
   /// The ids set aside for runs; null = none are, or nobody could change to them.
   IdentityPool* identities();
 

@@ -32,12 +32,12 @@ class LauncherLoop {
   int wait_milliseconds() const;
   void on_agent();
   void on_request(const LauncherRequest& request, std::vector<UniqueFd> descriptors);
-  void start_run(std::uint64_t number, std::vector<UniqueFd> descriptors);
+  void start_run(std::uint64_t number, std::vector<UniqueFd> descriptors, Task task);
+  void begin_run(std::uint64_t number, std::vector<UniqueFd> descriptors);
   RunNetworks::Events network_events();
-  std::optional<RunSetupFailed> launch(const LaunchOrder& order, RunStreams streams,
-                                       Entrance entrance);
+  std::optional<RunSetupFailed> launch(RunNetworks::Waiting run, Entrance entrance);
   std::optional<RunSetupFailed> obstacle(const LaunchOrder& order) const;
-  void tell_started(LaunchedRun& run, const std::optional<RunStarted>& started);
+  void tell(LaunchedRun& run, const std::optional<LauncherRecord>& record);
   void on_signals();
   void send(const LauncherRecord& record);
   LaunchedRun* find(std::uint64_t number);

@@ -48,7 +48,7 @@ void LauncherLoop::turn() {
   if (::poll(watched.data(), watched.size(), wait_milliseconds()) < 0) return;
   for (std::size_t i = 0; i < known; ++i) {
     LaunchedRun& run = *runs_[i];
-    if (watched[2 + 2 * i].revents != 0) tell_started(run, run.on_barrier(state_));
+    if (watched[2 + 2 * i].revents != 0) tell(run, run.on_barrier(state_));
     if (watched[3 + 2 * i].revents != 0) run.on_control();
     // While wrapper and namespaces come down there is time for it.
     if (run.tree_is_dead()) {
@@ -91,8 +91,12 @@ void LauncherLoop::on_agent() {
 }
 
 void LauncherLoop::on_request(const LauncherRequest& request, std::vector<UniqueFd> descriptors) {
-  if (request.kind == RequestKind::start) {
-    return start_run(request.run_number, std::move(descriptors));
+  if (request.kind == RequestKind::start || request.kind == RequestKind::prepare) {
+    const Task task = request.kind == RequestKind::start ? Task::given : Task::awaited;
+    return start_run(request.run_number, std::move(descriptors), task);
+  }
+  if (request.kind == RequestKind::begin) {
+    return begin_run(request.run_number, std::move(descriptors));
   }
   if (request.kind == RequestKind::try_namespaces) {
     const auto problem = try_namespaces(request.identity);
@@ -106,43 +110,58 @@ void LauncherLoop::on_request(const LauncherRequest& request, std::vector<Unique
   if (request.kind == RequestKind::kill) run->kill();
 }
 
-void LauncherLoop::start_run(std::uint64_t number, std::vector<UniqueFd> descriptors) {
-  if (descriptors.size() != start_descriptors || find(number) != nullptr ||
-      networks_.holds(number)) {
+void LauncherLoop::start_run(std::uint64_t number, std::vector<UniqueFd> descriptors, Task task) {
+  const std::size_t wanted = task == Task::given ? start_descriptors : prepare_descriptors;
+  if (descriptors.size() != wanted || find(number) != nullptr || networks_.holds(number)) {
     return send({number, RunSetupFailed{SetupStep::decode_order, 0, 0, "wrong descriptors"}});
   }
   auto order = take_order(descriptors[0].get(), number);
   if (!order) {
     return send({number, RunSetupFailed{SetupStep::decode_order, 0, 0, order.error().message}});
   }
-  RunStreams streams{std::move(descriptors[1]), std::move(descriptors[2])};
-  if (order->network) return networks_.begin(*std::move(order), std::move(streams));
-  if (const auto problem = launch(*order, std::move(streams), {})) send({number, *problem});
+  RunNetworks::Waiting run{*std::move(order), {}, task};
+  if (task == Task::given) run.streams = {std::move(descriptors[1]), std::move(descriptors[2])};
+  if (run.order.network) return networks_.begin(std::move(run));
+  if (const auto problem = launch(std::move(run), {})) send({number, *problem});
 }
 
-std::optional<RunSetupFailed> LauncherLoop::launch(const LaunchOrder& order, RunStreams streams,
-                                                   Entrance entrance) {
-  if (auto problem = obstacle(order)) return problem;
-  auto started = LaunchedRun::start(order, std::move(streams), state_, entrance);
+/// A run that is not there any more was told to have ended; so will be one that cannot begin.
+void LauncherLoop::begin_run(std::uint64_t number, std::vector<UniqueFd> descriptors) {
+  LaunchedRun* const run = find(number);
+  if (run == nullptr) return networks_.cancel(number);
+  if (descriptors.size() != start_descriptors) {
+    return run->fail({SetupStep::decode_order, 0, 0, "wrong descriptors"});
+  }
+  const auto order = take_order(descriptors[0].get(), number);
+  if (!order) return run->fail({SetupStep::decode_order, 0, 0, order.error().message});
+  if (networks_.lost_uplink(number)) {
+    return run->fail({SetupStep::network_slirp4netns, 0, 0, "the way out is gone"});
+  }
+  run->begin(*order, {std::move(descriptors[1]), std::move(descriptors[2])});
+}
+
+std::optional<RunSetupFailed> LauncherLoop::launch(RunNetworks::Waiting run, Entrance entrance) {
+  if (auto problem = obstacle(run.order)) return problem;
+  auto started = LaunchedRun::start(run.order, std::move(run.streams), state_, entrance, run.task);
   if (auto* problem = std::get_if<RunSetupFailed>(&started)) return std::move(*problem);
   runs_.push_back(std::move(std::get<std::unique_ptr<LaunchedRun>>(started)));
   return std::nullopt;
 }
 
-void LauncherLoop::tell_started(LaunchedRun& run, const std::optional<RunStarted>& started) {
-  if (!started) return;
-  send({run.number(), *started});
-  run.release();
+void LauncherLoop::tell(LaunchedRun& run, const std::optional<LauncherRecord>& record) {
+  if (!record) return;
+  send(*record);
+  if (std::holds_alternative<RunStarted>(record->event)) run.release();
 }
 
 RunNetworks::Events LauncherLoop::network_events() {
   RunNetworks::Events events;
   events.may_enter = [this](RunNetworks::Waiting waiting, const NetworkNamespace& entrance) {
-    return launch(waiting.order, std::move(waiting.streams),
+    return launch(std::move(waiting),
                   {entrance.user_namespace.get(), entrance.network_namespace.get()});
   };
   events.ready = [this](std::uint64_t number, const NetworkFacts& made) {
-    if (LaunchedRun* run = find(number)) tell_started(*run, run->on_network(made, state_));
+    if (LaunchedRun* run = find(number)) tell(*run, run->on_network(made, state_));
   };
   events.failed = [this](std::uint64_t number, const RunSetupFailed& failure) {
     if (LaunchedRun* run = find(number)) run->fail(failure);

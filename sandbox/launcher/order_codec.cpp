@@ -7,20 +7,19 @@
 #include "sandbox/kernel/memory_file.hpp"
 #include "sandbox/launcher/byte_codec.hpp"
 #include "sandbox/launcher/native_plan_codec.hpp"
+#include "sandbox/launcher/network_order_codec.hpp"
 
 namespace satellite::sandbox {
 namespace {
 
 constexpr std::uint32_t order_magic = 0x4353'4f52;  // "CSOR"
-constexpr std::uint32_t order_version = 3;
+constexpr std::uint32_t order_version = 4;
 constexpr std::uint32_t words_max = 4'096;
 constexpr std::size_t word_size_max = (128U << 10U) - 1;  // MAX_ARG_STRLEN, execve(2)
 constexpr std::size_t text_size_max = 2U << 20U;
 constexpr std::size_t path_size_max = 4'096;
 constexpr std::uint32_t limits_max = 8;
 constexpr std::size_t interface_name_size_max = 15;
-static_assert(static_cast<int>(FilterRule::Verdict::accept) == 1);
-static_assert(static_cast<int>(AddressBlock::Family::ipv6) == 1);
 constexpr std::uint32_t environment_entries_max = 4'096;
 constexpr std::uint64_t cpu_percent_max = 1'000'000;  // ten thousand processors
 static_assert(environment_entries_max >= limits::environment_entries_max);
@@ -75,18 +74,33 @@ void write_expectation(ByteWriter& out, const Expectation& expectation) {
   write_cgroup(out, expectation.cgroup);
 }
 
-void write_network(ByteWriter& out, const std::optional<NetworkOrder>& network) {
-  out.number(static_cast<std::uint8_t>(network.has_value()));
-  if (!network) return;
-  out.number(static_cast<std::uint32_t>(network->egress));
-  out.number(static_cast<std::uint32_t>(network->filter.rules.size()));
-  for (const auto& rule : network->filter.rules) {
-    out.number(static_cast<std::uint8_t>(rule.match));
-    out.number(static_cast<std::uint8_t>(rule.verdict));
-    out.number(static_cast<std::uint8_t>(rule.destination.family));
-    for (const auto byte : rule.destination.bytes) out.number(byte);
-    out.number(static_cast<std::uint32_t>(rule.destination.prefix_length));
+/// Everything that a run is made of before it has anything to do.
+void write_frame(ByteWriter& out, const LaunchOrder& order) {
+  out.number(order.run_number);
+  out.number(static_cast<std::uint32_t>(order.engine));
+  write_words(out, order.wrapper);
+  out.text(order.scratch_directory);
+  write_identity(out, order.identity);
+  out.number(static_cast<std::uint8_t>(order.identity_is_own));
+  write_settings(out, order.resource_settings);
+  write_expectation(out, order.expectation);
+  write_native_plan(out, order.native);
+  write_network(out, order.network);
+  write_cgroup(out, order.cgroup);
+}
+
+/// What it does then.
+void write_task(ByteWriter& out, const LaunchOrder& order) {
+  write_words(out, order.command);
+  write_optional(out, order.long_script);
+  out.number(static_cast<std::uint32_t>(order.environment.size()));
+  for (const auto& [name, value] : order.environment) {
+    out.text(name);
+    out.text(value);
   }
+  write_optional(out, order.working_directory);
+  write_optional(out, order.standard_input);
+  write_fault(out, order.fault);
 }
 
 // --- Read ---------------------------------------------------------------------------------------
@@ -167,34 +181,29 @@ Expectation read_expectation(ByteReader& in) {
   return expectation;
 }
 
-FilterRule read_filter_rule(ByteReader& in) {
-  FilterRule rule;
-  const auto match = in.number<std::uint8_t>();
-  if (match > static_cast<std::uint8_t>(FilterRule::Match::everything)) in.fail();
-  rule.match = static_cast<FilterRule::Match>(match);
-  rule.verdict = in.flag() ? FilterRule::Verdict::accept : FilterRule::Verdict::drop;
-  rule.destination.family = in.flag() ? AddressBlock::Family::ipv6 : AddressBlock::Family::ipv4;
-  for (auto& byte : rule.destination.bytes) byte = in.number<std::uint8_t>();
-  rule.destination.prefix_length = in.number<std::uint32_t>();
-  const bool ipv4 = rule.destination.family == AddressBlock::Family::ipv4;
-  if (rule.destination.prefix_length > (ipv4 ? 32U : 128U)) in.fail();
-  return rule;
+void read_frame(ByteReader& in, LaunchOrder& order) {
+  order.run_number = in.number<std::uint64_t>();
+  const auto engine = in.number<std::uint32_t>();
+  if (engine > static_cast<std::uint32_t>(Engine::native)) in.fail();
+  order.engine = static_cast<Engine>(engine);
+  order.wrapper = read_words(in);
+  order.scratch_directory = read_c_string(in, path_size_max);
+  order.identity = read_identity(in);
+  order.identity_is_own = in.flag();
+  order.resource_settings = read_settings(in);
+  order.expectation = read_expectation(in);
+  order.native = read_native_plan(in);
+  order.network = read_network(in);
+  order.cgroup = read_cgroup(in);
 }
 
-std::optional<NetworkOrder> read_network(ByteReader& in) {
-  if (!in.flag()) return std::nullopt;
-  NetworkOrder network;
-  const auto egress = in.number<std::uint32_t>();
-  if (egress != static_cast<std::uint32_t>(Egress::macvlan) &&
-      egress != static_cast<std::uint32_t>(Egress::slirp4netns)) {
-    in.fail();
-  }
-  network.egress = static_cast<Egress>(egress);
-  constexpr std::size_t rule_size = 3 + 16 + sizeof(std::uint32_t);
-  network.filter.rules.resize(in.count(filter_rules_max, rule_size));
-  for (auto& rule : network.filter.rules) rule = read_filter_rule(in);
-  if (network.filter.rules.empty()) in.fail();
-  return network;
+void read_task(ByteReader& in, LaunchOrder& order) {
+  order.command = read_words(in);
+  order.long_script = read_optional(in, text_size_max);
+  order.environment = read_environment(in);
+  order.working_directory = read_optional(in, path_size_max);
+  order.standard_input = read_optional(in, text_size_max);
+  order.fault = read_fault(in);
 }
 
 Error not_an_order(const char* why) {
@@ -222,31 +231,18 @@ Result<void> make_sense(const LaunchOrder& order) {
 
 }  // namespace
 
+std::string encode_frame(const LaunchOrder& order) {
+  ByteWriter out;
+  write_frame(out, order);
+  return out.take();
+}
+
 std::string encode_order(const LaunchOrder& order) {
   ByteWriter out;
   out.number(order_magic);
   out.number(order_version);
-  out.number(order.run_number);
-  out.number(static_cast<std::uint32_t>(order.engine));
-  write_words(out, order.wrapper);
-  write_words(out, order.command);
-  write_optional(out, order.long_script);
-  out.number(static_cast<std::uint32_t>(order.environment.size()));
-  for (const auto& [name, value] : order.environment) {
-    out.text(name);
-    out.text(value);
-  }
-  write_optional(out, order.working_directory);
-  out.text(order.scratch_directory);
-  write_identity(out, order.identity);
-  out.number(static_cast<std::uint8_t>(order.identity_is_own));
-  write_settings(out, order.resource_settings);
-  write_optional(out, order.standard_input);
-  write_expectation(out, order.expectation);
-  write_native_plan(out, order.native);
-  write_fault(out, order.fault);
-  write_network(out, order.network);
-  write_cgroup(out, order.cgroup);
+  write_frame(out, order);
+  write_task(out, order);
   return out.take();
 }
 
@@ -256,25 +252,8 @@ Result<LaunchOrder> decode_order(std::string_view bytes) {
   if (in.number<std::uint32_t>() != order_magic) return not_an_order("foreign bytes");
   if (in.number<std::uint32_t>() != order_version) return not_an_order("another version");
   LaunchOrder order;
-  order.run_number = in.number<std::uint64_t>();
-  const auto engine = in.number<std::uint32_t>();
-  if (engine > static_cast<std::uint32_t>(Engine::native)) in.fail();
-  order.engine = static_cast<Engine>(engine);
-  order.wrapper = read_words(in);
-  order.command = read_words(in);
-  order.long_script = read_optional(in, text_size_max);
-  order.environment = read_environment(in);
-  order.working_directory = read_optional(in, path_size_max);
-  order.scratch_directory = read_c_string(in, path_size_max);
-  order.identity = read_identity(in);
-  order.identity_is_own = in.flag();
-  order.resource_settings = read_settings(in);
-  order.standard_input = read_optional(in, text_size_max);
-  order.expectation = read_expectation(in);
-  order.native = read_native_plan(in);
-  order.fault = read_fault(in);
-  order.network = read_network(in);
-  order.cgroup = read_cgroup(in);
+  read_frame(in, order);
+  read_task(in, order);
   if (!in.finished_well()) return not_an_order("torn or too long");
   if (order.working_directory && order.working_directory->find('\0') != std::string::npos) {
     return not_an_order("a NUL in the working directory");

@@ -8,7 +8,7 @@ namespace satellite::sandbox {
 namespace {
 
 constexpr std::uint32_t record_magic = 0x4353'5243;  // "CSRC"
-constexpr std::uint32_t record_version = 2;
+constexpr std::uint32_t record_version = 3;
 constexpr std::size_t text_size_max = 512;
 constexpr std::size_t name_size_max = 128;
 constexpr std::uint32_t names_max = 4;
@@ -140,6 +140,7 @@ struct EventWriter {
     out.number(event.process_limit_hit);
   }
   void operator()(const RunGone&) const {}
+  void operator()(const RunPrepared&) const {}
 };
 
 RunSetupFailed read_setup_failed(ByteReader& in) {
@@ -202,7 +203,7 @@ Result<LauncherRequest> decode_request(std::string_view bytes) {
   identity.uid = in.number<std::uint32_t>();
   identity.gid = in.number<std::uint32_t>();
   if (!in.finished_well() || magic != record_magic || version != record_version || kind < 1 ||
-      kind > static_cast<std::uint32_t>(RequestKind::try_namespaces)) {
+      kind > static_cast<std::uint32_t>(RequestKind::begin)) {
     return not_a_record();
   }
   if (has_identity) request.identity = identity;
@@ -244,6 +245,9 @@ Result<LauncherRecord> decode_record(std::string_view bytes) {
       break;
     case 4:
       record.event = RunGone{};
+      break;
+    case 5:
+      record.event = RunPrepared{};
       break;
     default:
       return not_a_record();

@@ -19,23 +19,34 @@ constexpr std::size_t record_size_max = 2'048;
 
 // --- Agent -> launcher --------------------------------------------------------------------------
 
-enum class RequestKind : std::uint32_t { start = 1, terminate = 2, kill = 3, try_namespaces = 4 };
+enum class RequestKind : std::uint32_t {
+  start = 1,
+  terminate = 2,
+  kill = 3,
+  try_namespaces = 4,
+  prepare = 5,
+  begin = 6
+};
 
 /// What the agent asks. `start` carries three descriptors: the order (a sealed memory file) and the
-/// write ends for standard output and standard error. `try_namespaces` is answered like a run.
+/// write ends for standard output and standard error. `prepare` carries an order alone, whose
+/// command is ignored: the run is made up to the point where only that is missing, and `begin`,
+/// with the descriptors of a start, gives it one. `try_namespaces` is answered like a run.
 struct LauncherRequest {
   RequestKind kind = RequestKind::start;
   std::uint64_t run_number = 0;
   std::optional<Identity> identity;  ///< try_namespaces: as whom
   bool operator==(const LauncherRequest&) const = default;
 };
-constexpr std::size_t start_descriptors = 3;
+constexpr std::size_t start_descriptors = 3, prepare_descriptors = 1;
 
 // --- Launcher -> agent --------------------------------------------------------------------------
-// A run has at most one RunStarted and exactly one of RunSetupFailed, RunRefused and RunEnded,
+// A run that is prepared has at most one RunPrepared, and any run at most one RunStarted. Each has
+// exactly one of RunSetupFailed, RunRefused and RunEnded,
 // after which nothing of it exists any more: no process but the init of a native run and the
-// program behind its uplink, both on their way out, no scratch directory. Where that record says that something remains, what must not be given
-// to others is still held, and RunGone follows when it is not any more.
+// program behind its uplink, both on their way out, no scratch directory. Where that record says
+// that something remains, what must not be given to others is still held, and RunGone follows when
+// it is not any more.
 
 /// Everything was applied and verified; the script is let go right after this record.
 struct RunStarted {
@@ -73,6 +84,11 @@ struct RunGone {
   bool operator==(const RunGone&) const = default;
 };
 
+/// The run stands behind every layer, measured, and waits for what it shall execute.
+struct RunPrepared {
+  bool operator==(const RunPrepared&) const = default;
+};
+
 /// What of a run is still there when its end is told.
 enum class Remains : std::uint8_t {
   nothing,
@@ -84,7 +100,7 @@ inline constexpr std::chrono::seconds unkillable_after{5};
 
 struct LauncherRecord {
   std::uint64_t run_number = 0;
-  std::variant<RunStarted, RunSetupFailed, RunRefused, RunEnded, RunGone> event;
+  std::variant<RunStarted, RunSetupFailed, RunRefused, RunEnded, RunGone, RunPrepared> event;
   Remains remains = Remains::nothing;  ///< only beside the record that ends a run
   bool operator==(const LauncherRecord&) const = default;
 };

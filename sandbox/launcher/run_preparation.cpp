@@ -6,8 +6,6 @@
 #include "sandbox/launcher/init_block_builder.hpp"
 #include "sandbox/planning/cgroup_plan.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <cerrno>
 #include <optional>
@@ -40,27 +38,16 @@ Result<std::string> scratch_name_of(const std::string& directory, const std::str
   return directory.substr(prefix.size());
 }
 
-Result<UniqueFd> sealed_copy(const char* name, const std::optional<std::string>& text) {
-  if (!text) return UniqueFd();
-  return kernel::make_memory_file(name, *text);
-}
-
-Failure prepare_texts(const LaunchOrder& order, const LauncherState& state, RunPreparation& run) {
-  auto input = sealed_copy("stdin", order.standard_input);
-  if (!input) return failed(SetupStep::standard_input, input.error());
-  run.standard_input = *std::move(input);
-  if (!run.standard_input) {
-    // Opened for this run alone: the flags and locks of a shared one would be a channel between
-    // runs.
-    run.standard_input.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-    if (!run.standard_input)
-      return failed(SetupStep::standard_input, error_from_errno("open /dev/null", errno));
+Failure prepare_texts(const LaunchOrder& order, const LauncherState& state, Task task,
+                      RunPreparation& run) {
+  if (task == Task::given) {
+    auto inputs = make_task_inputs(order);
+    if (auto* problem = std::get_if<RunSetupFailed>(&inputs)) return std::move(*problem);
+    run.inputs = std::get<TaskInputs>(std::move(inputs));
   }
-  auto script = sealed_copy("script", order.long_script);
-  if (!script) return failed(SetupStep::prepare, script.error());
-  run.long_script = *std::move(script);
-  const BlockFacts facts{state.is_root, Identity{::geteuid(), ::getegid()}, state.landlock_abi,
-                         state.filter, state.init_filter};
+  const BlockFacts facts{state.is_root,      Identity{::geteuid(), ::getegid()},
+                         state.landlock_abi, state.filter,
+                         state.init_filter,  task == Task::awaited};
   std::string block = build_init_block(order, facts);
   if (order.native) {
     run.block_memory = std::move(block);
@@ -112,17 +99,6 @@ Failure prepare_wrapper(const LaunchOrder& order, const LauncherState& state, Ru
   return std::nullopt;
 }
 
-/// `/dev/stdout` and its kin open the pipe anew, for which the script's user must own it. Only a
-/// pipe: anything else, such as /dev/null, belongs to others too.
-void give_streams(const RunPreparation& run) {
-  if (!run.change_identity) return;
-  for (const int fd : {run.streams.standard_output.get(), run.streams.standard_error.get()}) {
-    struct stat facts {};
-    if (::fstat(fd, &facts) != 0 || !S_ISFIFO(facts.st_mode)) continue;
-    static_cast<void>(::fchown(fd, run.owner.uid, run.owner.gid));
-  }
-}
-
 Failure prepare_identity(const LaunchOrder& order, const LauncherState& state,
                          RunPreparation& run) {
   const Identity own{::geteuid(), ::getegid()};
@@ -146,18 +122,18 @@ Failure prepare_cgroup(const LaunchOrder& order, const LauncherState& state, Run
 
 std::variant<RunPreparation, RunSetupFailed> prepare_run(const LaunchOrder& order,
                                                          RunStreams streams,
-                                                         const LauncherState& state) {
+                                                         const LauncherState& state, Task task) {
   auto name = scratch_name_of(order.scratch_directory, state.scratch.path());
   if (!name) return failed(SetupStep::scratch_directory, name.error());
   RunPreparation run;
   run.streams = std::move(streams);
   Failure problem = prepare_identity(order, state, run);
-  if (!problem) problem = prepare_texts(order, state, run);
+  if (!problem) problem = prepare_texts(order, state, task, run);
   if (!problem) problem = prepare_sockets(run);
   if (!problem) problem = prepare_wrapper(order, state, run);
   if (!problem) problem = prepare_cgroup(order, state, run);
   if (problem) return *std::move(problem);
-  give_streams(run);
+  if (run.change_identity) give_streams(run.streams, run.owner);
   if (!name->empty()) {
     const auto made = state.scratch.make_directory(*name, run.owner.uid, run.owner.gid);
     if (!made) return failed(SetupStep::scratch_directory, made.error());
@@ -172,10 +148,10 @@ bare::InitLaunch RunPreparation::launch(const LauncherState& state) {
   launch.fds[init_fd_block] = block.get();
   launch.fds[init_fd_control] = control.second.get();
   launch.fds[init_fd_barrier] = barrier.second.get();
-  launch.fds[init_fd_standard_input] = standard_input.get();
+  launch.fds[init_fd_standard_input] = inputs.standard_input.get();
   launch.fds[init_fd_standard_output] = streams.standard_output.get();
   launch.fds[init_fd_standard_error] = streams.standard_error.get();
-  launch.fds[init_fd_long_script] = long_script.get();
+  launch.fds[init_fd_long_script] = inputs.long_script.get();
   if (native) {
     launch.native = &native->setup();
     launch.new_namespaces = native->new_namespaces();
@@ -197,7 +173,8 @@ void RunPreparation::close_childs_ends() {
   streams = RunStreams{};
   wipe(block_memory);
   native.reset();
-  for (UniqueFd* fd : {&block, &standard_input, &long_script, &control.second, &barrier.second}) {
+  for (UniqueFd* fd :
+       {&block, &inputs.standard_input, &inputs.long_script, &control.second, &barrier.second}) {
     fd->reset();
   }
 }

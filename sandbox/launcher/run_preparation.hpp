@@ -7,6 +7,7 @@
 #include "sandbox/launcher/child.hpp"
 #include "sandbox/launcher/native_preparation.hpp"
 #include "sandbox/launcher/records.hpp"
+#include "sandbox/launcher/run_task.hpp"
 #include "sandbox/launcher/verify.hpp"
 
 #include <linux/filter.h>
@@ -36,10 +37,6 @@ struct LauncherState {
   Result<kernel::CgroupTree> cgroups = kernel::CgroupTree::make();
 };
 
-struct RunStreams {
-  UniqueFd standard_output, standard_error;  ///< write ends
-};
-
 /// Everything of one run that exists before its fork: afterwards the child only walks it.
 ///
 /// Shape:  moving it keeps the pointers of launch() valid for as long as it lives.
@@ -47,7 +44,8 @@ struct RunPreparation {
   RunStreams streams;
   std::string block_memory;  ///< native: the child has a copy of it, like of all our memory
   std::unique_ptr<NativePreparation> native;
-  UniqueFd block, standard_input, long_script, wrapper_messages;
+  UniqueFd block, wrapper_messages;
+  TaskInputs inputs;
   std::pair<UniqueFd, UniqueFd> control, barrier;  ///< first: ours, second: init's
   std::vector<std::string> wrapper;                ///< the whole command line; empty = none
   std::vector<const char*> wrapper_pointers;
@@ -61,9 +59,10 @@ struct RunPreparation {
   void close_childs_ends();
 };
 
-/// Makes files, sockets and, last, the scratch directory. On failure nothing is left.
+/// Makes files, sockets and, last, the scratch directory. On failure nothing is left. A run that
+/// awaits its task has no streams yet.
 std::variant<RunPreparation, RunSetupFailed> prepare_run(const LaunchOrder& order,
                                                          RunStreams streams,
-                                                         const LauncherState& state);
+                                                         const LauncherState& state, Task task);
 
 }  // namespace satellite::sandbox

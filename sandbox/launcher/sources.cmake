@@ -10,7 +10,9 @@ set(init_sources
   ${launcher_dir}/descendants.cpp
   ${launcher_dir}/hardening.cpp
   ${launcher_dir}/init.cpp
-  ${launcher_dir}/init_program.cpp)
+  ${launcher_dir}/init_block_map.cpp
+  ${launcher_dir}/init_program.cpp
+  ${launcher_dir}/receive_task.cpp)
 add_custom_command(
   OUTPUT ${init_program}
   COMMAND ${CMAKE_CXX_COMPILER} -std=c++20 -O2 -ffreestanding -nostdlib -static -fno-pie
@@ -23,9 +25,11 @@ add_custom_command(
           ${launcher_dir}/descendants.hpp
           ${launcher_dir}/init.hpp
           ${launcher_dir}/init_block.hpp
+          ${launcher_dir}/init_block_map.hpp
           ${launcher_dir}/hardening.hpp
           ${launcher_dir}/native_setup.hpp
           ${launcher_dir}/raw_syscall.hpp
+          ${launcher_dir}/receive_task.hpp
           ${launcher_dir}/setup_attempt.hpp
   COMMENT "Linking the init program"
   VERBATIM)
@@ -40,13 +44,17 @@ target_sources(satellite_sandbox PRIVATE
   ${launcher_dir}/descendants.cpp
   ${launcher_dir}/file_view.cpp
   ${launcher_dir}/hardening.cpp
+  ${launcher_dir}/host_texts.cpp
   ${launcher_dir}/identity_pool.cpp
   ${launcher_dir}/init.cpp
   ${launcher_dir}/init_block_builder.cpp
+  ${launcher_dir}/init_block_map.cpp
   ${launcher_dir}/init_entry.cpp
   ${launcher_dir}/init_image.cpp
   ${launcher_dir}/launched_run.cpp
   ${launcher_dir}/launched_run_killing.cpp
+  ${launcher_dir}/launched_run_link.cpp
+  ${launcher_dir}/launched_run_task.cpp
   ${launcher_dir}/launcher_link.cpp
   ${launcher_dir}/leave_agent.cpp
   ${launcher_dir}/network/links.cpp
@@ -61,12 +69,15 @@ target_sources(satellite_sandbox PRIVATE
   ${launcher_dir}/native_plan_codec.cpp
   ${launcher_dir}/native_preparation.cpp
   ${launcher_dir}/native_setup.cpp
+  ${launcher_dir}/network_order_codec.cpp
   ${launcher_dir}/order_codec.cpp
   ${launcher_dir}/posture.cpp
+  ${launcher_dir}/receive_task.cpp
   ${launcher_dir}/records.cpp
   ${launcher_dir}/run_accounting.cpp
   ${launcher_dir}/run_endings.cpp
   ${launcher_dir}/run_preparation.cpp
+  ${launcher_dir}/run_task.cpp
   ${launcher_dir}/setup_steps.cpp
   ${launcher_dir}/spawn.cpp
   ${launcher_dir}/verify.cpp
@@ -97,12 +108,16 @@ target_sources(satellite_sandbox PRIVATE
   ${launcher_dir}/../running/execution.cpp
   ${launcher_dir}/../running/lease_identity.cpp
   ${launcher_dir}/../running/limit_reached.cpp
+  ${launcher_dir}/../running/prepared_runs.cpp
+  ${launcher_dir}/../running/run_planner.cpp
+  ${launcher_dir}/../running/stock.cpp
 )
 
 # Between clone and execve nothing may be instrumented: a child that borrows the launcher's memory
 # leaves by exec and never cleans up what a sanitizer noted about its stack.
 set_source_files_properties(
   ${launcher_dir}/child.cpp ${launcher_dir}/descendants.cpp ${launcher_dir}/file_view.cpp
-  ${launcher_dir}/hardening.cpp ${launcher_dir}/init.cpp ${launcher_dir}/init_entry.cpp
-  ${launcher_dir}/native_setup.cpp ${launcher_dir}/spawn.cpp
+  ${launcher_dir}/hardening.cpp ${launcher_dir}/init.cpp ${launcher_dir}/init_block_map.cpp
+  ${launcher_dir}/init_entry.cpp ${launcher_dir}/native_setup.cpp ${launcher_dir}/receive_task.cpp
+  ${launcher_dir}/spawn.cpp
   TARGET_DIRECTORY satellite_sandbox PROPERTIES COMPILE_OPTIONS -fno-sanitize=all)

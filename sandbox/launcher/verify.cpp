@@ -230,4 +230,16 @@ Result<Posture> measure(const MeasureRequest& request, const OwnSurroundings& ow
   return posture;
 }
 
+Result<Posture> measure_again(const MeasureRequest& request, Posture before) {
+  const std::string path = "/proc/" + std::to_string(request.pid);
+  const UniqueFd process(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!process) return error_from_errno("open " + path, errno);
+  before.expected_descriptors = request.expected_descriptors;
+  before.open_descriptors = 0;
+  auto done = measure_status(process.get(), before);
+  if (done) done = measure_descriptors(process.get(), before);
+  if (!done) return done.error();
+  return before;
+}
+
 }  // namespace satellite::sandbox

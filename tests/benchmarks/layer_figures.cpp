@@ -38,10 +38,10 @@ std::vector<Figure> measure_layers() {
   };
   for (int round = 0; round < rounds; ++round) {
     append(bare, reference.measure(bare_command, runs_per_round, 1).latencies);
-    append(whole, sandbox.measure("native", runs_per_round, 1).latencies);
+    append(whole, sandbox.measure({.runs = runs_per_round}).latencies);
     for (Variant& variant : variants) {
       append(variant.samples,
-             sandbox.measure("native", runs_per_round, 1, variant.without).latencies);
+             sandbox.measure({.without = variant.without, .runs = runs_per_round}).latencies);
     }
   }
   const double unit = median(bare), all = median(whole);

@@ -9,15 +9,22 @@ namespace satellite::benchmarks {
 /// The layer that a policy leaves out.
 enum class Without { nothing, network, filesystem, both };
 
+/// What is measured: from request to result.
+struct RunsToMeasure {
+  bool prepared = false;   ///< they stood ready; between the rounds is a pause until they do again
+  bool allowlist = false;  ///< with a filtered way out
+  Without without = Without::nothing;
+  int runs = 0, at_a_time = 1;
+};
+
 /// The sandbox alone: a process with a launcher and a runner, without network, core or TLS, that
-/// runs `echo hi` under the shipped default policy as often as it is told to.
+/// runs `echo hi` under the shipped default policy as often as it is told to, with our own engine.
 class SandboxProcess {
  public:
   SandboxProcess();
 
-  /// From request to result; `engine` is `native` or `bwrap`.
-  Timing measure(const std::string& engine, int runs, int at_a_time,
-                 Without without = Without::nothing);
+  /// The seconds are those in which runs went on.
+  Timing measure(const RunsToMeasure& what);
 
  private:
   MeasuringProcess process_;

@@ -76,7 +76,10 @@ class Table {
   Table() : open_(Engine::none) {}
 
   void run(const std::vector<Attempt>& attempts) {
-    for (const Engine engine : confining_engines()) confine(attempts, engine);
+    for (const Engine engine : confining_engines()) confine(attempts, engine, Start::at_once);
+    if (confining_engines().front() == Engine::native) {
+      confine(attempts, Engine::native, Start::prepared);
+    }
     for (const Attempt& attempt : attempts) release(attempt);
   }
 
@@ -87,12 +90,22 @@ class Table {
     return targets_.filled_in(std::string(words));
   }
 
-  void confine(const std::vector<Attempt>& attempts, Engine engine) {
+  /// A run that was prepared is another way to the same start: it has to stand the same.
+  enum class Start { at_once, prepared };
+
+  void confine(const std::vector<Attempt>& attempts, Engine engine, Start start) {
     EscapeBench bench(engine);
+    if (start == Start::prepared) {
+      bench.keep_prepared(1);
+      REQUIRE(bench.run(script("true"), policy_for(engine)).result.exit_code == 0);
+    }
     targets_.set("room", "/tmp");  // a file system of the run's own
     for (const Attempt& attempt : attempts) {
-      INFO(attempt.number << " " << attempt.words << " under " << name_of(engine));
+      INFO(attempt.number << " " << attempt.words << " under " << name_of(engine)
+                          << (start == Start::prepared ? ", prepared" : ""));
+      if (start == Start::prepared) REQUIRE(bench.wait_until_prepared(1));
       const Answer answer = bench.attempt(fill(attempt.words, bench));
+      CHECK(answer.ran.result.was_prepared == (start == Start::prepared));
       const Expected& expected = engine == Engine::native ? attempt.native : attempt.bwrap;
       INFO("said " << answer.said << ": " << answer.detail);
       if (!matches(answer.said, wanted(expected))) {

@@ -102,16 +102,22 @@ constexpr std::chrono::microseconds phases[] = {0us,    200us,  500us,  900us, 1
 TEST_CASE("many runs leave no process, mount, descriptor or file, and the launcher does not grow",
           "[lifecycle]") {
   const Engine engine = each_engine();
+  const bool prepared = GENERATE(false, true);
+  if (prepared && engine != Engine::native) return;
   ScriptBench bench(engine);
   const Policy policy = policy_for(engine);
   const auto some = [&](int count) {
+    if (prepared) bench.keep_prepared(8);
     for (int done = 0; done < count; done += 8) {
       std::vector<RunRequest> requests;
       for (int i = 0; i < 8; ++i) requests.push_back(script("echo x > file; exit 0"));
       for (const Ran& ran : bench.run_together(std::move(requests), policy)) {
         REQUIRE(ran.result.outcome == Outcome::exited);
+        CHECK(ran.result.was_prepared == (prepared && done > 0));
       }
+      if (prepared) REQUIRE(bench.wait_until_prepared(8));
     }
+    if (prepared) bench.keep_prepared(0);
   };
   some(40);  // what is allocated once is there now
   const Footprint before(bench);

@@ -48,7 +48,8 @@ std::vector<LauncherRecord> sample_records() {
           {3, RunRefused{"network: shared"}},
           {4, RunEnded{true, 0x0F00, 10, 20, 30, true}},
           {5, RunEnded{true}, Remains::unkillable},
-          {5, RunGone{}}};
+          {5, RunGone{}},
+          {6, RunPrepared{}}};
 }
 
 /// Deterministic: a failure prints the seed by its section's INFO.
@@ -78,6 +79,51 @@ TEST_CASE("an order survives its journey unchanged") {
   REQUIRE(back->network);
   CHECK(back->network->egress == Egress::slirp4netns);
   CHECK(back->network->filter == order.network->filter);
+}
+
+TEST_CASE("the frame of an order is all of it but the task") {
+  const LaunchOrder order = full_order();
+  LaunchOrder other = order;
+  SECTION("another task in the same frame") {
+    other.command = {"true"};
+    other.environment.clear();
+    other.working_directory = "/elsewhere";
+    other.standard_input.reset();
+    other.long_script.reset();
+    CHECK(encode_frame(other) == encode_frame(order));
+    return;
+  }
+  SECTION("another number") {
+    ++other.run_number;
+  }
+  SECTION("another wrapper") {
+    other.wrapper.back() = "x";
+  }
+  SECTION("another scratch directory") {
+    other.scratch_directory += "1";
+  }
+  SECTION("another identity") {
+    other.identity->gid = 1;
+  }
+  SECTION("an identity that others may have") {
+    other.identity_is_own = false;
+  }
+  SECTION("another limit") {
+    other.resource_settings[0].value = 61;
+  }
+  SECTION("less expected") {
+    other.expectation.own_network = false;
+  }
+  SECTION("another filter") {
+    other.network->filter.rules.pop_back();
+  }
+  SECTION("no network of its own") {
+    other.network.reset();
+  }
+  SECTION("a memory limit") {
+    other.cgroup.memory_bytes = 1;
+  }
+  CHECK(encode_frame(other) != encode_frame(order));
 }
 
 TEST_CASE("an order that is cut anywhere is not an order") {
@@ -154,7 +200,7 @@ TEST_CASE("records and requests survive their journey unchanged") {
     CHECK(*back == record);
   }
   for (const auto kind : {RequestKind::start, RequestKind::terminate, RequestKind::kill,
-                          RequestKind::try_namespaces}) {
+                          RequestKind::try_namespaces, RequestKind::prepare, RequestKind::begin}) {
     LauncherRequest request{kind, 7, std::nullopt};
     if (kind == RequestKind::try_namespaces) request.identity = Identity{1, 2};
     const auto back = decode_request(encode_request(request));

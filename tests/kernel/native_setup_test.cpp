@@ -53,7 +53,7 @@ TEST_CASE("each step of the native set-up that fails is named, and the script ne
     CHECK(failure.error_number == EIO);
     CHECK(end.output.empty());
     CHECK(std::filesystem::is_empty(bench.launcher->scratch_area()));
-    CHECK(eventually([&] { return children_of(bench.launcher->pid()) == 0; }));
+    CHECK(eventually([&] { return count_children(bench.launcher->pid()) == 0; }));
   }
   CHECK(mount_table() == mounts);
 }

@@ -44,7 +44,7 @@ std::string ending(NativeOrders& bench, const LaunchOrder& order) {
   if (const auto* failure = std::get_if<RunSetupFailed>(&end.record.event)) {
     text = std::string(name_of(failure->step)) + " failed";
   }
-  const bool nothing_left = eventually([&] { return children_of(bench.launcher->pid()) == 0; });
+  const bool nothing_left = eventually([&] { return count_children(bench.launcher->pid()) == 0; });
   return text + ", said '" + end.output + "', " +
          (nothing_left ? "nothing left" : "a process left");
 }

@@ -1,34 +1,34 @@
 #pragma once
 
 #include "sandbox/launcher/launch_order.hpp"
-#include "sandbox/launcher/records.hpp"
 #include "tests/support/script_bench.hpp"
 
+#include <optional>
 #include <string>
 
 namespace satellite::tests {
 
-/// Orders of the native engine, given to the launcher as they are: for faults, and for orders that
-/// no plan would make. The script says `ran`; what it says is seen.
-class NativeOrders : public ScriptBench {
- public:
+/// Orders of the native engine, given to the launcher as they are; what the script says is seen.
+struct NativeOrders : ScriptBench {
   struct End {
     sandbox::LauncherRecord record;
     std::string output;
+    bool was_prepared = false;
   };
 
   explicit NativeOrders(Egress egress = Egress::untried,
                         const std::optional<sandbox::MacvlanSettings>& macvlan = std::nullopt);
 
+  /// `echo ran` under this policy.
   sandbox::LaunchOrder order(
       const sandbox::Policy& policy = sandbox::shipped_default_policy()) const;
   End perform(const sandbox::LaunchOrder& what);
-
- private:
-  boost::asio::awaitable<void> wait_for_end(sandbox::LaunchedRunLink& link, End& end);
+  /// The first order is prepared, and the second one begun once the first one stands. Without a
+  /// second one, the first one's link is given up then.
+  End perform_prepared(const sandbox::LaunchOrder& prepared,
+                       const std::optional<sandbox::LaunchOrder>& begun);
 };
 
-/// How many processes the launcher has left.
-int children_of(pid_t launcher);
+int count_children(pid_t launcher);
 
 }  // namespace satellite::tests

@@ -72,12 +72,20 @@ class ScriptBench {
   std::vector<Ran> run_together(std::vector<sandbox::RunRequest> requests,
                                 const sandbox::Policy& policy);
 
+  /// From now on one runner does everything and keeps runs ready, as the satellite's does.
+  void keep_prepared(std::size_t count);
+  /// Lets the loop work until as many stand ready; false when they do not within a bound.
+  bool wait_until_prepared(std::size_t count);
+
   boost::asio::io_context context{1};
   std::unique_ptr<sandbox::Launcher> launcher;
   bool launcher_gone = false;
   sandbox::HostFacts facts;
   sandbox::RunnerSettings settings;
   std::unique_ptr<sandbox::CancelSwitch> cancel;
+
+ private:
+  std::unique_ptr<sandbox::Runner> lasting_;
 };
 
 /// A shell script with a PATH and a timeout that no test should reach.

@@ -5,11 +5,11 @@
 
 namespace satellite::sandbox {
 
-void RunNetworks::begin(LaunchOrder order, RunStreams streams) {
-  const std::uint64_t number = order.run_number;
+void RunNetworks::begin(Waiting run) {
+  const std::uint64_t number = run.order.run_number;
   Entry entry;
-  entry.egress = order.network->egress;
-  entry.waiting = Waiting{std::move(order), std::move(streams)};
+  entry.egress = run.order.network->egress;
+  entry.waiting = std::move(run);
   entries_.insert_or_assign(number, std::move(entry));
   advance(number);
 }
@@ -94,6 +94,11 @@ bool RunNetworks::end_uplink(std::uint64_t run_number) {
   if (found == entries_.end() || !found->second.network) return false;
   found->second.network->end();
   return found->second.network->lost_uplink();
+}
+
+bool RunNetworks::lost_uplink(std::uint64_t run_number) const {
+  const auto found = entries_.find(run_number);
+  return found != entries_.end() && found->second.network && found->second.network->lost_uplink();
 }
 
 void RunNetworks::let_go(std::uint64_t run_number) {

@@ -20,6 +20,7 @@ class RunNetworks {
   struct Waiting {
     LaunchOrder order;
     RunStreams streams;
+    Task task = Task::given;
   };
   /// What the loop does when something happened here.
   struct Events {
@@ -36,7 +37,7 @@ class RunNetworks {
   RunNetworks(NetworkMeans means, Events events)
       : means_(std::move(means)), events_(std::move(events)) {}
 
-  void begin(LaunchOrder order, RunStreams streams);
+  void begin(Waiting run);
   /// Ends a run that has not entered yet; others are for their LaunchedRun to end.
   void cancel(std::uint64_t run_number);
   /// Nothing in the run needs its way out any more. Whether it was lost before that.
@@ -54,6 +55,8 @@ class RunNetworks {
   void fail_overdue(RunNetwork::Clock::time_point now);
   std::optional<RunNetwork::Clock::time_point> deadline() const;
 
+  /// Whether the way out of a run that waits for its task is gone.
+  bool lost_uplink(std::uint64_t run_number) const;
   bool holds(std::uint64_t run_number) const { return entries_.contains(run_number); }
   bool empty() const { return entries_.empty(); }
   std::vector<pid_t> processes() const;

@@ -1,0 +1,54 @@
+#pragma once
+
+#include "sandbox/launcher/launcher_link.hpp"
+#include "sandbox/running/stock.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+
+namespace satellite::sandbox {
+
+/// Runs that stand ready behind every layer before anybody asks for them, each used once.
+///
+/// Shape:  what a run takes its start from is its task alone: namespaces, mounts, network, limits,
+///         identity and filters were made for it and measured before. How many and for how long is
+///         for Stock to say. Each has the policy that it was made for, so no layer is ever one of
+///         another policy.
+class PreparedRuns {
+ public:
+  /// The order of a run under this policy, with any command: it is ignored. An error, or an order
+  /// that cannot be prepared, means that runs of this policy are made when they are asked for.
+  using MakeOrder = std::function<Result<LaunchOrder>(
+      const ResolvedPolicy& policy, std::uint64_t number, const std::optional<Identity>& own)>;
+  /// Whether runs of this policy get an identity of their own.
+  using TakesOwnIdentity = std::function<bool(const ResolvedPolicy& policy)>;
+
+  PreparedRuns(boost::asio::io_context& context, Launcher& launcher, std::size_t count_max,
+               MakeOrder make_order, TakesOwnIdentity takes_own_identity);
+  ~PreparedRuns();
+  PreparedRuns(const PreparedRuns&) = delete;
+  PreparedRuns& operator=(const PreparedRuns&) = delete;
+
+  struct Ready {
+    std::uint64_t number = 0;
+    std::optional<Identity> own_identity;
+    LaunchedRunLink link;
+  };
+  /// One that stands ready under this policy, if there is one; more are made in a moment.
+  std::optional<Ready> take(const ResolvedPolicy& policy);
+  std::size_t count_ready() const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+/// How many runs like this one may stand ready beside those that run: where the kernel counts the
+/// processes of all runs of a user together, they must leave the limit to those. 0 = it cannot be
+/// prepared: only our own engine can, and a macvlan address is for one run at a time. Pure.
+std::size_t prepared_runs_max(const LaunchOrder& order);
+
+}  // namespace satellite::sandbox
