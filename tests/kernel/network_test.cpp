@@ -378,6 +378,7 @@ TEST_CASE("runs that share one macvlan address take turns, and leave nothing beh
   const TestNetwork network;
   ScriptBench bench(Engine::bwrap, ScriptBench::Egress::tried, network.macvlan());
   std::vector<RunRequest> requests;
+  requests.reserve(4);
   for (int i = 0; i < 4; ++i) {
     requests.push_back(script(connecting_functions() + "tcp router 198.51.100.1 8"));
   }
