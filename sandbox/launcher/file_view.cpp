@@ -3,6 +3,7 @@
 
 #include "sandbox/launcher/hardening.hpp"
 
+#include <asm/statfs.h>
 #include <linux/fcntl.h>
 #include <linux/mount.h>
 #include <linux/stat.h>
@@ -29,6 +30,8 @@ constexpr const char* root_options = "mode=0755,size=8m,nr_inodes=4k";
 
 constexpr std::uint64_t quiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 constexpr std::uint64_t quiet_device = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+constexpr std::uint64_t all_attributes =
+    MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 constexpr unsigned long quiet_memory = MS_NOSUID | MS_NODEV;
 
 class FileView {
@@ -166,8 +169,8 @@ class FileView {
     }
     if (length != error_invalid && skipped(length)) return;
     struct statx facts {};
-    const long known = may(__NR_statx, here, address(step_.source), 0, STATX_TYPE | STATX_SIZE,
-                           address(&facts));
+    const long known =
+        may(__NR_statx, here, address(step_.source), 0, STATX_TYPE | STATX_SIZE, address(&facts));
     if (skipped(known)) return;
     const bool directory = (facts.stx_mode & type_of_file) == directory_file;
     if (!directory && facts.stx_size <= copied_size_max) return copy_or_skip();
@@ -181,38 +184,32 @@ class FileView {
                           OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | depth);
     if (tree == error_no_system_call) return bind_the_old_way(attributes, depth);
     if (skipped(tree)) return;
-    const auto facts = facts_of(tree);
-    const bool directory = (facts.stx_mode & type_of_file) == directory_file;
-    mount_attr flags{};
-    flags.attr_set = attributes;
-    const long set = may(__NR_mount_setattr, tree, address(""), AT_EMPTY_PATH | depth,
-                         address(&flags), sizeof(flags));
-    if (set == error_no_system_call) {
-      call(__NR_close, tree);
-      return bind_the_old_way(attributes, depth);
-    }
-    succeed(set);
-    make_place(directory);
-    attach(tree, step_.target);
+    make_place((facts_of(tree).stx_mode & type_of_file) == directory_file);
+    place(tree, attributes, depth);
   }
 
   /// Something that is there already, or the empty thing, over the target.
   void cover(const char* source) const {
+    constexpr std::uint64_t attributes = quiet | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY;
     const long there = may(__NR_faccessat, here, address(step_.target), 0);
     if (skipped(there)) return;
     const long tree =
         may(__NR_open_tree, here, address(source), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    if (tree == error_no_system_call) return mount_the_old_way(source, attributes, 0);
     if (skipped(tree)) return;
-    mount_attr flags{};
-    flags.attr_set = quiet | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY;
-    must(__NR_mount_setattr, tree, address(""), AT_EMPTY_PATH, address(&flags), sizeof(flags));
-    attach(tree, step_.target);
+    place(tree, attributes, 0);
   }
 
-  void attach(long tree, const char* target) const {
-    static_cast<void>(skipped(
-        may(__NR_move_mount, tree, address(""), here, address(target), MOVE_MOUNT_F_EMPTY_PATH)));
+  void place(long tree, std::uint64_t attributes, long depth) const {
+    mount_attr flags{};
+    flags.attr_set = attributes;
+    const long set = may(__NR_mount_setattr, tree, address(""), AT_EMPTY_PATH | depth,
+                         address(&flags), sizeof(flags));
+    if (set != error_no_system_call) succeed(set);
+    const bool vanished = skipped(may(__NR_move_mount, tree, address(""), here,
+                                      address(step_.target), MOVE_MOUNT_F_EMPTY_PATH));
     call(__NR_close, tree);
+    if (set == error_no_system_call && !vanished) add_flags_the_old_way(attributes);
   }
 
   void make_place(bool directory) const {
@@ -222,17 +219,30 @@ class FileView {
     if (made != error_exists) succeed(made);
   }
 
-  /// Before Linux 5.12: a remount reaches the top mount alone. Writable mounts below it are found
-  /// at the barrier, and the run is refused.
+  /// Before Linux 5.2.
   void bind_the_old_way(std::uint64_t attributes, long depth) const {
     struct statx facts {};
     const long known = may(__NR_statx, here, address(step_.source), 0, STATX_TYPE, address(&facts));
     if (skipped(known)) return;
     make_place((facts.stx_mode & type_of_file) == directory_file);
+    mount_the_old_way(step_.source, attributes, depth);
+  }
+
+  void mount_the_old_way(const char* source, std::uint64_t attributes, long depth) const {
     const unsigned long bound = MS_BIND | (depth != 0 ? MS_REC : 0UL);
-    must(__NR_mount, address(step_.source), address(step_.target), 0, static_cast<long>(bound), 0);
-    const unsigned long flags = MS_BIND | MS_REMOUNT | static_cast<unsigned long>(attributes);
-    must(__NR_mount, 0, address(step_.target), 0, static_cast<long>(flags), 0);
+    must(__NR_mount, address(source), address(step_.target), 0, static_cast<long>(bound), 0);
+    add_flags_the_old_way(attributes);
+  }
+
+  /// Before Linux 5.12: a remount reaches the top mount alone. Writable mounts below it are found
+  /// at the barrier, and the run is refused. It also sets all flags anew, so those that are there
+  /// are named again: a user namespace may not take one from a mount of its parent.
+  void add_flags_the_old_way(std::uint64_t attributes) const {
+    struct statfs facts {};
+    must(__NR_statfs, address(step_.target), address(&facts));
+    const std::uint64_t kept = static_cast<std::uint64_t>(facts.f_flags) & all_attributes;
+    const auto flags = static_cast<long>(MS_BIND | MS_REMOUNT | attributes | kept);
+    must(__NR_mount, 0, address(step_.target), 0, flags, 0);
   }
 
   void mount_fresh(const char* type, unsigned long flags, const char* options) const {
@@ -246,7 +256,8 @@ class FileView {
   const PreparedStep& step_;
 };
 
-// The old flags and the new attributes are the same bits, which bind_the_old_way() relies on.
+// The flags of mount(2), those of statfs(2) and the new attributes are the same bits, which
+// add_flags_the_old_way() relies on.
 static_assert(MOUNT_ATTR_RDONLY == MS_RDONLY && MOUNT_ATTR_NOSUID == MS_NOSUID &&
               MOUNT_ATTR_NODEV == MS_NODEV && MOUNT_ATTR_NOEXEC == MS_NOEXEC);
 

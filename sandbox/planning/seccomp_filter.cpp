@@ -8,6 +8,7 @@
 #include <asm/unistd.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -49,6 +50,7 @@ enum class Leaf {
   clone,
   socket,
   socket_pair,
+  socket_option,
   ioctl,
   limits,
   personality,
@@ -138,6 +140,20 @@ Program check_of(Leaf leaf) {
               load_upper_half(2), jump(BPF_JEQ, 0, 0, 1), allow(),          refuse_with(EPERM)};
     case Leaf::socket_pair:
       return {load_argument(0), jump(BPF_JEQ, AF_UNIX, 0, 1), allow(), refuse_with(EAFNOSUPPORT)};
+    case Leaf::socket_option:
+      // A source address that is not the run's own: for IPv6 the kernel asks for no privilege.
+      return {load_argument(1),
+              jump(BPF_JEQ, IPPROTO_IP, 2, 0),
+              jump(BPF_JEQ, IPPROTO_IPV6, 4, 0),
+              allow(),
+              load_argument(2),
+              jump(BPF_JEQ, IP_FREEBIND, 5, 0),
+              jump(BPF_JEQ, IP_TRANSPARENT, 4, 3),
+              load_argument(2),
+              jump(BPF_JEQ, IPV6_FREEBIND, 2, 0),
+              jump(BPF_JEQ, IPV6_TRANSPARENT, 1, 0),
+              allow(),
+              refuse_with(EPERM)};
     case Leaf::personality:
       return {load_argument(0), jump(BPF_JEQ, 0, 1, 0), jump(BPF_JEQ, personality_query, 0, 1),
               allow(), refuse_with(EPERM)};
@@ -170,6 +186,7 @@ Ranges script_ranges() {
   put(ranges, __NR_clone, Leaf::clone);
   put(ranges, __NR_socket, Leaf::socket);
   put(ranges, __NR_socketpair, Leaf::socket_pair);
+  put(ranges, __NR_setsockopt, Leaf::socket_option);
   put(ranges, __NR_ioctl, Leaf::ioctl);
   put(ranges, __NR_prlimit64, Leaf::limits);
   put(ranges, __NR_personality, Leaf::personality);

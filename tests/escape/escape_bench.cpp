@@ -92,22 +92,67 @@ std::vector<Engine> confining_engines() {
   return engines;
 }
 
+sandbox::Policy allowing_only(Engine engine, std::vector<std::string> allow) {
+  sandbox::Policy policy = policy_for(engine);
+  policy.network.mode = sandbox::NetworkMode::allowlist;
+  policy.network.allow = std::move(allow);
+  return policy;
+}
+
 EscapeBench::EscapeBench(Engine chosen, std::optional<sandbox::IdentityRange> identities,
-                         Egress egress)
-    : ScriptBench(chosen, egress, std::nullopt, identities), engine(chosen) {
+                         Egress egress, const std::optional<sandbox::MacvlanSettings>& macvlan)
+    : ScriptBench(chosen, egress, macvlan, identities), engine(chosen) {
   // A user of this test alone: what counts per user must not count a neighbouring test.
   const auto own = static_cast<std::uint32_t>(50'000 + ::getpid() % 10'000);
   if (is_root()) settings.default_identity = Identity{own, own};
 }
 
-sandbox::RunRequest EscapeBench::request(const std::string& words) const {
+namespace {
+
+sandbox::RunRequest request_with(const std::string& after_unpacking) {
   sandbox::RunRequest made =
-      script("cat >escape_probe && chmod 700 escape_probe && exec ./escape_probe " +
-             probe_introduction() + " " + words);
+      script("cat >escape_probe && chmod 700 escape_probe && " + after_unpacking);
   made.has_standard_input = true;
   made.standard_input = probe_image();
   made.environment = {{"SATELLITE_ESCAPE_NONCE", probe_nonce()}};
   return made;
+}
+
+std::string start_of_probe(const std::string& words) {
+  return "./escape_probe " + probe_introduction() + " " + words;
+}
+
+}  // namespace
+
+sandbox::RunRequest EscapeBench::request(const std::string& words) const {
+  return request_with("exec " + start_of_probe(words));
+}
+
+sandbox::RunRequest EscapeBench::request_running(const std::string& text) const {
+  return request_with("probe='" + start_of_probe("") + "'\n" + text);
+}
+
+std::string EscapeBench::attempt_together(const std::vector<std::string>& all,
+                                          const sandbox::Policy& policy) {
+  std::string starts, results;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const std::string file = "answer" + std::to_string(i);
+    starts += "$probe " + all[i] + " >" + file + " &\n";
+    results += " " + file;
+  }
+  const Ran ran = run(request_running(starts + "wait; cat" + results), policy);
+  std::istringstream lines(ran.standard_output);
+  std::string text;
+  for (const auto& words : all) {
+    std::string line;
+    std::getline(lines, line);
+    text += words + ": " + answer_in(line).said + "\n";
+  }
+  const auto& report = ran.result.sandbox;
+  if (report.engine != name_of(engine)) text += "by another engine\n";
+  if (!report.enforced.network) text += "with an open network\n";
+  if (!ran.standard_error.empty()) text += ran.standard_error;
+  return text + ran.result.error.value_or("");
 }
 
 Answer EscapeBench::attempt(const std::string& words, const sandbox::Policy& policy) {

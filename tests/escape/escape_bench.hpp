@@ -23,19 +23,28 @@ Answer answer_in(const std::string& output);
 /// The engines with a sandbox that this host can run, each of which has to stand every attempt.
 std::vector<sandbox::Engine> confining_engines();
 
+/// The usual policy with an allowlist.
+sandbox::Policy allowing_only(sandbox::Engine engine, std::vector<std::string> allow);
+
 /// A bench whose scripts are the escape probe: it comes as standard input, is written to the
 /// scratch directory and executed there, so nothing of the product changes for it.
 class EscapeBench : public ScriptBench {
  public:
   explicit EscapeBench(sandbox::Engine engine,
                        std::optional<sandbox::IdentityRange> identities = std::nullopt,
-                       Egress egress = Egress::untried);
+                       Egress egress = Egress::untried,
+                       const std::optional<sandbox::MacvlanSettings>& macvlan = std::nullopt);
 
   /// `words` are a verb of the probe and what it needs.
   Answer attempt(const std::string& words, const sandbox::Policy& policy);
   Answer attempt(const std::string& words);
+  /// All of them by one run, side by side, since most wait for somebody who never answers; for each
+  /// a line with its words and what the kernel said.
+  std::string attempt_together(const std::vector<std::string>& all, const sandbox::Policy& policy);
   /// The same as a request, for tests that want to watch or to run several at once.
   sandbox::RunRequest request(const std::string& words) const;
+  /// A shell script in which `$probe` starts the probe.
+  sandbox::RunRequest request_running(const std::string& text) const;
 
   const sandbox::Engine engine;
 };

@@ -62,12 +62,16 @@ asio::awaitable<void> wait_for(asio::io_context& context, LaunchedRunLink& link,
 
 }  // namespace
 
+NativeOrders::NativeOrders(Egress egress, const std::optional<MacvlanSettings>& macvlan)
+    : ScriptBench(Engine::native, egress, macvlan) {}
+
 LaunchOrder NativeOrders::order(const Policy& policy) const {
   RunInputs inputs;
   inputs.command = {"sh", "-c", "echo ran"};
   inputs.base_environment = {{"PATH", "/usr/bin:/bin"}};
   inputs.default_identity = settings.default_identity;
   inputs.agent_identity = Identity{::geteuid(), ::getegid()};
+  inputs.launcher_makes_network = true;
   OrderInputs numbered;
   numbered.run_number = launcher->next_run_number();
   inputs.scratch_directory =

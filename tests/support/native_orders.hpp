@@ -16,6 +16,9 @@ struct NativeOrders : ScriptBench {
     bool was_prepared = false;
   };
 
+  explicit NativeOrders(Egress egress = Egress::untried,
+                        const std::optional<sandbox::MacvlanSettings>& macvlan = std::nullopt);
+
   /// `echo ran` under this policy.
   sandbox::LaunchOrder order(
       const sandbox::Policy& policy = sandbox::shipped_default_policy()) const;

@@ -80,6 +80,19 @@ Ran ScriptBench::run(sandbox::RunRequest request, const sandbox::Policy& policy,
   return {*std::move(result), listener.standard_output, listener.standard_error, listener.report};
 }
 
+void ScriptBench::begin(sandbox::RunRequest request, const sandbox::Policy& policy,
+                        Listener& listener, sandbox::CancelSwitch& its_cancel,
+                        std::function<void(Ran)> ended) {
+  auto runner = std::make_shared<sandbox::Runner>(context, *launcher, facts, settings);
+  asio::co_spawn(context, runner->run(std::move(request), {policy, false}, listener, its_cancel),
+                 [runner, &listener, ended = std::move(ended)](const std::exception_ptr& thrown,
+                                                               sandbox::RunResult result) {
+                   if (thrown) std::rethrow_exception(thrown);
+                   ended({std::move(result), listener.standard_output, listener.standard_error,
+                          listener.report});
+                 });
+}
+
 std::vector<Ran> ScriptBench::run_together(std::vector<sandbox::RunRequest> requests,
                                            const sandbox::Policy& policy) {
   std::optional<sandbox::Runner> own;

@@ -65,6 +65,9 @@ class ScriptBench {
   /// Runs to the end.
   Ran run(sandbox::RunRequest request, const sandbox::Policy& policy);
   Ran run(sandbox::RunRequest request, const sandbox::Policy& policy, Listener& listener);
+  /// Only begins it: `ended` is called from the loop, while somebody runs `context`.
+  void begin(sandbox::RunRequest request, const sandbox::Policy& policy, Listener& listener,
+             sandbox::CancelSwitch& its_cancel, std::function<void(Ran)> ended);
   /// All at once; results in the order of the requests.
   std::vector<Ran> run_together(std::vector<sandbox::RunRequest> requests,
                                 const sandbox::Policy& policy);

@@ -1,5 +1,7 @@
 #include "tests/support/test_network.hpp"
 
+#include "tests/support/in_child.hpp"
+
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -16,14 +18,13 @@
 #include <unistd.h>
 #include <cstdlib>
 #include <cstring>
-#include <exception>
 #include <stdexcept>
 #include <vector>
 
 namespace satellite::tests {
 namespace {
 
-constexpr std::uint16_t port = 7000;
+constexpr std::uint16_t port = 7000, name_port = 53;
 constexpr uid_t unprivileged = 65'532;
 
 void must(bool done, const char* what) {
@@ -39,7 +40,7 @@ UniqueFd own_network() {
 }
 
 /// Listens on every address of the namespace, IPv4 and IPv6 alike.
-UniqueFd socket_on_port(int type) {
+UniqueFd socket_on_port(int type, std::uint16_t number) {
   UniqueFd fd(::socket(AF_INET6, type | SOCK_CLOEXEC, 0));
   must(bool{fd}, "socket");
   const int off = 0, on = 1;
@@ -48,7 +49,7 @@ UniqueFd socket_on_port(int type) {
   ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on));
   sockaddr_in6 address{};
   address.sin6_family = AF_INET6;
-  address.sin6_port = htons(port);
+  address.sin6_port = htons(number);
   must(::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0, "bind");
   if (type == SOCK_STREAM) must(::listen(fd.get(), 64) == 0, "listen");
   return fd;
@@ -94,9 +95,9 @@ void answer_datagram(int fd) {
 }
 
 /// The sockets are bound when this returns; the child serves them.
-pid_t start_server() {
-  const UniqueFd stream = socket_on_port(SOCK_STREAM);
-  const UniqueFd datagram = socket_on_port(SOCK_DGRAM);
+pid_t start_server(std::uint16_t number) {
+  const UniqueFd stream = socket_on_port(SOCK_STREAM, number);
+  const UniqueFd datagram = socket_on_port(SOCK_DGRAM, number);
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid != 0) return pid;
@@ -113,8 +114,7 @@ void end(pid_t pid) {
 
 /// The machine's own device stays as it is: this one is only in our mount namespace.
 void make_tun_device() {
-  must(::unshare(CLONE_NEWNS) == 0, "unshare the mounts");
-  must(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0, "private mounts");
+  take_own_mounts();
   must(::mount("tmpfs", "/dev/net", "tmpfs", 0, nullptr) == 0, "mount /dev/net");
   must(::mknod("/dev/net/tun", S_IFCHR | 0666, makedev(10, 200)) == 0, "mknod");
   must(::chmod("/dev/net/tun", 0666) == 0, "chmod");
@@ -128,7 +128,7 @@ TestNetwork::TestNetwork() : before_(own_network()) {
   command("ip link set lo up");
   const UniqueFd world = own_network();
   must(::unshare(CLONE_NEWNET) == 0, "unshare");
-  const UniqueFd host = own_network();
+  host_ = own_network();
   command("ip link set lo up");
   command("ip link add up0 type veth peer name world0 netns /proc/" + std::to_string(::getpid()) +
           "/fd/" + std::to_string(world_.get()));
@@ -136,7 +136,8 @@ TestNetwork::TestNetwork() : before_(own_network()) {
       "ip addr add 198.51.100.10/24 dev up0 && ip addr add 2001:db8:1::10/64 dev up0 nodad && "
       "ip link set up0 up && ip route add default via 198.51.100.1 && "
       "ip route add default via 2001:db8:1::1 dev up0");
-  host_server_ = start_server();
+  host_server_ = start_server(port);
+  host_name_server_ = start_server(name_port);
   must(::setns(world_.get(), CLONE_NEWNET) == 0, "setns");
   command(
       "for a in 198.51.100.1/24 198.51.100.2/24; do ip addr add $a dev world0; done; "
@@ -144,54 +145,39 @@ TestNetwork::TestNetwork() : before_(own_network()) {
       "for a in 203.0.113.7/32 169.254.169.254/32; do ip addr add $a dev lo; done; "
       "for a in 2001:db8:9::7/128 fd00:ec2::254/128; do ip addr add $a dev lo nodad; done; "
       "ip link set world0 up");
-  world_server_ = start_server();
-  must(::setns(host.get(), CLONE_NEWNET) == 0, "setns");
+  world_server_ = start_server(port);
+  must(::setns(host_.get(), CLONE_NEWNET) == 0, "setns");
 }
 
 TestNetwork::~TestNetwork() {
   end(world_server_);
   end(host_server_);
+  end(host_name_server_);
   ::setns(before_.get(), CLONE_NEWNET);
 }
 
-sandbox::MacvlanSettings TestNetwork::macvlan() const {
-  return *sandbox::parse_macvlan_settings("up0", {"198.51.100.20", "255.255.255.0", router},
-                                          "2001:db8:1::20/64", router6);
+void TestNetwork::in_world(const std::function<void()>& body) const {
+  must(::setns(world_.get(), CLONE_NEWNET) == 0, "setns");
+  body();
+  must(::setns(host_.get(), CLONE_NEWNET) == 0, "setns");
+}
+
+sandbox::MacvlanSettings TestNetwork::macvlan(int number) const {
+  const std::string last = std::to_string(number);
+  return *sandbox::parse_macvlan_settings("up0", {"198.51.100." + last, "255.255.255.0", router},
+                                          "2001:db8:1::" + last + "/64", router6);
 }
 
 std::string as_uid_65532(const std::function<std::string()>& body) {
-  int ends[2] = {-1, -1};
-  must(::pipe2(ends, O_CLOEXEC) == 0, "pipe2");
-  UniqueFd reading(ends[0]), writing(ends[1]);
-  const pid_t pid = ::fork();
-  if (pid == 0) {
-    std::string answer;
-    try {
-      make_tun_device();
-      must(::setgroups(0, nullptr) == 0 &&
-               ::setresgid(unprivileged, unprivileged, unprivileged) == 0 &&
-               ::setresuid(unprivileged, unprivileged, unprivileged) == 0,
-           "become unprivileged");
-      ::prctl(PR_SET_DUMPABLE, 1);
-      answer = body();
-    } catch (const std::exception& problem) {
-      answer = std::string("exception: ") + problem.what();
-    }
-    for (std::string_view rest = answer; !rest.empty();) {
-      const ssize_t written = ::write(writing.get(), rest.data(), rest.size());
-      if (written <= 0) break;
-      rest.remove_prefix(static_cast<std::size_t>(written));
-    }
-    ::_exit(0);
-  }
-  writing.reset();
-  std::string answer;
-  char buffer[4096];
-  for (ssize_t got = 0; (got = ::read(reading.get(), buffer, sizeof(buffer))) > 0;) {
-    answer.append(buffer, static_cast<std::size_t>(got));
-  }
-  ::waitpid(pid, nullptr, 0);
-  return answer;
+  return in_child([&body] {
+    make_tun_device();
+    must(::setgroups(0, nullptr) == 0 &&
+             ::setresgid(unprivileged, unprivileged, unprivileged) == 0 &&
+             ::setresuid(unprivileged, unprivileged, unprivileged) == 0,
+         "become unprivileged");
+    ::prctl(PR_SET_DUMPABLE, 1);
+    return body();
+  });
 }
 
 std::string connecting_functions() {

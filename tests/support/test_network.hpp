@@ -12,10 +12,11 @@ namespace satellite::tests {
 /// A small internet in network namespaces of this test: the calling process lives in `host`, which
 /// reaches a `world` with servers over a veth pair. Needs root; undone at the end.
 ///
-/// Shape:  servers for TCP and UDP answer on port 7000 of every address of the world, and for TCP
-///         on port 7000 of the host's loopback; each answer begins with `hi`.
+/// Shape:  servers for TCP and UDP answer on port 7000 of every address of the world and of the
+///         host, its loopback among them, and on port 53 of the host; each answer begins with `hi`.
 class TestNetwork {
  public:
+  static constexpr const char* host = "198.51.100.10";      ///< the host's own, beside the world
   static constexpr const char* router = "198.51.100.1";     ///< an address of the world
   static constexpr const char* neighbour = "198.51.100.2";  ///< one beside it
   static constexpr const char* far = "203.0.113.7";         ///< behind the router
@@ -30,12 +31,15 @@ class TestNetwork {
   TestNetwork(const TestNetwork&) = delete;
   TestNetwork& operator=(const TestNetwork&) = delete;
 
-  /// An address of the world's network that runs may have.
-  sandbox::MacvlanSettings macvlan() const;
+  /// An address of the world's network that runs may have, IPv4 and IPv6 ending in the number.
+  sandbox::MacvlanSettings macvlan(int number = 20) const;
+
+  /// The sockets that `body` makes are the world's.
+  void in_world(const std::function<void()>& body) const;
 
  private:
-  UniqueFd before_, world_;
-  pid_t world_server_ = -1, host_server_ = -1;
+  UniqueFd before_, world_, host_;
+  pid_t world_server_ = -1, host_server_ = -1, host_name_server_ = -1;
 };
 
 /// Runs `body` in a child that is uid 65532 with a /dev/net/tun it may open; what it returns.

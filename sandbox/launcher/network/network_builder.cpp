@@ -63,17 +63,19 @@ Result<void> enter_new(int kind, const char* name) {
 
 class Builder {
  public:
-  Builder(const NetworkOrder& order, const NetworkMeans& means) : order_(order), means_(means) {}
+  Builder(const LaunchOrder& order, const NetworkMeans& means)
+      : order_(*order.network), fault_(order.fault), means_(means) {}
 
   /// The first step that fails, or one with the number none.
   Step build() {
     using enum SetupStep;
-    Step step{network_namespace, make_namespaces()};
+    Step step;
     const bool wants_ipv6 = is_macvlan() && means_.macvlan->ipv6 && opens_ipv6(order_.filter);
-    const auto next = [&step](SetupStep number, auto&& perform) {
+    const auto next = [&](SetupStep number, const auto& perform) {
       if (!step.done) return;
-      step = {number, perform()};
+      step = {number, fault_.step == number ? fault() : perform()};
     };
+    next(network_namespace, [&] { return make_namespaces(); });
     next(network_ipv6, [&] { return set_ipv6(wants_ipv6); });
     next(network_loopback, [&] { return raise_loopback(); });
     if (step.done && !means_.is_root) let_our_group_ping();
@@ -91,6 +93,11 @@ class Builder {
   int network_namespace() const { return namespace_.get(); }
 
  private:
+  /// With the number 0 the step is left out and said to be done, as in a set-up's other steps.
+  Result<void> fault() const {
+    if (fault_.error_number == 0) return {};
+    return error_from_errno("a fault", fault_.error_number);
+  }
   bool is_macvlan() const { return order_.egress == Egress::macvlan && means_.macvlan; }
 
   Result<void> make_namespaces() {
@@ -131,6 +138,7 @@ class Builder {
   }
 
   const NetworkOrder& order_;
+  const Fault& fault_;
   const NetworkMeans& means_;
   std::optional<kernel::NetlinkSocket> host_;
   Result<int> parent_ = 0;  ///< the macvlan's, in the host's namespace
@@ -148,7 +156,7 @@ void answer(const Step& step, std::span<const int> descriptors) {
 
 }  // namespace
 
-void build_network(const NetworkOrder& order, const NetworkMeans& means, int socket) {
+void build_network(const LaunchOrder& order, const NetworkMeans& means, int socket) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (socket != answer_fd) ::dup3(socket, answer_fd, O_CLOEXEC);
   ::syscall(SYS_close_range, answer_fd + 1, ~0U, 0);

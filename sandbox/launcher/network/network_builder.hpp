@@ -30,8 +30,8 @@ struct NetworkNamespace {
 /// Shape:  in this order: namespaces, IPv6 off unless the filter lets it out, lo up, filter loaded,
 ///         filter read back and compared, and only then the macvlan with address and route. Sends
 ///         one message to `socket`: the namespaces, or the step that failed. The namespaces live
-///         on in the descriptors; nothing else is left of this process.
-[[noreturn]] void build_network(const NetworkOrder& order, const NetworkMeans& means, int socket);
+///         on in the descriptors; nothing else is left of this process. `order` has a network.
+[[noreturn]] void build_network(const LaunchOrder& order, const NetworkMeans& means, int socket);
 
 /// What the builder said. Errors: a message that is none counts as a failure.
 using NetworkBuilt = std::variant<NetworkNamespace, RunSetupFailed>;

@@ -37,7 +37,7 @@ std::string last_line(std::string text) {
 }  // namespace
 
 std::variant<std::unique_ptr<RunNetwork>, RunSetupFailed> RunNetwork::begin(
-    const NetworkOrder& order, const NetworkMeans& means) {
+    const LaunchOrder& order, const NetworkMeans& means) {
   auto sockets = kernel::make_message_sockets();
   if (!sockets) {
     return RunSetupFailed{SetupStep::network_namespace, 0, 0, sockets.error().message};
@@ -47,12 +47,13 @@ std::variant<std::unique_ptr<RunNetwork>, RunSetupFailed> RunNetwork::begin(
   if (pid < 0) return RunSetupFailed{SetupStep::network_namespace, 0, errno, "cannot fork"};
   if (pid == 0) build_network(order, means, sockets->second.get());
   auto network = std::unique_ptr<RunNetwork>(new RunNetwork);
-  network->egress_ = order.egress;
+  network->egress_ = order.network->egress;
+  network->fault_ = order.fault;
   network->deadline_ = Clock::now() + set_up_time_max;
   network->builder_ = static_cast<pid_t>(pid);
   network->builder_pidfd_ = UniqueFd(pidfd);
   network->answer_ = std::move(sockets->first);
-  network->facts_.filter_rules = static_cast<std::uint32_t>(order.filter.rules.size());
+  network->facts_.filter_rules = static_cast<std::uint32_t>(order.network->filter.rules.size());
   return network;
 }
 
@@ -93,7 +94,9 @@ void RunNetwork::on_built(NetworkBuilt built) {
     stage_ = Stage::ready;
     return;
   }
-  auto started = start_slirp4netns(find_slirp4netns(), namespace_);
+  const bool is_faulty = fault_.step == SetupStep::network_slirp4netns;
+  auto started = is_faulty ? Result<Slirp4netns>(error_from_errno("a fault", fault_.error_number))
+                           : start_slirp4netns(find_slirp4netns(), namespace_);
   if (!started) return fail(SetupStep::network_slirp4netns, started.error().message);
   uplink_ = *std::move(started);
   stage_ = Stage::raising_uplink;

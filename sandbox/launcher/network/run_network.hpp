@@ -21,7 +21,7 @@ class RunNetwork {
   using Clock = std::chrono::steady_clock;
 
   /// Errors: the fork.
-  static std::variant<std::unique_ptr<RunNetwork>, RunSetupFailed> begin(const NetworkOrder& order,
+  static std::variant<std::unique_ptr<RunNetwork>, RunSetupFailed> begin(const LaunchOrder& order,
                                                                          const NetworkMeans& means);
   ~RunNetwork();
   RunNetwork(const RunNetwork&) = delete;
@@ -61,6 +61,7 @@ class RunNetwork {
   void look_for_a_dead_uplink();
 
   Egress egress_ = Egress::routeless;
+  Fault fault_;
   Stage stage_ = Stage::building;
   Clock::time_point deadline_;
   pid_t builder_ = -1;

@@ -21,7 +21,7 @@ bool RunNetworks::macvlan_is_taken() const {
 }
 
 void RunNetworks::start_network(Entry& entry) {
-  auto begun = RunNetwork::begin(*entry.waiting->order.network, means_);
+  auto begun = RunNetwork::begin(entry.waiting->order, means_);
   if (auto* failure = std::get_if<RunSetupFailed>(&begun)) {
     entry.last_record = {entry.waiting->order.run_number, std::move(*failure)};
     entry.waiting.reset();

@@ -1,3 +1,4 @@
+#include "tests/escape/probe/internet.hpp"
 #include "tests/escape/probe/verb.hpp"
 
 #include <arpa/inet.h>
@@ -19,34 +20,6 @@
 namespace satellite::escape {
 namespace {
 
-constexpr int patience_milliseconds = 3'000;
-
-struct Address {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-  int family() const { return storage.ss_family; }
-  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
-};
-
-Address address_of(const char* text, const char* port) {
-  Address address;
-  const auto number = htons(static_cast<unsigned short>(std::atoi(port)));
-  auto* const four = reinterpret_cast<sockaddr_in*>(&address.storage);
-  auto* const six = reinterpret_cast<sockaddr_in6*>(&address.storage);
-  if (std::strchr(text, ':') != nullptr) {
-    six->sin6_family = AF_INET6;
-    six->sin6_port = number;
-    ::inet_pton(AF_INET6, text, &six->sin6_addr);
-    address.size = sizeof(*six);
-  } else {
-    four->sin_family = AF_INET;
-    four->sin_port = number;
-    ::inet_pton(AF_INET, text, &four->sin_addr);
-    address.size = sizeof(*four);
-  }
-  return address;
-}
-
 /// Connects within a few seconds; ETIMEDOUT when nobody says anything.
 long connect_tcp(const char* const* words) {
   const Address to = address_of(words[0], words[1]);
@@ -55,14 +28,7 @@ long connect_tcp(const char* const* words) {
     say("socket");
     return -errno;
   }
-  if (::connect(fd, to.get(), to.size) == 0) return 0;
-  if (errno != EINPROGRESS) return -errno;
-  pollfd waiting{fd, POLLOUT, 0};
-  if (::poll(&waiting, 1, patience_milliseconds) == 0) return -ETIMEDOUT;
-  int problem = 0;
-  socklen_t size = sizeof(problem);
-  ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &problem, &size);
-  return -problem;
+  return connected(fd, to);
 }
 
 /// Sends a datagram and, if the host answered, tells what it answered.

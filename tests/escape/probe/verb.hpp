@@ -31,6 +31,7 @@ Verbs privilege_verbs();
 Verbs process_verbs();
 Verbs call_verbs();
 Verbs network_verbs();
+Verbs egress_verbs();
 Verbs ipc_verbs();
 Verbs terminal_verbs();
 Verbs flood_verbs();

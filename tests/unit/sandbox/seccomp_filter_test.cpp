@@ -4,6 +4,7 @@
 
 #include <asm/unistd.h>
 #include <linux/audit.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -223,6 +224,23 @@ TEST_CASE("sockets are of the usual families, kinds and protocols") {
 TEST_CASE("a pair of sockets is of the unix family") {
   CHECK(verdict(__NR_socketpair, {AF_UNIX, SOCK_STREAM, 0}) == allowed);
   CHECK(verdict(__NR_socketpair, {AF_TIPC, SOCK_STREAM, 0}) != allowed);
+}
+
+TEST_CASE("no socket may have an address that is not its host's; all other options are free") {
+  const auto option = [](std::uint64_t level, std::uint64_t number) {
+    return verdict(__NR_setsockopt, {3, level, number});
+  };
+  CHECK(option(IPPROTO_IP, IP_FREEBIND) == error(EPERM));
+  CHECK(option(IPPROTO_IP, IP_TRANSPARENT) == error(EPERM));
+  CHECK(option(IPPROTO_IPV6, IPV6_FREEBIND) == error(EPERM));
+  CHECK(option(IPPROTO_IPV6, IPV6_TRANSPARENT) == error(EPERM));
+  CHECK(option(IPPROTO_IPV6 | high_bit, IPV6_FREEBIND | high_bit) == error(EPERM));
+  CHECK(option(IPPROTO_IP, IP_TTL) == allowed);
+  CHECK(option(IPPROTO_IP, IPV6_FREEBIND) == allowed);
+  CHECK(option(IPPROTO_IPV6, IPV6_V6ONLY) == allowed);
+  CHECK(option(IPPROTO_IPV6, IP_FREEBIND) == allowed);
+  CHECK(option(SOL_SOCKET, IP_FREEBIND) == allowed);  // SO_REUSEPORT
+  CHECK(option(SOL_SOCKET, SO_REUSEADDR) == allowed);
 }
 
 TEST_CASE("a personality can be asked for and not changed") {
