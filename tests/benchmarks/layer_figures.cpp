@@ -28,7 +28,7 @@ std::vector<Figure> measure_layers() {
   ReferenceProcess reference;
   SandboxProcess sandbox;
   const std::vector<std::string> bare_command{"sh", "-c", "echo hi"};
-  Samples bare, whole;
+  Samples bare, whole, set_up, warm, warm_set_up;
   std::array<Variant, 3> variants{
       Variant{Without::network, "layer_network", "of a native run: its own network"},
       Variant{Without::filesystem, "layer_filesystem", "of a native run: its own root and mounts"},
@@ -38,14 +38,24 @@ std::vector<Figure> measure_layers() {
   };
   for (int round = 0; round < rounds; ++round) {
     append(bare, reference.measure(bare_command, runs_per_round, 1).latencies);
-    append(whole, sandbox.measure({.prepared=true,.runs = runs_per_round}).latencies);
-    if (!getenv("AT")) for (Variant& variant : variants) {
+    append(whole, sandbox.measure({.runs = runs_per_round}).latencies);
+    append(set_up, sandbox.measure({.set_up = true, .runs = runs_per_round}).latencies);
+    append(warm, sandbox.measure({.prepared = true, .runs = runs_per_round}).latencies);
+    append(warm_set_up,
+           sandbox.measure({.prepared = true, .set_up = true, .runs = runs_per_round}).latencies);
+    for (Variant& variant : variants) {
       append(variant.samples,
              sandbox.measure({.without = variant.without, .runs = runs_per_round}).latencies);
     }
   }
   const double unit = median(bare), all = median(whole);
-  std::vector<Figure> figures{of_which("layers", "a native run with every layer", all, unit)};
+  std::vector<Figure> figures{
+      of_which("layers", "a native run with every layer", all, unit),
+      of_which("layers_set_up", "of which until the script may start", median(set_up), unit),
+      of_which("layers_script", "of which the script and its end", all - median(set_up), unit),
+      of_which("layers_warm", "the same from a run that stood ready", median(warm), unit),
+      of_which("layers_warm_set_up", "of which until the script may start", median(warm_set_up),
+               unit)};
   for (const Variant& variant : variants) {
     const double taken = median(variant.samples);
     figures.push_back(of_which(variant.key, variant.what,

@@ -19,8 +19,11 @@ namespace asio = boost::asio;
 using Clock = std::chrono::steady_clock;
 
 struct Silence : sandbox::RunObserver {
-  void started(const sandbox::EffectiveSandbox&, std::chrono::system_clock::time_point) override {}
+  void started(const sandbox::EffectiveSandbox&, std::chrono::system_clock::time_point) override {
+    started_at = Clock::now();
+  }
   asio::awaitable<void> output(sandbox::OutputStream, std::string_view) override { co_return; }
+  Clock::time_point started_at;
 };
 
 sandbox::Policy policy_for(const RunsToMeasure& what) {
@@ -54,7 +57,9 @@ class Runs final : public MeasuringProcess::Measurement {
     std::istringstream order(text);
     int without = 0;
     RunsToMeasure what;
-    order >> what.prepared >> what.allowlist >> without >> what.runs >> what.at_a_time;
+    order >> what.prepared >> what.allowlist >> what.set_up >> without >> what.runs >>
+        what.at_a_time;
+    until_start_ = what.set_up;
     what.without = static_cast<Without>(without);
     return measure(what);
   }
@@ -113,7 +118,8 @@ class Runs final : public MeasuringProcess::Measurement {
       request.script = "echo hi";
       const auto start = Clock::now();
       const auto result = co_await runner.run(std::move(request), policy, silence, cancel);
-      answer_ << std::chrono::duration<double, std::micro>(Clock::now() - start).count() << ' ';
+      const auto end = until_start_ ? silence.started_at : Clock::now();
+      answer_ << std::chrono::duration<double, std::micro>(end - start).count() << ' ';
       if (!result.was_prepared) ++came_cold_;
       if (result.outcome != sandbox::Outcome::exited || !result.sandbox.downgrades.empty()) {
         throw std::runtime_error("a run failed: " + result.error.value_or("downgraded"));
@@ -129,6 +135,7 @@ class Runs final : public MeasuringProcess::Measurement {
   sandbox::Policy policy_;
   std::ostringstream answer_;
   int left_ = 0, going_ = 0, came_cold_ = 0;
+  bool until_start_ = false;
 };
 
 MeasuringProcess::Measurement* begin() {
@@ -142,8 +149,8 @@ SandboxProcess::SandboxProcess() : process_(begin) {}
 
 Timing SandboxProcess::measure(const RunsToMeasure& what) {
   std::ostringstream order;
-  order << what.prepared << ' ' << what.allowlist << ' ' << static_cast<int>(what.without) << ' '
-        << what.runs << ' ' << what.at_a_time;
+  order << what.prepared << ' ' << what.allowlist << ' ' << what.set_up << ' '
+        << static_cast<int>(what.without) << ' ' << what.runs << ' ' << what.at_a_time;
   return process_.ask(order.str());
 }
 

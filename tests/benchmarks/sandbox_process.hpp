@@ -13,6 +13,7 @@ enum class Without { nothing, network, filesystem, both };
 struct RunsToMeasure {
   bool prepared = false;   ///< they stood ready; between the rounds is a pause until they do again
   bool allowlist = false;  ///< with a filtered way out
+  bool set_up = false;     ///< only until the script may start
   Without without = Without::nothing;
   int runs = 0, at_a_time = 1;
 };

@@ -234,6 +234,19 @@ std::vector<Figure> measure_process() {
   };
 }
 
+/// What ten thousand runs leave behind in agent and launcher.
+std::vector<Figure> measure_growth() {
+  Bench bench;
+  const auto satellite = bench.connect();
+  const auto family = process_family(satellite->pid());
+  dispatch_eight_at_a_time(bench, 800);  // what is allocated once is there now
+  const double before = proportional_size_mb(family);
+  dispatch_eight_at_a_time(bench, 10'000);
+  const double grown = proportional_size_mb(family) - before;
+  return {{"pss_growth", "agent and launcher, after 10 000 runs", grown, "MB", std::nullopt,
+           "<= 1 MB"}};
+}
+
 std::vector<Figure> measure_runs() {
   ReferenceProcess reference;
   SandboxProcess sandbox;
@@ -317,6 +330,7 @@ int main(int argc, char** argv) {
     };
     measure("process", measure_process);
     measure("runs", measure_runs);
+    measure("growth", measure_growth);
     measure("layers", measure_layers);
     measure("core", measure_core);
     measure("checks", measure_checks);
