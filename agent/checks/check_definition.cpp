@@ -18,8 +18,8 @@ void describe_environment(const std::string& environments_json, const std::strin
   const auto environments = parse_script_value(environments_json);
   if (!environments || environments->as_array() == nullptr) return;
   for (const ScriptValue& environment : *environments->as_array()) {
-    const std::string* const own_id = environment.member("id").as_text();
-    if (own_id == nullptr || *own_id != id) continue;
+    const ScriptValue own_id = environment.member("id");
+    if (own_id.as_text() == nullptr || *own_id.as_text() != id) continue;
     const ScriptValue fields = environment.member("fields");
     if (fields.as_object() != nullptr) context.environment_fields = fields;
     context.environment_name = environment.member("name").string_form();

@@ -94,12 +94,12 @@ ScriptValue ScriptValue::object(Object members) {
   return ScriptValue(Value(std::make_shared<const Object>(std::move(members))));
 }
 
-const ScriptValue::Array* ScriptValue::as_array() const {
+const ScriptValue::Array* ScriptValue::as_array() const& {
   const auto* array = std::get_if<std::shared_ptr<const Array>>(&value_);
   return array == nullptr ? nullptr : array->get();
 }
 
-const ScriptValue::Object* ScriptValue::as_object() const {
+const ScriptValue::Object* ScriptValue::as_object() const& {
   const auto* object = std::get_if<std::shared_ptr<const Object>>(&value_);
   return object == nullptr ? nullptr : object->get();
 }

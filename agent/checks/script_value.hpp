@@ -35,12 +35,18 @@ class ScriptValue {
 
   bool is_undefined() const { return std::holds_alternative<Undefined>(value_); }
   bool is_null() const { return std::holds_alternative<Null>(value_); }
-  /// Null where the value is of another kind.
-  const bool* as_boolean() const { return std::get_if<bool>(&value_); }
-  const double* as_number() const { return std::get_if<double>(&value_); }
-  const std::string* as_text() const { return std::get_if<std::string>(&value_); }
-  const Array* as_array() const;
-  const Object* as_object() const;
+  /// Null where the value is of another kind. What they point to lives in this value, so that one
+  /// which ends with its statement has none to give.
+  const bool* as_boolean() const& { return std::get_if<bool>(&value_); }
+  const double* as_number() const& { return std::get_if<double>(&value_); }
+  const std::string* as_text() const& { return std::get_if<std::string>(&value_); }
+  const Array* as_array() const&;
+  const Object* as_object() const&;
+  const bool* as_boolean() const&& = delete;
+  const double* as_number() const&& = delete;
+  const std::string* as_text() const&& = delete;
+  const Array* as_array() const&& = delete;
+  const Object* as_object() const&& = delete;
 
   /// `undefined` for a member that is not there, and for members of anything that has none.
   ScriptValue member(std::string_view name) const;

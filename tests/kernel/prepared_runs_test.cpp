@@ -285,3 +285,21 @@ TEST_CASE("without the setting nothing is prepared") {
   CHECK(bench.children().empty());
   CHECK_FALSE(bench.run(script("true"), bench.policy).result.was_prepared);
 }
+
+TEST_CASE("a prepared run has its control group from the start, and its limits are the run's",
+          "[cgroup]") {
+  PreparedBench bench;
+  if (!require_layer("cgroup", bench.facts.cgroup_memory, "no control groups are delegated"))
+    return;
+  bench.policy.resources.memory_bytes = 48U << 20U;
+  bench.policy.resources.max_processes = 64;
+  bench.run(script("true"), bench.policy);
+  const Ran small = bench.run_prepared(script("echo fits"));
+  CHECK(small.standard_output == "fits\n");
+  CHECK(described(small).find("memory.max 50331648") != std::string::npos);
+  const Ran large = bench.run_prepared(script("head -c 96M /dev/zero | tail | wc -c"));
+  CHECK(large.result.outcome == Outcome::memory_limit);
+  // And the one that stands there next has not lost anything by it.
+  const Ran next = bench.run_prepared(script("echo fits"));
+  CHECK(next.standard_output == "fits\n");
+}
