@@ -188,9 +188,19 @@ void settle_on(const InitBlock& task, const Attempt& attempt, char (&path)[path_
   attempt.give_up(SetupStep::exec, 0, result);
 }
 
+/// What was sent to a process that only stood there, be it minutes ago, was not meant for the
+/// script that it becomes. Until that is let go, the launcher sends it nothing.
+void forget_waiting_signals() {
+  const unsigned long all = ~0UL;
+  const long at_once[2] = {};
+  while (call(__NR_rt_sigtimedwait, address(&all), 0, address(at_once), sizeof(all)) > 0) {
+  }
+}
+
 /// The rest of a prepared run, from behind every layer.
 [[noreturn]] void carry_out(const InitBlock& task, std::uint32_t landlock_abi) {
   const Attempt attempt(task.fault, script_fd_barrier);
+  forget_waiting_signals();
   char path[path_size_max];
   settle_on(task, attempt, path);
   wait_at_barrier(landlock_abi);
