@@ -47,3 +47,23 @@ TEST_CASE(
     CHECK(ran.standard_output == "ran\n");
   }
 }
+
+TEST_CASE("a prepared run that began is not begun again, nor told as never started") {
+  StandingBench bench;
+  const std::string marker = unique_marker();
+  const pid_t launcher = bench.launcher->pid();
+  // The loop stands still in here, so that the launcher goes away before its record of the start is
+  // read, and with a message of ours unread.
+  const auto lose_launcher = [&] {
+    CHECK(eventually([&] { return count_processes(marker) > 0; }));
+    ::kill(launcher, SIGSTOP);
+    static_cast<void>(bench.launcher->start_namespaces(std::nullopt));
+    ::kill(launcher, SIGKILL);
+    CHECK(eventually([&] { return read_proc(launcher, "stat").find(") Z") != std::string::npos; }));
+  };
+  // After the run was begun, which takes one turn, and before anything of it is read.
+  boost::asio::post(bench.context, [&] { boost::asio::post(bench.context, lose_launcher); });
+  const Ran ran = bench.run(script("sleep " + marker), bench.policy);
+  INFO(ran.result.error.value_or("no error"));
+  CHECK(name_of(ran.result.outcome) == name_of(Outcome::interrupted));
+}
