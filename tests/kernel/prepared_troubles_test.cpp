@@ -66,4 +66,6 @@ TEST_CASE("a prepared run that began is not begun again, nor told as never start
   const Ran ran = bench.run(script("sleep " + marker), bench.policy);
   INFO(ran.result.error.value_or("no error"));
   CHECK(name_of(ran.result.outcome) == name_of(Outcome::interrupted));
+  CHECK(ran.result.was_prepared);
+  CHECK(ran.report.has_value());
 }
