@@ -34,6 +34,7 @@ struct PreparedRuns::State : std::enable_shared_from_this<State> {
 
   void work();
   void look_again_later();
+  void make_room();
   bool make_one();
   void on_event(std::uint64_t number);
 
@@ -57,6 +58,7 @@ PreparedRuns::~PreparedRuns() {
 
 std::optional<PreparedRuns::Ready> PreparedRuns::take(const ResolvedPolicy& policy) {
   const auto number = state_->stock.take(policy, Clock::now());
+  if (!number) state_->make_room();
   state_->look_again_later();
   if (!number) return std::nullopt;
   auto found = state_->standing.extract(*number);
@@ -78,6 +80,14 @@ void PreparedRuns::State::look_again_later() {
     const auto self = weak.lock();
     if (!problem && self) self->work();
   });
+}
+
+/// A run that is made now must not wait for an id which one that is not ready holds: there may be
+/// just as many as runs at a time.
+void PreparedRuns::State::make_room() {
+  const IdentityPool* const pool = launcher.identities();
+  if (pool == nullptr || pool->taken() < pool->range().count) return;
+  for (const auto& [number, one] : std::exchange(standing, {})) stock.lost(number, Clock::now());
 }
 
 void PreparedRuns::State::work() {

@@ -1,4 +1,7 @@
-#include "tests/support/native_orders.hpp"
+#include "sandbox/running/prepared_runs.hpp"
+#include "sandbox/running/run_planner.hpp"
+#include "tests/support/require_layer.hpp"
+#include "tests/support/script_bench.hpp"
 
 #include <signal.h>
 #include <boost/asio/post.hpp>
@@ -68,4 +71,34 @@ TEST_CASE("a prepared run that began is not begun again, nor told as never start
   CHECK(name_of(ran.result.outcome) == name_of(Outcome::interrupted));
   CHECK(ran.result.was_prepared);
   CHECK(ran.report.has_value());
+}
+
+TEST_CASE("what is being prepared gives its user id to a run that finds no other") {
+  if (!require_layer("root", is_root(), "only root can give a run a user of its own")) return;
+  // As many as two runs at a time need, which is what the settings allow.
+  ScriptBench bench(Engine::native, ScriptBench::Egress::untried, std::nullopt,
+                    identities_of_this_process(2));
+  RunPlanner planner(*bench.launcher, bench.settings);
+  planner.facts = bench.facts;
+  PreparedRuns prepared(
+      bench.context, *bench.launcher, 1,
+      [&](const ResolvedPolicy& policy, std::uint64_t number, const std::optional<Identity>& own) {
+        return planner.order_without_task(policy, {number, own});
+      },
+      [](const ResolvedPolicy&) { return true; });
+  IdentityPool& pool = *bench.launcher->identities();
+  const auto work_until_taken = [&](std::size_t count) {
+    return eventually([&] {
+      bench.context.restart();
+      if (pool.taken() != count) bench.context.run_one_for(std::chrono::milliseconds(10));
+      return pool.taken() == count;
+    });
+  };
+  const ResolvedPolicy policy{shipped_default_policy(), false};
+  CHECK_FALSE(prepared.take(policy));
+  REQUIRE(work_until_taken(1));  // by what is being made
+  const auto other_run = pool.take();
+  REQUIRE(other_run);
+  CHECK_FALSE(prepared.take(policy));
+  CHECK(work_until_taken(1));
 }
