@@ -197,6 +197,7 @@ std::optional<LauncherRecord> LaunchedRun::verify(const LauncherState& state) {
   if (!frame_.empty() && !posture_) {
     posture_ = *std::move(posture);
     stage_ = Stage::waiting;
+    send_go();  // it was measured
     return LauncherRecord{number_, RunPrepared{}};
   }
   stage_ = Stage::verified;
@@ -205,9 +206,13 @@ std::optional<LauncherRecord> LaunchedRun::verify(const LauncherState& state) {
 
 void LaunchedRun::release() {
   if (stage_ != Stage::verified || !barrier_) return;
+  send_go();
+  stage_ = Stage::released;
+}
+
+void LaunchedRun::send_go() const {
   const std::byte go{1};
   static_cast<void>(kernel::send_message(barrier_.get(), std::span(&go, 1)));
-  stage_ = Stage::released;
 }
 
 void LaunchedRun::on_control() {

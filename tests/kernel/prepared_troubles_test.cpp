@@ -3,6 +3,7 @@
 #include "tests/support/require_layer.hpp"
 #include "tests/support/script_bench.hpp"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <boost/asio/post.hpp>
 #include <catch2/catch.hpp>
@@ -23,14 +24,20 @@ struct StandingBench : ScriptBench {
     run(script("true"), policy);
     REQUIRE(wait_until_prepared(1));
   }
-  static pid_t first_child(pid_t parent) {
+  static std::vector<pid_t> children_of(pid_t parent) {
     std::istringstream text(read_proc(parent, "task/" + std::to_string(parent) + "/children"));
-    pid_t pid = 0;
-    text >> pid;
-    return pid;
+    std::vector<pid_t> pids;
+    for (pid_t pid = 0; text >> pid;) pids.push_back(pid);
+    return pids;
   }
-  /// The process that will be the script.
-  pid_t standing() const { return first_child(first_child(launcher->pid())); }
+  /// The process that is the script, or will be; an init that is on its way out has none.
+  pid_t script_process() const {
+    for (const pid_t init : children_of(launcher->pid())) {
+      const auto below = children_of(init);
+      if (!below.empty()) return below.front();
+    }
+    return 0;
+  }
 
   Policy policy = shipped_default_policy();
 };
@@ -42,13 +49,37 @@ TEST_CASE(
   for (const int signal : {SIGHUP, SIGTERM, SIGUSR1, SIGRTMIN}) {
     StandingBench bench;
     INFO("signal " << signal);
-    REQUIRE(bench.standing() > 0);
-    REQUIRE(::kill(bench.standing(), signal) == 0);
+    const pid_t standing = bench.script_process();
+    REQUIRE(standing > 0);
+    REQUIRE(::kill(standing, signal) == 0);
     const Ran ran = bench.run(script("echo ran"), bench.policy);
     CHECK(ran.result.was_prepared);
     CHECK(ran.result.outcome == Outcome::exited);
     CHECK(ran.standard_output == "ran\n");
   }
+}
+
+TEST_CASE("no process of the same user looks into a run that stands ready") {
+  StandingBench bench;
+  // Root may look into anything, and under it the script's process has a user of its own.
+  if (!require_layer("unprivileged", !is_root(), "nothing is closed to root")) return;
+  const auto look_into = [](pid_t pid) {
+    return UniqueFd(::open(("/proc/" + std::to_string(pid) + "/mem").c_str(), O_RDONLY));
+  };
+  // It closes right after it was measured.
+  const pid_t standing = bench.script_process();
+  REQUIRE(standing > 0);
+  CHECK(eventually([&] { return !look_into(standing); }));
+  CHECK(::kill(standing, 0) == 0);
+  // What runs is a program of this user like any other.
+  Listener listener;
+  bool was_open = false;
+  listener.on_output = [&](const std::string&) {
+    was_open = bool{look_into(bench.script_process())};
+  };
+  const Ran ran = bench.run(script("echo begun; sleep 0.3"), bench.policy, listener);
+  CHECK(ran.result.was_prepared);
+  CHECK(was_open);
 }
 
 TEST_CASE("a prepared run that began is not begun again, nor told as never started") {
