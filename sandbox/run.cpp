@@ -80,7 +80,7 @@ struct Going {
   std::optional<PreparedRuns::Ready> ready{};  ///< it only needs its task
   RunPlace place{};
   Leased lease{};
-  bool has_started = false;
+  bool may_have_run = false;  ///< the script, or a part of it
 };
 
 struct Runner::State {
@@ -183,7 +183,7 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder
   }
   describe_end(result, execution.end(), execution.stopped_by());
   if (!result.error) result.error = limit_reached(result, plan);
-  going.has_started = ready;
+  going.may_have_run = ready || !execution.script_never_ran();
 }
 
 Runner::Runner(asio::io_context& context, Launcher& launcher, RunnerSettings settings)
@@ -266,7 +266,7 @@ asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy
     if (auto ready = state_->prepared.take(policy)) {
       Going going{request, policy, observer, cancel, result, std::move(ready)};
       co_await state_->carry_out(going);
-      if (going.has_started || cancel.cancelled()) co_return result;
+      if (going.may_have_run || cancel.cancelled()) co_return result;
       // It was lost, or the host is not what it was: nothing of the script ran, so that it can be
       // started as if nothing had been prepared. What is wrong then is told then.
       const auto began = result.started_at;

@@ -81,18 +81,17 @@ Result<std::optional<ReceivedMessage>> receive_message(int socket, std::span<std
   header.msg_control = control.data();
   header.msg_controllen = control.size();
   ssize_t size = 0;
+  // A peer that died with unread messages of ours resets the connection. The kernel says so once,
+  // before it hands out what the peer had still sent.
   do {
     size = ::recvmsg(socket, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  } while (size < 0 && errno == EINTR);
+  } while (size < 0 && (errno == EINTR || errno == ECONNRESET));
   if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
     return std::optional<ReceivedMessage>();
   }
-  // A peer that died with unread messages of ours resets the connection: the same as closed.
-  if (size < 0 && errno != ECONNRESET) {
-    return error_from_errno("receive from the other process", errno);
-  }
+  if (size < 0) return error_from_errno("receive from the other process", errno);
   ReceivedMessage message;
-  message.size = size < 0 ? 0 : static_cast<std::size_t>(size);
+  message.size = static_cast<std::size_t>(size);
   message.truncated = (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
   take_control(header, message);
   return std::optional<ReceivedMessage>(std::move(message));

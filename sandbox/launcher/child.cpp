@@ -188,9 +188,28 @@ void settle_on(const InitBlock& task, const Attempt& attempt, char (&path)[path_
   attempt.give_up(SetupStep::exec, 0, result);
 }
 
+/// Nobody but the launcher, which has done so, may look into what stands there: it is a copy of the
+/// launcher, and has what earlier runs left in its memory. The end of the socket is a no.
+void close_to_others() {
+  char measured = 0;
+  const long received = call(__NR_read, script_fd_barrier, address(&measured), 1);
+  if (received != 1) call(__NR_exit_group, 1);
+  call(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+/// What was sent to a process that only stood there, be it minutes ago, was not meant for the
+/// script that it becomes. Until that is let go, the launcher sends it nothing.
+void forget_waiting_signals() {
+  const unsigned long all = ~0UL;
+  const long at_once[2] = {};
+  while (call(__NR_rt_sigtimedwait, address(&all), 0, address(at_once), sizeof(all)) > 0) {
+  }
+}
+
 /// The rest of a prepared run, from behind every layer.
 [[noreturn]] void carry_out(const InitBlock& task, std::uint32_t landlock_abi) {
   const Attempt attempt(task.fault, script_fd_barrier);
+  forget_waiting_signals();
   char path[path_size_max];
   settle_on(task, attempt, path);
   wait_at_barrier(landlock_abi);
@@ -241,7 +260,10 @@ void become_script(const InitBlock& block, const InitSide& init) {
   if (init.filtered_fd >= 0) wait_for_filtered_init(attempt);
   if (block.waits_for_task != 0) {
     report_standing(InitReportKind::ready, landlock_in_force);
-    carry_out(receive_task(attempt), landlock_in_force);
+    close_to_others();
+    const InitBlock& task = receive_task(attempt);
+    call(__NR_prctl, PR_SET_DUMPABLE, block.dumpable_at_barrier, 0, 0, 0);
+    carry_out(task, landlock_in_force);
   }
   wait_at_barrier(landlock_in_force);
   execute(block, attempt, path);

@@ -88,7 +88,8 @@ std::uint64_t microseconds(const long (&time)[2]) {
   return static_cast<std::uint64_t>(time[0]) * 1'000'000U + static_cast<std::uint64_t>(time[1]);
 }
 
-void report_end(const Supervision& run) {
+/// Whether it was told.
+bool report_end(const Supervision& run) {
   struct {
     long user[2], system[2], resident_max, rest[13];
   } usage{};
@@ -99,7 +100,7 @@ void report_end(const Supervision& run) {
   report.user_microseconds = microseconds(usage.user);
   report.system_microseconds = microseconds(usage.system);
   report.resident_max_kibibytes = static_cast<std::uint64_t>(usage.resident_max);
-  call(__NR_write, init_fd_control, address(&report), sizeof(report));
+  return call(__NR_write, init_fd_control, address(&report), sizeof(report)) > 0;
 }
 
 /// Any command will do, and so will the launcher's end.
@@ -188,8 +189,10 @@ void run_init(InitBlock* own) {
   if (filtered >= 0) confine_init(attempt, block, filtered);
   supervise(run, static_cast<int>(child_events));
   end_leftovers(run);
-  report_end(run);
-  if (block.stays_until_dismissed != 0) wait_until_dismissed();
+  // Without the memory for a message (a run's files in memory outlive its processes) nobody would
+  // dismiss us; our own end is noticed.
+  const bool is_told = report_end(run);
+  if (is_told && block.stays_until_dismissed != 0) wait_until_dismissed();
   for (;;) call(__NR_exit_group, 0);
 }
 

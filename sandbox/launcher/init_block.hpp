@@ -92,9 +92,10 @@ enum ScriptFd : int { script_fd_long_script = 3, script_fd_barrier = 4, script_f
 
 enum class InitReportKind : std::uint32_t { armed = 1, failed = 2, ended = 3, ready = 4 };
 
-/// What a prepared run, which said that it is ready, gets through its barrier: an InitBlock of
-/// which only command, environment and directory count, the three standard streams, and the
-/// script's text where that is too long for one argument, all as descriptors.
+/// What a prepared run, which said that it is ready, gets through its barrier after the byte that
+/// says that it was measured: an InitBlock of which only command, environment and directory count,
+/// the three standard streams, and the script's text where that is too long for one argument, all
+/// as descriptors.
 struct TaskMessage {
   std::uint32_t magic = 0;
   std::uint32_t has_long_script = 0;

@@ -63,6 +63,9 @@ std::variant<std::unique_ptr<LaunchedRun>, RunSetupFailed> LaunchedRun::start(
   child->launch = made.launch(state);
   child->launch.join_user_namespace_fd = entrance.user_namespace_fd;
   child->launch.join_network_namespace_fd = entrance.network_namespace_fd;
+  // Before its child reads them: what changes meanwhile must not count as what the run shows.
+  HostTexts host_texts;
+  if (task == Task::awaited && order.native) host_texts = host_texts_of(*order.native);
   Spawned forked = child->spawn(state);
   if (forked.pid < 0) {
     const int reason = errno;
@@ -89,7 +92,7 @@ std::variant<std::unique_ptr<LaunchedRun>, RunSetupFailed> LaunchedRun::start(
   run->expected_descriptors_ = descriptors_of_script(order);
   if (task == Task::awaited) {
     run->frame_ = encode_frame(order);
-    if (order.native) run->host_texts_ = host_texts_of(*order.native);
+    run->host_texts_ = std::move(host_texts);
     run->change_identity_ = made.change_identity;
     run->expected_descriptors_ = 4;  // 0 1 2, the barrier
   }
@@ -194,6 +197,7 @@ std::optional<LauncherRecord> LaunchedRun::verify(const LauncherState& state) {
   if (!frame_.empty() && !posture_) {
     posture_ = *std::move(posture);
     stage_ = Stage::waiting;
+    send_go();  // it was measured
     return LauncherRecord{number_, RunPrepared{}};
   }
   stage_ = Stage::verified;
@@ -202,9 +206,13 @@ std::optional<LauncherRecord> LaunchedRun::verify(const LauncherState& state) {
 
 void LaunchedRun::release() {
   if (stage_ != Stage::verified || !barrier_) return;
+  send_go();
+  stage_ = Stage::released;
+}
+
+void LaunchedRun::send_go() const {
   const std::byte go{1};
   static_cast<void>(kernel::send_message(barrier_.get(), std::span(&go, 1)));
-  stage_ = Stage::released;
 }
 
 void LaunchedRun::on_control() {

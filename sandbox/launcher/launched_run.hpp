@@ -109,6 +109,8 @@ class LaunchedRun {
   void take_failure(const InitReport& report);
   void refuse(std::string missing);
   void send_command(InitCommand command);
+  /// The byte for which the script's process waits after each time that it was measured.
+  void send_go() const;
 
   std::uint64_t number_ = 0;
   pid_t pid_ = -1;

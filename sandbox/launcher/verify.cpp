@@ -239,6 +239,11 @@ Result<Posture> measure_again(const MeasureRequest& request, Posture before) {
   auto done = measure_status(process.get(), before);
   if (done) done = measure_descriptors(process.get(), before);
   if (!done) return done.error();
+  if (request.leaf == nullptr) return before;
+  // Its limits are files, which others of the same user may have been able to write meanwhile.
+  const auto cgroup = request.leaf->measure(process.get());
+  if (!cgroup) return cgroup.error();
+  before.cgroup = *cgroup;
   return before;
 }
 

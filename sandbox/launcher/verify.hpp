@@ -54,7 +54,8 @@ struct MeasureRequest {
 Result<Posture> measure(const MeasureRequest& request, const OwnSurroundings& own);
 
 /// The same for a run that was measured `before` and has got its task since. Only our own code ran
-/// in between, behind every layer: what it took away from itself and what is open is read again.
+/// in between, behind every layer: what it took away from itself, what is open and the limits of
+/// its control group are read again.
 Result<Posture> measure_again(const MeasureRequest& request, Posture before);
 
 }  // namespace satellite::sandbox

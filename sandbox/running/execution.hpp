@@ -32,6 +32,11 @@ class Execution {
   const Posture& posture() const { return started_->posture; }
   const LauncherRecord& end() const { return *end_; }
   StopReason stopped_by() const { return stopped_by_; }
+  /// Once it is over: whether the launcher said so in as many words. A launcher that went away, or
+  /// a kill that met the start on its way, leaves it open.
+  bool script_never_ran() const {
+    return !started_ && !std::holds_alternative<RunEnded>(end_->event);
+  }
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -34,6 +34,7 @@ struct PreparedRuns::State : std::enable_shared_from_this<State> {
 
   void work();
   void look_again_later();
+  void make_room();
   bool make_one();
   void on_event(std::uint64_t number);
 
@@ -57,6 +58,7 @@ PreparedRuns::~PreparedRuns() {
 
 std::optional<PreparedRuns::Ready> PreparedRuns::take(const ResolvedPolicy& policy) {
   const auto number = state_->stock.take(policy, Clock::now());
+  if (!number) state_->make_room();
   state_->look_again_later();
   if (!number) return std::nullopt;
   auto found = state_->standing.extract(*number);
@@ -80,6 +82,15 @@ void PreparedRuns::State::look_again_later() {
   });
 }
 
+/// A run that is made now must not wait for an id which one that is not ready holds: there may be
+/// just as many as runs at a time.
+void PreparedRuns::State::make_room() {
+  const IdentityPool* const pool = launcher.identities();
+  if (pool == nullptr || pool->taken() < pool->range().count) return;
+  for (const auto& [number, one] : std::exchange(standing, {})) stock.lost(number, Clock::now());
+  stock.defer_briefly(Clock::now());
+}
+
 void PreparedRuns::State::work() {
   for (const auto number : stock.outdated(Clock::now())) standing.erase(number);
   if (stock.lacks_one(Clock::now()) && !make_one()) stock.defer(Clock::now());
@@ -93,7 +104,7 @@ bool PreparedRuns::State::make_one() {
   // Most of the ids are for runs that have something to do.
   const bool may_take = pool != nullptr && 2 * pool->taken() < pool->range().count;
   auto lease = may_take ? pool->take() : std::nullopt;
-  if (pool != nullptr && !lease) return false;
+  if (pool != nullptr && !lease) return stock.defer_briefly(Clock::now()), true;
   const auto own = lease ? std::optional(lease->identity()) : std::nullopt;
   const auto order = make_order(stock.policy(), number, own);
   if (!order) return false;

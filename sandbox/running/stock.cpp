@@ -15,6 +15,7 @@ constexpr auto age_max = 120s;
 // Longer than the intervals of most checks; who runs less often does not need to run fast.
 constexpr auto idle_max = 10min;
 constexpr auto after_failure = 60s;
+constexpr auto while_others_hold_it = 1s;
 
 }  // namespace
 
@@ -53,6 +54,10 @@ void Stock::ready(Number number) {
 
 void Stock::lost(Number number, Time now) {
   if (kept_.erase(number) > 0) defer(now);
+}
+
+void Stock::defer_briefly(Time now) {
+  not_before_ = now + while_others_hold_it;
 }
 
 void Stock::defer(Time now) {

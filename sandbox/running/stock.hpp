@@ -32,8 +32,9 @@ class Stock {
   void ready(Number number);
   /// It came to its end before it was taken.
   void lost(Number number, Time now);
-  /// None can be made at this moment.
+  /// None can be made at this moment; or only because runs that go on hold what it takes.
   void defer(Time now);
+  void defer_briefly(Time now);
   /// No more than this many of the policy at hand: they would take too much of what runs share.
   void allow(std::size_t count) { allowed_ = count; }
 
