@@ -189,3 +189,14 @@ TEST_CASE("how many of an order may stand ready follows from what runs share") {
   order.engine = Engine::bwrap;
   CHECK(prepared_runs_max(order) == 0);
 }
+
+TEST_CASE("what only waits for others is tried again soon") {
+  Stock stock(4);
+  stock.take(usual, start);
+  stock.defer_briefly(start + 1s);
+  CHECK_FALSE(stock.lacks_one(start + 1s));
+  const auto look = stock.next_look(start + 1s);
+  REQUIRE(look);
+  CHECK(*look < start + 5s);
+  CHECK(stock.lacks_one(*look));
+}
