@@ -70,8 +70,10 @@ void RunJournal::make_room(Time now) {
 }
 
 void RunJournal::trim_frames() {
-  while (frame_bytes_ > finished_frames_max.value && !with_frame_.empty()) {
+  while (!with_frame_.empty()) {
     const auto found = entries_.find(with_frame_.front());
+    // One that was forgotten with its frame goes in any case, or short frames would pile up names.
+    if (found != entries_.end() && frame_bytes_ <= finished_frames_max.value) return;
     if (found != entries_.end()) {
       frame_bytes_ -= found->second.finished_frame.size();
       found->second.finished_frame.clear();

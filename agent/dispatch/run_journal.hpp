@@ -38,6 +38,7 @@ class RunJournal {
 
   std::optional<Entry> find(const RunId& id) const;
   std::size_t size() const { return entries_.size(); }
+  std::size_t count_frames() const { return with_frame_.size(); }
 
  private:
   void make_room(Time now);

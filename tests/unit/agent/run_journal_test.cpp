@@ -44,6 +44,7 @@ TEST_CASE("the journal stays within its bound and forgets the oldest finished id
     journal.finished(id, "{}");
   }
   CHECK(journal.size() <= limits::run_ids_kept_max);
+  CHECK(journal.count_frames() <= limits::run_ids_kept_max);
   CHECK(journal.find(RunId("still-running")));
   CHECK_FALSE(journal.find(RunId("run-0")));
   CHECK(journal.find(RunId("run-" + std::to_string(limits::run_ids_kept_max + 49))));
