@@ -1,5 +1,6 @@
 #include "agent/commands/commands.hpp"
 #include "agent/commands/input.hpp"
+#include "agent/commands/preconditions.hpp"
 
 #include <unistd.h>
 
@@ -37,8 +38,10 @@ int check_config_command(const Invocation& invocation) {
     return exit_wrong_usage;
   }
   const LoadedConfig& loaded = settings->loaded;
-  if (!loaded.config.ca_file.empty() && ::access(loaded.config.ca_file.c_str(), R_OK) != 0) {
-    print_error("tls.ca_file: " + loaded.config.ca_file + " cannot be read");
+  for (const auto check : {check_scratch_directory, check_authorities}) {
+    const auto checked = check(loaded.config);
+    if (checked) continue;
+    print_error(checked.error().message);
     return exit_wrong_usage;
   }
   std::size_t width = 0;

@@ -26,17 +26,13 @@ Result<std::string> read_input(const std::string& name, ByteCount size_max) {
 }
 
 Result<Config> local_settings(const Invocation& invocation) {
-  ConfigSources sources = config_sources(invocation);
-  sources.options["core"] = "https://localhost";
-  sources.options["id"] = "exec";
-  sources.options["token_file"] = "";
-  auto loaded = load_config(sources, TokenNeed::optional);
+  auto loaded = load_config(config_sources(invocation), SettingsUse::local);
   if (!loaded) return loaded.error();
   return std::move(loaded->config);
 }
 
 Result<CoreSettings> core_settings(const Invocation& invocation) {
-  auto loaded = load_config(config_sources(invocation), TokenNeed::required);
+  auto loaded = load_config(config_sources(invocation), SettingsUse::connects);
   if (!loaded) return loaded.error();
   auto core = parse_core_url(loaded->config.core_url);
   if (!core) return Error{core.error().code, "core: " + core.error().message};

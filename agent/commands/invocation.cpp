@@ -3,6 +3,7 @@
 #include "agent/config/setting_table.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <sstream>
 
 namespace satellite::agent {
@@ -44,13 +45,15 @@ void describe(CLI::App& app, Invocation& invocation) {
                invocation);
   CLI::App* const exec = add(app, invocation, Command::exec, "exec",
                              "run one script here and print output and report");
+  add_settings(*exec, invocation);
   exec->add_option("file", invocation.script_file, "the script; - reads standard input")
       ->required();
   exec->add_option("--policy", invocation.policy_file,
                    "sandbox policy (JSON); default: the shipped one");
   exec->add_flag("--json", invocation.json, "print one JSON object instead of text");
-  add(app, invocation, Command::plan, "plan",
-      "JSON on standard input -> what would be done, as JSON");
+  add_settings(*add(app, invocation, Command::plan, "plan",
+                    "JSON on standard input -> what would be done, as JSON"),
+               invocation);
   CLI::App* const policy =
       add(app, invocation, Command::policy, "policy", "show, check or merge sandbox policies");
   policy->add_option("verb", invocation.policy_verb, "show, check or merge")
@@ -58,15 +61,73 @@ void describe(CLI::App& app, Invocation& invocation) {
       ->check(CLI::IsMember({"show", "check", "merge"}));
   policy->add_option("file", invocation.policy_argument,
                      "policy file (JSON); - reads standard input");
+  add_settings(*policy, invocation);
   CLI::App* const doctor = add(app, invocation, Command::doctor, "doctor",
                                "what this host's sandbox can do, and how to fix what it cannot");
   doctor->add_flag("--json", invocation.json, "print one JSON object instead of text");
+  add_settings(*doctor, invocation);
   CLI::App* const check = add(app, invocation, Command::check_config, "check-config",
                               "check the settings and print each with its source");
   add_settings(*check, invocation);
   add(app, invocation, Command::demo, "demo",
       "start a throw-away core and satellite here and show them working");
   add(app, invocation, Command::version, "version", "print the version");
+}
+
+constexpr const char* token_refusal =
+    "the token is never taken from the command line, where every user of this host could read it.\n"
+    "Put it into a file that only the satellite can read and name that with --token-file, or use "
+    "CHECKSTACK_SATELLITE_TOKEN or $CREDENTIALS_DIRECTORY/token.\n"
+    "A token that was typed here stands in the shell's history: have the core issue a new one.\n";
+
+/// `--name` of `--name=value`, `-n` of `-nvalue`: never a value, which may be a secret.
+std::string option_name(const std::string& word) {
+  if (word.starts_with("--")) return word.substr(0, word.find('='));
+  return word.substr(0, 2);
+}
+
+/// A word that can only be meant as a command: nothing of this shape is a secret.
+bool could_be_command(const std::string& word) {
+  constexpr std::size_t command_size_max = 16;
+  return !word.empty() && word.size() <= command_size_max &&
+         std::all_of(word.begin(), word.end(),
+                     [](char c) { return (c >= 'a' && c <= 'z') || c == '-'; });
+}
+
+/// Words that nothing expects. Options are named, what else was typed is not repeated.
+std::string text_of_unexpected(const std::vector<std::string>& words, bool has_command) {
+  std::string options;
+  for (const std::string& word : words) {
+    if (!word.starts_with('-') || word.size() < 2) continue;
+    const std::string name = option_name(word);
+    if (name == "--token" || name == "--tok" || word.starts_with("-token")) return token_refusal;
+    options += (options.empty() ? "" : ", ") + name;
+  }
+  if (!options.empty()) return "there is no option " + options + " here; see --help\n";
+  if (!has_command && could_be_command(words.front())) {
+    return "there is no command '" + words.front() + "'; see --help\n";
+  }
+  return "there is a word on the command line that nothing expects; see --help\n";
+}
+
+/// Errors of the library that repeat what was typed are put in our words; the others name options.
+ParsedEarly answer_of(const CLI::App& app, const CLI::ParseError& early) {
+  const std::string prefix = "checkstack-satellite: ";
+  const auto words = app.remaining(true);
+  const bool has_command = !app.get_subcommands().empty();
+  // Without a command the library only says that one is required.
+  if (dynamic_cast<const CLI::ExtrasError*>(&early) != nullptr ||
+      (!has_command && !words.empty() && early.get_exit_code() != 0)) {
+    return {2, prefix + (words.empty() ? "there is a word too many; see --help\n"
+                                       : text_of_unexpected(words, has_command))};
+  }
+  if (dynamic_cast<const CLI::ConversionError*>(&early) != nullptr) {
+    return {2, prefix + "an option that takes no value has one, or the wrong one; see --help\n"};
+  }
+  std::ostringstream out;
+  std::ostringstream err;
+  const int code = app.exit(early, out, err);
+  return {code == 0 ? 0 : 2, out.str() + err.str()};
 }
 
 }  // namespace
@@ -79,10 +140,7 @@ std::variant<Invocation, ParsedEarly> parse_command_line(int argc, const char* c
   try {
     app.parse(argc, const_cast<char**>(argv));
   } catch (const CLI::ParseError& early) {
-    std::ostringstream out;
-    std::ostringstream err;
-    const int code = app.exit(early, out, err);
-    return ParsedEarly{code == 0 ? 0 : 2, out.str() + err.str()};
+    return answer_of(app, early);
   }
   return invocation;
 }

@@ -16,6 +16,7 @@ std::optional<std::string> variable(const std::map<std::string, std::string>& en
   return found->second;
 }
 
+/// The identity of the shipped policy is read as the existing satellite reads it.
 sandbox::Policy default_policy() {
   const auto environment = take_environment();
   return sandbox::seeded_default_policy(variable(environment, "CHECKSTACK_SANDBOX_UID"),
@@ -46,6 +47,7 @@ int check(const std::string& text) {
 }  // namespace
 
 int policy_command(const Invocation& invocation) {
+  if (const auto settings = local_settings(invocation); !settings) return wrong(settings.error());
   if (invocation.policy_verb == "show") return print_policy(default_policy());
   if (invocation.policy_argument.empty()) {
     print_error("policy " + invocation.policy_verb + " needs a file, or - for standard input");

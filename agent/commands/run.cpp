@@ -1,6 +1,7 @@
 #include "agent/agent.hpp"
 #include "agent/commands/commands.hpp"
 #include "agent/commands/input.hpp"
+#include "agent/commands/preconditions.hpp"
 #include "agent/link/core_url.hpp"
 #include "agent/runs/runner_settings.hpp"
 
@@ -34,6 +35,10 @@ int run_command(const Invocation& invocation) {
     return exit_wrong_usage;
   }
   const Config& config = settings->loaded.config;
+  if (const auto scratch = check_scratch_directory(config); !scratch) {
+    print_error(scratch.error().message);
+    return exit_wrong_usage;
+  }
   // Before the log, the event loop and TLS: the launcher must fork while this process is small and
   // has one thread.
   auto launcher = sandbox::Launcher::start(launcher_settings(config));
@@ -44,6 +49,10 @@ int run_command(const Invocation& invocation) {
   // From here on this process holds the token and secrets of runs: no core dump, no debugger of
   // the same user.
   ::prctl(PR_SET_DUMPABLE, 0);
+  if (const auto authorities = check_authorities(config); !authorities) {
+    print_error(authorities.error().message);
+    return exit_wrong_usage;
+  }
   Log log(config.log_level);
   const AgentEnd end = serve({config, log, *std::move(launcher), process_started});
   return end == AgentEnd::stopped ? exit_done : exit_launcher_lost;

@@ -7,6 +7,7 @@
 #include "protocol/vocabulary/limits.hpp"
 
 #include <string.h>  // explicit_bzero
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -28,12 +29,33 @@ Error invalid(const EffectiveSetting& setting, const std::string& problem) {
                setting.key + " (from " + setting.source + "): " + problem};
 }
 
-Result<std::map<std::string, FileValue>> read_settings_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
+/// Who may change the settings may have scripts run as anybody.
+Result<void> check_settings_file(const std::string& path) {
+  struct stat facts {};
+  if (::stat(path.c_str(), &facts) != 0) {
     return Error{ErrorCode::not_found, "settings file " + path +
                                            " cannot be opened; name another with --config, or "
                                            "create it"};
+  }
+  if (S_ISDIR(facts.st_mode)) {
+    return Error{ErrorCode::invalid_input,
+                 "settings file " + path + " is a directory; name the file in it"};
+  }
+  if (S_ISREG(facts.st_mode) && (facts.st_mode & S_IWOTH) != 0) {
+    return Error{ErrorCode::not_permitted,
+                 "settings file " + path +
+                     " can be changed by every user of this host; remedy: chmod o-w " + path};
+  }
+  return {};
+}
+
+Result<std::map<std::string, FileValue>> read_settings_file(const std::string& path) {
+  if (const auto checked = check_settings_file(path); !checked) return checked.error();
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    return Error{
+        ErrorCode::not_permitted,
+        "settings file " + path + " cannot be read by this user; name another with --config"};
   }
   std::string text(limits::settings_file_size_max.value + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
@@ -169,7 +191,7 @@ Result<void> take_connection(const Values& values, Config& config) {
 }
 
 /// Files first: they are what the operator named; the variable is what the old satellite had.
-Result<Token> find_token(const Values& values, const ConfigSources& sources, TokenNeed need) {
+Result<Token> find_token(const Values& values, const ConfigSources& sources) {
   const EffectiveSetting& file = values.at("token_file");
   if (!file.value.empty()) {
     return read_token_file(file.value, "token_file (from " + file.source + ")");
@@ -185,10 +207,33 @@ Result<Token> find_token(const Values& values, const ConfigSources& sources, Tok
       return read_token_file(path, "$CREDENTIALS_DIRECTORY");
     }
   }
-  if (need == TokenNeed::optional) return Token{};
   return Error{ErrorCode::not_found,
                "token: none found; set token_file (or --token-file), or "
                "CHECKSTACK_SATELLITE_TOKEN, or provide $CREDENTIALS_DIRECTORY/token"};
+}
+
+/// Environment files of containers keep quotes and carriage returns as part of a value.
+Result<void> check_id(const EffectiveSetting& id) {
+  const std::string& text = id.value;
+  if (text.size() > limits::id_size_max.value) {
+    return invalid(id, "longer than 256 bytes; it is the id the core shows");
+  }
+  const auto is_quote = [](char c) { return c == '"' || c == '\''; };
+  if (is_quote(text.front()) || is_quote(text.back())) {
+    return invalid(id, "it has quotes around it; write it without them");
+  }
+  for (const char c : text) {
+    if (c == '\r' || c == '\n') {
+      return invalid(id,
+                     "it contains a line break; the file it comes from may have Windows line "
+                     "ends");
+    }
+    if (c == ' ' || c == '\t') return invalid(id, "it contains white space; write it without");
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      return invalid(id, "it contains a control character");
+    }
+  }
+  return {};
 }
 
 Result<void> require(const EffectiveSetting& value) {
@@ -202,7 +247,7 @@ Result<void> require(const EffectiveSetting& value) {
 
 }  // namespace
 
-Result<LoadedConfig> load_config(const ConfigSources& sources, TokenNeed need) {
+Result<LoadedConfig> load_config(const ConfigSources& sources, SettingsUse use) {
   std::map<std::string, FileValue> file;
   if (sources.file) {
     auto read = read_settings_file(*sources.file);
@@ -214,13 +259,14 @@ Result<LoadedConfig> load_config(const ConfigSources& sources, TokenNeed need) {
   LoadedConfig loaded;
   Config& config = loaded.config;
   for (const char* key : {"core", "id"}) {
+    if (use == SettingsUse::local) continue;
     const auto there = require(values.at(key));
     if (!there) return there.error();
   }
   config.core_url = values.at("core").value;
   config.client_id = values.at("id").value;
-  if (config.client_id.size() > limits::id_size_max.value) {
-    return invalid(values.at("id"), "longer than 256 bytes; it is the id the core shows");
+  if (!config.client_id.empty()) {
+    if (const auto id = check_id(values.at("id")); !id) return id.error();
   }
   config.ca_file = values.at("tls.ca_file").value;
   config.scratch_directory = values.at("sandbox.scratch_directory").value;
@@ -250,7 +296,8 @@ Result<LoadedConfig> load_config(const ConfigSources& sources, TokenNeed need) {
     config.log_level = LogLevel::debug;
   }
 
-  auto token = find_token(values, sources, need);
+  // Who connects to nobody may be somebody who cannot read the service's token.
+  auto token = use == SettingsUse::local ? Result<Token>(Token{}) : find_token(values, sources);
   if (!token) return token.error();
   config.token = std::move(token->value);
   for (const Setting& setting : setting_table()) {

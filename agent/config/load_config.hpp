@@ -29,13 +29,15 @@ struct LoadedConfig {
   std::vector<EffectiveSetting> settings;
 };
 
-enum class TokenNeed { required, optional };
+/// What the settings are for: `local` commands connect to nobody and need neither core, id nor
+/// token.
+enum class SettingsUse { connects, local };
 
 /// All sources -> one checked value, or the first thing that is wrong.
 ///
 /// Errors: invalid_input, not_found, not_permitted; the message names the setting, its source
 ///         (option, variable, file:line) and the remedy, never a secret.
-Result<LoadedConfig> load_config(const ConfigSources& sources, TokenNeed need);
+Result<LoadedConfig> load_config(const ConfigSources& sources, SettingsUse use);
 
 /// The file read when nobody names one, if it is there.
 extern const char* const default_config_file;

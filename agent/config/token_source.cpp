@@ -31,6 +31,17 @@ Result<Token> checked_token(std::string text, const std::string& source) {
                                                std::to_string(limits::token_size_max.value) +
                                                " bytes; it should hold one token and nothing else"};
   }
+  if (token.starts_with("\xef\xbb\xbf") || token.starts_with("\xff\xfe") ||
+      token.starts_with("\xfe\xff")) {
+    return Error{
+        ErrorCode::invalid_input,
+        "token: " + source + " begins with a byte order mark; save it as plain text without one"};
+  }
+  const auto is_quote = [](char c) { return c == '"' || c == '\''; };
+  if (is_quote(token.front()) || is_quote(token.back())) {
+    return Error{ErrorCode::invalid_input,
+                 "token: " + source + " has quotes around it; write the token without them"};
+  }
   if (!std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c <= '~'; })) {
     return Error{ErrorCode::invalid_input,
                  "token: " + source +
@@ -51,7 +62,10 @@ Result<Token> read_token_file(const std::string& path, const std::string& settin
   }
   if ((status.st_mode & (S_IRWXO | S_IWGRP)) != 0) {
     return Error{ErrorCode::not_permitted,
-                 name + " can be read or replaced by other users of this host; remedy: chmod 600"};
+                 name +
+                     " can be read or replaced by other users of this host; remedy: chmod 600, or, "
+                     "for a secret that is mounted read-only, mount it with mode 0400 (defaultMode "
+                     "in Kubernetes, mode in Docker)"};
   }
   std::string text;
   std::array<char, 4096> piece{};

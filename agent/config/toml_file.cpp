@@ -1,5 +1,6 @@
 #include "agent/config/toml_file.hpp"
 
+#include <algorithm>
 #include <sstream>
 #include <toml.hpp>
 
@@ -49,9 +50,48 @@ std::string first_line(const std::string& text) {
   return text.substr(0, text.find('\n', start == std::string::npos ? 0 : start));
 }
 
+/// Where the first byte stands that no UTF-8 text has there; npos if all do. Enough to tell the
+/// encoding; the parser is stricter.
+std::size_t first_invalid_utf8(std::string_view text) {
+  std::size_t expected = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const bool continues = (byte & 0xc0) == 0x80;
+    if (continues != (expected > 0)) return i;
+    if (continues) {
+      --expected;
+    } else {
+      expected = byte < 0x80 ? 0 : byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : byte < 0xf8 ? 3 : 4;
+      if (expected == 4) return i;
+    }
+  }
+  return expected == 0 ? std::string_view::npos : text.size();
+}
+
+/// TOML is UTF-8. The parser's words for another encoding speak of keys, which helps nobody.
+Result<void> check_encoding(const std::string& text, const std::string& file_name) {
+  const auto starts_with = [&text](std::string_view mark) { return text.starts_with(mark); };
+  std::string problem;
+  if (starts_with("\xff\xfe") || starts_with("\xfe\xff") ||
+      text.substr(0, 2).find('\0') != std::string::npos) {
+    problem = "it is UTF-16";
+  } else if (text.find('\0') != std::string::npos) {
+    problem = "it contains a NUL byte";
+  } else if (const std::size_t wrong = first_invalid_utf8(text); wrong != std::string::npos) {
+    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<long>(wrong), '\n');
+    return Error{ErrorCode::invalid_input,
+                 file_name + ":" + std::to_string(line) +
+                     ": the settings file is not UTF-8 (Latin-1?); save it as UTF-8"};
+  }
+  if (problem.empty()) return {};
+  return Error{ErrorCode::invalid_input,
+               file_name + ": the settings file is not UTF-8: " + problem + "; save it as UTF-8"};
+}
+
 }  // namespace
 
 Result<Values> parse_toml_settings(const std::string& text, const std::string& file_name) {
+  if (const auto encoding = check_encoding(text, file_name); !encoding) return encoding.error();
   try {
     std::istringstream stream(text);
     const toml::value root = toml::parse(stream, file_name);

@@ -93,6 +93,53 @@ TEST_CASE("check-config prints every setting with its source and never the token
   CHECK(result.standard_output.find("csat_x") == std::string::npos);
 }
 
+TEST_CASE("run and check-config refuse what run will need and cannot have, with exit code 2") {
+  const TempDir files;
+  const std::string not_a_certificate = files.write("ca.pem", "hello\n");
+  auto environment = path;
+  environment["CHECKSTACK_CORE_URL"] = "https://localhost:1";
+  environment["CHECKSTACK_SATELLITE_CLIENT_ID"] = "satellite-1";
+  environment["CHECKSTACK_SATELLITE_TOKEN"] = "csat_x";
+  struct Case {
+    std::string variable, option, value, words;
+  };
+  auto test = GENERATE(Case{"", "--ca-file", "/nonexistent.pem", "tls.ca_file"},
+                       Case{"", "--ca-file", "(directory)", "tls.ca_file"},
+                       Case{"", "--ca-file", "(text)", "tls.ca_file"},
+                       Case{"", "--scratch-directory", "/nonexistent/x", "scratch_directory"},
+                       Case{"", "--scratch-directory", "(text)", "scratch_directory"},
+                       Case{"", "--token-file", "/nonexistent/token", "token"},
+                       Case{"CHECKSTACK_SATELLITE_TOKEN", "", "\"csat_x\"", "quotes"},
+                       Case{"CHECKSTACK_SATELLITE_TOKEN", "", "", "token"},
+                       Case{"CHECKSTACK_SATELLITE_CLIENT_ID", "", "satellite-1\r", "line break"},
+                       Case{"CHECKSTACK_CORE_URL", "", "http://elsewhere", "core"});
+  if (test.value == "(directory)") test.value = files.path().string();
+  if (test.value == "(text)") test.value = not_a_certificate;
+  if (!test.variable.empty()) environment[test.variable] = test.value;
+  for (const std::string command : {"check-config", "run"}) {
+    std::vector<std::string> arguments{command};
+    if (!test.option.empty()) arguments.insert(arguments.end(), {test.option, test.value});
+    const auto result = run_satellite(arguments, environment);
+    INFO(command << ' ' << test.option << ' ' << test.value << ": " << result.standard_error);
+    CHECK(result.exit_code == 2);
+    CHECK(result.standard_error.find(test.words) != std::string::npos);
+    CHECK(result.standard_error.find("csat_x") == std::string::npos);
+  }
+}
+
+TEST_CASE("exec, plan and doctor follow a settings file, a wrong one is exit code 2") {
+  const TempDir files;
+  const std::string file = files.write("check.sh", "true");
+  const std::string wrong = files.write("wrong.toml", "[sandbox]\nuid = 0\n");
+  for (std::vector<std::string> arguments :
+       {std::vector<std::string>{"exec", file}, {"plan"}, {"doctor"}, {"policy", "show"}}) {
+    arguments.insert(arguments.end(), {"--config", wrong});
+    const auto result = run_satellite(arguments, path, "{}");
+    CHECK(result.exit_code == 2);
+    CHECK(result.standard_error.find("wrong.toml:2") != std::string::npos);
+  }
+}
+
 TEST_CASE("plan answers for this host and for any other") {
   auto result = run_satellite({"plan"}, path, "{}");
   REQUIRE(result.exit_code == 0);

@@ -7,6 +7,8 @@ using namespace satellite::agent;
 
 namespace {
 
+using Words = std::vector<const char*>;
+
 std::variant<Invocation, ParsedEarly> parse(std::vector<const char*> words) {
   words.insert(words.begin(), "checkstack-satellite");
   return parse_command_line(static_cast<int>(words.size()), words.data());
@@ -37,4 +39,44 @@ TEST_CASE("help is success, a wrong command line is exit code 2") {
   CHECK(std::get<ParsedEarly>(parse({"fly"})).exit_code == 2);
   CHECK(std::get<ParsedEarly>(parse({"exec"})).exit_code == 2);
   CHECK(std::get<ParsedEarly>(parse({"run", "--token", "csat_x"})).exit_code == 2);
+}
+
+TEST_CASE("a token on the command line is refused with the remedy and never repeated") {
+  const Words words = GENERATE(
+      Words{"run", "--token", "csat_secret"}, Words{"run", "--token=csat_secret"},
+      Words{"--token", "csat_secret", "run"}, Words{"check-config", "--token", "csat_secret"},
+      Words{"exec", "x.sh", "--token", "csat_secret"}, Words{"run", "-token", "csat_secret"});
+  const auto answer = std::get<ParsedEarly>(parse(words));
+  CHECK(answer.exit_code == 2);
+  CHECK(answer.text.find("csat_secret") == std::string::npos);
+  CHECK(answer.text.find("--token-file") != std::string::npos);
+}
+
+TEST_CASE("what was typed beside the options is not repeated, the option is named") {
+  const auto [words, named] =
+      GENERATE(table<Words, std::string>({{{"run", "--secret", "csat_secret"}, "--secret"},
+                                          {{"run", "--secret=csat_secret"}, "--secret"},
+                                          {{"run", "csat_secret"}, "nothing expects"},
+                                          {{"csat_secret"}, "nothing expects"},
+                                          {{"run", "-scsat_secret"}, "-s"},
+                                          {{"doctor", "--json=csat_secret"}, "see --help"},
+                                          {{"rum"}, "no command 'rum'"}}));
+  const auto answer = std::get<ParsedEarly>(parse(words));
+  INFO(answer.text);
+  CHECK(answer.exit_code == 2);
+  CHECK(answer.text.find("csat_secret") == std::string::npos);
+  CHECK(answer.text.find(named) != std::string::npos);
+}
+
+TEST_CASE("exec, plan, doctor and policy take the settings that run takes") {
+  const Words words =
+      GENERATE(Words{"exec", "x.sh"}, Words{"plan"}, Words{"doctor"}, Words{"policy", "show"});
+  auto all = words;
+  all.insert(all.end(), {"--config", "s.toml", "--sandbox-uid", "1234", "--prepared-runs", "0"});
+  const auto parsed = parse(all);
+  REQUIRE(std::holds_alternative<Invocation>(parsed));
+  const auto& invocation = std::get<Invocation>(parsed);
+  CHECK(invocation.settings_file == "s.toml");
+  CHECK(invocation.options.at("sandbox.uid") == "1234");
+  CHECK(invocation.options.at("sandbox.prepared_runs") == "0");
 }

@@ -29,7 +29,7 @@ bool mentions(const Error& error, const std::string& words) {
 }  // namespace
 
 TEST_CASE("the three variables of the existing satellite are enough") {
-  const auto loaded = load_config(minimal(), TokenNeed::required);
+  const auto loaded = load_config(minimal(), SettingsUse::connects);
   REQUIRE(loaded);
   CHECK(loaded->config.core_url == "https://core.example");
   CHECK(loaded->config.client_id == "client");
@@ -44,13 +44,13 @@ TEST_CASE("options outrank the environment, which outranks the file, which outra
   ConfigSources sources = minimal();
   sources.file =
       directory.write("s.toml", "core = \"https://file\"\n[dispatch]\nconcurrency = 3\n");
-  auto loaded = load_config(sources, TokenNeed::required);
+  auto loaded = load_config(sources, SettingsUse::connects);
   REQUIRE(loaded);
   CHECK(loaded->config.core_url == "https://core.example");
   CHECK(loaded->config.concurrency == 3);
   sources.environment["CHECKSTACK_SATELLITE_CONCURRENCY"] = "5";
   sources.options["core"] = "https://option";
-  loaded = load_config(sources, TokenNeed::required);
+  loaded = load_config(sources, SettingsUse::connects);
   REQUIRE(loaded);
   CHECK(loaded->config.core_url == "https://option");
   CHECK(loaded->config.concurrency == 5);
@@ -61,22 +61,84 @@ TEST_CASE("a missing setting is named with every way to set it") {
       {{"CHECKSTACK_CORE_URL", "core"}, {"CHECKSTACK_SATELLITE_CLIENT_ID", "id"}}));
   ConfigSources sources = minimal();
   sources.environment[variable] = "";
-  const auto loaded = load_config(sources, TokenNeed::required);
+  const auto loaded = load_config(sources, SettingsUse::connects);
   REQUIRE_FALSE(loaded);
   CHECK(mentions(loaded.error(), key + ": not set"));
   CHECK(mentions(loaded.error(), variable));
   CHECK(mentions(loaded.error(), "--" + key));
 }
 
+TEST_CASE("a command that connects to nobody needs neither core nor id nor token") {
+  ConfigSources sources;
+  CHECK_FALSE(load_config(sources, SettingsUse::connects));
+  CHECK(load_config(sources, SettingsUse::local));
+  sources.options["token_file"] = "/nonexistent";
+  CHECK(load_config(sources, SettingsUse::local));
+  sources.options["sandbox.uid"] = "0";
+  CHECK_FALSE(load_config(sources, SettingsUse::local));
+}
+
+TEST_CASE("an id that was damaged on its way here is refused with the reason") {
+  const auto [id, problem] = GENERATE(table<std::string, std::string>({{"\"abc\"", "quotes"},
+                                                                       {"'abc'", "quotes"},
+                                                                       {"abc\r", "line break"},
+                                                                       {"abc\n", "line break"},
+                                                                       {" abc", "white space"},
+                                                                       {"a\x1b[2J", "control"}}));
+  ConfigSources sources = minimal();
+  sources.environment["CHECKSTACK_SATELLITE_CLIENT_ID"] = id;
+  const auto loaded = load_config(sources, SettingsUse::connects);
+  REQUIRE_FALSE(loaded);
+  CHECK(mentions(loaded.error(), "id (from environment CHECKSTACK_SATELLITE_CLIENT_ID)"));
+  CHECK(mentions(loaded.error(), problem));
+}
+
+TEST_CASE("a settings file that is no file, or that others may change, is refused") {
+  const TempDir directory;
+  ConfigSources sources = minimal();
+  sources.file = directory.path().string();
+  CHECK(mentions(load_config(sources, SettingsUse::connects).error(), "is a directory"));
+  sources.file = directory.write("s.toml", "core = \"https://file\"\n");
+  CHECK(load_config(sources, SettingsUse::connects));
+  ::chmod(sources.file->c_str(), 0666);
+  CHECK(mentions(load_config(sources, SettingsUse::connects).error(), "chmod o-w"));
+}
+
+TEST_CASE("the encodings of a settings file: UTF-8 with or without its mark, nothing else") {
+  const TempDir directory;
+  ConfigSources sources = minimal();
+  const std::string plain =
+      "core = \"https://file\"\n# K\xc3\xbc"
+      "che\n";
+  for (const std::string& good :
+       {plain, "\xef\xbb\xbf" + plain, std::string("core = \"https://file\"\r\n# x\r\n")}) {
+    sources.file = directory.write("s.toml", good);
+    CHECK(load_config(sources, SettingsUse::connects));
+  }
+  const std::string utf16(
+      "\xff\xfe"
+      "c\0o\0",
+      6);
+  for (const std::string& bad : {utf16,
+                                 plain + "# K\xfc"
+                                         "che\n",
+                                 utf16.substr(2)}) {
+    sources.file = directory.write("s.toml", bad);
+    const auto loaded = load_config(sources, SettingsUse::connects);
+    REQUIRE_FALSE(loaded);
+    CHECK(mentions(loaded.error(), "not UTF-8"));
+  }
+}
+
 TEST_CASE("a missing token is named with its three sources, and only where one is needed") {
   ConfigSources sources = minimal();
   sources.environment.erase("CHECKSTACK_SATELLITE_TOKEN");
-  const auto loaded = load_config(sources, TokenNeed::required);
+  const auto loaded = load_config(sources, SettingsUse::connects);
   REQUIRE_FALSE(loaded);
   CHECK(mentions(loaded.error(), "token_file"));
   CHECK(mentions(loaded.error(), "CHECKSTACK_SATELLITE_TOKEN"));
   CHECK(mentions(loaded.error(), "CREDENTIALS_DIRECTORY"));
-  CHECK(load_config(sources, TokenNeed::optional));
+  CHECK(load_config(sources, SettingsUse::local));
 }
 
 TEST_CASE("a malformed setting is named with its source and what it should be") {
@@ -96,7 +158,7 @@ TEST_CASE("a malformed setting is named with its source and what it should be") 
                                                 {"sandbox.scratch_directory", "relative"}}));
   ConfigSources sources = minimal();
   sources.options[key] = text;
-  const auto loaded = load_config(sources, TokenNeed::required);
+  const auto loaded = load_config(sources, SettingsUse::connects);
   INFO(key << " = " << text);
   REQUIRE_FALSE(loaded);
   CHECK(loaded.error().code == ErrorCode::invalid_input);
@@ -106,15 +168,15 @@ TEST_CASE("a malformed setting is named with its source and what it should be") 
 TEST_CASE("a range of user ids is taken from every source") {
   const TempDir directory;
   ConfigSources sources = minimal();
-  CHECK_FALSE(load_config(sources, TokenNeed::required)->config.sandbox_uid_range);
+  CHECK_FALSE(load_config(sources, SettingsUse::connects)->config.sandbox_uid_range);
   sources.file = directory.write("s.toml", "[sandbox]\nuid_range = \"200000:16\"\n");
-  auto loaded = load_config(sources, TokenNeed::required);
+  auto loaded = load_config(sources, SettingsUse::connects);
   REQUIRE(loaded);
   CHECK(loaded->config.sandbox_uid_range == sandbox::IdentityRange{200'000, 16});
   sources.environment["CHECKSTACK_SANDBOX_UID_RANGE"] = "300000:17";
-  CHECK(load_config(sources, TokenNeed::required)->config.sandbox_uid_range->first == 300'000);
+  CHECK(load_config(sources, SettingsUse::connects)->config.sandbox_uid_range->first == 300'000);
   sources.options["sandbox.uid_range"] = "400000:18";
-  loaded = load_config(sources, TokenNeed::required);
+  loaded = load_config(sources, SettingsUse::connects);
   CHECK(loaded->config.sandbox_uid_range == sandbox::IdentityRange{400'000, 18});
   const auto shown = std::find_if(loaded->settings.begin(), loaded->settings.end(),
                                   [](const auto& one) { return one.key == "sandbox.uid_range"; });
@@ -143,7 +205,7 @@ TEST_CASE("a range that holds somebody, or too few, is refused with source and r
   sources.own_uid = 1'063;
   sources.options["sandbox.uid_range"] = text;
   INFO(text);
-  const auto loaded = load_config(sources, TokenNeed::required);
+  const auto loaded = load_config(sources, SettingsUse::connects);
   REQUIRE_FALSE(loaded);
   CHECK(loaded.error().code == ErrorCode::invalid_input);
   CHECK(mentions(loaded.error(), "sandbox.uid_range (from option --sandbox-uid-range)"));
@@ -154,9 +216,9 @@ TEST_CASE("one user for all runs and a user for each contradict each other") {
   const std::string other = GENERATE("sandbox.uid", "sandbox.gid");
   ConfigSources sources = minimal();
   sources.options["sandbox.uid_range"] = "200000:64";
-  REQUIRE(load_config(sources, TokenNeed::required));
+  REQUIRE(load_config(sources, SettingsUse::connects));
   sources.options[other] = "1001";
-  const auto loaded = load_config(sources, TokenNeed::required);
+  const auto loaded = load_config(sources, SettingsUse::connects);
   REQUIRE_FALSE(loaded);
   CHECK(mentions(loaded.error(), other + " (from option"));
   CHECK(mentions(loaded.error(), "leave one of the two out"));
@@ -166,7 +228,7 @@ TEST_CASE("an unknown key is refused, with the near one suggested") {
   const TempDir directory;
   ConfigSources sources = minimal();
   sources.file = directory.write("s.toml", "[dispatch]\nconcurency = 3\n");
-  const auto loaded = load_config(sources, TokenNeed::required);
+  const auto loaded = load_config(sources, SettingsUse::connects);
   REQUIRE_FALSE(loaded);
   CHECK(mentions(loaded.error(), "s.toml:2"));
   CHECK(mentions(loaded.error(), "dispatch.concurrency"));
@@ -176,7 +238,7 @@ TEST_CASE("a token in the settings file is refused and not repeated") {
   const TempDir directory;
   ConfigSources sources = minimal();
   sources.file = directory.write("s.toml", "token = \"csat_secret\"\n");
-  const auto loaded = load_config(sources, TokenNeed::required);
+  const auto loaded = load_config(sources, SettingsUse::connects);
   REQUIRE_FALSE(loaded);
   CHECK(mentions(loaded.error(), "token_file"));
   CHECK_FALSE(mentions(loaded.error(), "csat_secret"));
@@ -188,7 +250,7 @@ TEST_CASE("a token file outranks the variable and is read without its line end")
   const std::string path = directory.write("token", "csat_file\n");
   ::chmod(path.c_str(), 0600);
   sources.options["token_file"] = path;
-  const auto loaded = load_config(sources, TokenNeed::required);
+  const auto loaded = load_config(sources, SettingsUse::connects);
   REQUIRE(loaded);
   CHECK(loaded->config.token.reveal() == "csat_file");
 }
@@ -199,7 +261,7 @@ TEST_CASE("the service manager's credential is found") {
   sources.environment.erase("CHECKSTACK_SATELLITE_TOKEN");
   sources.environment["CREDENTIALS_DIRECTORY"] = directory.path().string();
   ::chmod(directory.write("token", "csat_credential").c_str(), 0400);
-  const auto loaded = load_config(sources, TokenNeed::required);
+  const auto loaded = load_config(sources, SettingsUse::connects);
   REQUIRE(loaded);
   CHECK(loaded->config.token.reveal() == "csat_credential");
 }
@@ -215,12 +277,16 @@ TEST_CASE("a token file others can read, or that is no token, is refused without
                              Case{"csat_open", 0620, ErrorCode::not_permitted},
                              Case{"", 0600, ErrorCode::invalid_input},
                              Case{"two words", 0600, ErrorCode::invalid_input},
+                             Case{"\"csat_quoted\"", 0600, ErrorCode::invalid_input},
+                             Case{"\xef\xbb\xbf"
+                                  "csat_marked",
+                                  0600, ErrorCode::invalid_input},
                              Case{"b\x01n", 0600, ErrorCode::invalid_input});
   ConfigSources sources = minimal();
   const std::string path = directory.write("token", test.content);
   ::chmod(path.c_str(), test.mode);
   sources.options["token_file"] = path;
-  const auto loaded = load_config(sources, TokenNeed::required);
+  const auto loaded = load_config(sources, SettingsUse::connects);
   REQUIRE_FALSE(loaded);
   CHECK(loaded.error().code == test.code);
   CHECK(mentions(loaded.error(), path));
@@ -230,24 +296,24 @@ TEST_CASE("a token file others can read, or that is no token, is refused without
 TEST_CASE("an endless or oversized token file is refused") {
   ConfigSources sources = minimal();
   sources.options["token_file"] = "/dev/zero";
-  CHECK_FALSE(load_config(sources, TokenNeed::required));
+  CHECK_FALSE(load_config(sources, SettingsUse::connects));
   const TempDir directory;
   const std::string path = directory.write("token", std::string(10'000, 'a'));
   ::chmod(path.c_str(), 0600);
   sources.options["token_file"] = path;
-  CHECK_FALSE(load_config(sources, TokenNeed::required));
+  CHECK_FALSE(load_config(sources, SettingsUse::connects));
 }
 
 TEST_CASE("DEBUG turns on debug lines unless a level was set") {
   ConfigSources sources = minimal();
   sources.environment["DEBUG"] = "1";
-  CHECK(load_config(sources, TokenNeed::required)->config.log_level == LogLevel::debug);
+  CHECK(load_config(sources, SettingsUse::connects)->config.log_level == LogLevel::debug);
   sources.options["log.level"] = "warn";
-  CHECK(load_config(sources, TokenNeed::required)->config.log_level == LogLevel::warn);
+  CHECK(load_config(sources, SettingsUse::connects)->config.log_level == LogLevel::warn);
 }
 
 TEST_CASE("the settings shown never hold the token") {
-  const auto loaded = load_config(minimal(), TokenNeed::required);
+  const auto loaded = load_config(minimal(), SettingsUse::connects);
   REQUIRE(loaded);
   bool token_shown = false;
   for (const EffectiveSetting& setting : loaded->settings) {

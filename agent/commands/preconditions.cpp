@@ -1,0 +1,46 @@
+#include "agent/commands/preconditions.hpp"
+
+#include "tls/client_context.hpp"
+
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace satellite::agent {
+
+Result<void> check_scratch_directory(const Config& config) {
+  const std::string& path = config.scratch_directory;
+  const std::string name = "sandbox.scratch_directory: " + path;
+  struct stat facts {};
+  if (::stat(path.c_str(), &facts) != 0) {
+    if (errno == ENOENT) {
+      return Error{ErrorCode::not_found, name + " does not exist; create it, or name another"};
+    }
+    return error_from_errno(name, errno);
+  }
+  if (!S_ISDIR(facts.st_mode)) return Error{ErrorCode::invalid_input, name + " is no directory"};
+  struct statvfs file_system {};
+  if (::statvfs(path.c_str(), &file_system) == 0 && (file_system.f_flag & ST_RDONLY) != 0) {
+    return Error{ErrorCode::not_permitted,
+                 name + " lies on a read-only file system; name a directory that can be written"};
+  }
+  if (::access(path.c_str(), W_OK | X_OK) != 0) {
+    return Error{ErrorCode::not_permitted,
+                 name +
+                     " cannot be written by this user; change its owner or mode, or name "
+                     "another"};
+  }
+  return {};
+}
+
+Result<void> check_authorities(const Config& config) {
+  tls::Settings settings;
+  settings.ca_file = config.ca_file;
+  const auto context = tls::make_client_context(settings);
+  if (!context) return context.error();
+  return {};
+}
+
+}  // namespace satellite::agent

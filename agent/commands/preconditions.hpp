@@ -1,0 +1,20 @@
+#pragma once
+
+#include "agent/config/config.hpp"
+#include "protocol/vocabulary/result.hpp"
+
+namespace satellite::agent {
+
+/// Whether `run` can have what its settings name: a scratch directory that it can write to.
+/// Changes nothing and starts nothing, so it comes before the launcher.
+///
+/// Errors: not_found, not_permitted or invalid_input, naming the setting and the remedy.
+Result<void> check_scratch_directory(const Config& config);
+
+/// Whether there is somebody to trust: reads the CA file, or the system's store, once. Wakes the
+/// TLS library, so it comes after the launcher was forked.
+///
+/// Errors: as tls::make_client_context.
+Result<void> check_authorities(const Config& config);
+
+}  // namespace satellite::agent
