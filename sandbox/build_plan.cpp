@@ -53,8 +53,7 @@ void plan_network(Draft& draft) {
       if (!can_stage(draft)) {
         // A namespace without its filter or its uplink would cut off what the policy allows.
         draft.downgrade(Layer::network,
-                        "this run cannot bring up the filtered way out of its network namespace; "
-                        "network access stays unrestricted");
+                        "this run cannot bring up the filtered way out of its network namespace");
         draft.network.kind = NetworkDecision::Kind::host;
       } else if (!draft.network.reason.empty()) {
         draft.downgrade(Layer::network, draft.network.reason);

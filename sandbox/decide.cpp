@@ -5,6 +5,20 @@
 #include <utility>
 
 namespace satellite::sandbox {
+namespace {
+
+/// A refused run has no network at all, so what a missing layer leaves open is said only of a run
+/// that goes on.
+void tell_open_network(Plan& plan) {
+  if (plan.egress != Egress::host || plan.promise.enforced.network) return;
+  for (Downgrade& downgrade : plan.promise.downgrades) {
+    if (downgrade.layer != Layer::network) continue;
+    downgrade.reason += "; the script has the host's network";
+    return;
+  }
+}
+
+}  // namespace
 
 Decision decide(Plan plan) {
   const Policy& policy = plan.promise.requested;
@@ -12,6 +26,7 @@ Decision decide(Plan plan) {
       !plan.promise.downgrades.empty()) {
     return Refusal{std::move(plan.promise)};
   }
+  tell_open_network(plan);
   return plan;
 }
 

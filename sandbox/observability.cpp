@@ -29,6 +29,17 @@ void add_field(LogText& log, std::string_view layer, const std::string& text) {
   log.fields.emplace_back(layer, text);
 }
 
+/// What was not tried is not told as missing: the way out is tried for the first run that needs it.
+void leave_out_untried_network(const HostFacts& facts, const Policy& policy,
+                               EffectiveSandbox& report) {
+  if (!facts.egress_untried || !asks_for_a_way_out(policy)) return;
+  std::erase_if(report.downgrades,
+                [](const Downgrade& downgrade) { return downgrade.layer == Layer::network; });
+  report.notes.push_back({Layer::network,
+                          "not tried yet: the first run that needs a filtered way out of its "
+                          "network namespace tries it"});
+}
+
 }  // namespace
 
 nlohmann::json startup_capabilities(const ResolvedPolicy& resolved, const HostFacts& facts,
@@ -44,7 +55,8 @@ nlohmann::json startup_capabilities(const ResolvedPolicy& resolved, const HostFa
   const World everything{[](const std::string&) { return true; },
                          [](const std::string& path) { return std::optional(path); }};
   const auto decision = build_plan(degrading, facts, std::move(inputs), everything);
-  const auto& report = std::get<Plan>(decision).promise;
+  auto report = std::get<Plan>(decision).promise;
+  leave_out_untried_network(facts, resolved.policy, report);
   auto line = to_json(report);
   line.erase("requested");
   line.erase("platform");

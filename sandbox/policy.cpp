@@ -179,6 +179,13 @@ Policy stricter_of(const Policy& a, const Policy& b) {
   return policy;
 }
 
+bool asks_for_a_way_out(const Policy& policy) {
+  const NetworkPolicy& network = policy.network;
+  if (!policy.enabled) return false;
+  if (network.mode == NetworkMode::unrestricted) return network.deny_link_local_and_metadata;
+  return network.mode == NetworkMode::allowlist && !network.allow.empty();
+}
+
 std::string_view name_of(OnUnavailable value) {
   return value == OnUnavailable::fail ? "fail" : "degrade";
 }

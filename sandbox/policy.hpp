@@ -76,6 +76,9 @@ Policy fail_closed_policy();
 ///         an identity to drop to, the first argument's is kept.
 Policy stricter_of(const Policy& a, const Policy& b);
 
+/// Whether a run needs a network of its own with a filtered way out of it.
+bool asks_for_a_way_out(const Policy& policy);
+
 std::string_view name_of(OnUnavailable value);
 std::string_view name_of(FilesystemMode mode);
 std::string_view name_of(NetworkMode mode);

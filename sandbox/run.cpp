@@ -52,13 +52,6 @@ std::vector<std::string_view> secret_values(const RunRequest& request) {
   return values;
 }
 
-bool asks_for_a_way_out(const Policy& policy) {
-  const NetworkPolicy& network = policy.network;
-  if (!policy.enabled) return false;
-  if (network.mode == NetworkMode::unrestricted) return network.deny_link_local_and_metadata;
-  return network.mode == NetworkMode::allowlist && !network.allow.empty();
-}
-
 OutputBudget budget_of(const Plan& plan) {
   return OutputBudget(plan.output_size_max.value_or(limits::output_size_max_without_policy));
 }

@@ -27,8 +27,7 @@ std::string cannot_isolate(const HostFacts& facts, std::string_view what) {
   std::string reason(what);
   reason +=
       " needs a fresh network namespace, and this host cannot make one for a run: install "
-      "bubblewrap and allow unprivileged user and network namespaces; network access stays "
-      "unrestricted";
+      "bubblewrap and allow unprivileged user and network namespaces";
   if (facts.platform != "linux") reason += " (platform=" + facts.platform + ")";
   return reason;
 }
@@ -76,7 +75,7 @@ NetworkDecision decide_unrestricted(const NetworkPolicy& policy, const HostFacts
   decision.reason =
       "blocking link-local and cloud metadata addresses needs a network namespace with a filtered "
       "way out (slirp4netns with bubblewrap, or a macvlan uplink with nsjail), which this host "
-      "does not offer; network access stays unrestricted and the metadata addresses are reachable";
+      "does not offer";
   return decision;
 }
 
@@ -101,7 +100,7 @@ NetworkDecision decide_allowlist(const NetworkPolicy& policy, const HostFacts& f
       "the allowlist needs a filtered way out of the network namespace: rootless (slirp4netns with "
       "bubblewrap) or a macvlan uplink with static addressing (nsjail, root, "
       "CHECKSTACK_SANDBOX_MACVLAN_IP/_NM/_GW), and this host offers neither; a namespace without "
-      "one would be a blackhole for the allowed addresses, so network access stays unrestricted");
+      "one would be a blackhole for the allowed addresses");
 }
 
 }  // namespace

@@ -31,6 +31,40 @@ TEST_CASE("a disabled sandbox says so at start") {
   CHECK(line["enforced"]["network"] == false);
 }
 
+TEST_CASE("a way out that was not tried yet is not told as missing") {
+  HostFacts host = root_launcher_host();
+  host.net_egress_iface.reset();
+  host.net_egress_rootless = false;
+  const ResolvedPolicy policy{
+      policy_of(R"({"network":{"mode":"allowlist","allow":["10.0.0.0/8"]}})"), false};
+  const auto tried = startup_capabilities(policy, host, Identity{65532, 65532});
+  CHECK(tried["downgrades"].dump().find("\"network\"") != std::string::npos);
+  host.egress_untried = true;
+  const auto untried = startup_capabilities(policy, host, Identity{65532, 65532});
+  CHECK(untried["downgrades"].dump().find("\"network\"") == std::string::npos);
+  CHECK(untried["notes"].dump().find("not tried yet") != std::string::npos);
+}
+
+TEST_CASE("a refused run is not said to have the host's network, a degraded one is") {
+  HostFacts host = root_launcher_host();
+  host.native_engine = false;
+  host.wrapper = Wrapper::none;
+  const std::string words = "the script has the host's network";
+  for (const bool refuses : {true, false}) {
+    auto policy = policy_of(R"({"network":{"mode":"deny"},"privilege":{"mode":"inherit"}})");
+    policy.on_unavailable = refuses ? OnUnavailable::fail : OnUnavailable::degrade;
+    RunInputs inputs;
+    inputs.command = {"true"};
+    const World nothing{[](const std::string&) { return false; },
+                        [](const std::string& path) { return std::optional(path); }};
+    const auto decision = build_plan({policy, false}, host, std::move(inputs), nothing);
+    const auto* refusal = std::get_if<Refusal>(&decision);
+    CHECK((refusal != nullptr) == refuses);
+    const auto& promise = refusal ? refusal->promise : std::get<Plan>(decision).promise;
+    CHECK((to_json(promise).dump().find(words) != std::string::npos) == !refuses);
+  }
+}
+
 TEST_CASE("a degraded run is warned about, each layer once with all its reasons") {
   EffectiveSandbox report;
   report.downgrades = {
