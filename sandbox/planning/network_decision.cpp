@@ -27,8 +27,8 @@ std::string cannot_isolate(const HostFacts& facts, std::string_view what) {
   std::string reason(what);
   reason +=
       " needs a fresh network namespace, and this host cannot make one for a run: install "
-      "bubblewrap and allow unprivileged user and network namespaces; network access stays "
-      "unrestricted";
+      "bubblewrap and allow unprivileged user and network namespaces; a script here would have the "
+      "host's whole network";
   if (facts.platform != "linux") reason += " (platform=" + facts.platform + ")";
   return reason;
 }
@@ -65,24 +65,38 @@ NetworkDecision degraded(std::string reason) {
   return decision;
 }
 
-NetworkDecision decide_unrestricted(const NetworkPolicy& policy, const HostFacts& facts) {
+/// At start-up nobody waits for a trial of what most policies never need.
+constexpr const char* not_tried_yet =
+    "whether this host has a filtered way out (slirp4netns or macvlan) is tried when the first run "
+    "needs it; nothing is known about it yet";
+
+NetworkDecision decide_unrestricted(const NetworkPolicy& policy, const HostFacts& facts,
+                                    const std::vector<std::string>& blocked) {
   NetworkDecision decision;
   if (!policy.deny_link_local_and_metadata) return decision;
   if (has_macvlan_uplink(facts) || facts.net_egress_rootless) {
-    const EgressRules rules{EgressRules::Kind::metadata_only, {}, true};
-    return filtered(facts, *egress_ruleset(rules), *packet_filter(rules));
+    const EgressRules rules{EgressRules::Kind::metadata_only, {}, true, blocked};
+    auto ruleset = egress_ruleset(rules);
+    if (!ruleset) return routeless(ruleset.error().message + "; no network access at all");
+    return filtered(facts, *std::move(ruleset), *packet_filter(rules));
   }
   decision.metadata_block_unenforceable = true;
+  if (facts.egress_untried) {
+    decision.reason = not_tried_yet;
+    return decision;
+  }
   decision.reason =
       "blocking link-local and cloud metadata addresses needs a network namespace with a filtered "
       "way out (slirp4netns with bubblewrap, or a macvlan uplink with nsjail), which this host "
-      "does not offer; network access stays unrestricted and the metadata addresses are reachable";
+      "does not offer: a script here would have the host's whole network, metadata addresses "
+      "included";
   return decision;
 }
 
-NetworkDecision decide_allowlist(const NetworkPolicy& policy, const HostFacts& facts) {
+NetworkDecision decide_allowlist(const NetworkPolicy& policy, const HostFacts& facts,
+                                 const std::vector<std::string>& blocked) {
   const EgressRules rules{EgressRules::Kind::allowlist, policy.allow,
-                          policy.deny_link_local_and_metadata};
+                          policy.deny_link_local_and_metadata, blocked};
   auto ruleset = egress_ruleset(rules);
   if (!ruleset) {
     // A list that cannot be understood allows nothing: opening the host's network instead would
@@ -97,22 +111,25 @@ NetworkDecision decide_allowlist(const NetworkPolicy& policy, const HostFacts& f
   if (has_macvlan_uplink(facts) || facts.net_egress_rootless) {
     return filtered(facts, *std::move(ruleset), *packet_filter(rules));
   }
+  if (facts.egress_untried) return degraded(not_tried_yet);
   return degraded(
       "the allowlist needs a filtered way out of the network namespace: rootless (slirp4netns with "
       "bubblewrap) or a macvlan uplink with static addressing (nsjail, root, "
       "CHECKSTACK_SANDBOX_MACVLAN_IP/_NM/_GW), and this host offers neither; a namespace without "
-      "one would be a blackhole for the allowed addresses, so network access stays unrestricted");
+      "one would be a blackhole for the allowed addresses, so a script here would have the host's "
+      "whole network");
 }
 
 }  // namespace
 
-NetworkDecision decide_network(const NetworkPolicy& policy, const HostFacts& facts) {
+NetworkDecision decide_network(const NetworkPolicy& policy, const HostFacts& facts,
+                               const std::vector<std::string>& blocked) {
   switch (policy.mode) {
     case NetworkMode::unrestricted:
-      return decide_unrestricted(policy, facts);
+      return decide_unrestricted(policy, facts, blocked);
     case NetworkMode::allowlist:
       // An allowlist that allows nothing is `deny` and needs no filter.
-      if (!policy.allow.empty()) return decide_allowlist(policy, facts);
+      if (!policy.allow.empty()) return decide_allowlist(policy, facts, blocked);
       [[fallthrough]];
     case NetworkMode::deny:
       break;
