@@ -43,7 +43,7 @@ class Agent {
         outbox_(context),
         dispatcher_({context, parts_.log, parts_.config, runner_, policies_, outbox_}),
         scheduler_({context, parts_.log, parts_.config, runner_, policies_, outbox_}),
-        relayed_policy_(policies_, parts_.log),
+        relayed_policy_(policies_, parts_.log, parts_.config),
         inbox_(parts_.log, {relayed_policy_, dispatcher_, scheduler_, outbox_}),
         loop_watch_(context, parts_.log),
         stop_signal_(context),
@@ -65,7 +65,7 @@ class Agent {
   asio::awaitable<void> look_at_host();
   void tell_what_this_host_can_do() {
     auto capabilities = sandbox::startup_capabilities(
-        policies_.resolve(), runner_.facts(), runner_settings(parts_.config).default_identity,
+        policy_for_run(policies_.resolve(), parts_.config), runner_.facts(), runner_settings(parts_.config).default_identity,
         parts_.config.sandbox_uid_range);
     // `doctor` tells these at length; a log line is for the facts.
     capabilities["capabilities"].erase("findings");

@@ -38,7 +38,8 @@ bool can_stage(const Draft& draft) {
 }
 
 void plan_network(Draft& draft) {
-  draft.network = decide_network(draft.policy.network, draft.facts);
+  draft.network =
+      decide_network(draft.policy.network, draft.facts, draft.resolved.blocked_addresses);
   draft.plan.packet_filter = draft.network.ruleset;
   draft.plan.filter_rules = draft.network.filter;
   switch (draft.network.kind) {
@@ -148,6 +149,31 @@ void plan_environment(Draft& draft) {
   if (confined) draft.plan.environment["TMPDIR"] = "/tmp";
 }
 
+/// What the operator's word means for this run beyond its policy.
+EnforcedLayers hold_operators_word(Draft& draft) {
+  const ResolvedPolicy& resolved = draft.resolved;
+  EnforcedLayers must_hold = resolved.must_hold;
+  if (resolved.failed_closed) {
+    // Nobody said what may be missing: a script that sees the host is not a closed door.
+    must_hold.filesystem = must_hold.network = must_hold.privilege = true;
+  }
+  if (resolved.require_memory_limit && !draft.plan.cgroup.memory_bytes) {
+    must_hold.resources = true;
+    draft.downgrade(
+        Layer::resources,
+        resolved.policy.enabled && resolved.policy.resources.memory_bytes
+            ? "nothing here limits the memory of a run, and operator.require_memory_limit is set; "
+              "delegate a control group to the satellite (Delegate= in its unit, cgroup v2)"
+            : "the policy sets no resources.memoryBytes, and operator.require_memory_limit is set");
+  }
+  if (draft.plan.egress == Egress::host && !resolved.blocked_addresses.empty()) {
+    draft.note(Layer::network,
+               "operator.blocked_addresses do not hold for this run: it has the host's network, "
+               "which nothing filters");
+  }
+  return must_hold;
+}
+
 /// An engine that this run may not use is an engine that this host does not have.
 void forbid_other_engines(Draft& draft) {
   const auto allowed = [&draft](Engine engine) {
@@ -172,10 +198,11 @@ void offer_from(const std::optional<IdentityRange>& range, RunInputs& inputs) {
 
 Decision build_plan(const ResolvedPolicy& resolved, const HostFacts& facts, RunInputs inputs,
                     const World& world) {
-  Draft draft{resolved.policy, facts, std::move(inputs), world, {}, {}, {}, {}};
+  Draft draft{resolved, resolved.policy, facts, std::move(inputs), world, {}, {}, {}, {}};
   forbid_other_engines(draft);
   draft.plan.promise.requested = resolved.policy;
   draft.plan.promise.platform = facts.platform;
+  draft.plan.promise.notes = resolved.remarks;
   draft.plan.command = draft.inputs.command;
   draft.plan.scratch_directory = draft.inputs.scratch_directory.value_or("");
   if (resolved.policy.enabled) {
@@ -189,9 +216,10 @@ Decision build_plan(const ResolvedPolicy& resolved, const HostFacts& facts, RunI
     draft.plan.working_directory = start_directory(draft);
   }
   plan_environment(draft);
+  const EnforcedLayers must_hold = hold_operators_word(draft);
   draft.plan.promise.engine = name_of(draft.plan.engine);
   draft.plan.promise.layers = promised_layers(draft.plan, draft.identity);
-  auto decision = decide(std::move(draft.plan));
+  auto decision = decide(std::move(draft.plan), must_hold);
   if (resolved.failed_closed) {
     report_fail_closed(std::holds_alternative<Plan>(decision)
                            ? std::get<Plan>(decision).promise

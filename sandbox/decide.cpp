@@ -2,6 +2,7 @@
 
 #include "sandbox/policy_provider.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace satellite::sandbox {
@@ -18,12 +19,28 @@ void tell_open_network(Plan& plan) {
   }
 }
 
+bool contains(const EnforcedLayers& layers, Layer layer) {
+  switch (layer) {
+    case Layer::resources:
+      return layers.resources;
+    case Layer::filesystem:
+      return layers.filesystem;
+    case Layer::network:
+      return layers.network;
+    case Layer::privilege:
+      return layers.privilege;
+  }
+  return true;
+}
+
 }  // namespace
 
-Decision decide(Plan plan) {
+Decision decide(Plan plan, const EnforcedLayers& must_hold) {
   const Policy& policy = plan.promise.requested;
-  if (policy.enabled && policy.on_unavailable == OnUnavailable::fail &&
-      !plan.promise.downgrades.empty()) {
+  const bool fails = policy.enabled && policy.on_unavailable == OnUnavailable::fail;
+  const auto& downgrades = plan.promise.downgrades;
+  if (std::any_of(downgrades.begin(), downgrades.end(),
+                  [&](const Downgrade& one) { return fails || contains(must_hold, one.layer); })) {
     return Refusal{std::move(plan.promise)};
   }
   tell_open_network(plan);

@@ -55,7 +55,9 @@ nlohmann::json startup_capabilities(const ResolvedPolicy& resolved, const HostFa
   const World everything{[](const std::string&) { return true; },
                          [](const std::string& path) { return std::optional(path); }};
   const auto decision = build_plan(degrading, facts, std::move(inputs), everything);
-  auto report = std::get<Plan>(decision).promise;
+  // Without a policy yet, a host that cannot confine has every run refused.
+  const auto* refusal = std::get_if<Refusal>(&decision);
+  EffectiveSandbox report = refusal ? refusal->promise : std::get<Plan>(decision).promise;
   leave_out_untried_network(facts, resolved.policy, report);
   auto line = to_json(report);
   line.erase("requested");

@@ -130,8 +130,7 @@ json answer_of(const Decision& decision) {
 
 Result<std::string> answer_plan_question(std::string_view text,
                                          const std::function<HostFacts()>& this_host,
-                                         const std::optional<Identity>& default_identity,
-                                         const std::optional<IdentityRange>& identity_range) {
+                                         OperatorsWord word) {
   const auto question = parse_bounded_json(text, bounds);
   if (!question) return question.error();
   if (!question->is_object()) return wrong("question", "is not a JSON object");
@@ -147,8 +146,10 @@ Result<std::string> answer_plan_question(std::string_view text,
   if (!facts) return wrong("caps", facts.error().message);
   auto inputs = inputs_of(*question);
   if (!inputs) return inputs.error();
-  inputs->default_identity = default_identity;
-  offer_from(identity_range, *inputs);
+  word.supervisor_is_root = facts->euid_is_root;
+  resolved = apply_operators_word(std::move(resolved), word);
+  if (word.identity.uid != 0) inputs->default_identity = word.identity;
+  offer_from(word.identity_range, *inputs);
   const Decision decision = build_plan(resolved, *facts, *std::move(inputs), host_world());
   return answer_of(decision).dump(2, ' ', false, json::error_handler_t::replace);
 }

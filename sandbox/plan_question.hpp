@@ -2,8 +2,7 @@
 
 #include "protocol/vocabulary/result.hpp"
 #include "sandbox/host_facts.hpp"
-#include "sandbox/identity_range.hpp"
-#include "sandbox/plan.hpp"
+#include "sandbox/operators_word.hpp"
 
 #include <functional>
 #include <optional>
@@ -17,13 +16,11 @@ namespace satellite::sandbox {
 /// Shape:  in: `policy` (default: the shipped one), `caps` (default: this host), `command` or
 ///         `script`, `env`, `cwd`, `scratchDir`, `engines` (default: all); all optional. Out:
 ///         `decision` (`run` or `refuse`), `steps`, `commandLine`, `env`, `droppedEnv`, `limits`,
-///         `sandbox`. Nothing is started. `default_identity` fills a missing privilege.uid under a
-///         root supervisor, as in a run; so does the first id of `identity_range`, which goes
-///         first.
+///         `sandbox`. Nothing is started. The operator's word holds as in a run, for a supervisor
+///         as `caps` has it; so do its identities, the first id of the range before the other.
 /// Errors: invalid_input or limit_exceeded, naming the member at fault.
 Result<std::string> answer_plan_question(std::string_view question,
                                          const std::function<HostFacts()>& this_host,
-                                         const std::optional<Identity>& default_identity,
-                                         const std::optional<IdentityRange>& identity_range = {});
+                                         OperatorsWord word = {});
 
 }  // namespace satellite::sandbox

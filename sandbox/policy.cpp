@@ -2,6 +2,7 @@
 
 #include "protocol/vocabulary/byte_count.hpp"
 #include "sandbox/planning/address_block.hpp"
+#include "sandbox/planning/packet_filter.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -127,13 +128,40 @@ NetworkPolicy stricter_of(const NetworkPolicy& a, const NetworkPolicy& b) {
       a.deny_link_local_and_metadata || b.deny_link_local_and_metadata;
   const NetworkPolicy& tighter = confinement_of(b.mode) > confinement_of(a.mode) ? b : a;
   network.mode = tighter.mode;
+  // A list of too many entries lets nothing out (egress_rules), and must not become a shorter one.
+  const auto is_too_long = [](const NetworkPolicy& policy) {
+    return policy.allow.size() > allow_entries_max;
+  };
   if (a.mode == NetworkMode::allowlist && b.mode == NetworkMode::allowlist) {
+    if (is_too_long(a) || is_too_long(b)) {
+      network.allow = is_too_long(a) ? a.allow : b.allow;
+      return network;
+    }
     // An empty intersection is `allowlist` with no entry, which means no egress at all.
     network.allow = permitted_by_both(a.allow, b.allow);
   } else if (network.mode == NetworkMode::allowlist) {
     network.allow = tighter.allow;
   }
   return network;
+}
+
+/// A group without a user is nobody's: such a policy names no identity.
+bool names_identity(const PrivilegePolicy& policy) {
+  return policy.mode == PrivilegeMode::drop_to_uid && policy.uid.has_value();
+}
+
+bool name_the_same(const PrivilegePolicy& a, const PrivilegePolicy& b) {
+  return a.uid == b.uid && a.gid.value_or(*a.uid) == b.gid.value_or(*b.uid);
+}
+
+PrivilegePolicy stricter_of(const PrivilegePolicy& a, const PrivilegePolicy& b) {
+  if (names_identity(a) && names_identity(b) && !name_the_same(a, b)) {
+    return {PrivilegeMode::drop_to_uid, std::nullopt, std::nullopt};
+  }
+  if (names_identity(a)) return a;
+  if (names_identity(b)) return b;
+  if (a.mode == PrivilegeMode::drop_to_uid) return a;
+  return b;
 }
 
 }  // namespace
@@ -173,9 +201,7 @@ Policy stricter_of(const Policy& a, const Policy& b) {
                                : a.filesystem.mode;
   policy.filesystem.scratch_bytes = smaller(a.filesystem.scratch_bytes, b.filesystem.scratch_bytes);
   policy.network = stricter_of(a.network, b.network);
-  const bool a_drops = a.privilege.mode == PrivilegeMode::drop_to_uid;
-  const bool b_names_target = b.privilege.mode == PrivilegeMode::drop_to_uid && b.privilege.uid;
-  policy.privilege = a_drops && (a.privilege.uid || !b_names_target) ? a.privilege : b.privilege;
+  policy.privilege = stricter_of(a.privilege, b.privilege);
   return policy;
 }
 

@@ -72,8 +72,9 @@ Policy fail_closed_policy();
 
 /// Field by field whatever permits less. With it a local policy can only tighten the relayed one.
 ///
-/// Shape:  commutative in what it permits; of two allowlists stays what both permit. When both name
-///         an identity to drop to, the first argument's is kept.
+/// Shape:  commutative and idempotent in what it permits, never looser than either; of two
+///         allowlists stays what both permit. Two different identities to drop to leave none: who
+///         the script is, is then the supervisor's choice, an unprivileged one in any case.
 Policy stricter_of(const Policy& a, const Policy& b);
 
 /// Whether a run needs a network of its own with a filtered way out of it.

@@ -57,6 +57,7 @@ nlohmann::json to_json(const EffectiveSandbox& report) {
                       {"state", name_of(layer.state)},
                       {"mechanism", layer.mechanism},
                       {"evidence", layer.evidence}});
+    if (!layer.lacks.empty()) layers.back()["lacks"] = layer.lacks;
   }
   return {{"requested", to_json(report.requested)},
           {"enforced", to_json(report.enforced)},
@@ -85,6 +86,7 @@ std::string summary_line(const EffectiveSandbox& report) {
     line += name_of(layer.layer);
     line += '=';
     line += name_of(layer.state);
+    if (!layer.lacks.empty()) line += " (" + layer.lacks + ")";
   }
   return line;
 }

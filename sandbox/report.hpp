@@ -25,6 +25,7 @@ struct Downgrade {
 struct Note {
   Layer layer = Layer::resources;
   std::string note;
+  bool operator==(const Note&) const = default;
 };
 
 enum class LayerState { enforced, degraded, absent, not_requested };
@@ -37,6 +38,7 @@ struct LayerReport {
   LayerState state = LayerState::absent;
   std::string mechanism;
   std::string evidence;
+  std::string lacks{};  ///< what the policy asks of this layer and nothing keeps; empty = nothing
 };
 
 /// What the sandbox really did for one run.

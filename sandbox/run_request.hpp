@@ -28,6 +28,8 @@ struct RunRequest {
   std::string standard_input;                        ///< empty and !has_standard_input = /dev/null
   bool has_standard_input = false;
   std::chrono::milliseconds timeout{30'000};
+  /// What was asked for, where the operator's longest time is shorter; the report tells.
+  std::optional<std::chrono::milliseconds> longer_timeout{};
 };
 
 }  // namespace satellite::sandbox

@@ -192,6 +192,10 @@ asio::awaitable<CheckEnd> Check::execute() {
   if (assignment_->strategy_id != script_strategy) {
     co_return not_run("Strategy " + assignment_->strategy_id + " not found in satellite");
   }
+  if (!parts_.config.allow_health_checks) {
+    co_return not_run(
+        "the operator of this host does not let health checks run (operator.health_checks)");
+  }
   const auto resolved = co_await resolve_config_secrets();
   if (!resolved) co_return ended_without(resolved.error());
 

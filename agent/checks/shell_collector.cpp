@@ -56,7 +56,8 @@ sandbox::RunRequest request_from(ShellCollectorInput& input, const CheckParts& p
   sandbox::RunRequest request;
   request.id = RunId(input.definition.context.check_id);
   request.script = std::move(input.config.script);
-  request.timeout = std::min(input.config.timeout, parts.config.script_timeout_max);
+  request.timeout = input.config.timeout;
+  hold_timeout(request, parts.config);
   auto known = shell_variables(input.definition.context);
   if (!known.skipped.empty()) {
     parts.log.debug(

@@ -61,6 +61,8 @@ void describe(CLI::App& app, Invocation& invocation) {
       ->check(CLI::IsMember({"show", "check", "merge"}));
   policy->add_option("file", invocation.policy_argument,
                      "policy file (JSON); - reads standard input");
+  policy->add_flag("--effective", invocation.effective,
+                   "show: what of the policy holds on this host, and what its operator restricted");
   add_settings(*policy, invocation);
   CLI::App* const doctor = add(app, invocation, Command::doctor, "doctor",
                                "what this host's sandbox can do, and how to fix what it cannot");

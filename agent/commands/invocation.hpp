@@ -19,6 +19,7 @@ struct Invocation {
   bool json = false;                           ///< machine-readable output
   std::string policy_verb;                     ///< policy show | check | merge
   std::string policy_argument;                 ///< policy check FILE
+  bool effective = false;                      ///< policy show --effective
 };
 
 /// The command line was answered already (help) or is wrong: print `text`, leave with `exit_code`.

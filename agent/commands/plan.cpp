@@ -30,8 +30,7 @@ int plan_command(const Invocation& invocation) {
     (*launcher)->attach(context, [] {});
     return sandbox::probe_host_first(context, **launcher, probe_settings(*config));
   };
-  const auto answer = sandbox::answer_plan_question(
-      *question, this_host, runner_settings(*config).default_identity, config->sandbox_uid_range);
+  const auto answer = sandbox::answer_plan_question(*question, this_host, config->operators_word);
   if (!answer) {
     print_error(answer.error().message);
     return exit_wrong_usage;

@@ -1,5 +1,6 @@
 #include "agent/commands/commands.hpp"
 #include "agent/commands/input.hpp"
+#include "agent/runs/runner_settings.hpp"
 #include "protocol/vocabulary/limits.hpp"
 #include "sandbox/policy_json.hpp"
 
@@ -33,6 +34,33 @@ int wrong(const Error& error) {
   return exit_wrong_usage;
 }
 
+/// The policy of the file, or the shipped one, as a run on this host would get it.
+int show_effective(const Invocation& invocation) {
+  const auto config = local_settings(invocation);
+  if (!config) return wrong(config.error());
+  sandbox::ResolvedPolicy resolved{sandbox::shipped_default_policy(), false};
+  if (!invocation.policy_argument.empty()) {
+    const auto text = read_input(invocation.policy_argument, limits::policy_file_size_max);
+    if (!text) return wrong(text.error());
+    auto policy = sandbox::parse_policy(*text);
+    if (!policy) return wrong(policy.error());
+    resolved.policy = *std::move(policy);
+  }
+  resolved = policy_for_run(std::move(resolved), *config);
+  auto restrictions = nlohmann::json::array();
+  for (const auto& remark : resolved.remarks) restrictions.push_back(remark.note);
+  const nlohmann::ordered_json answer{
+      {"policy", sandbox::to_json(resolved.policy)},
+      {"restrictions", std::move(restrictions)},
+      {"requiredLayers", sandbox::to_json(resolved.must_hold)},
+      {"requireMemoryLimit", resolved.require_memory_limit},
+      {"blockedAddresses", resolved.blocked_addresses},
+      {"timeoutMaxMs", config->script_timeout_max.count()},
+  };
+  std::cout << answer.dump(2) << '\n';
+  return exit_done;
+}
+
 /// Valid for the schema, and every entry of the allowlist something a rule can be made of.
 int check(const std::string& text) {
   const auto policy = sandbox::parse_policy(text);
@@ -48,6 +76,11 @@ int check(const std::string& text) {
 
 int policy_command(const Invocation& invocation) {
   if (const auto settings = local_settings(invocation); !settings) return wrong(settings.error());
+  if (invocation.effective && invocation.policy_verb != "show") {
+    print_error("--effective belongs to policy show");
+    return exit_wrong_usage;
+  }
+  if (invocation.effective) return show_effective(invocation);
   if (invocation.policy_verb == "show") return print_policy(default_policy());
   if (invocation.policy_argument.empty()) {
     print_error("policy " + invocation.policy_verb + " needs a file, or - for standard input");

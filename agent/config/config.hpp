@@ -2,6 +2,7 @@
 
 #include "protocol/vocabulary/secret.hpp"
 #include "sandbox/identity_range.hpp"
+#include "sandbox/operators_word.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -27,16 +28,18 @@ struct Config {
 
   std::uint32_t sandbox_uid = 0;  ///< what a run drops to when the policy names nobody
   std::uint32_t sandbox_gid = 0;
-  bool sandbox_identity_configured = false;  ///< set by the operator, so it outranks the core's
   std::optional<sandbox::IdentityRange> sandbox_uid_range;  ///< a user for each run instead
   std::string scratch_directory;
   std::uint32_t prepared_runs = 0;  ///< sandboxes that may stand ready
 
   std::uint32_t concurrency = 0;   ///< runs at a time
   std::uint32_t queue_length = 0;  ///< accepted runs that wait
+
+  // What the operator lets the core ask for, whichever way the order comes.
   bool allow_health_checks = true;
   bool allow_automation = true;
   std::chrono::milliseconds script_timeout_max{0};
+  sandbox::OperatorsWord operators_word;  ///< on policies
 
   std::uint32_t check_concurrency = 0;     ///< scripts of checks at a time
   std::chrono::seconds check_deadline{0};  ///< for a whole check, secrets and waiting included

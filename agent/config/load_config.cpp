@@ -1,5 +1,6 @@
 #include "agent/config/load_config.hpp"
 
+#include "agent/config/operator_settings.hpp"
 #include "agent/config/setting_table.hpp"
 #include "agent/config/token_source.hpp"
 #include "agent/config/toml_file.hpp"
@@ -73,6 +74,12 @@ Result<std::map<std::string, FileValue>> read_settings_file(const std::string& p
                        ": token does not belong in this file; put it in a file of its own and "
                        "name that with token_file"};
     }
+    if (const auto name = renamed_setting(key); !name.empty()) {
+      return Error{ErrorCode::invalid_input,
+                   value.where + ": " + key + " is called " + std::string(name) +
+                       " now and holds for assigned checks as well as for dispatched scripts; "
+                       "rename it"};
+    }
     const std::string_view nearest = nearest_setting(key);
     return Error{ErrorCode::invalid_input,
                  value.where + ": there is no setting '" + key.substr(0, 64) + "'" +
@@ -144,7 +151,6 @@ Result<void> take_identity(const Values& values, Config& config) {
     if (!gid) return gid.error();
     config.sandbox_gid = *gid;
   }
-  config.sandbox_identity_configured = values.at("sandbox.uid").source != "default";
   const auto prepared_runs = number(values.at("sandbox.prepared_runs"));
   if (!prepared_runs) return prepared_runs.error();
   config.prepared_runs = *prepared_runs;
@@ -156,17 +162,24 @@ Result<void> take_dispatch(const Values& values, Config& config) {
   if (!concurrency) return concurrency.error();
   const auto queue_length = number(values.at("dispatch.queue_length"));
   if (!queue_length) return queue_length.error();
-  const auto timeout_max = number(values.at("dispatch.timeout_max"));
-  if (!timeout_max) return timeout_max.error();
-  const auto health_checks = toggle(values.at("dispatch.health_checks"));
-  if (!health_checks) return health_checks.error();
-  const auto automation = toggle(values.at("dispatch.automation"));
-  if (!automation) return automation.error();
   config.concurrency = *concurrency;
   config.queue_length = *queue_length;
+  return {};
+}
+
+Result<void> take_kinds(const Values& values, Config& config) {
+  const auto timeout_max = number(values.at("operator.timeout_max"));
+  if (!timeout_max) return timeout_max.error();
   config.script_timeout_max = std::chrono::seconds(*timeout_max);
-  config.allow_health_checks = *health_checks;
-  config.allow_automation = *automation;
+  for (const auto& [key, target] :
+       {std::pair{"operator.health_checks", &config.allow_health_checks},
+        {"operator.automation", &config.allow_automation},
+        {"operator.allow_root_scripts", &config.operators_word.allow_root_scripts},
+        {"operator.require_memory_limit", &config.operators_word.require_memory_limit}}) {
+    const auto value = toggle(values.at(key));
+    if (!value) return value.error();
+    *target = *value;
+  }
   return {};
 }
 
@@ -283,6 +296,10 @@ Result<LoadedConfig> load_config(const ConfigSources& sources, SettingsUse use) 
   if (!checks) return checks.error();
   const auto uid_range = take_uid_range(values, sources.own_uid, config);
   if (!uid_range) return uid_range.error();
+  const auto kinds = take_kinds(values, config);
+  if (!kinds) return kinds.error();
+  const auto word = take_operators_word(values, sources.own_uid, config);
+  if (!word) return word.error();
   const auto log_level = level(values.at("log.level"));
   if (!log_level) return log_level.error();
   config.log_level = *log_level;

@@ -5,10 +5,18 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace satellite::agent {
 namespace {
+
+// Metadata services outside the ranges that a policy blocks (169.254.0.0/16, fe80::/10, fc00::/7):
+// Alibaba Cloud, Azure's platform address (the wire server, and its name server), Oracle Cloud's
+// first generation. AWS over IPv6 lies within fc00::/7 and stands here for policies that switch
+// that block off.
+constexpr std::string_view other_metadata_addresses =
+    "100.100.100.200,168.63.129.16,192.0.0.192,fd00:ec2::254";
 
 // The token itself has no option and no key: a command line and a configuration file are read by
 // more people than a secret may be.
@@ -48,17 +56,37 @@ constexpr std::array settings{
     Setting{"dispatch.queue_length", "CHECKSTACK_SATELLITE_QUEUE_LENGTH", "--queue-length",
             SettingKind::count, "64", "accepted scripts that may wait for a free place", 0,
             limits::queue_length_max},
-    Setting{"dispatch.health_checks", "", "", SettingKind::toggle, "true",
-            "run health-check scripts the core dispatches"},
-    Setting{"dispatch.automation", "", "", SettingKind::toggle, "true",
-            "run automation scripts the core dispatches"},
-    Setting{"dispatch.timeout_max", "CHECKSTACK_SATELLITE_TIMEOUT_MAX", "--timeout-max",
-            SettingKind::seconds, "3600", "seconds no script may run longer than", 1, 3600},
     Setting{"checks.concurrency", "CHECKSTACK_SATELLITE_CHECK_CONCURRENCY", "--check-concurrency",
             SettingKind::count, "8", "scripts of checks that may run at the same time", 1,
             limits::concurrency_max},
     Setting{"checks.deadline", "CHECKSTACK_SATELLITE_CHECK_DEADLINE", "--check-deadline",
             SettingKind::seconds, "900", "seconds after which a whole check is stopped", 1, 3600},
+    Setting{"operator.health_checks", "CHECKSTACK_SATELLITE_HEALTH_CHECKS", "--health-checks",
+            SettingKind::toggle, "true", "run health checks, assigned or dispatched"},
+    Setting{"operator.automation", "CHECKSTACK_SATELLITE_AUTOMATION", "--automation",
+            SettingKind::toggle, "true", "run automation scripts"},
+    Setting{"operator.timeout_max", "CHECKSTACK_SATELLITE_TIMEOUT_MAX", "--timeout-max",
+            SettingKind::seconds, "3600", "seconds no script may run longer than", 1, 3600},
+    Setting{"operator.allow_root_scripts", "CHECKSTACK_SATELLITE_ALLOW_ROOT_SCRIPTS",
+            "--allow-root-scripts", SettingKind::toggle, "false",
+            "let a script be root on this host where its policy does not drop"},
+    Setting{"operator.allow_unconfined", "CHECKSTACK_SATELLITE_ALLOW_UNCONFINED",
+            "--allow-unconfined", SettingKind::choice, "auto",
+            "follow a policy that switches the sandbox or its file system layer off: true, false, "
+            "or auto = only where the satellite is not root"},
+    Setting{"operator.policy_ids", "CHECKSTACK_SATELLITE_POLICY_IDS", "--policy-ids",
+            SettingKind::text, "",
+            "user and group ids (1001,2000:16) that a policy may name beside sandbox.uid, "
+            "sandbox.gid and sandbox.uid_range"},
+    Setting{
+        "operator.ceiling", "CHECKSTACK_SATELLITE_CEILING", "--ceiling", SettingKind::path, "",
+        "policy file (JSON) that no policy from outside exceeds; what it leaves out it permits"},
+    Setting{"operator.require_memory_limit", "CHECKSTACK_SATELLITE_REQUIRE_MEMORY_LIMIT",
+            "--require-memory-limit", SettingKind::toggle, "false",
+            "refuse a run whose memory nothing limits"},
+    Setting{"operator.blocked_addresses", "CHECKSTACK_SATELLITE_BLOCKED_ADDRESSES",
+            "--blocked-addresses", SettingKind::text, other_metadata_addresses,
+            "addresses and blocks that no filtered run reaches, whatever its policy allows"},
     Setting{"log.level", "CHECKSTACK_SATELLITE_LOG_LEVEL", "--log-level", SettingKind::level,
             "info", "debug, info, warn or error"},
     Setting{"log.loop_watch", "CHECKSTACK_SATELLITE_LOOP_WATCH", "", SettingKind::toggle, "false",
@@ -91,6 +119,16 @@ const Setting* find_setting(std::string_view key) {
   const auto found = std::find_if(settings.begin(), settings.end(),
                                   [key](const Setting& setting) { return setting.key == key; });
   return found == settings.end() ? nullptr : &*found;
+}
+
+std::string_view renamed_setting(std::string_view key) {
+  for (const auto& [old, now] : {std::pair<std::string_view, std::string_view>{
+                                     "dispatch.health_checks", "operator.health_checks"},
+                                 {"dispatch.automation", "operator.automation"},
+                                 {"dispatch.timeout_max", "operator.timeout_max"}}) {
+    if (key == old) return now;
+  }
+  return {};
 }
 
 std::string_view nearest_setting(std::string_view mistyped) {

@@ -5,7 +5,7 @@
 
 namespace satellite::agent {
 
-enum class SettingKind { text, path, url, count, identity, range, seconds, toggle, level };
+enum class SettingKind { text, path, url, count, identity, range, seconds, toggle, choice, level };
 
 /// One setting, defined once: the file, the environment and the options all follow from this row.
 struct Setting {
@@ -22,6 +22,9 @@ std::span<const Setting> setting_table();
 
 /// The row of a key, or null.
 const Setting* find_setting(std::string_view key);
+
+/// What a key of an earlier version is called now; empty for any other.
+std::string_view renamed_setting(std::string_view key);
 
 /// The known key closest to a mistyped one, for the error text; empty if none is near.
 std::string_view nearest_setting(std::string_view mistyped);

@@ -120,13 +120,16 @@ void Dispatcher::receive(protocol::RunScript message) {
   if (!permitted(parts_.config, kind)) {
     return reject(id, protocol::RejectionCode::forbidden,
                   "the operator of this host forbids scripts of kind " +
-                      std::string(protocol::name_of(kind)));
+                      std::string(protocol::name_of(kind)) +
+                      (kind == protocol::ScriptKind::automation ? " (operator.automation)"
+                                                                : " (operator.health_checks)"));
   }
   const AdmissionRequest request{id, priority_of(message.priority), message.start_before};
-  auto run_request = run_request_from(std::move(message), parts_.config.script_timeout_max);
+  auto run_request = run_request_from(std::move(message));
   if (!run_request) {
     return reject(id, protocol::RejectionCode::invalid, run_request.error().message);
   }
+  hold_timeout(*run_request, parts_.config);
   end_expired();
   const Admission admission = admission_.admit(request, std::chrono::system_clock::now());
   if (const auto* code = std::get_if<RejectionCode>(&admission)) {
@@ -205,7 +208,7 @@ void Dispatcher::end_unstarted(const RunId& id, sandbox::Outcome outcome, const 
   result.outcome = outcome;
   result.error = why;
   result.started_at = std::chrono::system_clock::now();
-  result.sandbox.requested = parts_.policies.resolve().policy;
+  result.sandbox.requested = policy_for_run(parts_.policies.resolve(), parts_.config).policy;
   log_run_end(parts_.log, id.text, result);
   if (auto* stream = parts_.outbox.find(id)) {
     finish(id, *stream, finished_message_from(result, std::nullopt));

@@ -1,5 +1,6 @@
 #include "agent/policy/relayed_policy.hpp"
 
+#include "agent/runs/runner_settings.hpp"
 #include "sandbox/policy_json.hpp"
 
 namespace satellite::agent {
@@ -20,21 +21,37 @@ const char* word_of(sandbox::NetworkMode mode) {
 }  // namespace
 
 void RelayedPolicy::receive(const std::string& policy_json) {
-  auto parsed = sandbox::parse_policy(policy_json);
-  if (parsed) {
-    log_.info("policy_active", "the core's sandbox policy is in force",
-              {{"enabled", parsed->enabled ? "true" : "false"},
-               {"network", word_of(parsed->network.mode)},
-               {"on_unavailable",
-                parsed->on_unavailable == sandbox::OnUnavailable::fail ? "fail" : "degrade"}});
-  } else {
-    log_.error("policy_invalid",
-               parsed.error().message +
-                   "; every script gets the fail-closed profile until the core "
-                   "sends a valid policy",
-               {{"error_code", parsed.error().code}});
+  const auto parsed = sandbox::parse_policy(policy_json);
+  parsed ? accept(*parsed) : reject(parsed.error());
+}
+
+void RelayedPolicy::accept(const sandbox::Policy& policy) {
+  log_.info("policy_active", "the core's sandbox policy is in force",
+            {{"enabled", policy.enabled ? "true" : "false"},
+             {"network", word_of(policy.network.mode)},
+             {"on_unavailable",
+              policy.on_unavailable == sandbox::OnUnavailable::fail ? "fail" : "degrade"}});
+  // Once per policy: a core relays the same one with every connection.
+  const bool is_new = last_valid_ != policy;
+  last_valid_ = policy;
+  provider_.register_source([policy]() -> Result<sandbox::Policy> { return policy; });
+  provider_.set_remark(std::nullopt);
+  if (!is_new) return;
+  std::string restrictions;
+  for (const auto& remark : policy_for_run({policy, false}, config_).remarks) {
+    restrictions += (restrictions.empty() ? "" : "; ") + remark.note;
   }
-  provider_.register_source([parsed = std::move(parsed)] { return parsed; });
+  if (!restrictions.empty()) log_.warn("policy_restricted", restrictions);
+}
+
+void RelayedPolicy::reject(const Error& error) {
+  const std::string consequence =
+      last_valid_ ? "the last valid policy stays in force until the core sends a valid one"
+                  : "no valid one came before: runs get the fail-closed profile until the core "
+                    "sends a valid policy";
+  log_.error("policy_invalid", error.message + "; " + consequence, {{"error_code", error.code}});
+  provider_.set_remark("the policy that the core sent last is not valid (" + error.message + "); " +
+                       consequence);
 }
 
 }  // namespace satellite::agent

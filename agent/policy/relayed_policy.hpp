@@ -1,8 +1,10 @@
 #pragma once
 
+#include "agent/config/config.hpp"
 #include "agent/runtime/log.hpp"
 #include "sandbox/policy_provider.hpp"
 
+#include <optional>
 #include <string>
 
 namespace satellite::agent {
@@ -10,18 +12,26 @@ namespace satellite::agent {
 /// The cluster's policy as the core relays it, made the active provider.
 ///
 /// Shape:  a valid policy replaces the one before and is kept across disconnects for the life of
-///         the process, never on disk. One that is invalid closes the door: every run from then on
-///         gets the fail-closed profile, until a valid one arrives.
+///         the process, never on disk. One that is invalid changes nothing: the last valid one
+///         stays in force, and the log and every report say so until a valid one arrives. Where
+///         none ever was valid, every run gets the fail-closed profile. A push can therefore never
+///         loosen what holds by being wrong.
 /// Source: spec/core-contract.md 1.7; the provider seed.
 class RelayedPolicy {
  public:
-  RelayedPolicy(sandbox::PolicyProvider& provider, Log& log) : provider_(provider), log_(log) {}
+  RelayedPolicy(sandbox::PolicyProvider& provider, Log& log, const Config& config)
+      : provider_(provider), log_(log), config_(config) {}
 
   void receive(const std::string& policy_json);
 
  private:
+  void accept(const sandbox::Policy& policy);
+  void reject(const Error& error);
+
   sandbox::PolicyProvider& provider_;
   Log& log_;
+  const Config& config_;
+  std::optional<sandbox::Policy> last_valid_;
 };
 
 }  // namespace satellite::agent

@@ -3,7 +3,6 @@
 #include "agent/runs/automation_environment.hpp"
 #include "sandbox/report.hpp"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace satellite::agent {
@@ -25,8 +24,7 @@ std::string artifact_json(const sandbox::RunResult& result, const CollectedOutpu
 
 }  // namespace
 
-Result<sandbox::RunRequest> run_request_from(protocol::RunScript message,
-                                             std::chrono::milliseconds timeout_max) {
+Result<sandbox::RunRequest> run_request_from(protocol::RunScript message) {
   if (message.language != protocol::ScriptLanguage::shell) {
     return Error{ErrorCode::unsupported,
                  "language: this agent runs shell scripts; it has no module runtime"};
@@ -34,7 +32,7 @@ Result<sandbox::RunRequest> run_request_from(protocol::RunScript message,
   sandbox::RunRequest request;
   request.id = std::move(message.run_id);
   request.script = std::move(message.script);
-  request.timeout = std::min(message.timeout, timeout_max);
+  request.timeout = message.timeout;
   request.working_directory = std::move(message.working_directory);
   request.has_standard_input = message.standard_input.has_value();
   if (message.standard_input) request.standard_input = *std::move(message.standard_input);

@@ -1,5 +1,7 @@
 #include "agent/runs/runner_settings.hpp"
 
+#include <utility>
+
 namespace satellite::agent {
 
 sandbox::RunnerSettings runner_settings(const Config& config) {
@@ -12,7 +14,9 @@ sandbox::RunnerSettings runner_settings(const Config& config) {
 
 sandbox::LauncherSettings launcher_settings(const Config& config) {
   return {config.scratch_directory, sandbox::macvlan_of_environment().settings,
-          config.sandbox_uid_range};
+          config.sandbox_uid_range,
+          config.operators_word.allow_root_scripts ? sandbox::RootScripts::allowed
+                                                   : sandbox::RootScripts::refused};
 }
 
 sandbox::ProbeSettings probe_settings(const Config& config) {
@@ -21,12 +25,13 @@ sandbox::ProbeSettings probe_settings(const Config& config) {
 }
 
 sandbox::ResolvedPolicy policy_for_run(sandbox::ResolvedPolicy resolved, const Config& config) {
-  sandbox::PrivilegePolicy& privilege = resolved.policy.privilege;
-  if (privilege.mode == sandbox::PrivilegeMode::drop_to_uid && config.sandbox_identity_configured) {
-    privilege.uid = config.sandbox_uid;
-    privilege.gid = config.sandbox_gid;
-  }
-  return resolved;
+  return sandbox::apply_operators_word(std::move(resolved), config.operators_word);
+}
+
+void hold_timeout(sandbox::RunRequest& request, const Config& config) {
+  if (request.timeout <= config.script_timeout_max) return;
+  request.longer_timeout = request.timeout;
+  request.timeout = config.script_timeout_max;
 }
 
 }  // namespace satellite::agent

@@ -14,8 +14,11 @@ sandbox::RunnerSettings runner_settings(const Config& config);
 sandbox::LauncherSettings launcher_settings(const Config& config);
 sandbox::ProbeSettings probe_settings(const Config& config);
 
-/// The policy in force with this host's own identity in it: ids in a relayed policy were seeded on
-/// the core's host (core-contract 9-C10), so the ones the operator configured here outrank them.
+/// What holds of a policy on this host: the one place where the operator's word meets it, for
+/// checks, dispatched scripts, `exec` and `plan` alike.
 sandbox::ResolvedPolicy policy_for_run(sandbox::ResolvedPolicy resolved, const Config& config);
+
+/// Cuts the timeout down to the longest that the operator permits.
+void hold_timeout(sandbox::RunRequest& request, const Config& config);
 
 }  // namespace satellite::agent

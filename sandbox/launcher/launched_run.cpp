@@ -97,6 +97,11 @@ std::variant<std::unique_ptr<LaunchedRun>, RunSetupFailed> LaunchedRun::start(
     run->expected_descriptors_ = 4;  // 0 1 2, the barrier
   }
   run->expectation_ = order.expectation;
+  if (state.keeps_scripts_from_root) {
+    // Measured whether the order asks for it or not.
+    run->expectation_.not_host_root = true;
+    if (!run->expectation_.identity) run->expectation_.identity = order.identity;
+  }
   run->awaits_network_ = order.network.has_value();
   run->leaf_ = std::move(made.leaf);
   run->child_memory_ = std::move(child);

@@ -142,7 +142,8 @@ Result<std::unique_ptr<Launcher>> Launcher::start(LauncherSettings settings) {
   }
   if (pid == 0) {
     ends->first.reset();
-    ::_exit(run_launcher(std::move(ends->second), *area, agent, std::move(settings.macvlan)));
+    ::_exit(run_launcher(std::move(ends->second), *area, agent, std::move(settings.macvlan),
+                         settings.root_scripts));
   }
   raise_limit_of_open_files();
   auto state = std::make_unique<State>(*std::move(area));

@@ -36,6 +36,7 @@ class LauncherLoop {
   void begin_run(std::uint64_t number, std::vector<UniqueFd> descriptors);
   RunNetworks::Events network_events();
   std::optional<RunSetupFailed> launch(RunNetworks::Waiting run, Entrance entrance);
+  std::optional<RunRefused> refusal_of(const LaunchOrder& order) const;
   std::optional<RunSetupFailed> obstacle(const LaunchOrder& order) const;
   void tell(LaunchedRun& run, const std::optional<LauncherRecord>& record);
   void on_signals();

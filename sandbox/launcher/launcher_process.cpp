@@ -120,6 +120,7 @@ void LauncherLoop::start_run(std::uint64_t number, std::vector<UniqueFd> descrip
   if (!order) {
     return send({number, RunSetupFailed{SetupStep::decode_order, 0, 0, order.error().message}});
   }
+  if (const auto refusal = refusal_of(*order)) return send({number, *refusal});
   RunNetworks::Waiting run{*std::move(order), {}, task};
   if (task == Task::given) run.streams = {std::move(descriptors[1]), std::move(descriptors[2])};
   if (run.order.network) return networks_.begin(std::move(run));
@@ -194,7 +195,7 @@ LaunchedRun* LauncherLoop::find(std::uint64_t number) {
 }
 
 int run_launcher(UniqueFd agent, const kernel::ScratchArea& scratch, pid_t agent_pid,
-                 std::optional<MacvlanSettings> macvlan) {
+                 std::optional<MacvlanSettings> macvlan, RootScripts root_scripts) {
   UniqueFd signals = take_signals();
   separate_from_agent(agent_pid);
   const auto [lock, parent] = scratch.descriptors();
@@ -211,7 +212,8 @@ int run_launcher(UniqueFd agent, const kernel::ScratchArea& scratch, pid_t agent
                       cannot_debug_dropped_processes(),
                       landlock_abi(),
                       script_seccomp_filter(),
-                      init_seccomp_filter()};
+                      init_seccomp_filter(),
+                      ::geteuid() == 0 && root_scripts == RootScripts::refused};
   NetworkMeans means{state.is_root, std::move(macvlan)};
   LauncherLoop loop(std::move(agent), std::move(signals), std::move(state), std::move(means));
   loop.run_until_agent_is_gone();

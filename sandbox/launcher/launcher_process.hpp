@@ -2,6 +2,7 @@
 
 #include "protocol/vocabulary/unique_fd.hpp"
 #include "sandbox/kernel/scratch_area.hpp"
+#include "sandbox/launcher_settings.hpp"
 #include "sandbox/macvlan_settings.hpp"
 
 #include <optional>
@@ -14,6 +15,6 @@ namespace satellite::sandbox {
 ///         (launcher/records), owns every run's process. Ends when the agent is gone, after every
 ///         run is dead and the scratch area is removed.
 int run_launcher(UniqueFd agent, const kernel::ScratchArea& scratch, pid_t agent_pid,
-                 std::optional<MacvlanSettings> macvlan);
+                 std::optional<MacvlanSettings> macvlan, RootScripts root_scripts);
 
 }  // namespace satellite::sandbox

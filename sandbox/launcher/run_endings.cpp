@@ -86,6 +86,16 @@ std::optional<RunSetupFailed> LauncherLoop::obstacle(const LaunchOrder& order) c
                             "sandbox.uid_range"};
 }
 
+/// The agent plans so that this never happens; who took the agent over would not.
+std::optional<RunRefused> LauncherLoop::refusal_of(const LaunchOrder& order) const {
+  if (!state_.keeps_scripts_from_root) return std::nullopt;
+  if (order.identity && order.identity->uid != 0 && order.identity->gid != 0) return std::nullopt;
+  return RunRefused{
+      "privilege: the script would be root on this host (uid 0 or gid 0), which its operator does "
+      "not allow; let the policy say drop-to-uid with sandbox.uid set, or set "
+      "operator.allow_root_scripts"};
+}
+
 void LauncherLoop::reap() {
   for (;;) {
     int status = 0;

@@ -33,6 +33,8 @@ struct LauncherState {
   std::uint32_t landlock_abi = 0;
   std::vector<sock_filter> filter;       ///< of every confined script
   std::vector<sock_filter> init_filter;  ///< of its init
+  /// No script may be root, have root's group or a capability of the host, whatever its order says.
+  bool keeps_scripts_from_root = true;
   /// Groups for the runs, or why there are none. Made with the state, once in a launcher's life.
   Result<kernel::CgroupTree> cgroups = kernel::CgroupTree::make();
 };

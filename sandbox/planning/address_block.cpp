@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <utility>
 
 namespace satellite::sandbox {
 namespace {
@@ -49,12 +50,21 @@ bool holds(const std::vector<std::string>& entries, const std::string& entry) {
   return std::find(entries.begin(), entries.end(), entry) != entries.end();
 }
 
-bool within_any(const std::vector<std::string>& outer, const std::string& entry) {
-  const auto block = parse_address_block(entry);
-  if (!block) return holds(outer, entry);
-  return std::any_of(outer.begin(), outer.end(), [&block](const std::string& candidate) {
-    const auto whole = parse_address_block(candidate);
-    return whole && contains(*whole, *block);
+/// Each entry with what it means; parsed once, since both lists may be long.
+using Parsed = std::vector<std::pair<const std::string*, std::optional<AddressBlock>>>;
+
+Parsed parsed(const std::vector<std::string>& entries) {
+  Parsed blocks;
+  for (const auto& entry : entries) {
+    const auto block = parse_address_block(entry);
+    blocks.emplace_back(&entry, block ? std::optional(*block) : std::nullopt);
+  }
+  return blocks;
+}
+
+bool within_any(const Parsed& outer, const AddressBlock& block) {
+  return std::any_of(outer.begin(), outer.end(), [&block](const auto& candidate) {
+    return candidate.second && contains(*candidate.second, block);
   });
 }
 
@@ -108,13 +118,20 @@ bool contains(const AddressBlock& outer, const AddressBlock& inner) {
 
 std::vector<std::string> permitted_by_both(const std::vector<std::string>& a,
                                            const std::vector<std::string>& b) {
+  const Parsed of_a = parsed(a);
+  const Parsed of_b = parsed(b);
   std::vector<std::string> both;
-  for (const auto& entry : a) {
-    if (within_any(b, entry) && !holds(both, entry)) both.push_back(entry);
-  }
-  for (const auto& entry : b) {
-    if (within_any(a, entry) && !within_any(both, entry)) both.push_back(entry);
-  }
+  Parsed kept;
+  const auto keep = [&](const Parsed& from, const Parsed& other) {
+    for (const auto& [entry, block] : from) {
+      if (block && (!within_any(other, *block) || within_any(kept, *block))) continue;
+      if (!block && holds(both, *entry)) continue;
+      both.push_back(*entry);
+      kept.emplace_back(entry, block);
+    }
+  };
+  keep(of_a, of_b);
+  keep(of_b, of_a);
   return both;
 }
 

@@ -30,7 +30,8 @@ Result<AddressBlock> parse_address_block(std::string_view text);
 bool contains(const AddressBlock& outer, const AddressBlock& inner);
 
 /// The entries both lists permit: of two overlapping blocks the smaller one. An entry that is no
-/// block survives only when both lists hold it, so that a later check can name it.
+/// block permits nothing and closes the whole list it stands in (egress_rules), so it survives from
+/// either one: without it the result would permit more than that list.
 std::vector<std::string> permitted_by_both(const std::vector<std::string>& a,
                                            const std::vector<std::string>& b);
 

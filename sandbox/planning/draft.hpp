@@ -14,6 +14,7 @@ namespace satellite::sandbox {
 /// A plan while build_plan() works on it: what was asked, what was decided so far, and the promise
 /// as it grows.
 struct Draft {
+  const ResolvedPolicy& resolved;
   const Policy& policy;
   HostFacts facts;
   RunInputs inputs;

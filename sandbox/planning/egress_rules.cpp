@@ -58,6 +58,21 @@ Result<std::vector<AddressBlock>> blocks_of(const EgressRules& rules) {
   return blocks;
 }
 
+/// They were checked with the settings; one that is none must not go unnoticed all the same.
+Result<std::vector<AddressBlock>> blocked_blocks(const EgressRules& rules) {
+  std::vector<AddressBlock> blocks;
+  for (const auto& address : rules.blocked) {
+    const auto block = parse_address_block(address);
+    if (!block || blocks.size() == blocked_addresses_max) {
+      return Error{
+          ErrorCode::invalid_input,
+          "operator.blocked_addresses: " + (block ? "too many addresses" : block.error().message)};
+    }
+    blocks.push_back(*block);
+  }
+  return blocks;
+}
+
 bool opens_ipv6(const EgressRules& rules, const std::vector<AddressBlock>& allow) {
   if (rules.kind == EgressRules::Kind::metadata_only) return rules.deny_link_local_and_metadata;
   return std::any_of(allow.begin(), allow.end(), [](const AddressBlock& block) {
@@ -75,6 +90,8 @@ AddressBlock fixed_block(std::string_view text) {
 Result<std::string> egress_ruleset(const EgressRules& rules) {
   const auto allow = blocks_of(rules);
   if (!allow) return allow.error();
+  const auto blocked = blocked_blocks(rules);
+  if (!blocked) return blocked.error();
   std::string text =
       "table inet checkstack_egress {\n"
       "  chain output {\n"
@@ -84,6 +101,12 @@ Result<std::string> egress_ruleset(const EgressRules& rules) {
     add_rule(text, "ip", "169.254.0.0/16", "drop");
     add_rule(text, "ip6", "fe80::/10, fc00::/7", "drop");
   }
+  Entries never;
+  for (std::size_t i = 0; i < blocked->size(); ++i) {
+    never.add(rules.blocked[i], (*blocked)[i].family);
+  }
+  add_rule(text, "ip", never.ipv4, "drop");
+  add_rule(text, "ip6", never.ipv6, "drop");
   if (rules.kind == EgressRules::Kind::allowlist) {
     Entries entries;
     for (std::size_t i = 0; i < rules.allow.size(); ++i) {
@@ -101,6 +124,8 @@ Result<std::string> egress_ruleset(const EgressRules& rules) {
 Result<PacketFilter> packet_filter(const EgressRules& rules) {
   const auto allow = blocks_of(rules);
   if (!allow) return allow.error();
+  const auto blocked = blocked_blocks(rules);
+  if (!blocked) return blocked.error();
   PacketFilter filter;
   const auto add = [&filter](const AddressBlock& block, FilterRule::Verdict verdict) {
     filter.rules.push_back({FilterRule::Match::destination, verdict, block});
@@ -114,6 +139,7 @@ Result<PacketFilter> packet_filter(const EgressRules& rules) {
       add(fixed_block(text), FilterRule::Verdict::drop);
     }
   }
+  for (const auto& block : *blocked) add(block, FilterRule::Verdict::drop);
   if (rules.kind == EgressRules::Kind::allowlist) {
     for (const auto* text : {"127.0.0.0/8", "::1/128"}) {
       add(fixed_block(text), FilterRule::Verdict::accept);

@@ -17,12 +17,13 @@ struct EgressRules {
   Kind kind = Kind::allowlist;
   std::vector<std::string> allow;
   bool deny_link_local_and_metadata = true;
+  std::vector<std::string> blocked{};  ///< the operator's; dropped whatever `allow` says
 };
 
 /// The nftables ruleset for `rules`: the seeds' text, and IPv6 neighbour discovery where the rules
 /// let IPv6 out at all.
 ///
-/// Shape:  the metadata block comes first, so that no later accept can open it again.
+/// Shape:  the blocked addresses come first, so that no later accept can open them again.
 /// Errors: invalid_input naming the first entry that is no address or block; such an entry is never
 ///         spliced into rules, since it could carry rules of its own.
 /// Source: the network seed; nft(8).

@@ -64,14 +64,26 @@ NetworkDecision degraded(std::string reason) {
   return decision;
 }
 
-NetworkDecision decide_unrestricted(const NetworkPolicy& policy, const HostFacts& facts) {
+/// At start-up nobody waits for a trial of what most policies never need.
+constexpr const char* not_tried_yet =
+    "whether this host has a filtered way out (slirp4netns or macvlan) is tried when the first run "
+    "needs it; nothing is known about it yet";
+
+NetworkDecision decide_unrestricted(const NetworkPolicy& policy, const HostFacts& facts,
+                                    const std::vector<std::string>& blocked) {
   NetworkDecision decision;
   if (!policy.deny_link_local_and_metadata) return decision;
   if (has_macvlan_uplink(facts) || facts.net_egress_rootless) {
-    const EgressRules rules{EgressRules::Kind::metadata_only, {}, true};
-    return filtered(facts, *egress_ruleset(rules), *packet_filter(rules));
+    const EgressRules rules{EgressRules::Kind::metadata_only, {}, true, blocked};
+    auto ruleset = egress_ruleset(rules);
+    if (!ruleset) return routeless(ruleset.error().message + "; no network access at all");
+    return filtered(facts, *std::move(ruleset), *packet_filter(rules));
   }
   decision.metadata_block_unenforceable = true;
+  if (facts.egress_untried) {
+    decision.reason = not_tried_yet;
+    return decision;
+  }
   decision.reason =
       "blocking link-local and cloud metadata addresses needs a network namespace with a filtered "
       "way out (slirp4netns with bubblewrap, or a macvlan uplink with nsjail), which this host "
@@ -79,9 +91,10 @@ NetworkDecision decide_unrestricted(const NetworkPolicy& policy, const HostFacts
   return decision;
 }
 
-NetworkDecision decide_allowlist(const NetworkPolicy& policy, const HostFacts& facts) {
+NetworkDecision decide_allowlist(const NetworkPolicy& policy, const HostFacts& facts,
+                                 const std::vector<std::string>& blocked) {
   const EgressRules rules{EgressRules::Kind::allowlist, policy.allow,
-                          policy.deny_link_local_and_metadata};
+                          policy.deny_link_local_and_metadata, blocked};
   auto ruleset = egress_ruleset(rules);
   if (!ruleset) {
     // A list that cannot be understood allows nothing: opening the host's network instead would
@@ -96,6 +109,7 @@ NetworkDecision decide_allowlist(const NetworkPolicy& policy, const HostFacts& f
   if (has_macvlan_uplink(facts) || facts.net_egress_rootless) {
     return filtered(facts, *std::move(ruleset), *packet_filter(rules));
   }
+  if (facts.egress_untried) return degraded(not_tried_yet);
   return degraded(
       "the allowlist needs a filtered way out of the network namespace: rootless (slirp4netns with "
       "bubblewrap) or a macvlan uplink with static addressing (nsjail, root, "
@@ -105,13 +119,14 @@ NetworkDecision decide_allowlist(const NetworkPolicy& policy, const HostFacts& f
 
 }  // namespace
 
-NetworkDecision decide_network(const NetworkPolicy& policy, const HostFacts& facts) {
+NetworkDecision decide_network(const NetworkPolicy& policy, const HostFacts& facts,
+                               const std::vector<std::string>& blocked) {
   switch (policy.mode) {
     case NetworkMode::unrestricted:
-      return decide_unrestricted(policy, facts);
+      return decide_unrestricted(policy, facts, blocked);
     case NetworkMode::allowlist:
       // An allowlist that allows nothing is `deny` and needs no filter.
-      if (!policy.allow.empty()) return decide_allowlist(policy, facts);
+      if (!policy.allow.empty()) return decide_allowlist(policy, facts, blocked);
       [[fallthrough]];
     case NetworkMode::deny:
       break;

@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace satellite::sandbox {
 
@@ -33,6 +34,9 @@ struct NetworkDecision {
   std::string reason;
 };
 
-NetworkDecision decide_network(const NetworkPolicy& policy, const HostFacts& facts);
+/// `blocked` are the operator's addresses: dropped by whatever filter is made, and no reason to
+/// make one.
+NetworkDecision decide_network(const NetworkPolicy& policy, const HostFacts& facts,
+                               const std::vector<std::string>& blocked = {});
 
 }  // namespace satellite::sandbox

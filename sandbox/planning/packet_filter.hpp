@@ -30,7 +30,9 @@ struct PacketFilter {
 
 /// Each entry costs every packet its time, and all must fit into one message to the kernel.
 inline constexpr std::size_t allow_entries_max = 500;
-inline constexpr std::size_t filter_rules_max = allow_entries_max + 12;
+/// The operator's own blocked addresses, in front of the entries that allow.
+inline constexpr std::size_t blocked_addresses_max = 64;
+inline constexpr std::size_t filter_rules_max = allow_entries_max + blocked_addresses_max + 12;
 
 /// What the one interface besides lo is called in a network with a way out.
 inline constexpr const char* macvlan_uplink_name = "uplink0";

@@ -78,6 +78,13 @@ std::string privilege_mechanism(const Plan& plan, const IdentityPlan& identity) 
   return mechanism;
 }
 
+/// Under `fail`, too, a shell's memory may be unlimited: the operator may refuse such runs
+/// (operator.require_memory_limit), and the layer never claims the limit.
+std::string resource_shortfall(const Plan& plan) {
+  const bool asked = plan.promise.requested.resources.memory_bytes.has_value();
+  return asked && !plan.cgroup.memory_bytes && !plan.heap_limit_kept ? "memory is not limited" : "";
+}
+
 }  // namespace
 
 std::string resource_mechanism(const Plan& plan) {
@@ -111,13 +118,15 @@ std::vector<LayerReport> promised_layers(const Plan& plan, const IdentityPlan& i
   const bool limits = asks_for_limits(policy.resources) || policy.resources.max_output_bytes;
   const bool network = policy.network.mode != NetworkMode::unrestricted ||
                        policy.network.deny_link_local_and_metadata;
-  return {
+  std::vector<LayerReport> layers{
       layer_report(plan, Layer::resources, limits, enforced.resources, resource_mechanism(plan)),
       layer_report(plan, Layer::filesystem, policy.filesystem.mode != FilesystemMode::off,
                    enforced.filesystem, filesystem_mechanism(plan)),
       layer_report(plan, Layer::network, network, enforced.network, network_mechanism(plan)),
       layer_report(plan, Layer::privilege, policy.privilege.mode == PrivilegeMode::drop_to_uid,
                    enforced.privilege, privilege_mechanism(plan, identity))};
+  layers.front().lacks = resource_shortfall(plan);
+  return layers;
 }
 
 }  // namespace satellite::sandbox

@@ -52,7 +52,17 @@ Decision RunPlanner::decide(const RunRequest& request, const ResolvedPolicy& pol
   inputs.agent_identity = Identity{::geteuid(), ::getegid()};
   inputs.launcher_makes_network = true;
   inputs.cpu_percent = settings_.cpu_percent;
-  return build_plan(policy, facts, std::move(inputs), host_world());
+  auto decision = build_plan(policy, facts, std::move(inputs), host_world());
+  if (request.longer_timeout) {
+    auto& promise = std::holds_alternative<Plan>(decision) ? std::get<Plan>(decision).promise
+                                                           : std::get<Refusal>(decision).promise;
+    promise.notes.push_back({Layer::resources, "restricted by the operator: the timeout of " +
+                                                   std::to_string(request.longer_timeout->count()) +
+                                                   " ms became " +
+                                                   std::to_string(request.timeout.count()) +
+                                                   " ms (operator.timeout_max)"});
+  }
+  return decision;
 }
 
 Result<LaunchOrder> RunPlanner::order_for(const Plan& plan, const RunRequest& request,

@@ -27,7 +27,7 @@ std::optional<Stock::Number> Stock::take(const ResolvedPolicy& policy, Time now)
   }
   last_run_ = now;
   ++since_pause_;
-  if (policy.policy != policy_.policy || policy.failed_closed != policy_.failed_closed) {
+  if (!asks_for_the_same(policy, policy_)) {
     policy_ = policy;
     allowed_ = count_max_;
     not_before_.reset();

@@ -288,7 +288,7 @@ TEST_CASE("a full queue rejects, and the same id may be dispatched again later")
 
 TEST_CASE("what the operator forbids is not run, and the core hears why") {
   Scene::Options options = Scene::with_policy(default_policy);
-  options.settings_file = "[dispatch]\nautomation = false\n";
+  options.settings_file = "[operator]\nautomation = false\n";
   Scene scene(std::move(options));
   auto message = script("echo no");
   message.kind = protocol::ScriptKind::automation;

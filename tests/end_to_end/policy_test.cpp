@@ -23,6 +23,13 @@ bool has_fail_closed_downgrade(const json& sandbox) {
   return false;
 }
 
+bool has_note(const json& sandbox, const std::string& words) {
+  for (const json& note : sandbox.at("notes")) {
+    if (note.at("note").get<std::string>().find(words) != std::string::npos) return true;
+  }
+  return false;
+}
+
 constexpr const char* allowlist_policy = R"({"onUnavailable":"fail",
   "filesystem":{"mode":"scratch-plus-ro"},
   "network":{"mode":"allowlist","allow":["192.0.2.1/24"]},"privilege":{"mode":"drop-to-uid"}})";
@@ -38,20 +45,46 @@ TEST_CASE("without a policy the fail-closed profile is in force and every report
   CHECK(sandbox.at("requested").at("network").at("mode") == "deny");
 }
 
-TEST_CASE("an invalid policy closes the door again, a valid one opens it") {
-  Scene scene;
-  CHECK_FALSE(has_fail_closed_downgrade(report(scene.run("true"))));
+TEST_CASE("an invalid policy leaves the last valid one in force, and every report says so") {
+  Scene scene(Scene::with_policy(policy_with_output_cap(4'096)));
+  CHECK_FALSE(has_note(report(scene.run("true")), "is not valid"));
   const auto invalid = GENERATE(as<std::string>{}, "null", "{\"enabled\":\"yes\"}",
                                 "{\"enabled\":false,\"surprise\":1}", "[]");
   scene.core().push_policy(invalid);
   scene.wait_for_log("policy_invalid");
-  const json closed = report(scene.run("true"));
-  CHECK(has_fail_closed_downgrade(closed));
-  CHECK(closed.at("requested").at("network").at("mode") == "deny");
-  CHECK(closed.at("requested").at("enabled") == true);
+  scene.wait_for_log("the last valid policy stays in force");
+  for (int run = 0; run < 2; ++run) {
+    const json kept = report(scene.run("true"));
+    CHECK(has_note(kept, "is not valid"));
+    CHECK_FALSE(has_fail_closed_downgrade(kept));
+    CHECK(kept.at("requested").at("onUnavailable") == "fail");
+    CHECK(kept.at("requested").at("resources").at("maxOutputBytes") == 4'096);
+  }
   scene.core().push_policy(default_policy);
   eventually("the valid policy is in force",
-             [&] { return !has_fail_closed_downgrade(report(scene.run("true"))); });
+             [&] { return !has_note(report(scene.run("true")), "is not valid"); });
+}
+
+TEST_CASE("an invalid policy does not loosen one that refuses") {
+  Scene scene(Scene::with_policy(allowlist_policy));
+  CHECK(scene.run("echo must not run").finished->outcome == "refused");
+  std::string with_a_new_key = allowlist_policy;
+  with_a_new_key.insert(1, "\"surprise\":1,");
+  scene.core().push_policy(with_a_new_key);
+  scene.wait_for_log("policy_invalid");
+  const auto run = scene.run("echo must not run");
+  CHECK(run.finished->outcome == "refused");
+  CHECK(run.output_bytes == 0);
+}
+
+TEST_CASE("where no policy ever was valid the fail-closed profile holds, and the reason is told") {
+  Scene scene(Scene::with_policy(R"({"enabled":false,"surprise":1})"));
+  scene.wait_for_log("policy_invalid");
+  const json closed = report(scene.run("true"));
+  CHECK(has_fail_closed_downgrade(closed));
+  CHECK(has_note(closed, "surprise"));
+  CHECK(closed.at("requested").at("network").at("mode") == "deny");
+  CHECK(closed.at("requested").at("enabled") == true);
 }
 
 TEST_CASE("a policy pushed in mid-session holds for the next run") {
@@ -90,7 +123,10 @@ TEST_CASE("a script without egress reaches nothing that one on the host's networ
 }
 
 TEST_CASE("a policy that is switched off runs the script unconfined and reports nothing enforced") {
-  Scene scene(Scene::with_policy("{\"enabled\":false}"));
+  Scene::Options options = Scene::with_policy("{\"enabled\":false}");
+  // Under root it takes two words of the operator.
+  options.settings_file = "[operator]\nallow_unconfined = \"true\"\nallow_root_scripts = true\n";
+  Scene scene(std::move(options));
   const auto run = scene.run("echo free");
   CHECK(run.standard_output == "free\n");
   const json sandbox = report(run);

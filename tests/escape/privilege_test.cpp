@@ -155,7 +155,8 @@ TEST_CASE("the probe tries nothing where it could hit the machine", "[privilege]
   auto off = satellite::sandbox::shipped_default_policy();
   off.enabled = false;
   // Without a policy a script runs as and where the agent does: the probe stays where it was built.
-  ScriptBench bench(satellite::sandbox::Engine::none);
+  ScriptBench bench(satellite::sandbox::Engine::none, ScriptBench::Egress::untried, std::nullopt,
+                    std::nullopt, satellite::sandbox::RootScripts::allowed);
   auto request = script("exec " + probe_path() + " " + probe_introduction() + " see-process 1");
   request.environment = {{"SATELLITE_ESCAPE_NONCE", probe_nonce()}};
   const Answer bare = answer_in(bench.run(std::move(request), off).standard_output);

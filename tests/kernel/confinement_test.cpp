@@ -120,7 +120,8 @@ TEST_CASE("supplementary groups of the agent do not reach the script") {
   const gid_t groups[] = {4, 24, 999};
   REQUIRE(::setgroups(3, groups) == 0);
   const Engine engine = each_engine();
-  ScriptBench bench(engine);
+  ScriptBench bench(engine, ScriptBench::Egress::untried, std::nullopt, std::nullopt,
+                    RootScripts::allowed);
   const Ran dropped = bench.run(script("id -G"), policy_for(engine));
   CHECK(dropped.standard_output == std::to_string(script_identity.gid) + "\n");
   // Positive control: without the drop they are there.
@@ -131,7 +132,8 @@ TEST_CASE("supplementary groups of the agent do not reach the script") {
 }
 
 TEST_CASE("a run that keeps the agent's identity is confined all the same") {
-  ScriptBench bench;
+  ScriptBench bench(Engine::native, ScriptBench::Egress::untried, std::nullopt, std::nullopt,
+                    RootScripts::allowed);
   Policy policy = policy_for(Engine::native);
   policy.privilege.mode = PrivilegeMode::inherit;
   policy.on_unavailable = OnUnavailable::degrade;

@@ -140,7 +140,8 @@ TEST_CASE("what a run used is counted, children included") {
 }
 
 TEST_CASE("a switched-off policy runs the script as the agent itself, without any layer") {
-  ScriptBench bench;
+  ScriptBench bench(Engine::native, ScriptBench::Egress::untried, std::nullopt, std::nullopt,
+                    RootScripts::allowed);
   Policy off = shipped_default_policy();
   off.enabled = false;
   const Ran ran = bench.run(

@@ -87,7 +87,8 @@ const std::vector<std::string> ipv4_allow{"198.51.100.1", "203.0.113.0/24"};
 TEST_CASE("everything in the test network can be reached without a sandbox") {
   if (!network_can_be_made()) return;
   const TestNetwork network;
-  ScriptBench bench(Engine::none);
+  ScriptBench bench(Engine::none, ScriptBench::Egress::untried, std::nullopt, std::nullopt,
+                    RootScripts::allowed);
   Policy off = shipped_default_policy();
   off.enabled = false;
   std::string attempts = connecting_functions();

@@ -51,6 +51,27 @@ TEST_CASE("a filter is loaded, found again in the kernel, and is what nft shows"
         }) == 0);
 }
 
+TEST_CASE("the longest filter there can be is loaded and found again") {
+  if (!is_root()) return;
+  EgressRules rules{EgressRules::Kind::allowlist, {}, true};
+  for (std::size_t i = 0; i < allow_entries_max; ++i) {
+    rules.allow.push_back("10." + std::to_string(i / 2) + "." + std::to_string(i % 2 * 128) +
+                          ".0/17");
+  }
+  for (std::size_t i = 0; i < blocked_addresses_max; ++i) {
+    rules.blocked.push_back("2001:db8:" + std::to_string(i) + "::/48");
+  }
+  const auto filter = packet_filter(rules);
+  REQUIRE(filter);
+  CHECK(filter->rules.size() <= filter_rules_max);
+  CHECK(in_new_network([&] {
+          if (!load_packet_filter(*filter)) return 1;
+          return check_packet_filter(*filter) ? 0 : 2;
+        }) == 0);
+  rules.blocked.push_back("192.0.2.1");
+  CHECK_FALSE(packet_filter(rules));
+}
+
 TEST_CASE("the text of a ruleset is one that nft loads") {
   if (!is_root()) return;
   const auto text = egress_ruleset(each_rules());

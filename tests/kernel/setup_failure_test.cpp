@@ -20,7 +20,8 @@ namespace {
 
 /// Orders are given to the launcher as they are; a script that ran would leave this file behind.
 struct OrderBench : ScriptBench {
-  OrderBench() {
+  explicit OrderBench(RootScripts root_scripts = RootScripts::refused)
+      : ScriptBench(Engine::native, Egress::untried, std::nullopt, std::nullopt, root_scripts) {
     witness = "/tmp/satellite-witness-" + unique_marker();
     order.run_number = launcher->next_run_number();
     order.command = {"sh", "-c", "echo > " + witness};
@@ -162,8 +163,9 @@ TEST_CASE("each cause of a failed set-up is named by its step") {
     CHECK(failure.error_number == EACCES);
   }
   SECTION("the identity cannot be dropped to") {
-    bench.order.identity = Identity{0, 0};
-    const auto failure = bench.failure();
+    OrderBench trusting(RootScripts::allowed);
+    trusting.order.identity = Identity{0, 0};
+    const auto failure = trusting.failure();
     CHECK(failure.step == (is_root() ? SetupStep::confirm_identity : SetupStep::user_id));
   }
   SECTION("the identity is the number that means `leave as it is`") {
@@ -265,10 +267,72 @@ TEST_CASE("without a wrapper, namespaces that were promised are missed") {
 
 TEST_CASE("host root is noticed when it was promised away") {
   if (!require_layer("root", is_root(), "only root changes identities")) return;
-  OrderBench bench;
+  OrderBench bench(RootScripts::allowed);
   bench.order.identity.reset();
   bench.order.expectation.not_host_root = true;
   CHECK(bench.refusal().find("privilege: the host uid is 0") == 0);
+}
+
+TEST_CASE("without any valid policy a host that cannot confine runs nothing") {
+  const Engine engine = GENERATE(Engine::none, Engine::native);
+  ScriptBench bench(engine);
+  Runner runner(bench.context, *bench.launcher, bench.facts, bench.settings);
+  Listener listener;
+  std::optional<RunResult> result;
+  boost::asio::co_spawn(bench.context,
+                        runner.run(script("echo ran"), ResolvedPolicy{}, listener, *bench.cancel),
+                        [&](const std::exception_ptr&, RunResult ended) {
+                          result = std::move(ended);
+                          bench.context.stop();
+                        });
+  bench.context.restart();
+  bench.context.run();
+  REQUIRE(result);
+  INFO(result->error.value_or(""));
+  if (engine == Engine::native) {  // positive control
+    CHECK(listener.standard_output == "ran\n");
+    return;
+  }
+  CHECK(result->outcome == Outcome::refused);
+  CHECK(result->error.value_or("").find("network: ") != std::string::npos);
+  CHECK(result->error.value_or("").find("filesystem: ") != std::string::npos);
+  CHECK(listener.standard_output.empty());
+}
+
+TEST_CASE("a root launcher starts nothing as root, whatever its order says") {
+  if (!require_layer("root", is_root(), "only root could start a script as root")) return;
+  OrderBench bench;
+  bench.order.identity =
+      GENERATE(std::optional<Identity>{}, std::optional(Identity{0, 0}),
+               std::optional(Identity{0, 65'530}), std::optional(Identity{65'530, 0}));
+  const std::string missing = bench.refusal();
+  CHECK(missing.find("the script would be root on this host") != std::string::npos);
+  CHECK(missing.find("operator.allow_root_scripts") != std::string::npos);
+}
+
+TEST_CASE("a root launcher prepares nothing as root either") {
+  if (!require_layer("root", is_root(), "only root could start a script as root")) return;
+  OrderBench bench;
+  bench.order.identity.reset();
+  auto link = bench.launcher->prepare_run(bench.order);
+  REQUIRE(link);
+  std::optional<LauncherRecord> record;
+  link->notify([&] { bench.context.stop(); });
+  bench.context.restart();
+  bench.context.run_for(std::chrono::seconds(10));
+  record = link->take();
+  REQUIRE(record);
+  CHECK(std::holds_alternative<RunRefused>(record->event));
+}
+
+TEST_CASE("a root launcher starts a script as root where its operator lets it") {
+  if (!require_layer("root", is_root(), "only root could start a script as root")) return;
+  OrderBench bench(RootScripts::allowed);
+  bench.order.identity.reset();
+  const auto record = bench.carry_out();
+  REQUIRE(record.has_value());
+  CHECK(std::holds_alternative<RunEnded>(record->event));
+  CHECK(bench.script_ran());
 }
 
 TEST_CASE("a refused policy names its layers and starts nothing") {

@@ -36,7 +36,6 @@ TEST_CASE("the three variables of the existing satellite are enough") {
   CHECK(loaded->config.token.reveal() == "csat_abc");
   CHECK(loaded->config.sandbox_uid == 65532);
   CHECK(loaded->config.sandbox_gid == 65532);
-  CHECK_FALSE(loaded->config.sandbox_identity_configured);
 }
 
 TEST_CASE("options outrank the environment, which outranks the file, which outranks defaults") {
@@ -152,8 +151,8 @@ TEST_CASE("a malformed setting is named with its source and what it should be") 
                                                 {"dispatch.concurrency", "8 "},
                                                 {"dispatch.concurrency", "99999999999999999999"},
                                                 {"dispatch.queue_length", "-1"},
-                                                {"dispatch.timeout_max", "3601"},
-                                                {"dispatch.automation", "yes"},
+                                                {"operator.timeout_max", "3601"},
+                                                {"operator.automation", "yes"},
                                                 {"log.level", "loud"},
                                                 {"sandbox.scratch_directory", "relative"}}));
   ConfigSources sources = minimal();

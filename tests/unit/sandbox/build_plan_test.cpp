@@ -205,6 +205,19 @@ TEST_CASE("an engine that may not be used counts as not installed") {
       decision_for(shipped_default_policy(), unprivileged_bwrap_host(), inputs)));
 }
 
+TEST_CASE("the fallback policy refuses what sees the host's files or network") {
+  for (HostFacts host : {HostFacts{}, mac_host(), bare_root_host()}) {
+    const auto decision = build_plan({}, host, run_in("/tmp/run"), imagined_world());
+    const auto* refusal = std::get_if<Refusal>(&decision);
+    REQUIRE(refusal != nullptr);
+    CHECK(has_word(layers_of(refusal->promise.downgrades), "filesystem"));
+    CHECK(has_word(layers_of(refusal->promise.downgrades), "network"));
+  }
+  // Positive control: the same policy, chosen by somebody, degrades there.
+  CHECK(std::holds_alternative<Plan>(
+      decision_for(fail_closed_policy(), HostFacts{}, run_in("/tmp/run"))));
+}
+
 TEST_CASE("the fallback policy shows in the report and refuses nothing by itself") {
   const ResolvedPolicy fallback;
   auto decision =

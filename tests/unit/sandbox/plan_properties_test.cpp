@@ -164,7 +164,7 @@ TEST_CASE("property: a script that may be host root is never reported as dropped
   }
 }
 
-TEST_CASE("property: the fail-closed policy never gets a way out where a namespace can be made") {
+TEST_CASE("property: the fail-closed policy never gets a way out, a host view or root") {
   CAPTURE(seed);
   Dice dice(seed);
   for (int round = 0; round < rounds; ++round) {
@@ -173,8 +173,15 @@ TEST_CASE("property: the fail-closed policy never gets a way out where a namespa
     inputs.scratch_directory = "/tmp/run";
     const auto decision = build_plan(ResolvedPolicy{}, host, inputs, imagined_world());
     const auto* plan = std::get_if<Plan>(&decision);
-    REQUIRE(plan != nullptr);
     CAPTURE(round);
+    if (plan == nullptr) {
+      const EnforcedLayers& could = std::get<Refusal>(decision).promise.enforced;
+      REQUIRE_FALSE((could.filesystem && could.network && could.privilege));
+      continue;
+    }
+    REQUIRE(plan->promise.enforced.filesystem);
+    REQUIRE(plan->promise.enforced.network);
+    REQUIRE((!host.euid_is_root || plan->identity));
     REQUIRE_FALSE(plan->packet_filter);
     REQUIRE(plan->egress != Egress::slirp4netns);
     REQUIRE(plan->egress != Egress::macvlan);

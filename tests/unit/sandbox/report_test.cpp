@@ -37,7 +37,9 @@ TEST_CASE("the summary is one readable line") {
   const auto plan =
       plan_for(shipped_default_policy(), unprivileged_bwrap_host(), run_in("/tmp/run"));
   CHECK(summary_line(plan.promise) ==
-        "engine=bwrap resources=enforced filesystem=enforced network=enforced privilege=enforced");
+        "engine=bwrap resources=enforced (memory is not limited) filesystem=enforced "
+        "network=enforced privilege=enforced");
+  CHECK(to_json(plan.promise)["layers"][0]["lacks"] == "memory is not limited");
 }
 
 TEST_CASE("outcomes have the words of the protocol") {

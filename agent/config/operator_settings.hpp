@@ -1,0 +1,19 @@
+#pragma once
+
+#include "agent/config/config.hpp"
+#include "agent/config/load_config.hpp"
+
+#include <map>
+#include <string>
+
+namespace satellite::agent {
+
+/// The section `[operator]` as far as it is about policies: takes it into `config.operators_word`.
+///
+/// Shape:  the rest of `config` is filled in already. Reads the file of operator.ceiling.
+/// Errors: invalid_input, not_found, limit_exceeded, not_permitted (a ceiling that others could
+///         raise); each names the setting, its source and what is wrong.
+Result<void> take_operators_word(const std::map<std::string, EffectiveSetting>& values,
+                                 std::uint32_t own_uid, Config& config);
+
+}  // namespace satellite::agent
