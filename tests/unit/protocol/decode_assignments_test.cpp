@@ -14,9 +14,9 @@ namespace {
 const std::string good =
     R"({"configId":"c","systemId":"s","strategyId":"p.s","config":{},"intervalSeconds":60})";
 
-/// An assignment that is good but for one member (added or, given twice, replaced).
+/// An assignment that is good but for one member (added or replaced).
 std::string with(const std::string& member) {
-  return good.substr(0, good.size() - 1) + "," + member + "}";
+  return tests::with_member(good, member);
 }
 
 AssignmentSet assignments_of(const std::string& entries) {
