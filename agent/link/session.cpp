@@ -153,10 +153,11 @@ asio::awaitable<void> Session::write_frames() {
       co_await parts_.outbox.changed().wait();
       continue;
     }
-    std::string copy = outgoing->kept_by_stream ? std::string() : outgoing->frame;
+    Outbox::Outgoing kept;
+    if (outgoing->returns()) kept = *outgoing;
     const auto written = co_await link_->write(std::move(outgoing->frame));
     if (written) continue;
-    if (!copy.empty()) parts_.outbox.put_back(std::move(copy));
+    if (!kept.frame.empty()) parts_.outbox.put_back(std::move(kept));
     end(written.error());
   }
 }
