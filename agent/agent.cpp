@@ -6,6 +6,7 @@
 #include "agent/outbound/outbox.hpp"
 #include "agent/policy/relayed_policy.hpp"
 #include "agent/runs/runner_settings.hpp"
+#include "agent/runtime/log_flush.hpp"
 #include "agent/runtime/loop_watch.hpp"
 #include "agent/runtime/stop_signal.hpp"
 #include "agent/schedule/scheduler.hpp"
@@ -49,6 +50,7 @@ class Agent {
         stop_signal_(context),
         wait_timer_(context),
         stop_asked_(context),
+        log_flush_(context, parts_.log),
         stop_began_(context) {
     parts_.launcher->attach(context, [this] { launcher_lost(); });
     parts_.launcher->watch_unkillable([this](const auto& run) { tell_unkillable(run); });
@@ -96,6 +98,7 @@ class Agent {
   asio::steady_timer wait_timer_;
   Notification stop_asked_;
   Notification stop_began_;
+  LogFlush log_flush_;
   ReconnectPolicy reconnect_;
   std::mt19937_64 random_{std::random_device{}()};
   Session* session_ = nullptr;  ///< the one of this moment, if any
