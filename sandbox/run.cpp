@@ -120,6 +120,7 @@ struct Runner::State {
 asio::awaitable<void> Runner::State::until_host_is_known(const CancelSwitch& cancel) {
   constexpr auto token = asio::as_tuple(asio::use_awaitable);
   auto learned = host_learned.async_wait(token);
+  class TryingEgress;
   auto cancelled = cancel.wait();
   co_await (std::move(learned) || std::move(cancelled));
 }
@@ -127,15 +128,31 @@ asio::awaitable<void> Runner::State::until_host_is_known(const CancelSwitch& can
 /// Tried when the first run needs it: starting up is not slower for what most policies never ask.
 asio::awaitable<void> Runner::State::try_egress() {
   constexpr auto token = asio::as_tuple(asio::use_awaitable);
-  if (trying_egress) {
+  while (trying_egress) {
     co_await egress_tried.async_wait(token);
     co_return;
   }
-  trying_egress = true;
+  // Whoever tried it may have failed to come to an answer: then it is the next one's turn.
+  if (!planner.facts.egress_untried) co_return;
+  const TryingEgress trying(*this);
   ProbeSettings probe{planner.settings().default_identity, planner.settings().macvlan, true};
   co_await probe_egress(context, launcher, std::move(probe), planner.facts);
-  egress_tried.cancel();
 }
+
+/// While one run tries it, the others wait; they are woken however that ends.
+class Runner::State::TryingEgress {
+ public:
+  explicit TryingEgress(State& state) : state_(state) { state_.trying_egress = true; }
+  ~TryingEgress() {
+    state_.trying_egress = false;
+    state_.egress_tried.cancel();
+  }
+  TryingEgress(const TryingEgress&) = delete;
+  TryingEgress& operator=(const TryingEgress&) = delete;
+
+ private:
+  State& state_;
+};
 
 Result<LaunchedRunLink> Runner::State::launch(const LaunchOrder& order, Launcher::Streams streams,
                                               Going& going) {
