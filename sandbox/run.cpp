@@ -21,6 +21,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
+#include <utility>
 
 namespace satellite::sandbox {
 
@@ -68,6 +69,25 @@ const EffectiveSandbox& promise_of(const Decision& decision) {
   return std::get<Plan>(decision).promise;
 }
 
+/// The directory that the sandbox does not have, where the script may run in scratch instead.
+std::optional<std::string> give_way_to_scratch(RunRequest& request, const RunResult& result) {
+  if (!result.lacked_working_directory || !request.may_run_in_scratch) return std::nullopt;
+  return std::exchange(request.working_directory, std::nullopt);
+}
+
+void begin_anew(RunResult& result) {
+  const auto began = result.started_at;
+  result = RunResult{};
+  result.started_at = began;
+}
+
+void tell_directory(RunResult& result, const std::string& directory) {
+  result.sandbox.notes.push_back(
+      {Layer::filesystem, "the working directory " + directory +
+                              " is on this host but not in the sandbox: the script ran in "
+                              "its scratch directory"});
+}
+
 }  // namespace
 
 /// One run on its way: what it was asked for, and what it holds until it is over.
@@ -100,6 +120,7 @@ struct Runner::State {
               return takes_own_identity(policy.policy, planner.facts);
             }) {}
 
+  class TryingEgress;
   asio::awaitable<void> until_host_is_known(const CancelSwitch& cancel);
   asio::awaitable<void> try_egress();
   asio::awaitable<void> carry_out(Going& going);
@@ -117,28 +138,6 @@ struct Runner::State {
   PreparedRuns prepared;
 };
 
-asio::awaitable<void> Runner::State::until_host_is_known(const CancelSwitch& cancel) {
-  constexpr auto token = asio::as_tuple(asio::use_awaitable);
-  auto learned = host_learned.async_wait(token);
-  class TryingEgress;
-  auto cancelled = cancel.wait();
-  co_await (std::move(learned) || std::move(cancelled));
-}
-
-/// Tried when the first run needs it: starting up is not slower for what most policies never ask.
-asio::awaitable<void> Runner::State::try_egress() {
-  constexpr auto token = asio::as_tuple(asio::use_awaitable);
-  while (trying_egress) {
-    co_await egress_tried.async_wait(token);
-    co_return;
-  }
-  // Whoever tried it may have failed to come to an answer: then it is the next one's turn.
-  if (!planner.facts.egress_untried) co_return;
-  const TryingEgress trying(*this);
-  ProbeSettings probe{planner.settings().default_identity, planner.settings().macvlan, true};
-  co_await probe_egress(context, launcher, std::move(probe), planner.facts);
-}
-
 /// While one run tries it, the others wait; they are woken however that ends.
 class Runner::State::TryingEgress {
  public:
@@ -153,6 +152,26 @@ class Runner::State::TryingEgress {
  private:
   State& state_;
 };
+
+asio::awaitable<void> Runner::State::until_host_is_known(const CancelSwitch& cancel) {
+  constexpr auto token = asio::as_tuple(asio::use_awaitable);
+  auto learned = host_learned.async_wait(token);
+  auto cancelled = cancel.wait();
+  co_await (std::move(learned) || std::move(cancelled));
+}
+
+/// Tried when the first run needs it: starting up is not slower for what most policies never ask.
+asio::awaitable<void> Runner::State::try_egress() {
+  constexpr auto token = asio::as_tuple(asio::use_awaitable);
+  while (trying_egress) {
+    co_await egress_tried.async_wait(token);
+  }
+  // Whoever tried it may have failed to come to an answer: then it is the next one's turn.
+  if (!planner.facts.egress_untried) co_return;
+  const TryingEgress trying(*this);
+  ProbeSettings probe{planner.settings().default_identity, planner.settings().macvlan, true};
+  co_await probe_egress(context, launcher, std::move(probe), planner.facts);
+}
 
 Result<LaunchedRunLink> Runner::State::launch(const LaunchOrder& order, Launcher::Streams streams,
                                               Going& going) {
@@ -279,6 +298,7 @@ asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy
   if (state_->planner.facts.egress_untried && asks_for_a_way_out(policy.policy)) {
     co_await state_->try_egress();
   }
+  std::optional<std::string> missing_directory;
   if (request.language == Language::shell) {
     if (auto ready = state_->prepared.take(policy)) {
       Going going{request, policy, observer, cancel, result, std::move(ready)};
@@ -286,13 +306,21 @@ asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy
       if (going.may_have_run || cancel.cancelled()) co_return result;
       // It was lost, or the host is not what it was: nothing of the script ran, so that it can be
       // started as if nothing had been prepared. What is wrong then is told then.
-      const auto began = result.started_at;
-      result = RunResult{};
-      result.started_at = began;
+      missing_directory = give_way_to_scratch(request, result);
+      begin_anew(result);
     }
   }
   Going going{request, policy, observer, cancel, result};
   co_await state_->carry_out(going);
+  if (!missing_directory && !cancel.cancelled()) {
+    missing_directory = give_way_to_scratch(request, result);
+    if (missing_directory) {
+      begin_anew(result);
+      Going in_scratch{request, policy, observer, cancel, result};
+      co_await state_->carry_out(in_scratch);
+    }
+  }
+  if (missing_directory) tell_directory(result, *missing_directory);
   co_return result;
 }
 
