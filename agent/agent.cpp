@@ -6,6 +6,7 @@
 #include "agent/outbound/outbox.hpp"
 #include "agent/policy/relayed_policy.hpp"
 #include "agent/runs/runner_settings.hpp"
+#include "agent/runtime/log_flush.hpp"
 #include "agent/runtime/loop_watch.hpp"
 #include "agent/runtime/stop_signal.hpp"
 #include "agent/schedule/scheduler.hpp"
@@ -15,6 +16,7 @@
 #include "sandbox/readiness.hpp"
 #include "sandbox/run.hpp"
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -33,6 +35,9 @@ using namespace asio::experimental::awaitable_operators;
 
 namespace {
 
+// For people who wait for it, and one stat(2) each.
+constexpr std::chrono::seconds look_for_token_every{1};
+
 class Agent {
  public:
   Agent(AgentParts parts, asio::io_context& context, CoreAddress address)
@@ -45,6 +50,7 @@ class Agent {
         scheduler_({context, parts_.log, parts_.config, runner_, policies_, outbox_}),
         relayed_policy_(policies_, parts_.log, parts_.config),
         inbox_(parts_.log, {relayed_policy_, dispatcher_, scheduler_, outbox_}),
+        log_flush_(context, parts_.log),
         loop_watch_(context, parts_.log),
         stop_signal_(context),
         wait_timer_(context),
@@ -76,6 +82,7 @@ class Agent {
   }
   asio::awaitable<void> stay_connected();
   asio::awaitable<void> wait_before_next(EndedConnection ended);
+  bool look_for_new_token();
   asio::awaitable<void> watch_loop();
   asio::awaitable<void> stop_when_told();
   void launcher_lost();
@@ -91,6 +98,7 @@ class Agent {
   Scheduler scheduler_;
   RelayedPolicy relayed_policy_;
   Inbox inbox_;
+  LogFlush log_flush_;
   LoopWatch loop_watch_;
   StopSignal stop_signal_;
   asio::steady_timer wait_timer_;
@@ -101,6 +109,7 @@ class Agent {
   Session* session_ = nullptr;  ///< the one of this moment, if any
   AgentEnd end_ = AgentEnd::stopped;
   bool stopping_ = false;
+  bool core_answers_route_probe_ = false;
 };
 
 asio::awaitable<void> Agent::look_at_host() {
@@ -116,11 +125,14 @@ asio::awaitable<void> Agent::look_at_host() {
 
 asio::awaitable<void> Agent::stay_connected() {
   while (!stopping_) {
-    Session session(
-        {context_, parts_.log, parts_.config, address_, inbox_, outbox_, parts_.process_started});
+    look_for_new_token();
+    Session session({context_, parts_.log, parts_.config, address_, inbox_, outbox_,
+                     parts_.process_started, parts_.token.token(), core_answers_route_probe_});
     session_ = &session;
     const auto ended = co_await session.run();
     session_ = nullptr;
+    core_answers_route_probe_ =
+        session.core_answers_route_probe().value_or(core_answers_route_probe_);
     if (stopping_) co_return;
     co_await wait_before_next(ended);
   }
@@ -130,14 +142,34 @@ asio::awaitable<void> Agent::wait_before_next(EndedConnection ended) {
   constexpr auto without_throwing = asio::as_tuple(asio::use_awaitable);
   const double random = std::uniform_real_distribution<double>(0.0, 1.0)(random_);
   const auto wait = reconnect_.next_wait(ended, random);
-  const char* const why = ended.end == ConnectionEnd::unauthorised
-                              ? "the core refused id or token; check both, then restart or wait"
-                          : ended.end == ConnectionEnd::shut_down
-                              ? "the core told this satellite to stop"
-                              : "";
+  const bool watches_token = ended.end == ConnectionEnd::unauthorised && parts_.token.is_file();
+  const char* const why =
+      watches_token ? "the core refused id or token; check both: a changed token file is "
+                      "used at once, a changed id after a restart"
+      : ended.end == ConnectionEnd::unauthorised
+          ? "the core refused id or token; check both, then restart or wait"
+      : ended.end == ConnectionEnd::shut_down ? "the core told this satellite to stop"
+                                              : "";
   parts_.log.info("reconnect_waits", why, {{"in", wait}, {"attempt", reconnect_.attempt()}});
-  wait_timer_.expires_after(wait);
-  co_await wait_timer_.async_wait(without_throwing);
+  const auto until = std::chrono::steady_clock::now() + wait;
+  while (!stopping_ && std::chrono::steady_clock::now() < until) {
+    const auto look = std::chrono::steady_clock::now() + look_for_token_every;
+    wait_timer_.expires_at(watches_token ? std::min(until, look) : until);
+    co_await wait_timer_.async_wait(without_throwing);
+    if (watches_token && look_for_new_token()) co_return;
+  }
+}
+
+bool Agent::look_for_new_token() {
+  const auto changed = parts_.token.refresh();
+  if (!changed) {
+    parts_.log.warn("token_unreadable",
+                    changed.error().message + "; the token that was read before stays in use",
+                    {{"error_code", changed.error().code}});
+    return false;
+  }
+  if (*changed) parts_.log.info("token_changed", parts_.token.source());
+  return *changed;
 }
 
 asio::awaitable<void> Agent::watch_loop() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/config/config.hpp"
+#include "agent/config/token_watch.hpp"
 #include "agent/runtime/log.hpp"
 #include "sandbox/host_facts.hpp"
 #include "sandbox/launcher/launcher_link.hpp"
@@ -20,6 +21,7 @@ struct AgentParts {
   Log& log;
   std::unique_ptr<sandbox::Launcher> launcher;
   std::chrono::steady_clock::time_point process_started;
+  TokenWatch& token;
 };
 
 /// The composition root: builds the parts, joins their loops, decides nothing. Returns after

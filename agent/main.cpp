@@ -1,5 +1,6 @@
 #include "agent/commands/commands.hpp"
 
+#include <fcntl.h>
 #include <csignal>
 #include <exception>
 #include <iostream>
@@ -32,11 +33,20 @@ int perform(const Invocation& invocation) {
   return exit_wrong_usage;
 }
 
+/// Where one of the three was closed, the next file that is opened would become it, and a log line
+/// would end in a socket.
+void keep_standard_descriptors() {
+  for (int fd = 0; fd <= 2; ++fd) {
+    if (::fcntl(fd, F_GETFD) < 0) static_cast<void>(::open("/dev/null", O_RDWR));
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   // A peer or a reader of our output that goes away is an error to look at, not a reason to die.
   std::signal(SIGPIPE, SIG_IGN);
+  keep_standard_descriptors();
   try {
     const auto parsed = satellite::agent::parse_command_line(argc, argv);
     if (const auto* early = std::get_if<satellite::agent::ParsedEarly>(&parsed)) {

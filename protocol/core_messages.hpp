@@ -37,9 +37,11 @@ struct Assignment {
 };
 
 struct RejectedAssignment {
-  std::size_t index = 0;         ///< position in the message
-  std::string why;               ///< the JSON path and the rule, never a value
-  std::string strategy_id = {};  ///< as far as it could be read
+  std::size_t index = 0;  ///< position in the message
+  std::string why;        ///< the JSON path and the rule, never a value
+  // As far as they could be read; empty where not.
+  std::string strategy_id = {}, config_id = {}, system_id = {};
+  std::vector<std::string> environment_ids = {};
   bool operator==(const RejectedAssignment&) const = default;
 };
 

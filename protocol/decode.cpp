@@ -192,6 +192,31 @@ Result<CoreMessage> decode_valid(std::string_view text) {
 
 }  // namespace
 
+std::string_view type_of(const CoreMessage& message) {
+  constexpr std::array<std::string_view, 20> types{"authenticated",
+                                                   "auth_failed",
+                                                   "config_updated",
+                                                   "shutdown",
+                                                   "sandbox_policy",
+                                                   "refresh_script_packages",
+                                                   "script_package_manifest",
+                                                   "script_package_blob",
+                                                   "run_secrets",
+                                                   "config_secrets",
+                                                   "telemetry_ack",
+                                                   "capability_config",
+                                                   "capability_secret_response",
+                                                   "run_script",
+                                                   "run_script",
+                                                   "cancel_script",
+                                                   "script_ack",
+                                                   "query_script",
+                                                   "result_ack",
+                                                   "unknown"};
+  static_assert(types.size() == std::variant_size_v<CoreMessage>);
+  return types.at(message.index());
+}
+
 Result<CoreMessage> decode(std::string_view text, const JsonBounds& bounds) {
   const auto judged = check_bounded_json(text, bounds);
   if (judged) return decode_valid(text);

@@ -22,4 +22,7 @@ namespace satellite::protocol {
 Result<CoreMessage> decode(std::string_view text,
                            const JsonBounds& bounds = limits::frame_after_authentication);
 
+/// The `type` that the message has on the wire, for logs.
+std::string_view type_of(const CoreMessage& message);
+
 }  // namespace satellite::protocol

@@ -51,6 +51,10 @@ class Frame {
 
   /// Straight into the frame, so that no copy of a secret stays behind in a value tree.
   Frame& with_secret(std::string_view name, const Secret& secret) {
+    // Its room first: growing would leave pieces of the secret behind. A character takes six bytes
+    // at most.
+    constexpr std::size_t around = 16;
+    tail_.reserve(tail_.size() + name.size() + around + 6 * secret.reveal().size());
     append_name(name);
     if (!append_json_string(tail_, secret.reveal())) tail_ += "null";
     return *this;

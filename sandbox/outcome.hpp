@@ -46,6 +46,7 @@ struct RunResult {
   std::chrono::system_clock::time_point started_at{};
   std::chrono::milliseconds duration{0};
   Usage usage;
+  bool lacked_working_directory = false;  ///< setup_failed, because it is not in the sandbox
   std::optional<std::string> error;  ///< set for refused, setup_failed, interrupted: what and where
   std::vector<std::string> dropped_environment;
   EffectiveSandbox sandbox;

@@ -25,6 +25,7 @@ struct Downgrade {
 struct Note {
   Layer layer = Layer::resources;
   std::string note;
+  bool is_standing = false;  ///< holds for every run under this policy on this host
   bool operator==(const Note&) const = default;
 };
 

@@ -21,6 +21,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
+#include <utility>
 
 namespace satellite::sandbox {
 
@@ -61,6 +62,25 @@ const EffectiveSandbox& promise_of(const Decision& decision) {
   return std::get<Plan>(decision).promise;
 }
 
+/// The directory that the sandbox does not have, where the script may run in scratch instead.
+std::optional<std::string> give_way_to_scratch(RunRequest& request, const RunResult& result) {
+  if (!result.lacked_working_directory || !request.may_run_in_scratch) return std::nullopt;
+  return std::exchange(request.working_directory, std::nullopt);
+}
+
+void begin_anew(RunResult& result) {
+  const auto began = result.started_at;
+  result = RunResult{};
+  result.started_at = began;
+}
+
+void tell_directory(RunResult& result, const std::string& directory) {
+  result.sandbox.notes.push_back(
+      {Layer::filesystem, "the working directory " + directory +
+                              " is on this host but not in the sandbox: the script ran in "
+                              "its scratch directory"});
+}
+
 }  // namespace
 
 /// One run on its way: what it was asked for, and what it holds until it is over.
@@ -93,6 +113,7 @@ struct Runner::State {
               return takes_own_identity(policy.policy, planner.facts);
             }) {}
 
+  class TryingEgress;
   asio::awaitable<void> until_host_is_known(const CancelSwitch& cancel);
   asio::awaitable<void> try_egress();
   asio::awaitable<void> carry_out(Going& going);
@@ -110,6 +131,21 @@ struct Runner::State {
   PreparedRuns prepared;
 };
 
+/// While one run tries it, the others wait; they are woken however that ends.
+class Runner::State::TryingEgress {
+ public:
+  explicit TryingEgress(State& state) : state_(state) { state_.trying_egress = true; }
+  ~TryingEgress() {
+    state_.trying_egress = false;
+    state_.egress_tried.cancel();
+  }
+  TryingEgress(const TryingEgress&) = delete;
+  TryingEgress& operator=(const TryingEgress&) = delete;
+
+ private:
+  State& state_;
+};
+
 asio::awaitable<void> Runner::State::until_host_is_known(const CancelSwitch& cancel) {
   constexpr auto token = asio::as_tuple(asio::use_awaitable);
   auto learned = host_learned.async_wait(token);
@@ -120,14 +156,14 @@ asio::awaitable<void> Runner::State::until_host_is_known(const CancelSwitch& can
 /// Tried when the first run needs it: starting up is not slower for what most policies never ask.
 asio::awaitable<void> Runner::State::try_egress() {
   constexpr auto token = asio::as_tuple(asio::use_awaitable);
-  if (trying_egress) {
+  while (trying_egress) {
     co_await egress_tried.async_wait(token);
-    co_return;
   }
-  trying_egress = true;
+  // Whoever tried it may have failed to come to an answer: then it is the next one's turn.
+  if (!planner.facts.egress_untried) co_return;
+  const TryingEgress trying(*this);
   ProbeSettings probe{planner.settings().default_identity, planner.settings().macvlan, true};
   co_await probe_egress(context, launcher, std::move(probe), planner.facts);
-  egress_tried.cancel();
 }
 
 Result<LaunchedRunLink> Runner::State::launch(const LaunchOrder& order, Launcher::Streams streams,
@@ -255,6 +291,7 @@ asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy
   if (state_->planner.facts.egress_untried && asks_for_a_way_out(policy.policy)) {
     co_await state_->try_egress();
   }
+  std::optional<std::string> missing_directory;
   if (request.language == Language::shell) {
     if (auto ready = state_->prepared.take(policy)) {
       Going going{request, policy, observer, cancel, result, std::move(ready)};
@@ -262,13 +299,21 @@ asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy
       if (going.may_have_run || cancel.cancelled()) co_return result;
       // It was lost, or the host is not what it was: nothing of the script ran, so that it can be
       // started as if nothing had been prepared. What is wrong then is told then.
-      const auto began = result.started_at;
-      result = RunResult{};
-      result.started_at = began;
+      missing_directory = give_way_to_scratch(request, result);
+      begin_anew(result);
     }
   }
   Going going{request, policy, observer, cancel, result};
   co_await state_->carry_out(going);
+  if (!missing_directory && !cancel.cancelled()) {
+    missing_directory = give_way_to_scratch(request, result);
+    if (missing_directory) {
+      begin_anew(result);
+      Going in_scratch{request, policy, observer, cancel, result};
+      co_await state_->carry_out(in_scratch);
+    }
+  }
+  if (missing_directory) tell_directory(result, *missing_directory);
   co_return result;
 }
 

@@ -25,6 +25,7 @@ struct RunRequest {
   std::map<std::string, Secret> secret_environment;  ///< values masked in every output
   std::vector<Secret> further_secrets;               ///< masked as well, but in no variable
   std::optional<std::string> working_directory;      ///< inside the sandbox; absent = scratch
+  bool may_run_in_scratch = false;                   ///< where the sandbox has no such directory
   std::string standard_input;                        ///< empty and !has_standard_input = /dev/null
   bool has_standard_input = false;
   std::chrono::milliseconds timeout{30'000};

@@ -118,12 +118,22 @@ struct EndFields {
   void operator()(const ThrownEnd& end) const { into["error"] = end.text; }
 };
 
+/// The core stores it with every run of every check: what holds for all of them is left out where
+/// nothing is missing. A dispatched script's report, the log at `debug` and `plan` have it whole.
 Json sandbox_summary(const sandbox::EffectiveSandbox& report) {
-  const Json whole = sandbox::to_json(report);
-  return {{"engine", whole.at("engine")},
-          {"enforced", whole.at("enforced")},
-          {"downgrades", whole.at("downgrades")},
-          {"notes", whole.at("notes")}};
+  Json downgrades = Json::array(), notes = Json::array();
+  for (const auto& downgrade : report.downgrades) {
+    downgrades.push_back({{"layer", name_of(downgrade.layer)}, {"reason", downgrade.reason}});
+  }
+  for (const auto& note : report.notes) {
+    if (note.is_standing && report.downgrades.empty()) continue;
+    notes.push_back({{"layer", name_of(note.layer)}, {"note", note.note}});
+  }
+  Json summary{{"engine", report.engine},
+               {"enforced", Json(sandbox::to_json(report.enforced))},
+               {"downgrades", std::move(downgrades)}};
+  if (!notes.empty()) summary["notes"] = std::move(notes);
+  return summary;
 }
 
 Json entry_of(const CollectorEnd& collector, bool cut_to_frame) {
@@ -140,11 +150,6 @@ Json entry_of(const CollectorEnd& collector, bool cut_to_frame) {
   return entry;
 }
 
-std::optional<std::string> failure_of(const CollectorEnd& collector) {
-  if (const auto* thrown = std::get_if<ThrownEnd>(&collector.end)) return thrown->text;
-  return collector.error;
-}
-
 protocol::CheckResult message_of(ResultIdentity identity, protocol::HealthStatus status,
                                  std::chrono::milliseconds latency, const Json& result) {
   protocol::CheckResult message;
@@ -159,6 +164,11 @@ protocol::CheckResult message_of(ResultIdentity identity, protocol::HealthStatus
 }
 
 }  // namespace
+
+std::optional<std::string> failure_of(const CollectorEnd& collector) {
+  if (const auto* thrown = std::get_if<ThrownEnd>(&collector.end)) return thrown->text;
+  return collector.error;
+}
 
 protocol::CheckResult result_without_run(ResultIdentity identity, std::string error,
                                          std::chrono::milliseconds latency) {

@@ -46,6 +46,9 @@ struct CollectorEnd {
   std::vector<std::string> dropped_environment;
 };
 
+/// Why this collector makes its check unhealthy; nothing if it does not.
+std::optional<std::string> failure_of(const CollectorEnd& collector);
+
 /// Whose result it is, and when it was put together: the core takes that for the time of the run.
 struct ResultIdentity {
   ConfigId config_id;

@@ -219,9 +219,10 @@ asio::awaitable<CheckEnd> Check::execute() {
     if (!end) co_return CheckEnd{CheckEnd::Kind::stopped, std::nullopt, "the run was stopped"};
     ends.push_back(*std::move(end));
   }
-  const auto failed = std::find_if(ends.begin(), ends.end(),
-                                   [](const CollectorEnd& end) { return end.error.has_value(); });
-  const std::string message = failed == ends.end() ? std::string() : *failed->error;
+  std::string message;
+  for (auto end = ends.begin(); end != ends.end() && message.empty(); ++end) {
+    message = failure_of(*end).value_or("");
+  }
   co_return CheckEnd{CheckEnd::Kind::reported,
                      result_of_run(identity(), times, std::move(ends), limits::frame_size_max),
                      message};

@@ -24,9 +24,20 @@ constexpr std::chrono::seconds reply_deadline{30};
 
 /// A request under way; it lives in the coroutine that waits.
 struct SecretFetch::Pending {
-  explicit Pending(asio::io_context& context) : id(random_id()), alarm(context) {}
+  enum class Wants { run_secrets, config_secrets };
+  Pending(asio::io_context& context, Wants wanted)
+      : id(random_id()), wants(wanted), alarm(context) {}
+
+  bool answered() const { return run_secrets || config_secrets; }
+  std::optional<protocol::RunSecrets>& reply_of(const protocol::RunSecrets&) { return run_secrets; }
+  std::optional<protocol::ConfigSecrets>& reply_of(const protocol::ConfigSecrets&) {
+    return config_secrets;
+  }
+  bool awaits(const protocol::RunSecrets&) const { return wants == Wants::run_secrets; }
+  bool awaits(const protocol::ConfigSecrets&) const { return wants == Wants::config_secrets; }
 
   RequestId id;
+  Wants wants;
   std::string late;  ///< the text when the deadline passes
   asio::steady_timer alarm;
   std::optional<protocol::RunSecrets> run_secrets;
@@ -59,7 +70,7 @@ asio::awaitable<Result<void>> SecretFetch::await_reply(Pending& pending,
   outbox_.push_for_this_connection(request);
   pending.alarm.expires_after(reply_deadline);
   co_await (pending.alarm.async_wait(without_throwing) || cancel.wait());
-  if (pending.run_secrets || pending.config_secrets) co_return Result<void>();
+  if (pending.answered()) co_return Result<void>();
   if (pending.connection_lost) {
     co_return Error{ErrorCode::unavailable, "the connection to the core was lost"};
   }
@@ -69,7 +80,7 @@ asio::awaitable<Result<void>> SecretFetch::await_reply(Pending& pending,
 
 asio::awaitable<Result<std::map<std::string, Secret>>> SecretFetch::run_secrets(
     RunSecretsFor what, const sandbox::CancelSwitch& cancel) {
-  Pending pending(context_);
+  Pending pending(context_, Pending::Wants::run_secrets);
   protocol::RequestRunSecrets request{pending.id, what.config_id, what.entry_id, random_id()};
   pending.late =
       "Run-secret delivery timed out for " + what.entry_id + " (run " + request.run_id + ")";
@@ -86,7 +97,7 @@ asio::awaitable<Result<std::map<std::string, Secret>>> SecretFetch::run_secrets(
 
 asio::awaitable<Result<ConfigSecretValues>> SecretFetch::config_secrets(
     ConfigId config_id, const sandbox::CancelSwitch& cancel) {
-  Pending pending(context_);
+  Pending pending(context_, Pending::Wants::config_secrets);
   protocol::RequestConfigSecrets request{pending.id, config_id, random_id()};
   pending.late =
       "Config-secret delivery timed out for " + config_id.text + " (run " + request.run_id + ")";
@@ -101,23 +112,31 @@ asio::awaitable<Result<ConfigSecretValues>> SecretFetch::config_secrets(
   co_return values;
 }
 
-SecretFetch::Pending* SecretFetch::find(const RequestId& id) {
-  const auto found = pending_.find(id.text);
-  return found == pending_.end() ? nullptr : found->second;
+template <typename Reply>
+Result<void> SecretFetch::take(Reply message) {
+  const auto found = pending_.find(message.request_id.text);
+  if (found == pending_.end() || found->second->answered()) return {};
+  Pending& pending = *found->second;
+  if (!pending.awaits(message)) {
+    return Error{ErrorCode::invalid_input,
+                 "the core answered a request for " +
+                     std::string(pending.wants == Pending::Wants::run_secrets
+                                     ? "run secrets with config secrets"
+                                     : "config secrets with run secrets") +
+                     "; the answer is ignored"};
+  }
+  auto& reply = pending.reply_of(message);
+  reply = std::move(message);
+  pending.alarm.cancel();
+  return {};
 }
 
-void SecretFetch::receive(protocol::RunSecrets message) {
-  Pending* const pending = find(message.request_id);
-  if (pending == nullptr) return;
-  pending->run_secrets = std::move(message);
-  pending->alarm.cancel();
+Result<void> SecretFetch::receive(protocol::RunSecrets message) {
+  return take(std::move(message));
 }
 
-void SecretFetch::receive(protocol::ConfigSecrets message) {
-  Pending* const pending = find(message.request_id);
-  if (pending == nullptr) return;
-  pending->config_secrets = std::move(message);
-  pending->alarm.cancel();
+Result<void> SecretFetch::receive(protocol::ConfigSecrets message) {
+  return take(std::move(message));
 }
 
 void SecretFetch::connection_lost() {

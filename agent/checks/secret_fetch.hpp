@@ -21,7 +21,8 @@ struct ConfigSecretValues {
 
 /// Secrets of checks, asked for right before they are used and kept nowhere.
 ///
-/// Shape:  one request per call, paired by a fresh id; replies nobody waits for are dropped.
+/// Shape:  one request per call, paired by a fresh id and by the kind of its reply. The first reply
+///         counts; one that comes late or twice is dropped.
 /// Errors: unavailable = no core, or it went away meanwhile, told at once; cancelled = the run was
 ///         stopped; timed_out after 30 s; not_found = the core has none to give, in its own words.
 /// Source: core-contract 1.5, 4.3, 4.4.
@@ -39,8 +40,10 @@ class SecretFetch {
   boost::asio::awaitable<Result<ConfigSecretValues>> config_secrets(
       ConfigId config_id, const sandbox::CancelSwitch& cancel);
 
-  void receive(protocol::RunSecrets message);
-  void receive(protocol::ConfigSecrets message);
+  /// Errors: invalid_input = the core answers one kind of request with the reply of the other; the
+  /// request goes on waiting for its own.
+  Result<void> receive(protocol::RunSecrets message);
+  Result<void> receive(protocol::ConfigSecrets message);
   void connection_up() { connected_ = true; }
   void connection_lost();
   bool awaits_replies() const { return !pending_.empty(); }
@@ -52,7 +55,8 @@ class SecretFetch {
 
   boost::asio::awaitable<Result<void>> await_reply(Pending& pending, protocol::AgentMessage request,
                                                    const sandbox::CancelSwitch& cancel);
-  Pending* find(const RequestId& id);
+  template <typename Reply>
+  Result<void> take(Reply message);
 
   boost::asio::io_context& context_;
   Outbox& outbox_;

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 namespace satellite::agent {
@@ -52,6 +54,14 @@ bool is_secret(const std::string& value, const std::vector<Secret>& secrets) {
                      [&value](const Secret& secret) { return secret.reveal() == value; });
 }
 
+/// Under file confinement the existing satellite ignores a check's directory and runs it in
+/// scratch, but fails where the host does not have the directory (core-contract 3.4, 10).
+bool is_ignored_at_the_existing_one(const sandbox::Policy& policy, const std::string& directory) {
+  const bool confined = policy.enabled && policy.filesystem.mode != sandbox::FilesystemMode::off;
+  std::error_code problem;
+  return confined && std::filesystem::is_directory(directory, problem);
+}
+
 sandbox::RunRequest request_from(ShellCollectorInput& input, const CheckParts& parts) {
   sandbox::RunRequest request;
   request.id = RunId(input.definition.context.check_id);
@@ -95,8 +105,11 @@ asio::awaitable<std::optional<CollectorEnd>> run_shell_collector(CheckParts part
   }
   const auto slot = co_await parts.slots.take(input.control.cancel);
   auto request = request_from(input, parts);
-  if (!directory->empty()) request.working_directory = *std::move(directory);
   auto policy = policy_for_run(parts.policies.resolve(), parts.config);
+  if (!directory->empty()) {
+    request.may_run_in_scratch = is_ignored_at_the_existing_one(policy.policy, *directory);
+    request.working_directory = *std::move(directory);
+  }
   RunCircumstances circumstances;
   circumstances.failed_closed = policy.failed_closed;
   sandbox::RunResult result;

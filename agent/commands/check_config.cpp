@@ -13,6 +13,7 @@ namespace satellite::agent {
 ConfigSources config_sources(const Invocation& invocation) {
   ConfigSources sources;
   sources.options = invocation.options;
+  sources.token = EnvironmentToken::take();
   sources.environment = take_environment();
   sources.own_uid = ::geteuid();
   sources.file = invocation.settings_file;
@@ -32,7 +33,7 @@ void print_error(const std::string& message) {
 }
 
 int check_config_command(const Invocation& invocation) {
-  const auto settings = core_settings(invocation);
+  const auto settings = core_settings(invocation, SettingsUse::connects);
   if (!settings) {
     print_error(settings.error().message);
     return exit_wrong_usage;

@@ -31,8 +31,8 @@ Result<Config> local_settings(const Invocation& invocation) {
   return std::move(loaded->config);
 }
 
-Result<CoreSettings> core_settings(const Invocation& invocation) {
-  auto loaded = load_config(config_sources(invocation), SettingsUse::connects);
+Result<CoreSettings> core_settings(const Invocation& invocation, SettingsUse use) {
+  auto loaded = load_config(config_sources(invocation), use);
   if (!loaded) return loaded.error();
   auto core = parse_core_url(loaded->config.core_url);
   if (!core) return Error{core.error().code, "core: " + core.error().message};

@@ -26,6 +26,6 @@ struct CoreSettings {
 };
 
 /// For commands that connect.
-Result<CoreSettings> core_settings(const Invocation& invocation);
+Result<CoreSettings> core_settings(const Invocation& invocation, SettingsUse use);
 
 }  // namespace satellite::agent

@@ -2,6 +2,7 @@
 #include "agent/commands/commands.hpp"
 #include "agent/commands/input.hpp"
 #include "agent/commands/preconditions.hpp"
+#include "agent/config/token_watch.hpp"
 #include "agent/link/core_url.hpp"
 #include "agent/runs/runner_settings.hpp"
 
@@ -29,7 +30,7 @@ void keep_freed_memory() {
 int run_command(const Invocation& invocation) {
   const auto process_started = std::chrono::steady_clock::now();
   keep_freed_memory();
-  auto settings = core_settings(invocation);
+  auto settings = core_settings(invocation, SettingsUse::connects_later);
   if (!settings) {
     print_error(settings.error().message);
     return exit_wrong_usage;
@@ -46,6 +47,12 @@ int run_command(const Invocation& invocation) {
     print_error("cannot start the launcher: " + launcher.error().message);
     return exit_failed;
   }
+  // Only now, since every process that was forked from this one would have it for good.
+  auto token = read_token(settings->loaded.token_source);
+  if (!token) {
+    print_error(token.error().message);
+    return exit_wrong_usage;
+  }
   // From here on this process holds the token and secrets of runs: no core dump, no debugger of
   // the same user.
   ::prctl(PR_SET_DUMPABLE, 0);
@@ -54,7 +61,8 @@ int run_command(const Invocation& invocation) {
     return exit_wrong_usage;
   }
   Log log(config.log_level);
-  const AgentEnd end = serve({config, log, *std::move(launcher), process_started});
+  TokenWatch watch(std::move(settings->loaded.token_source), std::move(token->value));
+  const AgentEnd end = serve({config, log, *std::move(launcher), process_started, watch});
   return end == AgentEnd::stopped ? exit_done : exit_launcher_lost;
 }
 

@@ -7,7 +7,6 @@
 #include "agent/config/uid_range.hpp"
 #include "protocol/vocabulary/limits.hpp"
 
-#include <string.h>  // explicit_bzero
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,8 +19,6 @@ namespace satellite::agent {
 const char* const default_config_file = "/etc/checkstack-satellite/satellite.toml";
 
 namespace {
-
-constexpr const char* token_variable = "CHECKSTACK_SATELLITE_TOKEN";
 
 using Values = std::map<std::string, EffectiveSetting>;
 
@@ -204,20 +201,25 @@ Result<void> take_connection(const Values& values, Config& config) {
 }
 
 /// Files first: they are what the operator named; the variable is what the old satellite had.
-Result<Token> find_token(const Values& values, const ConfigSources& sources) {
+Result<TokenSource> find_token(const Values& values, const ConfigSources& sources) {
+  TokenSource source;
   const EffectiveSetting& file = values.at("token_file");
   if (!file.value.empty()) {
-    return read_token_file(file.value, "token_file (from " + file.source + ")");
+    source.file = file.value;
+    source.setting = "token_file (from " + file.source + ")";
+    return source;
   }
+  source.environment = sources.token;
   const auto variable = sources.environment.find(token_variable);
-  if (variable != sources.environment.end() && !variable->second.empty()) {
-    return checked_token(variable->second, "environment " + std::string(token_variable));
-  }
+  if (variable != sources.environment.end()) source.text = Secret(variable->second);
+  if (source.found()) return source;
   const auto credentials = sources.environment.find("CREDENTIALS_DIRECTORY");
   if (credentials != sources.environment.end() && !credentials->second.empty()) {
     const std::string path = credentials->second + "/token";
     if (::access(path.c_str(), F_OK) == 0) {
-      return read_token_file(path, "$CREDENTIALS_DIRECTORY");
+      source.file = path;
+      source.setting = "$CREDENTIALS_DIRECTORY";
+      return source;
     }
   }
   return Error{ErrorCode::not_found,
@@ -314,29 +316,34 @@ Result<LoadedConfig> load_config(const ConfigSources& sources, SettingsUse use) 
   }
 
   // Who connects to nobody may be somebody who cannot read the service's token.
-  auto token = use == SettingsUse::local ? Result<Token>(Token{}) : find_token(values, sources);
-  if (!token) return token.error();
-  config.token = std::move(token->value);
+  auto token_source =
+      use == SettingsUse::local ? Result<TokenSource>(TokenSource{}) : find_token(values, sources);
+  if (!token_source) return token_source.error();
+  // Who does not need it yet does not have it in memory either.
+  if (use == SettingsUse::connects) {
+    auto token = read_token(*token_source);
+    if (!token) return token.error();
+    config.token = std::move(token->value);
+  }
   for (const Setting& setting : setting_table()) {
     loaded.settings.push_back(values.at(std::string(setting.key)));
   }
   loaded.settings.push_back(
-      EffectiveSetting{"token", config.token.empty() ? "(none)" : "(set)", token->source});
+      EffectiveSetting{"token", token_source->found() ? "(set)" : "(none)", token_source->words()});
+  loaded.token_source = *std::move(token_source);
   return loaded;
 }
 
 std::map<std::string, std::string> take_environment() {
+  // Whoever wanted it has it by now.
+  EnvironmentToken::take();
   std::map<std::string, std::string> environment;
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
     const std::string text(*entry);
     const std::size_t separator = text.find('=');
     if (separator == std::string::npos) continue;
     environment.emplace(text.substr(0, separator), text.substr(separator + 1));
-    if (text.compare(0, separator, token_variable) == 0) {
-      ::explicit_bzero(*entry + separator + 1, text.size() - separator - 1);
-    }
   }
-  ::unsetenv(token_variable);
   return environment;
 }
 

@@ -4,14 +4,58 @@
 #include "protocol/vocabulary/unique_fd.hpp"
 
 #include <fcntl.h>
+#include <string.h>  // explicit_bzero
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
+#include <cstring>
 
 namespace satellite::agent {
+
+const char* const token_variable = "CHECKSTACK_SATELLITE_TOKEN";
+
+std::shared_ptr<EnvironmentToken> EnvironmentToken::take() {
+  char* const value = ::getenv(token_variable);
+  if (value == nullptr || *value == '\0') return nullptr;
+  const std::size_t size = std::strlen(value);
+  void* const page =
+      ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  std::shared_ptr<EnvironmentToken> token;
+  if (page != MAP_FAILED) {
+    ::madvise(page, size, MADV_DONTFORK);
+    ::madvise(page, size, MADV_DONTDUMP);
+    token.reset(new EnvironmentToken());
+    token->page_ = static_cast<char*>(page);
+    token->size_ = size;
+    std::memcpy(page, value, size);
+  }
+  ::explicit_bzero(value, size);
+  ::unsetenv(token_variable);
+  return token;
+}
+
+EnvironmentToken::~EnvironmentToken() {
+  if (page_ == nullptr) return;
+  ::explicit_bzero(page_, size_);
+  ::munmap(page_, size_);
+}
+
+std::string TokenSource::words() const {
+  if (!file.empty()) return setting + ": token file " + file;
+  return found() ? "environment " + std::string(token_variable) : std::string();
+}
+
+Result<Token> read_token(const TokenSource& source) {
+  if (!source.file.empty()) return read_token_file(source.file, source.setting);
+  const std::string_view text =
+      source.environment != nullptr ? source.environment->reveal() : source.text.reveal();
+  return checked_token(std::string(text), source.words());
+}
 
 Result<Token> checked_token(std::string text, const std::string& source) {
   const auto is_space = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
@@ -52,6 +96,7 @@ Result<Token> checked_token(std::string text, const std::string& source) {
 }
 
 Result<Token> read_token_file(const std::string& path, const std::string& setting) {
+  constexpr std::size_t piece_size = 4096;
   const std::string name = setting + ": token file " + path;
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   if (!file) return error_from_errno(name, errno);
@@ -68,7 +113,9 @@ Result<Token> read_token_file(const std::string& path, const std::string& settin
                      "in Kubernetes, mode in Docker)"};
   }
   std::string text;
-  std::array<char, 4096> piece{};
+  // At its full size from the start: growing would leave pieces of the token behind.
+  text.reserve(limits::token_size_max.value + piece_size);
+  std::array<char, piece_size> piece{};
   // One byte more than allowed is enough to know that it is too long.
   while (text.size() <= limits::token_size_max.value) {
     const ssize_t got = ::read(file.get(), piece.data(), piece.size());
@@ -77,6 +124,7 @@ Result<Token> read_token_file(const std::string& path, const std::string& settin
     if (got == 0) break;
     text.append(piece.data(), static_cast<std::size_t>(got));
   }
+  ::explicit_bzero(piece.data(), piece.size());
   return checked_token(std::move(text), setting + ": token file " + path);
 }
 

@@ -3,7 +3,9 @@
 #include "protocol/vocabulary/result.hpp"
 #include "protocol/vocabulary/secret.hpp"
 
+#include <memory>
 #include <string>
+#include <string_view>
 
 namespace satellite::agent {
 
@@ -12,6 +14,41 @@ struct Token {
   Secret value;
   std::string source;
 };
+
+/// The token that the environment held: moved out of the environment block, onto a page that no
+/// child of this process inherits, so that the launcher, which is forked before the token is
+/// needed, does not have it.
+class EnvironmentToken {
+ public:
+  /// Null where the environment has none. Errors: none; without such a page there is no token.
+  static std::shared_ptr<EnvironmentToken> take();
+  ~EnvironmentToken();
+  EnvironmentToken(const EnvironmentToken&) = delete;
+  EnvironmentToken& operator=(const EnvironmentToken&) = delete;
+
+  std::string_view reveal() const { return {page_, size_}; }
+
+ private:
+  EnvironmentToken() = default;
+  char* page_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+extern const char* const token_variable;
+
+/// Where the token is to be read, found and not yet read.
+struct TokenSource {
+  std::string file;     ///< empty = not a file
+  std::string setting;  ///< the words for what names it
+  std::shared_ptr<EnvironmentToken> environment;
+  Secret text;  ///< where the caller brought an environment of its own
+
+  bool found() const { return !file.empty() || environment != nullptr || !text.empty(); }
+  std::string words() const;
+};
+
+/// Errors: those of read_token_file and checked_token.
+Result<Token> read_token(const TokenSource& source);
 
 /// Reads a token file: one line, surrounding white space dropped, at most 4 KiB.
 ///

@@ -1,7 +1,6 @@
 #include "agent/dispatch/dispatcher.hpp"
 
 #include "agent/runs/run_log.hpp"
-#include "agent/runs/run_pipeline.hpp"
 #include "agent/runs/run_translation.hpp"
 #include "agent/runs/runner_settings.hpp"
 #include "protocol/encode.hpp"
@@ -26,6 +25,22 @@ struct Dispatcher::Run {
   sandbox::RunRequest request;
   protocol::ScriptKind kind;
   sandbox::CancelSwitch cancel;
+};
+
+/// The place of a run that has started; given back however the run ends.
+class Dispatcher::Place {
+ public:
+  Place(Dispatcher& dispatcher, RunId id) : dispatcher_(dispatcher), id_(std::move(id)) {}
+  ~Place() {
+    dispatcher_.runs_.erase(id_);
+    dispatcher_.admission_.finished();
+  }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+ private:
+  Dispatcher& dispatcher_;
+  RunId id_;
 };
 
 namespace {
@@ -218,13 +233,28 @@ void Dispatcher::end_unstarted(const RunId& id, sandbox::Outcome outcome, const 
 
 asio::awaitable<void> Dispatcher::run(std::shared_ptr<Run> run) {
   const RunId id = run->request.id;
+  std::exception_ptr broken;
+  {
+    const Place place(*this, id);
+    try {
+      co_await run_to_its_end(std::move(run));
+    } catch (...) {
+      broken = std::current_exception();
+    }
+    if (broken) end_broken(id, broken);
+  }
+  if (!stopping_) start_what_fits();
+}
+
+asio::awaitable<void> Dispatcher::run_to_its_end(std::shared_ptr<Run> run) {
+  const RunId id = run->request.id;
   journal_.running(id);
   protocol::RunStream& stream = *parts_.outbox.find(id);
   RunPipelineParts pipeline{parts_.runner, parts_.outbox, stream, run->cancel};
   RunPipelineInput input{std::move(run->request),
                          policy_for_run(parts_.policies.resolve(), parts_.config),
                          run->kind == protocol::ScriptKind::automation};
-  auto end = co_await execute_run(pipeline, std::move(input));
+  auto end = co_await parts_.execute(pipeline, std::move(input));
   if (stopping_ && end.result.outcome == sandbox::Outcome::cancelled) {
     // Nobody asked for this one run to end: the agent does, and says so.
     end.result.outcome = sandbox::Outcome::interrupted;
@@ -233,9 +263,28 @@ asio::awaitable<void> Dispatcher::run(std::shared_ptr<Run> run) {
   }
   log_run_end(parts_.log, id.text, end.result);
   finish(id, stream, std::move(end.message));
-  runs_.erase(id);
-  admission_.finished();
-  if (!stopping_) start_what_fits();
+}
+
+void Dispatcher::end_broken(const RunId& id, const std::exception_ptr& broken) {
+  std::string what = "unknown";
+  try {
+    std::rethrow_exception(broken);
+  } catch (const std::exception& problem) {
+    what = problem.what();
+  } catch (...) {
+  }
+  parts_.log.error("run_lost", what, {{"run", id.text}});
+  protocol::RunStream* const stream = parts_.outbox.find(id);
+  if (stream == nullptr || stream->ended()) return;
+  sandbox::RunResult result;
+  // What was never told to have started did not run, as far as the core needs to know.
+  const bool has_started = stream->next_seq() > 0;
+  result.outcome = has_started ? sandbox::Outcome::interrupted : sandbox::Outcome::setup_failed;
+  result.error = "internal error of the satellite; its log says more";
+  result.started_at = std::chrono::system_clock::now();
+  result.sandbox.requested = parts_.policies.resolve().policy;
+  log_run_end(parts_.log, id.text, result);
+  finish(id, *stream, finished_message_from(result, std::nullopt));
 }
 
 void Dispatcher::finish(const RunId& id, protocol::RunStream& stream,

@@ -4,6 +4,7 @@
 #include "agent/dispatch/admission.hpp"
 #include "agent/dispatch/run_journal.hpp"
 #include "agent/outbound/outbox.hpp"
+#include "agent/runs/run_pipeline.hpp"
 #include "agent/runtime/log.hpp"
 #include "agent/runtime/task_group.hpp"
 #include "protocol/dispatch_messages.hpp"
@@ -12,6 +13,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
+#include <exception>
 #include <memory>
 #include <unordered_map>
 
@@ -25,6 +27,7 @@ namespace satellite::agent {
 /// Source: spec/dispatch-extension.md.
 class Dispatcher {
  public:
+  using Execute = boost::asio::awaitable<RunPipelineEnd> (*)(RunPipelineParts, RunPipelineInput);
   struct Parts {
     boost::asio::io_context& context;
     Log& log;
@@ -32,6 +35,8 @@ class Dispatcher {
     sandbox::Runner& runner;
     const sandbox::PolicyProvider& policies;
     Outbox& outbox;
+    /// Another than the real one only in tests of what becomes of a run that breaks.
+    Execute execute = execute_run;
   };
   explicit Dispatcher(Parts parts);
   ~Dispatcher();
@@ -49,6 +54,7 @@ class Dispatcher {
 
  private:
   struct Run;
+  class Place;
 
   void reject(const RunId& id, protocol::RejectionCode code, const std::string& message);
   void answer_status(const RunId& id);
@@ -56,6 +62,9 @@ class Dispatcher {
   void end_expired();
   void end_unstarted(const RunId& id, sandbox::Outcome outcome, const std::string& why);
   boost::asio::awaitable<void> run(std::shared_ptr<Run> run);
+  boost::asio::awaitable<void> run_to_its_end(std::shared_ptr<Run> run);
+  /// A mistake of ours ended it: the core is told so, since it is promised exactly one end.
+  void end_broken(const RunId& id, const std::exception_ptr& broken);
   void finish(const RunId& id, protocol::RunStream& stream, protocol::ScriptFinished message);
 
   Parts parts_;

@@ -4,6 +4,7 @@
 #include "protocol/negotiation.hpp"
 #include "protocol/vocabulary/limits.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -19,6 +20,10 @@ namespace {
 
 // One line for each of the first few kinds; a core that invents types is one sort of noise.
 constexpr std::size_t noted_kinds_max = 64;
+// A late answer may still belong to one of these.
+constexpr std::size_t way_questions_max = 8;
+constexpr const char* no_packages =
+    "this satellite has no module runtime: it runs shell scripts only and keeps no script packages";
 // Smaller ones are read within the time that handing them over would take twice.
 constexpr std::size_t large_frame = 64U << 10U;
 
@@ -71,7 +76,46 @@ SessionVerdict Inbox::take(Result<protocol::CoreMessage> message) {
 void Inbox::connection_lost() {
   authenticated_ = false;
   script_dispatch_ = false;
+  way_questions_.clear();
   owners_.scheduler.secrets().connection_lost();
+}
+
+void Inbox::expect_way_known(RequestId id) {
+  if (way_questions_.size() == way_questions_max) way_questions_.pop_front();
+  way_questions_.push_back(std::move(id));
+}
+
+SessionVerdict Inbox::deliver_capability_answer(const protocol::CapabilitySecretResponse& message) {
+  const auto found = std::find(way_questions_.begin(), way_questions_.end(), message.request_id);
+  if (found == way_questions_.end()) {
+    note_once("message_ignored", "capability_secret_response", "nobody asked for it");
+    return SessionVerdict::go_on;
+  }
+  way_questions_.erase(found);
+  return SessionVerdict::way_known;
+}
+
+void Inbox::answer_packages(const protocol::ScriptPackagesStatement& statement) {
+  if (!statement.made) return;
+  protocol::ScriptPackageSyncState state;
+  state.lockfile_hash = statement.lockfile_hash;
+  if (statement.lockfile_hash) {
+    state.status = protocol::PackageSyncStatus::error;
+    state.error_message = no_packages;
+    note_once("packages_unsupported", "script packages", no_packages);
+  } else {
+    // None are wanted and none are there.
+    state.status = protocol::PackageSyncStatus::ready;
+  }
+  owners_.outbox.push_for_this_connection(state);
+}
+
+void Inbox::note_reply(const Result<void>& taken) {
+  if (taken) return;
+  ++mismatched_replies_;
+  if (std::has_single_bit(mismatched_replies_)) {
+    log_.warn("reply_mismatched", taken.error().message, {{"count", mismatched_replies_}});
+  }
 }
 
 void Inbox::note_once(const std::string& event, const std::string& kind, const std::string& text) {
@@ -94,6 +138,7 @@ SessionVerdict Inbox::deliver_authenticated(protocol::Authenticated message) {
       {{"satellite", message.satellite_id}, {"script_dispatch", script_dispatch_ ? "on" : "off"}});
   owners_.outbox.connection_up(script_dispatch_);
   owners_.scheduler.secrets().connection_up();
+  answer_packages(message.script_packages);
   return SessionVerdict::authenticated;
 }
 
@@ -118,9 +163,12 @@ SessionVerdict Inbox::deliver(protocol::CoreMessage message) {
           owners_.policy.receive(one.policy_json);
         } else if constexpr (std::is_same_v<Message, protocol::ConfigUpdated>) {
           owners_.scheduler.receive(std::move(one.assignments));
+          answer_packages(one.script_packages);
+        } else if constexpr (std::is_same_v<Message, protocol::RefreshScriptPackages>) {
+          answer_packages({true, std::move(one.lockfile_hash)});
         } else if constexpr (std::is_same_v<Message, protocol::RunSecrets> ||
                              std::is_same_v<Message, protocol::ConfigSecrets>) {
-          owners_.scheduler.secrets().receive(std::move(one));
+          note_reply(owners_.scheduler.secrets().receive(std::move(one)));
         } else if constexpr (dispatches) {
           if (script_dispatch_) {
             owners_.dispatcher.receive(std::move(one));
@@ -130,12 +178,12 @@ SessionVerdict Inbox::deliver(protocol::CoreMessage message) {
           }
         } else if constexpr (std::is_same_v<Message, protocol::CapabilitySecretResponse>) {
           // The route probe is the only one who asks for a capability.
-          return SessionVerdict::way_known;
+          return deliver_capability_answer(one);
         } else if constexpr (std::is_same_v<Message, protocol::UnknownMessage>) {
           note_once("message_unknown", one.type, "ignored");
         } else {
           note_once("message_ignored",
-                    std::to_string(protocol::CoreMessage(std::move(one)).index()),
+                    std::string(protocol::type_of(protocol::CoreMessage(std::move(one)))),
                     "nothing here waits for this kind of message");
         }
         return SessionVerdict::go_on;

@@ -9,6 +9,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <cstdint>
+#include <deque>
 #include <set>
 #include <string>
 
@@ -43,6 +44,8 @@ class Inbox {
   /// afterwards, since it may carry secrets.
   boost::asio::awaitable<SessionVerdict> receive(std::string frame);
   void connection_lost();
+  /// The answer to this request, and no other, says that the core knows the way to us.
+  void expect_way_known(RequestId id);
   /// Somebody would be let down if the connection ended now.
   bool awaits_replies() const { return owners_.scheduler.secrets().awaits_replies(); }
 
@@ -50,6 +53,10 @@ class Inbox {
   SessionVerdict take(Result<protocol::CoreMessage> message);
   SessionVerdict deliver(protocol::CoreMessage message);
   SessionVerdict deliver_authenticated(protocol::Authenticated message);
+  SessionVerdict deliver_capability_answer(const protocol::CapabilitySecretResponse& message);
+  /// What became of the packages that the core wants here: nothing, and it is told so.
+  void answer_packages(const protocol::ScriptPackagesStatement& statement);
+  void note_reply(const Result<void>& taken);
   void note_once(const std::string& event, const std::string& kind, const std::string& text);
 
   Log& log_;
@@ -58,7 +65,9 @@ class Inbox {
   bool authenticated_ = false;
   bool script_dispatch_ = false;
   std::uint64_t invalid_frames_ = 0;
+  std::uint64_t mismatched_replies_ = 0;
   std::set<std::string> noted_;
+  std::deque<RequestId> way_questions_;  ///< of this connection, the latest of them
 };
 
 }  // namespace satellite::agent

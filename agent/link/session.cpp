@@ -70,8 +70,8 @@ asio::awaitable<bool> Session::open(Clock::time_point deadline) {
                    {"tls", facts.tls_version},
                    {"in", facts.connected_in}});
   std::string frame = protocol::encode(protocol::Authenticate{
-      parts_.config.client_id, parts_.config.token.duplicate(), announced_capabilities()});
-  const auto written = co_await link_->write(std::move(frame));
+      parts_.config.client_id, parts_.token.duplicate(), announced_capabilities()});
+  const auto written = co_await link_->write_and_wipe(std::move(frame));
   if (!written) {
     parts_.log.warn("connect_failed", written.error().message, {{"stage", "authenticate"}});
     co_return false;
@@ -153,10 +153,11 @@ asio::awaitable<void> Session::write_frames() {
       co_await parts_.outbox.changed().wait();
       continue;
     }
-    std::string copy = outgoing->kept_by_stream ? std::string() : outgoing->frame;
+    Outbox::Outgoing kept;
+    if (outgoing->returns()) kept = *outgoing;
     const auto written = co_await link_->write(std::move(outgoing->frame));
     if (written) continue;
-    if (!copy.empty()) parts_.outbox.put_back(std::move(copy));
+    if (!kept.frame.empty()) parts_.outbox.put_back(std::move(kept));
     end(written.error());
   }
 }
@@ -182,6 +183,14 @@ asio::awaitable<void> Session::send_heartbeats() {
   }
 }
 
+std::optional<bool> Session::core_answers_route_probe() const {
+  if (!route_probe_) return std::nullopt;
+  if (route_probe_->answered_here()) return true;
+  // Silent once may be slow; twice, and what was known of it no longer holds.
+  if (route_probe_->unanswered() > 1) return false;
+  return std::nullopt;
+}
+
 asio::awaitable<void> Session::watch_route() {
   constexpr auto without_throwing = asio::as_tuple(asio::use_awaitable);
   while (!over_ && !authenticated_) {
@@ -189,19 +198,28 @@ asio::awaitable<void> Session::watch_route() {
   }
   RouteProbe::Settings settings;
   settings.ask_every = parts_.config.route_probe_every;
+  settings.core_answers = parts_.core_answers_route_probe;
+  bool silence_told = false;
   route_probe_.emplace(Clock::now(), settings);
   while (!over_ && !close_asked_) {
     switch (route_probe_->step(Clock::now())) {
-      case RouteProbe::Step::ask:
-        parts_.outbox.push_for_this_connection(protocol::CapabilitySecretRequest{
-            RequestId(random_id()), "checkstack-satellite.route", "null"});
+      case RouteProbe::Step::ask: {
+        RequestId id(random_id());
+        parts_.inbox.expect_way_known(id);
+        parts_.outbox.push_for_this_connection(
+            protocol::CapabilitySecretRequest{std::move(id), "checkstack-satellite.route", "null"});
         break;
+      }
       case RouteProbe::Step::reconnect:
         parts_.log.warn("route_lost", "the core no longer knows the way to this satellite");
         co_return ask_to_close(CloseCode::normal, "Route lost");
-      case RouteProbe::Step::give_up:
-        co_return;
       case RouteProbe::Step::wait:
+        if (route_probe_->unanswered() > 0 && !silence_told) {
+          silence_told = true;
+          parts_.log.info("route_unproven",
+                          "the core has not said whether it knows the way to this satellite: it is "
+                          "slow or too old to be asked; it is asked again");
+        }
         break;
     }
     route_timer_.expires_at(route_probe_->next());

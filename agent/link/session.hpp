@@ -37,10 +37,16 @@ class Session {
     Inbox& inbox;
     Outbox& outbox;
     std::chrono::steady_clock::time_point process_started;
+    const Secret& token;
+    bool core_answers_route_probe = false;  ///< as known from earlier connections
   };
   explicit Session(Parts parts);
 
   boost::asio::awaitable<EndedConnection> run();
+
+  /// After run(): whether the core answers who asks for the way; nothing if that is as unknown as
+  /// before.
+  std::optional<bool> core_answers_route_probe() const;
 
   /// Says what is left to say, within the closing deadline, and closes.
   void stop();

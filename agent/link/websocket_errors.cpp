@@ -100,6 +100,10 @@ std::string_view name_of(ConnectStage stage) {
 
 Error read_error(const boost::system::error_code& failure, const websocket::close_reason& reason,
                  ByteCount frame_size_max) {
+  if (is_unassigned(reason)) {
+    return {ErrorCode::invalid_input, "the core breaks the WebSocket protocol: close code " +
+                                          std::to_string(reason.code) + " does not exist"};
+  }
   // A goodbye counts even when the transport broke while it was answered.
   const bool said_goodbye =
       failure == websocket::error::closed || reason.code != websocket::close_code::none;
@@ -140,6 +144,32 @@ Error write_error(const boost::system::error_code& failure) {
     return {ErrorCode::unavailable, "the connection broke while writing"};
   }
   return {ErrorCode::io_failed, "writing to the core: " + failure.message()};
+}
+
+Error binary_frame_error() {
+  return {ErrorCode::invalid_input,
+          "the core sent a binary frame; the protocol has text frames only"};
+}
+
+bool is_unassigned(const websocket::close_reason& reason) {
+  constexpr std::uint16_t last_assignable = 4999;
+  return reason.code > last_assignable;
+}
+
+std::optional<Error> unasked_in(const websocket::response_type& response) {
+  for (const auto name :
+       {http::field::sec_websocket_extensions, http::field::sec_websocket_protocol}) {
+    const auto [first, last] = response.equal_range(name);
+    for (auto field = first; field != last; ++field) {
+      if (field->value().empty()) continue;
+      const boost::beast::string_view header = http::to_string(name);
+      return Error{ErrorCode::unsupported,
+                   "upgrade: the answer names " + std::string(header.data(), header.size()) + ' ' +
+                       quoted(field->value()) +
+                       ", which this satellite did not offer; look at what stands before the core"};
+    }
+  }
+  return std::nullopt;
 }
 
 ConnectAttempt upgrade_failure(const boost::system::error_code& failure,

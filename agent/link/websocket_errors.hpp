@@ -8,6 +8,7 @@
 #include <boost/beast/websocket/rfc6455.hpp>
 #include <boost/system/error_code.hpp>
 #include <chrono>
+#include <optional>
 
 namespace satellite::agent {
 
@@ -17,6 +18,14 @@ namespace satellite::agent {
 Error read_error(const boost::system::error_code& failure,
                  const boost::beast::websocket::close_reason& reason, ByteCount frame_size_max);
 Error write_error(const boost::system::error_code& failure);
+Error binary_frame_error();
+
+/// Past 4999 no close code means anything (RFC 6455 7.4.2); Beast takes them.
+bool is_unassigned(const boost::beast::websocket::close_reason& reason);
+
+/// An extension or a subprotocol in the answer to the upgrade: we offer neither, so that RFC 6455
+/// 4.1 has us fail the connection.
+std::optional<Error> unasked_in(const boost::beast::websocket::response_type& response);
 
 /// The upgrade failed: from the transport's error, or from the HTTP answer that was no 101.
 ConnectAttempt upgrade_failure(const boost::system::error_code& failure,

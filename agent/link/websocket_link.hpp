@@ -23,6 +23,8 @@ std::string_view name_of(ConnectStage stage);
 enum class CloseCode : std::uint16_t {
   normal = 1000,
   going_away = 1001,
+  protocol_error = 1002,
+  unsupported_data = 1003,
   policy_violation = 1008,
   unauthorised = 4001,  ///< after `auth_failed`, as today's satellite does it
 };
@@ -47,16 +49,20 @@ struct LinkFacts {
 ///         A read must always be pending, since control frames are only served by it, and
 ///         keep_alive() must run beside it. To end: close(); the pending read then returns.
 ///         Cancelling a read or write tears the connection down without a closing handshake.
-/// Units:  frames are whole messages; text and binary ones are both given as text.
+/// Units:  frames are whole messages of text; a binary one ends the connection with 1003.
 /// Errors: unavailable = the core went away (its close code and reason in the message);
 ///         limit_exceeded = a frame above the limit, answered with 1009; timed_out = the core is
-///         silent or reads nothing; invalid_input = it breaks the WebSocket protocol.
+///         silent or reads nothing; invalid_input = it breaks the WebSocket protocol or sends a
+///         binary frame.
 class WebSocketLink {
  public:
   virtual ~WebSocketLink() = default;
 
   virtual boost::asio::awaitable<Result<std::string>> read() = 0;
   virtual boost::asio::awaitable<Result<void>> write(std::string frame) = 0;
+  /// For a frame with a secret in it: wiped once it is written, or could not be. What goes further
+  /// down is masked (RFC 6455 5.3) in a buffer that the next frame overwrites, and then encrypted.
+  virtual boost::asio::awaitable<Result<void>> write_and_wipe(std::string frame) = 0;
 
   /// Pings every 15 s and watches. Returns why the connection is over: what a read or write failed
   /// with, the death it found itself and cut, or `cancelled` once close() was called.

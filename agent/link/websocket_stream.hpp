@@ -4,6 +4,7 @@
 #include "agent/link/tcp_connect.hpp"
 #include "agent/link/websocket_errors.hpp"
 #include "agent/link/websocket_socket.hpp"
+#include "protocol/vocabulary/secret.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -46,6 +47,7 @@ class WebSocketStream final : public WebSocketLink {
 
   boost::asio::awaitable<Result<std::string>> read() override;
   boost::asio::awaitable<Result<void>> write(std::string frame) override;
+  boost::asio::awaitable<Result<void>> write_and_wipe(std::string frame) override;
   boost::asio::awaitable<Error> keep_alive() override;
   boost::asio::awaitable<Result<void>> round_trip() override;
   boost::asio::awaitable<void> close(CloseCode code, std::string reason) override;
@@ -61,6 +63,9 @@ class WebSocketStream final : public WebSocketLink {
   /// fault in all pages of a large frame at once would keep the event loop for tens of
   /// milliseconds.
   void make_room(std::string& frame);
+  boost::asio::awaitable<Result<void>> write_bytes(const std::string& frame);
+  /// A close code that RFC 6455 7.4.2 gives to nobody must not be echoed as Beast would do.
+  void refuse_close_code();
   /// The connection is over: remembers the first reason and wakes whoever waits.
   Error over(Error why);
   void note_control(boost::beast::websocket::frame_type kind, std::string_view payload);
@@ -80,6 +85,7 @@ class WebSocketStream final : public WebSocketLink {
   std::chrono::steady_clock::time_point last_ping_ = std::chrono::steady_clock::now();
   std::optional<std::chrono::steady_clock::time_point> writing_since_, closing_since_;
   std::optional<Error> ended_;  // why, once it is over
+  bool close_begun_ = false;    // by us
 };
 
 template <typename Stream>
@@ -116,6 +122,7 @@ Error WebSocketStream<Stream>::over(Error why) {
 template <typename Stream>
 void WebSocketStream<Stream>::note_control(boost::beast::websocket::frame_type kind,
                                            std::string_view payload) {
+  if (kind == boost::beast::websocket::frame_type::close) refuse_close_code();
   if (kind != boost::beast::websocket::frame_type::pong) return;
   std::uint64_t number = 0;
   const auto [end, failure] = std::from_chars(payload.begin(), payload.end(), number);
@@ -124,6 +131,18 @@ void WebSocketStream<Stream>::note_control(boost::beast::websocket::frame_type k
   if (!is_ours || number > pings_sent_ || number <= pings_answered_) return;
   pings_answered_ = number;
   pong_timer_.cancel();
+}
+
+/// Called from within Beast's read, before it answers: a close frame of ours that is under way by
+/// then takes the place of its echo (read_some_op and close_op share the write lock).
+template <typename Stream>
+void WebSocketStream<Stream>::refuse_close_code() {
+  namespace websocket = boost::beast::websocket;
+  // One close at a time: Beast asserts it.
+  if (!is_unassigned(websocket_.reason()) || close_begun_) return;
+  close_begun_ = true;
+  const websocket::close_reason why(websocket::close_code::protocol_error, "invalid close code");
+  websocket_.async_close(why, [](const boost::system::error_code&) {});
 }
 
 template <typename Stream>
@@ -146,6 +165,10 @@ boost::asio::awaitable<ConnectAttempt> WebSocketStream<Stream>::upgrade(
     co_return ConnectAttempt{std::move(late), ConnectStage::upgrade, {}, {}};
   }
   if (failure) co_return upgrade_failure(failure, response, address);
+  if (auto unasked = unasked_in(response)) {
+    cut();
+    co_return ConnectAttempt{*std::move(unasked), ConnectStage::upgrade, {}, {}};
+  }
   co_return ConnectAttempt{std::unique_ptr<WebSocketLink>(), ConnectStage::upgrade, {}, {}};
 }
 
@@ -171,6 +194,11 @@ boost::asio::awaitable<Result<std::string>> WebSocketStream<Stream>::read() {
     const auto got = co_await websocket_.async_read_some(room, without_throwing);
     failure = std::get<0>(got);
     frame.resize(taken + std::get<1>(got));
+    if (!failure && websocket_.got_binary()) {
+      Error binary = over(binary_frame_error());
+      co_await close(CloseCode::unsupported_data, "binary frame");
+      co_return binary;
+    }
   } while (!failure && !websocket_.is_message_done());
   if (!failure) co_return frame;
   Error why = read_error(failure, websocket_.reason(), frame_size_max_);
@@ -183,6 +211,20 @@ boost::asio::awaitable<Result<std::string>> WebSocketStream<Stream>::read() {
 
 template <typename Stream>
 boost::asio::awaitable<Result<void>> WebSocketStream<Stream>::write(std::string frame) {
+  auto written = co_await write_bytes(frame);
+  co_return written;
+}
+
+template <typename Stream>
+boost::asio::awaitable<Result<void>> WebSocketStream<Stream>::write_and_wipe(std::string frame) {
+  auto written = co_await write_bytes(frame);
+  wipe(frame);
+  co_return written;
+}
+
+template <typename Stream>
+boost::asio::awaitable<Result<void>> WebSocketStream<Stream>::write_bytes(
+    const std::string& frame) {
   assert(!writing_since_);
   writing_since_ = std::chrono::steady_clock::now();
   const auto bytes = boost::asio::buffer(frame);
@@ -259,7 +301,8 @@ boost::asio::awaitable<void> WebSocketStream<Stream>::close(CloseCode code, std:
   namespace websocket = boost::beast::websocket;
   co_await boost::asio::this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
   over(Error{ErrorCode::cancelled, "the connection was closed by us"});
-  if (websocket_.is_open()) {
+  if (websocket_.is_open() && !close_begun_) {
+    close_begun_ = true;
     const auto deadline = std::chrono::steady_clock::now() + heartbeat_.close_deadline;
     const CutAt cut_at(websocket_.get_executor(), deadline, [this] { cut(); });
     websocket::close_reason why;

@@ -40,9 +40,10 @@ void Outbox::push_for_this_connection(const protocol::AgentMessage& message) {
   if (connected_) push_frame(protocol::encode(message), true);
 }
 
-void Outbox::put_back(std::string frame) {
-  singles_size_ += ByteCount{frame.size()};
-  singles_.push_front(Single{std::move(frame), false});
+void Outbox::put_back(Outgoing outgoing) {
+  if (!outgoing.returns()) return;
+  singles_size_ += ByteCount{outgoing.frame.size()};
+  singles_.push_front(Single{std::move(outgoing.frame), false});
 }
 
 protocol::RunStream& Outbox::open(const RunId& id, const protocol::RunStreamBounds& bounds) {
@@ -87,7 +88,8 @@ std::optional<Outbox::Outgoing> Outbox::next() {
   if (!connected_) return std::nullopt;
   if (!singles_.empty()) {
     singles_size_ -= ByteCount{singles_.front().frame.size()};
-    Outgoing outgoing{std::move(singles_.front().frame), false};
+    Outgoing outgoing{std::move(singles_.front().frame), false,
+                      singles_.front().this_connection_only};
     singles_.pop_front();
     return outgoing;
   }
@@ -103,7 +105,7 @@ std::optional<Outbox::Outgoing> Outbox::next_of_runs() {
     in_flight_ += it->in_flight() - before;
     // Whoever was served goes to the end of the line.
     streams_.splice(streams_.end(), streams_, it);
-    return Outgoing{*std::move(frame), true};
+    return Outgoing{*std::move(frame), true, false};
   }
   return std::nullopt;
 }

@@ -45,9 +45,14 @@ class Outbox {
   struct Outgoing {
     std::string frame;
     bool kept_by_stream = false;
+    bool this_connection_only = false;
+    /// Must come back if the connection does not take it.
+    bool returns() const { return !kept_by_stream && !this_connection_only; }
   };
   std::optional<Outgoing> next();
-  void put_back(std::string frame);
+  /// The connection did not take it: it is the first to go out on the next one, if it means
+  /// anything there.
+  void put_back(Outgoing outgoing);
 
   void connection_up(bool script_dispatch);
   void connection_lost();

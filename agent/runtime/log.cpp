@@ -2,12 +2,17 @@
 // decided in log_line, which needs no library to be tested.
 #include "agent/runtime/log.hpp"
 
+#include "agent/runtime/log_output.hpp"
+
 #include <spdlog/details/null_mutex.h>
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
 #include <unistd.h>
+#include <chrono>
 #include <cstdlib>
+#include <thread>
+#include <utility>
 
 namespace satellite::agent {
 namespace {
@@ -18,29 +23,45 @@ constexpr const char* pattern_without_time = "%v";
 /// One write(2) per line, so that lines of several processes on one terminal do not mix.
 class DescriptorSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  public:
-  explicit DescriptorSink(int fd) : fd_(fd) {}
+  explicit DescriptorSink(LogOutput& output) : output_(output) {}
 
  protected:
   void sink_it_(const spdlog::details::log_msg& message) override {
     spdlog::memory_buf_t line;
     formatter_->format(message, line);
-    // A full pipe or a closed terminal must not stop the agent: what does not fit is lost.
-    [[maybe_unused]] const ssize_t written = ::write(fd_, line.data(), line.size());
+    output_.write({line.data(), line.size()});
   }
   void flush_() override {}
 
  private:
-  int fd_;
+  LogOutput& output_;
 };
 
 }  // namespace
 
 struct Log::Sink {
-  Sink(int fd, const char* pattern) : logger("agent", std::make_shared<DescriptorSink>(fd)) {
+  Sink(int fd, const char* pattern)
+      : output(fd), logger("agent", std::make_shared<DescriptorSink>(output)) {
     logger.set_formatter(
         std::make_unique<spdlog::pattern_formatter>(pattern, spdlog::pattern_time_type::utc));
     logger.set_level(spdlog::level::trace);
   }
+  void write(const std::string& line) {
+    logger.log(spdlog::level::info, spdlog::string_view_t(line));
+  }
+  /// In its place among the lines: after those that waited, before those that come later.
+  bool flush() {
+    if (!output.flush()) return false;
+    if (output.has_lost()) {
+      const LogField lost("lines", output.take_lost());
+      write(format_log_line(LogLevel::warn, "log_lines_lost",
+                            "whoever reads this log did not keep up; the agent did not wait",
+                            std::span(&lost, 1)));
+    }
+    return output.flush();
+  }
+
+  LogOutput output;
   spdlog::logger logger;
 };
 
@@ -53,7 +74,23 @@ Log::Log(LogLevel level)
 Log::Log(LogLevel level, int borrowed_fd)
     : sink_(std::make_unique<Sink>(borrowed_fd, pattern_with_time)), level_(level) {}
 
-Log::~Log() = default;
+Log::~Log() {
+  // The last words of a program that ends; whoever does not read them by then never will.
+  constexpr auto patience = std::chrono::milliseconds(200);
+  constexpr auto look_again = std::chrono::milliseconds(5);
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (!sink_->flush() && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(look_again);
+  }
+}
+
+bool Log::flush() {
+  return sink_->flush();
+}
+
+void Log::on_backlog(std::function<void()> told) {
+  on_backlog_ = std::move(told);
+}
 
 bool Log::writes(LogLevel level) const {
   return level >= level_;
@@ -66,7 +103,9 @@ void Log::write(LogLevel level, std::string_view event, std::string_view text, F
   if (!writes(level)) return;
   const std::string line =
       format_log_line(level, event, text, std::span(fields.begin(), fields.size()));
-  sink_->logger.log(spdlog::level::info, spdlog::string_view_t(line));
+  sink_->flush();
+  sink_->write(line);
+  if (!sink_->flush() && on_backlog_) on_backlog_();
 }
 
 void Log::error(std::string_view event, std::string_view text, Fields fields) {

@@ -2,6 +2,7 @@
 
 #include "agent/runtime/log_line.hpp"
 
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <string_view>
@@ -12,7 +13,8 @@ namespace satellite::agent {
 ///
 /// Shape:  made once by the composition root and passed by reference; `event` is a fixed word.
 ///         `error` = our duty not done, `warn` = went on without, `info` = a state people wait for.
-/// Errors: none: a log that cannot be written loses the line, never the agent.
+/// Errors: none: a log that cannot be written loses lines and counts them, it never makes the agent
+///         wait: see log_output.hpp.
 /// Never:  secrets, script output, raw frames.
 class Log {
  public:
@@ -34,11 +36,17 @@ class Log {
   bool writes(LogLevel level) const;
   void set_level(LogLevel level);
 
+  /// Tries to write what waits; true if nothing waits any more. Every line tries it, too.
+  bool flush();
+  /// Called after a line that had to wait: whoever is told calls flush() after a while.
+  void on_backlog(std::function<void()> told);
+
  private:
   void write(LogLevel level, std::string_view event, std::string_view text, Fields fields);
 
   struct Sink;
   std::unique_ptr<Sink> sink_;
+  std::function<void()> on_backlog_;
   LogLevel level_;
 };
 

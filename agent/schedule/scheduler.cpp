@@ -1,5 +1,6 @@
 #include "agent/schedule/scheduler.hpp"
 
+#include "agent/checks/check_result.hpp"
 #include "agent/schedule/expand_runs.hpp"
 #include "protocol/wire_words.hpp"
 
@@ -77,6 +78,7 @@ Scheduler::~Scheduler() = default;
 
 void Scheduler::receive(protocol::AssignmentSet assignments) {
   tell_rejected(assignments);
+  report_rejected(assignments);
   intake_ = std::make_unique<Intake>(std::move(assignments));
   intake_->checks_before = timetable_.checks();
   timetable_.begin_set();
@@ -95,6 +97,27 @@ void Scheduler::tell_rejected(const protocol::AssignmentSet& assignments) {
     parts_.log.warn("assignments_invalid", "only the first are told one by one",
                     {{"rejected", assignments.rejected.size()}});
   }
+}
+
+void Scheduler::report_rejected(const protocol::AssignmentSet& assignments) {
+  std::unordered_set<std::string> now;
+  for (const auto& rejected : assignments.rejected) {
+    if (rejected.config_id.empty() || rejected.system_id.empty()) continue;
+    std::vector<std::optional<std::string>> environments(rejected.environment_ids.begin(),
+                                                         rejected.environment_ids.end());
+    if (environments.empty()) environments.emplace_back();
+    for (auto& environment : environments) {
+      std::string key = rejected.config_id + '\0' + rejected.system_id + '\0' +
+                        environment.value_or("-") + '\0' + rejected.why;
+      const bool is_told = rejected_.count(key) == 1;
+      if (!now.insert(std::move(key)).second || is_told) continue;
+      ResultIdentity identity{ConfigId(rejected.config_id), SystemId(rejected.system_id),
+                              std::move(environment), std::chrono::system_clock::now()};
+      parts_.outbox.push(result_without_run(
+          std::move(identity), "Error: assignment rejected by the satellite: " + rejected.why));
+    }
+  }
+  rejected_ = std::move(now);
 }
 
 void Scheduler::offer(protocol::Assignment assignment) {
@@ -209,10 +232,24 @@ asio::awaitable<void> Scheduler::run_check(std::shared_ptr<Active> active) {
     // The check must be free for its next run all the same.
     broken = std::current_exception();
   }
+  if (broken) report_broken(*active);
   active_.erase(active->start.run);
   timetable_.finished(active->start.run, Clock::now());
   wake();
   if (broken) std::rethrow_exception(broken);
+}
+
+/// A mistake of ours is no reason to say nothing of the check; what it was stands in the log.
+void Scheduler::report_broken(const Active& active) {
+  const protocol::Assignment& assignment = *active.start.plan.assignment;
+  ResultIdentity identity{assignment.config_id, assignment.system_id,
+                          active.start.plan.environment_id, std::chrono::system_clock::now()};
+  const std::string text = "Error: internal error of the satellite; see its log";
+  try {
+    report(active, {CheckEnd::Kind::reported, result_without_run(std::move(identity), text), text});
+  } catch (const std::exception& problem) {
+    parts_.log.error("check_lost", problem.what());
+  }
 }
 
 void Scheduler::report(const Active& active, CheckEnd end) {

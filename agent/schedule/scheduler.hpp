@@ -58,10 +58,13 @@ class Scheduler {
   bool take_a_piece();
   void offer(protocol::Assignment assignment);
   void tell_rejected(const protocol::AssignmentSet& assignments);
+  /// A check that nobody can run has a result all the same: one, until something about it changes.
+  void report_rejected(const protocol::AssignmentSet& assignments);
   void tell_taken();
   void start_run(Timetable::Start start);
   boost::asio::awaitable<void> run_check(std::shared_ptr<Active> active);
   void report(const Active& active, CheckEnd end);
+  void report_broken(const Active& active);
   void note_status(const std::string& key, const protocol::CheckResult& result,
                    const std::string& message);
   void stop_runs(const std::vector<std::uint64_t>& runs);
@@ -75,6 +78,7 @@ class Scheduler {
   std::unique_ptr<Intake> intake_;  ///< the set that is being taken
   std::unordered_map<std::uint64_t, std::shared_ptr<Active>> active_;
   std::unordered_set<std::string> unhealthy_;  ///< keys whose last result was
+  std::unordered_set<std::string> rejected_;   ///< keys and reasons that were reported
   std::uint64_t skipped_ = 0;
   boost::asio::steady_timer alarm_;
   bool stopping_ = false;

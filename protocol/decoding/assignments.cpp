@@ -100,14 +100,34 @@ constexpr std::array<std::string_view, 10> assignment_members{
     "configId",   "systemId", "strategyId", "intervalSeconds", "configName",
     "systemName", "config",   "collectors", "environments",    "systemMetadata"};
 
-/// Who complains about an assignment names its strategy, if there is one to name.
-std::string strategy_of(std::string_view text) {
-  constexpr std::array<std::string_view, 1> names{"strategyId"};
-  const auto slices = JsonSlices::of(text, names);
-  if (!slices) return {};
-  json values = slices->parsed({"strategyId"});
+std::string id_in(const JsonSlices& slices, std::string_view name) {
+  json values = slices.parsed({name});
   JsonFields fields(values, "$");
-  return fields.required_text("strategyId", limits::id_size_max);
+  return fields.required_text(name, limits::id_size_max);
+}
+
+/// Whoever complains about an assignment names its check, its strategy and its environments, as far
+/// as there are any to name.
+RejectedAssignment rejected(std::string_view text, std::size_t index, std::string why) {
+  RejectedAssignment assignment{index, std::move(why)};
+  constexpr std::array<std::string_view, 4> names{"strategyId", "configId", "systemId",
+                                                  "environments"};
+  const auto slices = JsonSlices::of(text, names);
+  if (!slices) return assignment;
+  assignment.strategy_id = id_in(*slices, "strategyId");
+  assignment.config_id = id_in(*slices, "configId");
+  assignment.system_id = id_in(*slices, "systemId");
+  const auto environments = slices->find("environments");
+  if (!environments) return assignment;
+  const auto entries = slice_entries(*environments, limits::environments_per_assignment_max);
+  if (!entries) return assignment;
+  for (const std::string_view entry : *entries) {
+    constexpr std::array<std::string_view, 1> id{"id"};
+    const auto environment = JsonSlices::of(entry, id);
+    if (environment) assignment.environment_ids.push_back(id_in(*environment, "id"));
+  }
+  std::erase(assignment.environment_ids, std::string());
+  return assignment;
 }
 
 Result<Assignment> decode_assignment(std::string_view text, const std::string& path) {
@@ -148,8 +168,7 @@ Result<AssignmentSet> decode_assignments(std::string_view array) {
     if (assignment) {
       set.accepted.push_back(std::move(*assignment));
     } else {
-      set.rejected.push_back(
-          {index, std::move(assignment).error().message, strategy_of((*entries)[index])});
+      set.rejected.push_back(rejected((*entries)[index], index, assignment.error().message));
     }
   }
   return set;

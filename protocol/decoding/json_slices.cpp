@@ -124,7 +124,9 @@ Result<JsonSlices> JsonSlices::of(std::string_view object,
     std::string unescaped;
     const std::string_view name = name_of(quoted, unescaped);
     for (Member& member : slices.members_) {
-      if (member.name == name) member.text = text;
+      if (member.name != name) continue;
+      if (!member.text.empty()) return malformed("an object with each member once");
+      member.text = text;
     }
   } while (cursor.skip(','));
   if (!cursor.skip('}') || !cursor.at_end()) return malformed("an object");

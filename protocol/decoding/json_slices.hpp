@@ -22,7 +22,7 @@ namespace satellite::protocol {
 ///         inside it and answer invalid_input or nonsense slices, never more.
 class JsonSlices {
  public:
-  /// Only the named members; where one occurs twice the last one counts, as for every JSON parser.
+  /// Only the named members. Errors: a named member that occurs twice.
   static Result<JsonSlices> of(std::string_view object, std::span<const std::string_view> names);
 
   /// The member's JSON text, or nothing.

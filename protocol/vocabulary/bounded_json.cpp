@@ -1,12 +1,18 @@
 #include "protocol/vocabulary/bounded_json.hpp"
 
 #include "protocol/vocabulary/json_grammar.hpp"
+#include "protocol/vocabulary/printable.hpp"
+#include "protocol/vocabulary/unique_names.hpp"
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <vector>
 
 // Depth and number of values are counted on the raw bytes first: a parser that is asked for ten
-// million empty objects has already allocated them when it could say no.
+// million empty objects has already allocated them when it could say no. An object with two members
+// of one name is refused: parsers differ in which of them counts, so that whoever looked at the
+// text with another one has seen another document.
 
 namespace satellite {
 namespace {
@@ -72,10 +78,15 @@ Result<void> check_bounds(std::string_view text, const JsonBounds& bounds) {
   return {};
 }
 
-/// Listens to a parse and keeps nothing but the place of a failure.
+Error repeated(std::string_view name) {
+  return Error{ErrorCode::invalid_input,
+               "an object has two members named \"" + printable(name) + "\"; each may stand once"};
+}
+
+/// Listens to a parse and keeps the names of open objects and what is wrong.
 class Judge final : public nlohmann::json_sax<nlohmann::json> {
  public:
-  std::size_t broken_position = 0;
+  const std::optional<Error>& error() const { return error_; }
 
   bool null() override { return true; }
   bool boolean(bool) override { return true; }
@@ -84,30 +95,46 @@ class Judge final : public nlohmann::json_sax<nlohmann::json> {
   bool number_float(number_float_t, const string_t&) override { return true; }
   bool string(string_t&) override { return true; }
   bool binary(binary_t&) override { return true; }
-  bool start_object(std::size_t) override { return true; }
-  bool key(string_t&) override { return true; }
-  bool end_object() override { return true; }
+  bool start_object(std::size_t) override {
+    first_name_.push_back(names_.size());
+    return true;
+  }
+  bool key(string_t& name) override {
+    names_.push_back(name);
+    return true;
+  }
+  bool end_object() override {
+    const std::size_t first = first_name_.back();
+    first_name_.pop_back();
+    std::vector<std::string_view> own(names_.begin() + static_cast<std::ptrdiff_t>(first),
+                                      names_.end());
+    if (const auto name = repeated_name(own)) error_ = repeated(*name);
+    names_.resize(first);
+    return !error_;
+  }
   bool start_array(std::size_t) override { return true; }
   bool end_array() override { return true; }
   bool parse_error(std::size_t position, const std::string&,
                    const nlohmann::detail::exception&) override {
-    broken_position = position;
+    error_ = broken_at(position);
     return false;
   }
+
+ private:
+  std::vector<std::string> names_;
+  std::vector<std::size_t> first_name_;
+  std::optional<Error> error_;
 };
 
 }  // namespace
 
 Result<nlohmann::json> parse_bounded_json(std::string_view text, const JsonBounds& bounds) {
-  const Result<void> bounded = check_bounds(text, bounds);
-  if (!bounded) return bounded.error();
-  try {
-    return nlohmann::json::parse(text);
-  } catch (const nlohmann::json::parse_error& problem) {
-    return broken_at(problem.byte);
-  } catch (const nlohmann::json::exception&) {
-    return Error{ErrorCode::invalid_input, "JSON holds a number out of range"};
-  }
+  // Judged first: a value has forgotten which of its names stood there twice.
+  const Result<void> judged = check_bounded_json(text, bounds);
+  if (!judged) return judged.error();
+  auto value = nlohmann::json::parse(text, nullptr, false);
+  if (value.is_discarded()) return broken_at(0);
+  return value;
 }
 
 Result<void> check_bounded_json(std::string_view text, const JsonBounds& bounds) {
@@ -121,7 +148,9 @@ Result<void> check_bounded_json(std::string_view text, const JsonBounds& bounds)
   const Result<void> bounded = check_bounds(text, bounds);
   if (!bounded) return bounded.error();
   Judge judge;
-  if (!nlohmann::json::sax_parse(text, &judge)) return broken_at(judge.broken_position);
+  const bool whole = nlohmann::json::sax_parse(text, &judge);
+  if (judge.error()) return *judge.error();
+  if (!whole) return broken_at(0);
   return {};
 }
 

@@ -20,11 +20,12 @@ struct JsonBounds {
 ///
 /// Shape:  one pass over the bytes counts depth and values; only then the text is parsed.
 /// Errors: limit_exceeded (size, depth, values), invalid_input (not JSON, not UTF-8; position
-///         named, the text itself never, since it may hold secrets).
+///         named, the text itself never, since it may hold secrets; an object with two members of
+///         one name, which is named).
 Result<nlohmann::json> parse_bounded_json(std::string_view text, const JsonBounds& bounds);
 
 /// The same judgement without building the value: for text that is carried on as text, or read in
-/// slices. Costs no memory.
+/// slices. Costs memory for names only.
 Result<void> check_bounded_json(std::string_view text, const JsonBounds& bounds);
 
 }  // namespace satellite

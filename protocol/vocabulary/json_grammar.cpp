@@ -1,7 +1,11 @@
 #include "protocol/vocabulary/json_grammar.hpp"
 
+#include "protocol/vocabulary/unique_names.hpp"
+
 #include <array>
 #include <cstdint>
+#include <span>
+#include <vector>
 
 // A pointer walks the text; every look ahead is guarded by its end. Where it cannot tell it gives
 // up, which costs the caller a parser and nothing else.
@@ -10,6 +14,8 @@ namespace satellite {
 namespace {
 
 constexpr unsigned levels_max = 64;
+// Names of all open objects together: past this the caller's bound on values is asked first.
+constexpr std::size_t names_max = 1U << 16U;
 // No number of so few characters without an exponent is out of a double's range.
 constexpr std::ptrdiff_t number_size_max = 300;
 
@@ -62,7 +68,10 @@ class Walk {
         --depth_;
         return true;
       }
-      if (first == '{' && !skip_name()) return false;
+      if (first == '{') {
+        first_name_[depth_ - 1] = names_.size();
+        if (!skip_name()) return false;
+      }
     }
   }
 
@@ -76,7 +85,14 @@ class Walk {
     }
     if (!skip(in_object() ? '}' : ']')) return false;
     --depth_;
-    return true;
+    return ((objects_ >> depth_) & 1U) == 0 || close_names(first_name_[depth_]);
+  }
+
+  /// An object is over: its names go, and none of them may have stood there twice.
+  bool close_names(std::size_t first) {
+    const bool unique = !repeated_name(std::span(names_).subspan(first));
+    names_.resize(first);
+    return unique;
   }
 
   bool open(char bracket) {
@@ -89,9 +105,15 @@ class Walk {
     return true;
   }
 
+  /// With an escape in it a name is left to the parser: `"\u0061"` names `a`, too.
   bool skip_name() {
     skip_space();
-    if (!sees('"') || !skip_string()) return false;
+    if (!sees('"') || names_.size() == names_max) return false;
+    const char* const begin = at_ + 1;
+    if (!skip_string()) return false;
+    const std::string_view name(begin, static_cast<std::size_t>(at_ - 1 - begin));
+    if (name.find('\\') != std::string_view::npos) return false;
+    names_.push_back(name);
     skip_space();
     return skip(':');
   }
@@ -185,7 +207,9 @@ class Walk {
   const char* at_;
   const char* end_;
   unsigned depth_ = 0;
-  std::uint64_t objects_ = 0;  ///< one bit per open container
+  std::uint64_t objects_ = 0;            ///< one bit per open container
+  std::vector<std::string_view> names_;  ///< of the objects that are open, outermost first
+  std::array<std::size_t, levels_max> first_name_{};  ///< of each open object, in names_
   JsonShape shape_;
 };
 

@@ -28,7 +28,7 @@ struct Draft {
     plan.promise.downgrades.push_back(Downgrade{layer, std::move(reason)});
   }
   void note(Layer layer, std::string text) {
-    plan.promise.notes.push_back(Note{layer, std::move(text)});
+    plan.promise.notes.push_back(Note{layer, std::move(text), true});
   }
   EnforcedLayers& enforced() { return plan.promise.enforced; }
   bool wrapped() const { return wrapper.kind == FilesystemLayer::Kind::enforced; }

@@ -1,6 +1,7 @@
 #include "sandbox/running/ending.hpp"
 
 #include <sys/wait.h>
+#include <cerrno>
 #include <utility>
 
 namespace satellite::sandbox {
@@ -17,6 +18,15 @@ std::string text_of(const RunSetupFailed& failure) {
   const auto hint = operator_hint(failure.step, failure.error_number);
   if (!hint.empty()) text += "; " + std::string(hint);
   return text;
+}
+
+bool lacks_working_directory(const RunSetupFailed& failure) {
+  if (failure.step == SetupStep::working_directory) {
+    return failure.error_number == ENOENT || failure.error_number == ENOTDIR ||
+           failure.error_number == EACCES;
+  }
+  // Within its own file view bubblewrap changes the directory itself.
+  return failure.text.find("Can't chdir to ") != std::string::npos;
 }
 
 Outcome outcome_of(StopReason reason) {
@@ -58,6 +68,8 @@ struct EndDescription {
       return;
     }
     result.outcome = Outcome::setup_failed;
+    result.lacked_working_directory =
+        reason != StopReason::timed_out && lacks_working_directory(failure);
     result.error = reason == StopReason::timed_out ? "the set-up took too long" : text_of(failure);
   }
   void tell_limits(const RunEnded& end) const {

@@ -20,6 +20,7 @@ class Channel {
   /// close code and reason.
   virtual boost::asio::awaitable<Result<std::string_view>> read() = 0;
   virtual boost::asio::awaitable<Result<void>> write(const std::string& text) = 0;
+  virtual boost::asio::awaitable<Result<void>> write_binary(const std::string& text) = 0;
   /// One fragment of a message that has no end.
   virtual boost::asio::awaitable<Result<void>> write_fragment(const std::string& text) = 0;
   virtual void set_frame_size_max(ByteCount size) = 0;

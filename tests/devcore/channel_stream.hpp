@@ -49,6 +49,13 @@ class ChannelStream final : public Channel {
     co_return Result<void>{};
   }
 
+  boost::asio::awaitable<Result<void>> write_binary(const std::string& text) override {
+    websocket_.binary(true);
+    auto written = co_await write(text);
+    websocket_.text(true);
+    co_return written;
+  }
+
   boost::asio::awaitable<Result<void>> write_fragment(const std::string& text) override {
     const auto bytes = boost::asio::buffer(text);
     const auto written = co_await websocket_.async_write_some(false, bytes, without_throwing);
@@ -130,6 +137,13 @@ boost::asio::awaitable<Result<void>> ChannelStream<Stream>::upgrade(Acceptance a
   const bool is_here = request.target() == acceptance.path;
   const bool is_planned = acceptance.plan.misbehaviour == Misbehaviour::http_status;
   if (is_here && !is_planned) {
+    if (acceptance.plan.misbehaviour == Misbehaviour::more_headers) {
+      websocket_.set_option(boost::beast::websocket::stream_base::decorator(
+          [headers =
+               acceptance.plan.http_headers](boost::beast::websocket::response_type& response) {
+            for (const auto& [name, value] : headers) response.set(name, value);
+          }));
+    }
     const auto accepted = co_await websocket_.async_accept(request, without_throwing);
     const boost::system::error_code failure = std::get<0>(accepted);
     if (failure) co_return Error{ErrorCode::io_failed, "upgrade: " + failure.message()};

@@ -118,7 +118,9 @@ asio::awaitable<void> Connection::write_next() {
     queue_.pop_front();
     state_.transcript.sent(number_, text);
   }
-  auto writing = is_fragment ? channel_->write_fragment(text) : channel_->write(text);
+  auto writing = is_fragment     ? channel_->write_fragment(text)
+                 : sends_binary_ ? channel_->write_binary(text)
+                                 : channel_->write(text);
   const auto done = co_await std::move(writing);
   if (!done) written_ = true;
 }

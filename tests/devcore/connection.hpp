@@ -63,7 +63,7 @@ class Connection {
   std::uint16_t close_code_ = 0;  // asked for, not yet sent
   bool authenticated_ = false, stalled_ = false, chatters_ = false, reader_rests_ = false;
   bool finished_ = false, written_ = false;  // written_: nothing more will be sent
-  bool fragments_without_end_ = false, forgotten_ = false;
+  bool fragments_without_end_ = false, forgotten_ = false, sends_binary_ = false;
 };
 
 }  // namespace satellite::devcore

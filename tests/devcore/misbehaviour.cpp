@@ -15,6 +15,7 @@ constexpr auto without_throwing = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t deep_json_depth = 10'000;
 constexpr std::size_t oversize_frame_size = 17U << 20U;
 constexpr std::uint16_t going_away = 1001;
+constexpr std::uint16_t unassigned_code = 5000;
 
 }  // namespace
 
@@ -66,6 +67,12 @@ void Connection::misbehave(Misbehaviour misbehaviour) {
     case Misbehaviour::close:
       close_code_ = going_away;
       break;
+    case Misbehaviour::close_5000:
+      close_code_ = unassigned_code;
+      break;
+    case Misbehaviour::binary_frame:
+      sends_binary_ = true;
+      return send("{}");
     case Misbehaviour::reset:
       if (channel_) channel_->reset();
       break;

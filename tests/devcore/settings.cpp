@@ -6,13 +6,14 @@
 namespace satellite::devcore {
 namespace {
 
-constexpr std::array<std::pair<Misbehaviour, std::string_view>, 18> names{{
+constexpr std::array<std::pair<Misbehaviour, std::string_view>, 21> names{{
     {Misbehaviour::none, "none"},
     {Misbehaviour::close_at_connect, "close-at-connect"},
     {Misbehaviour::stall_tls, "stall-tls"},
     {Misbehaviour::drip_tls, "drip-tls"},
     {Misbehaviour::stall_upgrade, "stall-upgrade"},
     {Misbehaviour::http_status, "http-status"},
+    {Misbehaviour::more_headers, "more-headers"},
     {Misbehaviour::refuse, "refuse"},
     {Misbehaviour::never_authenticate, "never-authenticate"},
     {Misbehaviour::close_after_authentication, "close-after-authentication"},
@@ -24,6 +25,8 @@ constexpr std::array<std::pair<Misbehaviour, std::string_view>, 18> names{{
     {Misbehaviour::deep_json, "deep-json"},
     {Misbehaviour::oversize_frame, "oversize-frame"},
     {Misbehaviour::endless_fragments, "endless-fragments"},
+    {Misbehaviour::binary_frame, "binary-frame"},
+    {Misbehaviour::close_5000, "close-5000"},
     {Misbehaviour::forget_route, "forget-route"},
 }};
 

@@ -27,6 +27,7 @@ enum class Misbehaviour {
   drip_tls,          ///< one useless byte at a time instead of a handshake
   stall_upgrade,     ///< TLS done, the upgrade request never answered
   http_status,       ///< the upgrade answered with `http_status` and `http_headers`
+  more_headers,      ///< the upgrade accepted, with `http_headers` beside the usual ones
   // Instead of `authenticated`:
   refuse,              ///< `auth_failed`, whatever the token
   never_authenticate,  ///< no answer to `authenticate`
@@ -40,6 +41,8 @@ enum class Misbehaviour {
   deep_json,          ///< 10 000 nested arrays
   oversize_frame,     ///< one frame of 17 MiB
   endless_fragments,  ///< a message whose fragments never end
+  binary_frame,       ///< `{}` in a binary frame
+  close_5000,         ///< a close frame with a code that nobody can have
   forget_route,       ///< has lost the way: pings work, but nothing is routed, results are dropped
 };
 std::string_view name_of(Misbehaviour misbehaviour);

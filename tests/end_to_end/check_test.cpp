@@ -29,6 +29,9 @@ TEST_CASE(
   CHECK(entry.at("_sandbox").at("enforced") == json::parse(R"({"resources":true,"filesystem":true,
     "network":true,"privilege":true})"));
   CHECK(entry.at("_sandbox").at("downgrades").empty());
+  // Stored with every run: where nothing is missing there is nothing to say.
+  CHECK_FALSE(entry.at("_sandbox").contains("notes"));
+  CHECK(result.dump().size() < 600);
   CHECK_FALSE(entry.at("_sandbox").at("engine").get<std::string>().empty());
   CHECK(entry.at("outputTruncated") == false);
   CHECK(entry.at("executionTimeMs").is_number_integer());
@@ -184,7 +187,9 @@ TEST_CASE("a malformed assignment is told to the core and the log, and the other
   CHECK(frame.at("message").get<std::string>().find("$.assignments[0]") != std::string::npos);
   scene.wait_for_log("assignment_invalid");
   CHECK(collector_of(nth_result(scene, "good")).at("stdout") == "alive");
-  CHECK(results_of(scene, "bad").empty());
+  // And to whoever looks at the check: it has a result, once.
+  CHECK(nth_result(scene, "bad").at("status") == "unhealthy");
+  CHECK(results_of(scene, "bad").size() == 1);
 }
 
 TEST_CASE("a pushed set replaces the old one by value: changed work runs, removed work stops") {

@@ -49,7 +49,8 @@ TEST_CASE("a core that answers is not left, and one too old to answer is not eit
   nth_result(scene, "cfg", 5);
   CHECK(scene.core().ledger().counters().authentications == 1);
   const auto asked = scene.core().ledger().frames("capability_secret_request").size();
-  CHECK((answers ? asked >= 3 : asked == 1));
+  // The pauses grow: after 1, 2 and 4 seconds.
+  CHECK((answers ? asked >= 3 : asked <= 5));
 }
 
 TEST_CASE("a refresh brings what the core did not push, and nothing runs because of it") {

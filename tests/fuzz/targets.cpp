@@ -3,6 +3,7 @@
 #include "protocol/decode.hpp"
 #include "protocol/encode.hpp"
 #include "tests/devcore/codec/core_codec.hpp"
+#include "tests/support/repeated_names.hpp"
 #include "tests/unit/protocol/run_stream_simulation.hpp"
 
 #include <nlohmann/json.hpp>
@@ -77,8 +78,9 @@ std::optional<std::string> check_bounded_json_target(std::string_view input) {
   const auto parsed = parse_bounded_json(input, bounds);
   const auto checked = check_bounded_json(input, bounds);
   if (parsed.has_value() != checked.has_value()) return "the two doors disagree";
-  const bool valid = json::accept(input) && input.find('\0') == std::string_view::npos;
-  if (parsed && !valid) return "accepted what is no JSON";
+  const bool valid = json::accept(input) && input.find('\0') == std::string_view::npos &&
+                     !tests::has_repeated_name(input);
+  if (parsed && !valid) return "accepted what is no JSON, or has a name twice";
   if (!parsed && valid && parsed.error().code != ErrorCode::limit_exceeded) {
     return "refused what is JSON";
   }

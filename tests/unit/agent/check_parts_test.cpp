@@ -64,7 +64,7 @@ TEST_CASE("shape D: a healthy run, with our additions inside the collector only"
   json& entry = frame.at("result").at("metadata").at("collectors").at("5e0d");
   CHECK(entry.at("_sandbox").at("engine") == "native");
   CHECK(entry.at("_sandbox").at("downgrades").empty());
-  CHECK(entry.at("_sandbox").at("notes").empty());
+  CHECK_FALSE(entry.at("_sandbox").contains("notes"));
   CHECK(entry.at("_sandbox").at("enforced").size() == 4);
   CHECK(entry.at("outputTruncated") == false);
   CHECK(entry.at("droppedEnv") == json::array({"LD_PRELOAD"}));
@@ -244,4 +244,33 @@ TEST_CASE("names of variables follow JavaScript's upper case") {
   CHECK(variable_name_of("f\u0131sh") == "FISH");
   CHECK(variable_name_of("\ufb01t") == "FIT");
   CHECK(variable_name_of("a\u00e9b") == "A_B");
+}
+
+TEST_CASE("a report is short where nothing is missing, and whole where something is") {
+  auto end = shell_end({0, "", "", 1ms, true, false});
+  end.sandbox.emplace();
+  end.sandbox->engine = "native";
+  end.sandbox->enforced = {true, true, true, true};
+  end.sandbox->notes = {{sandbox::Layer::network, "the same for every run", true},
+                        {sandbox::Layer::resources, "the process limit was reached", false}};
+  const bool lacks_something = GENERATE(false, true);
+  if (lacks_something) {
+    end.sandbox->downgrades = {{sandbox::Layer::network, "no way out"}};
+  }
+  const auto frame = frame_of(result_of_run(identity(), {1ms, 0ms}, {end}, sixteen_mib));
+  const json report = frame.at("result").at("metadata").at("collectors").at("5e0d").at("_sandbox");
+  CHECK(report.at("engine") == "native");
+  CHECK(report.at("enforced").at("privilege") == true);
+  CHECK(report.at("downgrades").size() == (lacks_something ? 1 : 0));
+  CHECK(report.at("notes").size() == (lacks_something ? 2 : 1));
+}
+
+TEST_CASE("what made a check unhealthy is told of every kind of end") {
+  CollectorEnd thrown;
+  thrown.end = ThrownEnd{"Error: Secret not found: pay_token"};
+  CHECK(failure_of(thrown) == "Error: Secret not found: pay_token");
+  auto end = shell_end({0, "", "", 1ms, true, false});
+  CHECK_FALSE(failure_of(end));
+  end.error = "Script execution timed out";
+  CHECK(failure_of(end) == "Script execution timed out");
 }

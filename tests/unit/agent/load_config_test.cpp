@@ -1,11 +1,14 @@
 #include "agent/config/load_config.hpp"
 
+#include "agent/config/token_watch.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cstdio>
+#include <cstdlib>
 
 using namespace satellite;
 using namespace satellite::agent;
@@ -320,4 +323,46 @@ TEST_CASE("the settings shown never hold the token") {
     if (setting.key == "token") token_shown = true;
   }
   CHECK(token_shown);
+}
+
+TEST_CASE("the environment's token is moved out of it, and found where it was moved to") {
+  ::setenv("CHECKSTACK_SATELLITE_TOKEN", "csat_environment", 1);
+  const char* const place = ::getenv("CHECKSTACK_SATELLITE_TOKEN");
+  ConfigSources sources = minimal();
+  sources.environment.erase("CHECKSTACK_SATELLITE_TOKEN");
+  sources.token = EnvironmentToken::take();
+  REQUIRE(sources.token);
+  CHECK(place[0] == '\0');
+  CHECK(take_environment().count("CHECKSTACK_SATELLITE_TOKEN") == 0);
+  auto loaded = load_config(sources, SettingsUse::connects_later);
+  REQUIRE(loaded);
+  CHECK(loaded->config.token.empty());
+  CHECK(read_token(loaded->token_source)->value.reveal() == "csat_environment");
+  CHECK(load_config(sources, SettingsUse::connects)->config.token.reveal() == "csat_environment");
+}
+
+TEST_CASE("a changed token file is read again, once per change, and a broken one leaves the old") {
+  const TempDir directory;
+  const auto put = [&](const std::string& text) {
+    const std::string next = directory.write("next", text);
+    ::chmod(next.c_str(), 0600);
+    REQUIRE(std::rename(next.c_str(), (directory.path() / "token").c_str()) == 0);
+  };
+  put("csat_first");
+  TokenSource source;
+  source.file = (directory.path() / "token").string();
+  source.setting = "token_file";
+  TokenWatch watch({source.file, source.setting, nullptr, Secret()},
+                   read_token(source)->value.duplicate());
+  CHECK(watch.refresh().value() == false);
+  put("csat_second");
+  CHECK(watch.refresh().value() == true);
+  CHECK(watch.token().reveal() == "csat_second");
+  CHECK(watch.refresh().value() == false);
+  put("two words");
+  CHECK(watch.refresh().error().code == ErrorCode::invalid_input);
+  CHECK(watch.refresh().value() == false);
+  CHECK(watch.token().reveal() == "csat_second");
+  put("csat_second\n");
+  CHECK(watch.refresh().value() == false);
 }

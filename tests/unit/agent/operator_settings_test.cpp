@@ -33,7 +33,7 @@ bool mentions(const Error& error, const std::string& words) {
 TEST_CASE("the operator's word is strict where nobody says otherwise") {
   ConfigSources sources = minimal();
   sources.own_uid = 0;
-  auto loaded = load_config(sources, TokenNeed::required);
+  auto loaded = load_config(sources, SettingsUse::connects);
   REQUIRE(loaded);
   const sandbox::OperatorsWord& word = loaded->config.operators_word;
   CHECK(word.supervisor_is_root);
@@ -47,7 +47,7 @@ TEST_CASE("the operator's word is strict where nobody says otherwise") {
   CHECK(word.blocked_addresses == elsewhere);
   CHECK(launcher_settings(loaded->config).root_scripts == sandbox::RootScripts::refused);
   sources.own_uid = 65532;
-  loaded = load_config(sources, TokenNeed::required);
+  loaded = load_config(sources, SettingsUse::connects);
   REQUIRE(loaded);
   CHECK(loaded->config.operators_word.may_be_unconfined());
 }
@@ -78,7 +78,7 @@ TEST_CASE("every setting of the operator comes from the file, the environment an
   }
   from_file.file = directory.write("s.toml", text);
   for (const ConfigSources& sources : {from_file, from_environment, from_options}) {
-    const auto loaded = load_config(sources, TokenNeed::required);
+    const auto loaded = load_config(sources, SettingsUse::connects);
     if (!loaded) FAIL(loaded.error().message);
     const Config& config = loaded->config;
     CHECK_FALSE(config.allow_health_checks);
@@ -103,7 +103,7 @@ TEST_CASE("a key of an earlier version is refused with its new name") {
   const TempDir directory;
   ConfigSources sources = minimal();
   sources.file = directory.write("s.toml", "[dispatch]\n" + old + "\n");
-  const auto loaded = load_config(sources, TokenNeed::required);
+  const auto loaded = load_config(sources, SettingsUse::connects);
   REQUIRE_FALSE(loaded);
   CHECK(mentions(loaded.error(), "s.toml:2"));
   CHECK(mentions(loaded.error(), now));
@@ -130,7 +130,7 @@ TEST_CASE("what the operator mistyped is named, and never taken for a permission
   ConfigSources sources = minimal();
   sources.options[key] = text;
   INFO(key << " = " << text);
-  const auto loaded = load_config(sources, TokenNeed::required);
+  const auto loaded = load_config(sources, SettingsUse::connects);
   REQUIRE_FALSE(loaded);
   CHECK(mentions(loaded.error(), key + " (from option"));
 }

@@ -48,12 +48,32 @@ TEST_CASE("what a connection did not take goes out first on the next one") {
   outbox.connection_up(false);
   outbox.push(result_of_size(1, "first"));
   outbox.push(result_of_size(1, "second"));
-  outbox.put_back(outbox.next()->frame);
+  outbox.put_back(*outbox.next());
   outbox.connection_lost();
   outbox.connection_up(false);
   const auto frames = all_frames(outbox);
   REQUIRE(frames.size() == 2);
   CHECK(frames[0].find("first") != std::string::npos);
+}
+
+TEST_CASE("what meant something on a broken connection only is not said on the next one") {
+  boost::asio::io_context context;
+  Outbox outbox(context);
+  outbox.connection_up(false);
+  outbox.push_for_this_connection(protocol::Heartbeat{"1", {}, {}});
+  outbox.push(result_of_size(1, "kept"));
+  // The writer had taken both when the connection broke.
+  auto heartbeat = outbox.next();
+  auto result = outbox.next();
+  REQUIRE(heartbeat);
+  REQUIRE(result);
+  outbox.put_back(*std::move(result));
+  outbox.put_back(*std::move(heartbeat));
+  outbox.connection_lost();
+  outbox.connection_up(false);
+  const auto frames = all_frames(outbox);
+  REQUIRE(frames.size() == 1);
+  CHECK(frames[0].find("kept") != std::string::npos);
 }
 
 TEST_CASE("results that nobody fetches are bounded by count and bytes, the oldest go first") {

@@ -67,9 +67,16 @@ TEST_CASE("a refused run says why once, in its own line") {
   result.outcome = sandbox::Outcome::refused;
   result.error = "sandbox unavailable: network: no way out";
   const std::string text = lines_of(result, LogLevel::info);
-  CHECK(contains(text, "outcome=refused"));
+  CHECK(contains(text, "warn script_finished run=run-7 outcome=refused"));
   CHECK(contains(text, "sandbox unavailable: network: no way out"));
   CHECK_FALSE(contains(text, "sandbox_degraded"));
+}
+
+TEST_CASE("a run whose set-up failed is warned of: nothing of it ran") {
+  sandbox::RunResult result;
+  result.outcome = sandbox::Outcome::setup_failed;
+  result.error = "setup step cgroup failed";
+  CHECK(contains(lines_of(result, LogLevel::warn), "warn script_finished run=run-7"));
 }
 
 TEST_CASE("notes, which are the same for every run of a host, are told to those who debug") {

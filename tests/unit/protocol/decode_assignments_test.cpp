@@ -14,9 +14,9 @@ namespace {
 const std::string good =
     R"({"configId":"c","systemId":"s","strategyId":"p.s","config":{},"intervalSeconds":60})";
 
-/// An assignment that is good but for one member (added or, given twice, replaced).
+/// An assignment that is good but for one member (added or replaced).
 std::string with(const std::string& member) {
-  return good.substr(0, good.size() - 1) + "," + member + "}";
+  return tests::with_member(good, member);
 }
 
 AssignmentSet assignments_of(const std::string& entries) {
@@ -131,4 +131,21 @@ TEST_CASE("more assignments than the limit are no set at all") {
   CHECK(decoded<ConfigUpdated>(start + entries + "]}").assignments.rejected.size() ==
         limits::assignments_max);
   CHECK(refused(start + entries + ",0]}").code == ErrorCode::limit_exceeded);
+}
+
+TEST_CASE("a rejected assignment is named as far as it can be read") {
+  const auto set = decoded<ConfigUpdated>(R"({"type":"config_updated","assignments":[
+      {"configId":"c-1","systemId":"s-1","strategyId":"x","intervalSeconds":1,
+       "environments":[{"id":"e-1","name":"E"},5,{"name":"no id"},{"id":"e-2","name":"F"}]},
+      {"configId":7,"systemId":"s-1"},
+      "no object"]})")
+                       .assignments;
+  REQUIRE(set.rejected.size() == 3);
+  CHECK(set.rejected[0].config_id == "c-1");
+  CHECK(set.rejected[0].system_id == "s-1");
+  CHECK(set.rejected[0].strategy_id == "x");
+  CHECK(set.rejected[0].environment_ids == std::vector<std::string>{"e-1", "e-2"});
+  CHECK(set.rejected[1].config_id.empty());
+  CHECK(set.rejected[1].system_id == "s-1");
+  CHECK(set.rejected[2].system_id.empty());
 }

@@ -15,9 +15,9 @@ const std::string least =
     R"({"type":"run_script","runId":"r-1","kind":"automation","language":"shell","script":"true",)"
     R"("timeoutMs":1000})";
 
-/// The least run_script with one member added or, given twice, replaced.
+/// The least run_script with one member added or replaced.
 std::string with(const std::string& member) {
-  return least.substr(0, least.size() - 1) + "," + member + "}";
+  return tests::with_member(least, member);
 }
 
 std::string quoted(std::size_t size) {

@@ -53,11 +53,28 @@ TEST_CASE("a policy push reaches its judge whatever it holds") {
   CHECK(decoded<SandboxPolicy>(R"({"type":"sandbox_policy"})").policy_json == "null");
 }
 
-TEST_CASE("of two policies in one frame the last one counts, as for every JSON parser") {
-  CHECK(
-      decoded<SandboxPolicy>(
-          R"({"type":"sandbox_policy","policy":{"enabled":false},"polic\u0079":{"enabled":true}})")
-          .policy_json == R"({"enabled":true})");
+TEST_CASE("a frame in which an object has a member twice is refused, of whatever kind it is") {
+  const auto frame = GENERATE(values<std::string>(
+      {R"({"type":"sandbox_policy","policy":{"enabled":false},"polic\u0079":{"enabled":true}})",
+       R"({"type":"sandbox_policy","policy":{"enabled":true,"enabled":false}})",
+       R"({"type":"sandbox_policy","type":"shutdown","policy":{},"reason":"r"})",
+       R"({"type":"authenticated","satelliteId":"s","assignments":[],"sandboxPolicy":
+          {"network":{"mode":"deny","mode":"unrestricted"}}})",
+       R"({"type":"config_updated","assignments":[{"configId":"c","systemId":"s","strategyId":"x",
+          "intervalSeconds":1,"config":{"a":{"k":1,"k":2}}}]})",
+       R"({"type":"run_secrets","requestId":"r","env":{"TOKEN":"a","TOKEN":"b"}})",
+       R"({"type":"config_secrets","requestId":"r","collectors":{"c":{"p":"a","p":"b"}}})",
+       R"({"type":"run_script","runId":"r","kind":"automation","language":"shell","script":"a",
+          "script":"b","timeoutMs":1000})",
+       R"({"type":"run_script","runId":"r","kind":"automation","language":"shell","script":"a",
+          "timeoutMs":1000,"context":{"a":[{"k":1e3,"k":2}]}})",
+       R"({"type":"cancel_script","runId":"a","runId":"b"})",
+       R"({"type":"whatever","a":1,"a":2})"}));
+  CAPTURE(frame);
+  const auto message = decode(frame);
+  REQUIRE_FALSE(message);
+  CHECK(message.error().code == ErrorCode::invalid_input);
+  CHECK(message.error().message.find("two members named") != std::string::npos);
 }
 
 TEST_CASE("a declaration of extensions that makes no sense declares none") {

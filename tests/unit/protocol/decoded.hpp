@@ -3,6 +3,8 @@
 #include "protocol/decode.hpp"
 
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -25,6 +27,14 @@ inline Error refused(std::string_view text) {
   INFO(text.substr(0, 500));
   REQUIRE_FALSE(message.has_value());
   return message.error();
+}
+
+/// An object with this member added or, where it has one of that name, in its place.
+inline std::string with_member(const std::string& object, const std::string& member) {
+  auto members = nlohmann::ordered_json::parse(object);
+  members.erase(member.substr(1, member.find('"', 1) - 1));
+  const std::string rest = members.dump();
+  return rest.substr(0, rest.size() - 1) + "," + member + "}";
 }
 
 }  // namespace satellite::tests

@@ -63,6 +63,14 @@ TEST_CASE("unknown keys are invalid at every level") {
   CHECK(issues[0].code == "unrecognized_keys");
 }
 
+TEST_CASE("a policy that says something twice is invalid, also where it is merged") {
+  const char* text = GENERATE(R"({"enabled":true,"enabled":false})",
+                              R"({"network":{"mode":"deny","mode":"unrestricted"}})",
+                              R"({"enabled":false,"e\u006eabled":true})");
+  CHECK(parse_policy(text).error().code == ErrorCode::invalid_input);
+  CHECK(merge_policy(shipped_default_policy(), text).error().code == ErrorCode::invalid_input);
+}
+
 TEST_CASE("policy text beyond its bounds is refused before it is parsed") {
   const std::string many(300'000, ' ');
   CHECK(parse_policy(many).error().code == ErrorCode::limit_exceeded);

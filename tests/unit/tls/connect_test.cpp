@@ -254,3 +254,19 @@ TEST_CASE("an attempt that is cancelled ends at once, whatever the core does") {
   CHECK(ended);
   CHECK(std::chrono::steady_clock::now() - begun < 5s);
 }
+
+TEST_CASE("an upgrade with an extension or subprotocol that nobody offered is refused") {
+  const auto [header, value] = GENERATE(table<std::string, std::string>(
+      {{"Sec-WebSocket-Extensions", "permessage-deflate; server_no_context_takeover"},
+       {"Sec-WebSocket-Protocol", "chat"}}));
+  boost::asio::io_context context;
+  devcore::Settings settings = core_settings();
+  settings.plans.push_back({Misbehaviour::more_headers, 0, {{header, value}}});
+  // The positive control: a header that changes nothing.
+  settings.plans.push_back({Misbehaviour::more_headers, 0, {{"X-Proxy", "here"}}});
+  const auto core = start_core(std::move(settings));
+  const ConnectAttempt refused = connect(context, {core->url(), core->ca_pem()});
+  check_failed(refused, ConnectStage::upgrade, ErrorCode::unsupported);
+  CHECK(contains(refused.link.error().message, header));
+  CHECK(connect(context, {core->url(), core->ca_pem()}).link);
+}

@@ -254,6 +254,35 @@ TEST_CASE("closing against a core that does not answer is bounded") {
   CHECK(std::chrono::steady_clock::now() - begun < 5s);
 }
 
+TEST_CASE("a binary frame ends the connection with code 1003, a text frame of the same does not") {
+  boost::asio::io_context context;
+  const auto core = start_core();
+  const auto link = authenticated_link(context, *core);
+  core->push_text("{}");
+  CHECK(run(context, link->read()));
+  core->misbehave(Misbehaviour::binary_frame);
+  const Ends ends = run(context, both_ends(*link));
+  INFO(ends.read.message);
+  CHECK(name_of(ends.read.code) == "invalid_input");
+  CHECK(contains(ends.read.message, "binary frame"));
+  CHECK(ends.keep_alive == ends.read);
+  CHECK(contains(last_goodbye(*core), "closed with code 1003"));
+  run(context, link->close(CloseCode::normal, ""));
+}
+
+TEST_CASE("a close code that nobody can have is answered with 1002 and never echoed") {
+  boost::asio::io_context context;
+  const auto core = start_core();
+  const auto link = authenticated_link(context, *core);
+  core->misbehave(Misbehaviour::close_5000);
+  const Ends ends = run(context, both_ends(*link));
+  INFO(ends.read.message);
+  CHECK(name_of(ends.read.code) == "invalid_input");
+  CHECK(contains(ends.read.message, "close code 5000"));
+  CHECK(contains(last_goodbye(*core), "closed with code 1002"));
+  run(context, link->close(CloseCode::normal, ""));
+}
+
 TEST_CASE("how the core goes is told apart") {
   boost::asio::io_context context;
   const auto core = start_core();

@@ -2,6 +2,8 @@
 #include "protocol/vocabulary/unique_fd.hpp"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <algorithm>
 #include <catch2/catch.hpp>
@@ -112,4 +114,91 @@ TEST_CASE("the log writes one stamped line per event at or above its level") {
   CHECK(std::regex_match(
       written, std::regex(stamp + "info connected in=84ms\n" + stamp +
                           "error broken line\\\\nbreak\n" + stamp + "debug shown now\n")));
+}
+
+namespace {
+
+/// The two ends of what a log may be written to, as small as the kernel makes it.
+struct Ends {
+  UniqueFd reader, writer;
+};
+
+Ends small_pipe() {
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  ::fcntl(ends[1], F_SETPIPE_SZ, 4096);
+  return {UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+Ends small_socket() {
+  int ends[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+  const int size = 4096;
+  ::setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+  return {UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+/// What is there now; the reader's own open file may be told not to block.
+std::string read_all(const UniqueFd& reader) {
+  ::fcntl(reader.get(), F_SETFL, O_NONBLOCK);
+  std::string text, piece(64U << 10U, '\0');
+  for (ssize_t got = 1; got > 0;) {
+    got = ::read(reader.get(), piece.data(), piece.size());
+    if (got > 0) text.append(piece, 0, static_cast<std::size_t>(got));
+  }
+  return text;
+}
+
+std::size_t count_of(const std::string& text, const std::string& words) {
+  std::size_t count = 0;
+  for (auto at = text.find(words); at != std::string::npos; at = text.find(words, at + 1)) ++count;
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("a log that nobody reads holds nobody up, loses what is too much and counts it") {
+  const bool is_pipe = GENERATE(true, false);
+  const Ends ends = is_pipe ? small_pipe() : small_socket();
+  constexpr std::size_t lines = 20'000;
+  Log log(LogLevel::info, ends.writer.get());
+  std::size_t told = 0;
+  log.on_backlog([&told] { ++told; });
+  // A descriptor that blocked would keep this loop for ever.
+  for (std::size_t i = 0; i < lines; ++i) log.info("line", "", {{"number", i}});
+  CHECK(told > 0);
+  CHECK((::fcntl(ends.writer.get(), F_GETFL) & O_NONBLOCK) == 0);
+  std::string text;
+  for (bool done = false; !done;) {
+    text += read_all(ends.reader);
+    done = log.flush();
+  }
+  text += read_all(ends.reader);
+  log.info("after", "");
+  text += read_all(ends.reader);
+  // Whole lines, the first ones, in order; then how many are missing; then what came later.
+  const std::size_t kept = count_of(text, " info line number=");
+  CHECK(kept > 1'000);
+  CHECK(kept < lines);
+  const std::string lost = "warn log_lines_lost lines=" + std::to_string(lines - kept);
+  REQUIRE(text.find(lost) != std::string::npos);
+  CHECK(text.find(" number=" + std::to_string(kept - 1) + "\n") < text.find(lost));
+  CHECK(text.find(" info after\n") > text.find(lost));
+  CHECK(count_of(text, "log_lines_lost") == 1);
+}
+
+TEST_CASE("a log whose reader is gone, or whose descriptor is closed, is no reason to stop") {
+  // As in main().
+  const auto ignored = ::signal(SIGPIPE, SIG_IGN);
+  {
+    Ends ends = small_pipe();
+    Log log(LogLevel::info, ends.writer.get());
+    ends.reader.reset();
+    for (int i = 0; i < 100; ++i) log.info("line", "");
+    CHECK(log.flush());
+    Log closed(LogLevel::info, -1);
+    for (int i = 0; i < 100; ++i) closed.info("line", "");
+    CHECK(closed.flush());
+  }
+  ::signal(SIGPIPE, ignored);
 }

@@ -93,6 +93,16 @@ TEST_CASE("what is no JSON is refused with a position and without its text") {
   CHECK(parse_bounded_json(text, wide).error().message.find("secret-word") == std::string::npos);
 }
 
+TEST_CASE("an object with two members of one name is refused, and the name told") {
+  const auto text = GENERATE(values<std::string>(
+      {R"({"enabled":true,"enabled":false})", R"({"enabled":true,"\u0065nabled":false})",
+       R"([1e3,{"a":{"enabled":1,"b":[],"enabled":1}}])", R"({"\n":1,"enabled":2,"enabled":2})"}));
+  CAPTURE(text);
+  CHECK(refusal(text, wide) == ErrorCode::invalid_input);
+  CHECK(parse_bounded_json(text, wide).error().message.find("\"enabled\"") != std::string::npos);
+  CHECK(parse_bounded_json(R"({"enabled":{"enabled":1},"b":[{"enabled":1}]})", wide).has_value());
+}
+
 TEST_CASE("nothing can be hidden behind a zero byte") {
   using namespace std::string_literals;
   CHECK(refusal("{}\0"s, wide) == ErrorCode::invalid_input);

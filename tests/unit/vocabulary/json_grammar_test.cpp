@@ -1,5 +1,7 @@
 #include "protocol/vocabulary/json_grammar.hpp"
 
+#include "tests/support/repeated_names.hpp"
+
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -39,6 +41,17 @@ TEST_CASE("what takes a parser to say is left to it") {
   CHECK_FALSE(quick_json_shape(nested(65)));
   CHECK_FALSE(quick_json_shape("1e5"));
   CHECK_FALSE(quick_json_shape(std::string(400, '1')));
+  CHECK_FALSE(quick_json_shape(R"({"\u0061":1})"));
+}
+
+TEST_CASE("an object with two members of one name is not taken, at any level and any size") {
+  const std::size_t others = GENERATE(as<std::size_t>{}, 0, 1, 20, 5'000);
+  std::string members;
+  for (std::size_t i = 0; i < others; ++i) members += "\"n" + std::to_string(i) + "\":{\"x\":1},";
+  CHECK_FALSE(quick_json_shape("{\"x\":1," + members + "\"x\":2}"));
+  CHECK_FALSE(quick_json_shape("[0,{\"y\":{\"x\":1," + members + "\"x\":2}}]"));
+  CHECK(quick_json_shape("{\"x\":1," + members + "\"X\":2}"));
+  CHECK(quick_json_shape("[{\"x\":1},{\"x\":{" + members + "\"x\":2}}]"));
 }
 
 TEST_CASE("nothing is taken that the parser refuses, whatever is broken in it") {
@@ -48,12 +61,13 @@ TEST_CASE("nothing is taken that the parser refuses, whatever is broken in it") 
   INFO("SIMULATION_SEED=" << seed);
   std::minstd_rand random(seed);
   const std::string good =
-      "{\"a\":[1,-2.50,{\"\\u00e9\\ud83d\\ude00\":\"\xc3\xa9\xf0\x9f\x98\x80 "
+      "{\"a\":[1,-2.50,{\"ba\":1,\"b\":{\"b\":2},\"c\":\"\\u00e9\\ud83d\\ude00\",\"d\":"
+      "\"\xc3\xa9\xf0\x9f\x98\x80 "
       "\\\"x\\\\\"},[],{},true],\"b\":null}";
   constexpr char alphabet[] =
       "\0\x1f {}[]:,\"\\0123456789-.eEtfnrul\x7f\x80\xbf\xc0\xc3\xed\xf4\xff";
   const std::string bytes(alphabet, sizeof(alphabet) - 1);  // a NUL stands among them
-  std::size_t refused = 0;
+  std::size_t refused = 0, repeated = 0;
   for (int i = 0; i < 200'000; ++i) {
     std::string text = good;
     for (auto changes = 1 + random() % 3; changes > 0; --changes) {
@@ -72,12 +86,15 @@ TEST_CASE("nothing is taken that the parser refuses, whatever is broken in it") 
     }
     if (!quick_json_shape(text)) {
       ++refused;
+      if (json::accept(text) && tests::has_repeated_name(text)) ++repeated;
       continue;
     }
     INFO(json(text).dump(-1, ' ', true, json::error_handler_t::replace));
     REQUIRE(json::accept(text));
+    REQUIRE_FALSE(tests::has_repeated_name(text));
     REQUIRE(text.find('\0') == std::string::npos);
   }
   CHECK(refused > 50'000);
   CHECK(refused < 200'000);
+  CHECK(repeated > 10);
 }

@@ -1,0 +1,44 @@
+#pragma once
+
+#include "agent/config/token_source.hpp"
+#include "protocol/vocabulary/result.hpp"
+#include "protocol/vocabulary/secret.hpp"
+
+#include <cstdint>
+
+namespace satellite::agent {
+
+/// The token in use, read anew when its file changes: a rotated token needs no restart.
+///
+/// Shape:  looks at the file by name, because service managers and Kubernetes put a new file or
+/// link
+///         in the place of the old one; a look is one stat(2). A token from the environment stays
+///         what it is.
+class TokenWatch {
+ public:
+  TokenWatch(TokenSource source, Secret token);
+
+  const Secret& token() const { return token_; }
+  /// The words for where it comes from.
+  const std::string& source() const { return words_; }
+  bool is_file() const { return !source_.file.empty(); }
+
+  /// True if the file holds another token than before, which is in use from now on.
+  /// Errors: those of read_token_file, once per change of the file; the old token stays in use.
+  Result<bool> refresh();
+
+ private:
+  struct Version {
+    std::uint64_t device = 0, inode = 0, size = 0, mode = 0;
+    std::int64_t modified_ns = 0, changed_ns = 0;
+    bool operator==(const Version&) const = default;
+  };
+  Version version_of_file() const;
+
+  TokenSource source_;
+  std::string words_;
+  Secret token_;
+  Version seen_;
+};
+
+}  // namespace satellite::agent

@@ -1,0 +1,177 @@
+// The program as a process: what its standard error and the memory of its launcher are good for.
+#include "protocol/vocabulary/unique_fd.hpp"
+#include "tests/end_to_end/check_scene.hpp"
+#include "tests/support/require_layer.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <array>
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+using namespace satellite;
+using namespace satellite::tests;
+
+namespace {
+
+std::vector<pid_t> children_of(pid_t parent) {
+  std::vector<pid_t> children;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    std::ifstream status(entry.path() / "status");
+    for (std::string line; std::getline(status, line);) {
+      if (line == "PPid:\t" + std::to_string(parent)) {
+        children.push_back(std::stoi(entry.path().filename().string()));
+      }
+    }
+  }
+  return children;
+}
+
+/// How often these bytes stand in the writable memory of a process.
+std::size_t count_in_memory(pid_t pid, const std::string& wanted) {
+  const std::string process = "/proc/" + std::to_string(pid);
+  const UniqueFd memory(::open((process + "/mem").c_str(), O_RDONLY | O_CLOEXEC));
+  REQUIRE(memory);
+  std::size_t count = 0;
+  std::ifstream maps(process + "/maps");
+  for (std::string line; std::getline(maps, line);) {
+    std::istringstream fields(line);
+    unsigned long first = 0, last = 0;
+    char dash = 0;
+    std::string rights;
+    fields >> std::hex >> first >> dash >> last >> rights;
+    if (rights.substr(0, 2) != "rw") continue;
+    std::string bytes(last - first, '\0');
+    const ssize_t got =
+        ::pread(memory.get(), bytes.data(), bytes.size(), static_cast<off_t>(first));
+    if (got <= 0) continue;
+    bytes.resize(static_cast<std::size_t>(got));
+    for (auto at = bytes.find(wanted); at != std::string::npos; at = bytes.find(wanted, at + 1)) {
+      ++count;
+    }
+  }
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("the launcher never has the token, and the agent has it once and in no frame") {
+  if (!require_layer("root", ::geteuid() == 0, "only root reads another process's memory")) return;
+  const bool from_file = GENERATE(true, false);
+  const std::string token = "csat_QmVhc3RPZkJ1cmRlbjAxMjM0NTY3ODlhYmNkZWZnaGlq";
+  const TempDir directory;
+  Scene::Options options = with_checks({shell_check("cfg", "echo alive", 1)});
+  options.core.tokens["satellite-1"] = token;
+  options.environment["CHECKSTACK_SATELLITE_TOKEN"] = from_file ? "" : token;
+  if (from_file) {
+    const std::string path = directory.write("token", token + "\n");
+    ::chmod(path.c_str(), 0600);
+    options.environment["CHECKSTACK_SATELLITE_TOKEN_FILE"] = path;
+  }
+  Scene scene(std::move(options));
+  nth_result(scene, "cfg");
+  const auto children = children_of(scene.satellite().pid());
+  REQUIRE(children.size() == 1);
+  const pid_t launcher = children.front(), agent = scene.satellite().pid();
+  // The controls: what both were told before the fork is found in both.
+  CHECK(count_in_memory(launcher, "satellite-1") > 0);
+  CHECK(count_in_memory(agent, "satellite-1") > 0);
+  CHECK(count_in_memory(launcher, token) == 0);
+  CHECK(count_in_memory(agent, token) == 1);
+  CHECK(count_in_memory(agent, "\"token\":\"" + token) == 0);
+}
+
+TEST_CASE(
+    "a standard error that nobody reads holds nothing up, and is told when it is read again") {
+  devcore::Settings settings;
+  settings.tokens["satellite-1"] = "csat_right";
+  settings.policy = default_policy;
+  settings.transport = devcore::Transport::plain;
+  settings.assignments = as_set({shell_check("cfg", "echo alive", 1)});
+  auto core = devcore::DevCore::start(std::move(settings));
+  REQUIRE(core);
+  const TempDir directory;
+  const std::string pipe = (directory.path() / "stderr").string();
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  // Both ends, so that opening does not wait; of the smallest size, and full from the start.
+  UniqueFd reader(::open(pipe.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK));
+  REQUIRE(reader);
+  ::fcntl(reader.get(), F_SETPIPE_SZ, 4096);
+  const std::string filler(4096, '.');
+  REQUIRE(::write(reader.get(), filler.data(), filler.size()) == 4096);
+  {
+    SatelliteProcess satellite({{"run"},
+                                {{"PATH", "/usr/bin:/bin"},
+                                 {"CHECKSTACK_CORE_URL", (*core)->url()},
+                                 {"CHECKSTACK_SATELLITE_CLIENT_ID", "satellite-1"},
+                                 {"CHECKSTACK_SATELLITE_TOKEN", "csat_right"},
+                                 {"CHECKSTACK_SATELLITE_LOG_LEVEL", "debug"}},
+                                pipe});
+    REQUIRE((*core)->wait_for_frame("result", std::chrono::seconds(60), 3));
+    // Read again, it has everything in order, although no new line may come for long.
+    std::string log;
+    std::array<char, 4096> piece{};
+    eventually("the log is read", [&] {
+      const ssize_t got = ::read(reader.get(), piece.data(), piece.size());
+      if (got > 0) log.append(piece.data(), static_cast<std::size_t>(got));
+      return log.find("check_finished") != std::string::npos;
+    });
+    CHECK(log.find(" starting ") < log.find(" authenticated "));
+    CHECK(log.find(" authenticated ") < log.find(" check_finished "));
+    // The open file that it was given, and may share with others, still blocks whoever writes to
+    // it.
+    const std::string info = "/proc/" + std::to_string(satellite.pid()) + "/fdinfo/2";
+    std::ifstream flags_of(info);
+    std::string word;
+    unsigned flags = 0;
+    while (flags_of >> word && word != "flags:") continue;
+    if (flags_of >> std::oct >> flags) CHECK((flags & O_NONBLOCK) == 0);
+    satellite.signal(SIGTERM);
+    CHECK(satellite.wait() == 0);
+  }
+}
+
+TEST_CASE("a satellite without a standard error works all the same") {
+  devcore::Settings settings;
+  settings.tokens["satellite-1"] = "csat_right";
+  settings.policy = default_policy;
+  settings.transport = devcore::Transport::plain;
+  auto core = devcore::DevCore::start(std::move(settings));
+  REQUIRE(core);
+  // The shell closes it; the program then is the shell's child no more but in its place.
+  const char* const copy = std::getenv("SATELLITE_BINARY");
+  const std::string command = std::string("exec ") + (copy != nullptr ? copy : SATELLITE_BINARY) +
+                              " run </dev/null >&- 2>&-";
+  const pid_t pid = ::fork();
+  REQUIRE(pid >= 0);
+  if (pid == 0) {
+    const std::string url = "CHECKSTACK_CORE_URL=" + (*core)->url();
+    const char* const environment[] = {"PATH=/usr/bin:/bin", url.c_str(),
+                                       "CHECKSTACK_SATELLITE_CLIENT_ID=satellite-1",
+                                       "CHECKSTACK_SATELLITE_TOKEN=csat_right", nullptr};
+    const char* const arguments[] = {"sh", "-c", command.c_str(), nullptr};
+    ::execve("/bin/sh", const_cast<char* const*>(arguments), const_cast<char* const*>(environment));
+    ::_exit(127);
+  }
+  const auto connected = (*core)->wait_until_authenticated(std::chrono::seconds(20));
+  std::string run_id;
+  if (connected) {
+    protocol::RunScript hello = script("echo works");
+    run_id = hello.run_id.text;
+    (*core)->dispatch(std::move(hello));
+    const auto finished = (*core)->wait_finished(run_id, std::chrono::seconds(30));
+    CHECK(finished);
+    if (finished) CHECK(finished->finished->outcome == "exited");
+  }
+  ::kill(pid, SIGTERM);
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  CHECK(connected);
+  CHECK(WIFEXITED(status));
+}
