@@ -140,9 +140,11 @@ Json entry_of(const CollectorEnd& collector, bool cut_to_frame) {
   return entry;
 }
 
+/// An empty error stays in its collector and fails nothing: upstream asks whether the text is
+/// truthy.
 std::optional<std::string> failure_of(const CollectorEnd& collector) {
   if (const auto* thrown = std::get_if<ThrownEnd>(&collector.end)) return thrown->text;
-  return collector.error;
+  return collector.error && collector.error->empty() ? std::nullopt : collector.error;
 }
 
 protocol::CheckResult message_of(ResultIdentity identity, protocol::HealthStatus status,

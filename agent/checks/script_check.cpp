@@ -215,8 +215,9 @@ asio::awaitable<CheckEnd> Check::execute() {
     if (!end) co_return CheckEnd{CheckEnd::Kind::stopped, std::nullopt, "the run was stopped"};
     ends.push_back(*std::move(end));
   }
-  const auto failed = std::find_if(ends.begin(), ends.end(),
-                                   [](const CollectorEnd& end) { return end.error.has_value(); });
+  const auto failed = std::find_if(ends.begin(), ends.end(), [](const CollectorEnd& end) {
+    return end.error && !end.error->empty();
+  });
   const std::string message = failed == ends.end() ? std::string() : *failed->error;
   co_return CheckEnd{CheckEnd::Kind::reported,
                      result_of_run(identity(), times, std::move(ends), limits::frame_size_max),
