@@ -266,8 +266,11 @@ std::string encode(const ScriptOutputView& output) {
   frame += R"(","offset":)";
   frame += std::to_string(output.offset);
   const std::size_t frame_size = frame.size();
+  // U+0000 is valid UTF-8, but the core's database cannot store it in a text. As base64 the bytes
+  // stay what they are, and so do the offsets.
+  const bool has_zero_byte = output.bytes.find('\0') != std::string_view::npos;
   frame += R"(,"text":)";
-  if (!append_json_string(frame, output.bytes)) {
+  if (has_zero_byte || !append_json_string(frame, output.bytes)) {
     frame.resize(frame_size);
     frame += R"(,"base64":")";
     append_base64(frame, output.bytes);

@@ -167,7 +167,8 @@ protocol::CheckResult message_of(ResultIdentity identity, protocol::HealthStatus
 
 std::optional<std::string> failure_of(const CollectorEnd& collector) {
   if (const auto* thrown = std::get_if<ThrownEnd>(&collector.end)) return thrown->text;
-  return collector.error;
+  // Upstream asks whether the text is truthy: an empty one stays in its collector, fails nothing.
+  return collector.error && collector.error->empty() ? std::nullopt : collector.error;
 }
 
 protocol::CheckResult result_without_run(ResultIdentity identity, std::string error,

@@ -16,6 +16,8 @@ using Json = nlohmann::ordered_json;
 constexpr std::size_t variable_name_size_max = 128;
 constexpr double safe_integer_max = 9'007'199'254'740'991;
 
+using Timeout = std::chrono::duration<double, std::milli>;
+
 /// The bounds of a `timeout` in milliseconds.
 struct TimeoutRule {
   double otherwise, min, max;
@@ -60,7 +62,7 @@ Json migrated(Json config) {
   }
   Json next = Json::object();
   const Json& command = config["command"];
-  std::string script = command.is_string() ? quoted_word(command.get<std::string>()) : "";
+  std::string script = quoted_word(command.is_string() ? command.get<std::string>() : "");
   if (config.contains("args") && config["args"].is_array()) {
     for (const Json& word : config["args"]) {
       if (word.is_string()) script += " " + quoted_word(word.get<std::string>());
@@ -133,8 +135,18 @@ class Judge {
     return config_[name].is_object() && !config_[name].empty();
   }
 
-  std::chrono::milliseconds timeout(const TimeoutRule& rule) {
-    if (!has("timeout")) return in_milliseconds(rule.otherwise);
+  /// The usable ones of a mapping that was judged already.
+  std::map<std::string, std::string> references(const char* name) const {
+    std::map<std::string, std::string> texts;
+    if (!has(name) || !config_[name].is_object()) return texts;
+    for (const auto& [key, reference] : config_[name].items()) {
+      if (reference.is_string()) texts.insert_or_assign(key, reference.get<std::string>());
+    }
+    return texts;
+  }
+
+  Timeout timeout(const TimeoutRule& rule) {
+    if (!has("timeout")) return Timeout(rule.otherwise);
     const Json& value = config_["timeout"];
     const double number = value.is_number() ? value.get<double>() : std::nan("");
     if (!std::isfinite(number) || (rule.whole && number != std::floor(number))) {
@@ -144,9 +156,9 @@ class Judge {
     } else if (number > rule.max || number > safe_integer_max) {
       issues_.push_back({{"timeout"}, "too_big"});
     } else {
-      return in_milliseconds(number);
+      return Timeout(number);
     }
-    return in_milliseconds(rule.otherwise);
+    return Timeout(rule.otherwise);
   }
 
   static std::vector<ConfigIssue> mapping_issues(const Json& mapping) {
@@ -166,9 +178,6 @@ class Judge {
 
  private:
   bool has(const char* name) const { return config_.is_object() && config_.contains(name); }
-  static std::chrono::milliseconds in_milliseconds(double value) {
-    return std::chrono::milliseconds(static_cast<std::int64_t>(value));
-  }
 
   const Json& config_;
   std::vector<ConfigIssue> issues_;
@@ -184,7 +193,10 @@ ConfigJudgement<ExecuteConfig> judge_execute_config(std::string_view config_json
   judgement.config.working_directory = judge.optional_text("cwd");
   judgement.config.environment = judge.text_map("env");
   judgement.config.wants_secrets = judge.secrets("secretEnv");
-  judgement.config.timeout = judge.timeout(execute_timeout);
+  judgement.config.secret_references = judge.references("secretEnv");
+  // A whole number of milliseconds: its rule says so.
+  judgement.config.timeout =
+      std::chrono::duration_cast<std::chrono::milliseconds>(judge.timeout(execute_timeout));
   judgement.issues = judge.take_issues();
   return judgement;
 }

@@ -24,6 +24,8 @@ struct ExecuteConfig {
   std::optional<std::string> working_directory;  ///< not rendered yet
   std::map<std::string, std::string> environment;
   bool wants_secrets = false;  ///< a secretEnv with at least one entry
+  /// Variables to the texts with references that the core makes their values of.
+  std::map<std::string, std::string> secret_references;
   std::chrono::milliseconds timeout{30'000};
 };
 
@@ -31,7 +33,7 @@ struct ExecuteConfig {
 struct InlineScriptConfig {
   std::string script;
   bool wants_secrets = false;
-  std::chrono::milliseconds timeout{10'000};
+  std::chrono::duration<double, std::milli> timeout{10'000};  ///< may be a fraction
 };
 
 /// What comes of a configuration: the value, or every rule it breaks (never both).

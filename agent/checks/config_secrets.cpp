@@ -2,10 +2,12 @@
 
 #include "agent/checks/secret_reference.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
+#include <variant>
 
 namespace satellite::agent {
 namespace {
@@ -28,52 +30,52 @@ bool value_is_unresolved(const Json& value) {
   return false;
 }
 
-/// The member's name before the first `[`, then the indexes.
-struct PathStep {
-  std::string_view name;
-  std::vector<std::size_t> indexes;
-};
+/// A member's name, or the index of an array in brackets.
+using PathStep = std::variant<std::string_view, std::size_t>;
 
-std::optional<PathStep> step_of(std::string_view text) {
-  PathStep step;
-  const std::size_t bracket = text.find('[');
-  step.name = text.substr(0, bracket);
-  if (step.name.empty()) return std::nullopt;
-  text.remove_prefix(bracket == std::string_view::npos ? text.size() : bracket);
-  while (!text.empty()) {
-    const std::size_t close = text.find(']');
-    if (text.front() != '[' || close == std::string_view::npos) return std::nullopt;
-    std::size_t index = 0;
-    const char* const end = text.data() + close;
-    const auto [rest, problem] = std::from_chars(text.data() + 1, end, index);
-    if (problem != std::errc{} || rest != end) return std::nullopt;
-    step.indexes.push_back(index);
-    text.remove_prefix(close + 1);
-  }
-  return step;
+std::optional<std::size_t> index_in(std::string_view digits) {
+  std::size_t index = 0;
+  const char* const end = digits.data() + digits.size();
+  const auto [rest, problem] = std::from_chars(digits.data(), end, index);
+  if (digits.empty() || problem != std::errc{} || rest != end) return std::nullopt;
+  return index;
 }
 
-Json* place_within(Json& value, const PathStep& step) {
-  if (!value.is_object()) return nullptr;
-  const auto member = value.find(std::string(step.name));
-  if (member == value.end()) return nullptr;
-  Json* place = &*member;
-  for (const std::size_t index : step.indexes) {
-    if (!place->is_array() || index >= place->size()) return nullptr;
-    place = &(*place)[index];
+/// `b.d[0].e` in steps. Dots and brackets only separate: an empty segment is none, and what is no
+/// number in its brackets is a name.
+std::vector<PathStep> steps_of(std::string_view path) {
+  constexpr std::string_view separators = ".[]";
+  std::vector<PathStep> steps;
+  while (!path.empty()) {
+    const std::size_t end = std::min(path.find_first_of(separators), path.size());
+    if (end > 0) {
+      steps.emplace_back(path.substr(0, end));
+      path.remove_prefix(end);
+      continue;
+    }
+    const std::size_t close = path.find(']');
+    const bool bracketed = path.front() == '[' && close != std::string_view::npos;
+    const auto index = bracketed ? index_in(path.substr(1, close - 1)) : std::nullopt;
+    if (index) steps.emplace_back(*index);
+    path.remove_prefix(index ? close + 1 : 1);
   }
-  return place;
+  return steps;
 }
 
 Json* place_at(Json& config, std::string_view path) {
+  const auto steps = steps_of(path);
+  if (steps.empty()) return nullptr;
   Json* place = &config;
-  while (place != nullptr) {
-    const std::size_t dot = path.find('.');
-    const auto step = step_of(path.substr(0, dot));
-    if (!step) return nullptr;
-    place = place_within(*place, *step);
-    if (dot == std::string_view::npos) break;
-    path.remove_prefix(dot + 1);
+  for (const PathStep& step : steps) {
+    if (const auto* index = std::get_if<std::size_t>(&step)) {
+      if (!place->is_array() || *index >= place->size()) return nullptr;
+      place = &(*place)[*index];
+      continue;
+    }
+    if (!place->is_object()) return nullptr;
+    const auto member = place->find(std::string(std::get<std::string_view>(step)));
+    if (member == place->end()) return nullptr;
+    place = &*member;
   }
   return place;
 }
@@ -107,6 +109,11 @@ ResolvedConfig apply_config_secrets(std::string_view config_json,
   for (const auto& [path, value] : values) {
     Json* const place = place_at(config, path);
     if (place == nullptr) continue;
+    if (place->is_string()) {
+      for (Secret& inside : secrets_inside(place->get_ref<const std::string&>(), value.reveal())) {
+        resolved.values.push_back(std::move(inside));
+      }
+    }
     wipe_texts(*place);
     *place = std::string(value.reveal());
     resolved.values.push_back(value.duplicate());

@@ -24,7 +24,8 @@ bool has_unresolved_secrets(std::string_view config_json, SecretScan scan);
 /// A configuration with secrets in it. It is wiped with its owner.
 struct ResolvedConfig {
   Secret json;
-  /// The values that were put in, for masking.
+  /// The values that were put in, and the secrets inside those that the core made of a text with
+  /// references: for masking.
   std::vector<Secret> values;
 };
 

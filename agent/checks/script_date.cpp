@@ -1,6 +1,9 @@
 #include "agent/checks/script_date.hpp"
 
+#include "agent/runs/javascript_text.hpp"
+
 #include <array>
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -89,6 +92,26 @@ std::optional<ScriptDate> mail_date(const char* begin, const char* end) {
   return date_from(fields);
 }
 
+/// A whole number alone, which JavaScript engines take for a month of 2001 or for a year.
+std::optional<ScriptDate> number_date(std::string_view text) {
+  constexpr std::size_t digits_max = 6;
+  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+  if (text.empty() || text.size() > digits_max) return std::nullopt;
+  int value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, problem] = std::from_chars(text.data(), end, value);
+  if (problem != std::errc{} || rest != end || value < 0) return std::nullopt;
+  if (value > 12 && value < 32) return std::nullopt;
+  Fields fields;
+  fields.year = value >= 100 ? value : value >= 50 ? 1900 + value : 2000 + value;
+  if (value >= 1 && value <= 12) {
+    fields.year = 2001;
+    fields.month = value;
+  }
+  // std::chrono knows years to 32767 only.
+  return fields.year <= static_cast<int>(year::max()) ? date_from(fields) : std::nullopt;
+}
+
 /// A date and a time of day from printf's hands: every field has its place.
 template <typename... Numbers>
 std::string printed(const char* form, Numbers... numbers) {
@@ -121,7 +144,9 @@ std::optional<ScriptDate> date_of(const ScriptValue& value) {
   if (text == nullptr || text->size() > date_text_size_max) return std::nullopt;
   const char* const end = text->data() + text->size();
   const auto iso = iso_date(text->data(), end);
-  return iso ? iso : mail_date(text->data(), end);
+  if (iso) return iso;
+  const auto mail = mail_date(text->data(), end);
+  return mail ? mail : number_date(javascript_trimmed(*text));
 }
 
 std::string iso_text(ScriptDate date) {

@@ -19,23 +19,22 @@ bool is_array_index(std::string_view key, std::uint32_t& index) {
          index != std::numeric_limits<std::uint32_t>::max();
 }
 
-std::string_view without_outer_space(std::string_view text) {
-  constexpr std::string_view space = " \t\n\v\f\r";
-  const auto first = text.find_first_not_of(space);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(space) - first + 1);
-}
-
 double number_with_base(std::string_view digits, int base) {
-  std::uint64_t value = 0;
-  const auto [end, problem] =
-      std::from_chars(digits.data(), digits.data() + digits.size(), value, base);
-  const bool whole = problem == std::errc{} && end == digits.data() + digits.size();
-  return whole ? static_cast<double>(value) : std::nan("");
+  double value = 0;
+  for (const char c : digits) {
+    const int digit = c >= '0' && c <= '9'   ? c - '0'
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                             : base;
+    if (digit >= base) return std::nan("");
+    value = value * base + digit;
+  }
+  return value;
 }
 
-double number_in(std::string_view text) {
-  text = without_outer_space(text);
+double number_in(std::string_view whole) {
+  const std::string trimmed = javascript_trimmed(whole);
+  std::string_view text = trimmed;
   if (text.empty()) return 0;
   if (text.size() > 2 && text[0] == '0') {
     const char kind = text[1];

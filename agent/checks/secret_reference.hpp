@@ -1,6 +1,9 @@
 #pragma once
 
+#include "protocol/vocabulary/secret.hpp"
+
 #include <string_view>
+#include <vector>
 
 namespace satellite::agent {
 
@@ -9,6 +12,12 @@ namespace satellite::agent {
 
 /// Holds at least one `${{ secrets.NAME }}`, anywhere.
 bool holds_secret_reference(std::string_view text);
+/// The secrets inside a value that the core made of a text with references, such as
+/// `user:${{ secrets.x }}@host`: the agent is told only the whole, and a script may print the part.
+///
+/// Shape:  exact for one reference. Where several can be told apart in more than one way, the parts
+///         of each way, of sixteen at most; none for references without a character between them.
+std::vector<Secret> secrets_inside(std::string_view text, std::string_view value);
 /// A bare name: a letter, then letters, digits, `_` and `-`, at most 63 in all.
 bool is_secret_name(std::string_view text);
 /// `__hcsecret__:…`, which stands where the core keeps the value.

@@ -1,6 +1,7 @@
 #include "agent/checks/shell_collector.hpp"
 
 #include "agent/checks/collector_end.hpp"
+#include "agent/checks/secret_reference.hpp"
 #include "agent/checks/template_engine.hpp"
 #include "agent/runs/runner_settings.hpp"
 #include "protocol/vocabulary/limits.hpp"
@@ -84,6 +85,12 @@ sandbox::RunRequest request_from(ShellCollectorInput& input, const CheckParts& p
     }
   }
   for (auto& [name, secret] : input.secrets) {
+    const auto reference = input.config.secret_references.find(name);
+    if (reference != input.config.secret_references.end()) {
+      for (Secret& inside : secrets_inside(reference->second, secret.reveal())) {
+        request.further_secrets.push_back(std::move(inside));
+      }
+    }
     request.environment.erase(name);
     request.secret_environment.insert_or_assign(name, std::move(secret));
   }

@@ -1,6 +1,7 @@
 #include "agent/checks/template_filters.hpp"
 
 #include "agent/checks/unicode_case.hpp"
+#include "agent/runs/javascript_text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -34,22 +35,10 @@ ScriptValue changed_text(const FilterCall& call, Change change) {
   return text == nullptr ? call.input : ScriptValue::text(change(*text));
 }
 
-std::string trimmed(std::string_view text) {
-  // What JavaScript's trim() takes off: ASCII white space, no-break and typographic spaces, line
-  // separators and the byte order mark.
-  static const std::array<std::string_view, 26> spaces{
-      " ",      "\t",     "\n",     "\v",     "\f",     "\r",     "\u00A0", "\u1680", "\u2000",
-      "\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006", "\u2007", "\u2008", "\u2009",
-      "\u200A", "\u2028", "\u2029", "\u202F", "\u205F", "\u3000", "\uFEFF", ""};
-  for (bool again = true; again;) {
-    again = false;
-    for (const std::string_view space : spaces) {
-      if (space.empty() || text.empty()) continue;
-      if (text.starts_with(space)) text.remove_prefix(space.size()), again = true;
-      if (text.ends_with(space)) text.remove_suffix(space.size()), again = true;
-    }
-  }
-  return std::string(text);
+/// Where one character begins and ends in UTF-8, which the texts here are.
+std::size_t character_size(char lead) {
+  const auto byte = static_cast<unsigned char>(lead);
+  return byte < 0xC0 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
 }
 
 std::string truncated(const std::string& text, double length) {
@@ -58,8 +47,7 @@ std::string truncated(const std::string& text, double length) {
   const auto kept_max = static_cast<std::size_t>(length);
   std::size_t units = 0, position = 0;
   while (position < text.size() && units < kept_max) {
-    const auto lead = static_cast<unsigned char>(text[position]);
-    const std::size_t size = lead < 0xC0 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+    const std::size_t size = character_size(text[position]);
     units += size == 4 ? 2 : 1;
     position += size;
     if (units > kept_max) {
@@ -116,7 +104,8 @@ Filtered join(const FilterCall& call) {
   const auto* array = call.input.as_array();
   if (array == nullptr) return call.input;
   const ScriptValue separator = call.argument(0);
-  const std::string between = separator.is_undefined() ? ", " : separator.string_form();
+  const std::string* const text = separator.as_text();
+  const std::string between = text == nullptr ? ", " : *text;
   std::string joined;
   for (std::size_t i = 0; i < array->size(); ++i) {
     if (i > 0) joined += between;
@@ -127,13 +116,29 @@ Filtered join(const FilterCall& call) {
   return ScriptValue::text(std::move(joined));
 }
 
+/// What `text.split("").join(between)` gives: JavaScript splits between UTF-16 units, which leaves
+/// two halves of a character past U+FFFF; neither can be written in UTF-8.
+Filtered put_between_characters(const std::string& text, const std::string& between) {
+  if (between.empty()) return ScriptValue::text(text);
+  std::string result;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t size = character_size(text[at]);
+    if (at > 0) result += between;
+    result += size == 4 ? "\uFFFD" + between + "\uFFFD" : text.substr(at, size);
+    at += size;
+    if (result.size() > template_text_size_max.value) return too_long();
+  }
+  return ScriptValue::text(std::move(result));
+}
+
 Filtered replace(const FilterCall& call) {
   const std::string* text = call.input.as_text();
   if (text == nullptr) return call.input;
-  const std::string wanted = call.argument(0).string_form();
+  const ScriptValue first = call.argument(0);
+  const std::string wanted = first.is_undefined() ? std::string() : first.string_form();
   const ScriptValue second = call.argument(1);
   const std::string other = second.is_undefined() ? std::string() : second.string_form();
-  if (wanted.empty()) return call.input;
+  if (wanted.empty()) return put_between_characters(*text, other);
   std::string replaced;
   std::size_t position = 0;
   for (auto found = text->find(wanted); found != std::string::npos;
@@ -145,9 +150,14 @@ Filtered replace(const FilterCall& call) {
   return ScriptValue::text(replaced.append(*text, position));
 }
 
+/// Number(value), or 0 where that is no number.
+double number_or_zero(const ScriptValue& value) {
+  const double number = value.number_form();
+  return std::isfinite(number) ? number : 0;
+}
+
 Filtered times(const FilterCall& call, double milliseconds) {
-  const double* number = call.input.as_number();
-  return ScriptValue::number(number == nullptr ? 0 : *number * milliseconds);
+  return ScriptValue::number(number_or_zero(call.input) * milliseconds);
 }
 
 std::optional<double> age(const FilterCall& call) {
@@ -158,7 +168,7 @@ std::optional<double> age(const FilterCall& call) {
 
 Filtered older_than(const FilterCall& call) {
   const auto milliseconds = age(call);
-  const double limit = call.argument(0).number_form();
+  const double limit = number_or_zero(call.argument(0));
   return ScriptValue::boolean(milliseconds && *milliseconds > limit);
 }
 
@@ -169,7 +179,8 @@ constexpr std::array<std::pair<std::string_view, Filter>, 17> filters{{
     {"lower", [](const FilterCall& call) -> Filtered { return changed_text(call, lower_case); }},
     {"capitalize",
      [](const FilterCall& call) -> Filtered { return changed_text(call, capitalised); }},
-    {"trim", [](const FilterCall& call) -> Filtered { return changed_text(call, trimmed); }},
+    {"trim",
+     [](const FilterCall& call) -> Filtered { return changed_text(call, javascript_trimmed); }},
     {"truncate", truncate},
     {"length", length},
     {"json", to_json},

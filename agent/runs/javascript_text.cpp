@@ -38,4 +38,20 @@ std::string javascript_number_text(double number) {
   return number < 0 ? "-" + text : text;
 }
 
+std::string javascript_trimmed(std::string_view text) {
+  static const std::array<std::string_view, 26> spaces{
+      " ",      "\t",     "\n",     "\v",     "\f",     "\r",     "\u00A0", "\u1680", "\u2000",
+      "\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006", "\u2007", "\u2008", "\u2009",
+      "\u200A", "\u2028", "\u2029", "\u202F", "\u205F", "\u3000", "\uFEFF", ""};
+  for (bool again = true; again;) {
+    again = false;
+    for (const std::string_view space : spaces) {
+      if (space.empty() || text.empty()) continue;
+      if (text.starts_with(space)) text.remove_prefix(space.size()), again = true;
+      if (text.ends_with(space)) text.remove_suffix(space.size()), again = true;
+    }
+  }
+  return std::string(text);
+}
+
 }  // namespace satellite::agent

@@ -1,6 +1,7 @@
 #include "agent/runs/run_translation.hpp"
 
 #include "agent/runs/automation_environment.hpp"
+#include "sandbox/output_text.hpp"
 #include "sandbox/report.hpp"
 
 #include <nlohmann/json.hpp>
@@ -16,8 +17,8 @@ std::string text_of(const Json& value) {
 
 std::string artifact_json(const sandbox::RunResult& result, const CollectedOutput& output) {
   return text_of(Json{{"exitCode", result.exit_code},
-                      {"stdout", output.standard_output},
-                      {"stderr", output.standard_error},
+                      {"stdout", sandbox::without_zero_bytes(output.standard_output)},
+                      {"stderr", sandbox::without_zero_bytes(output.standard_error)},
                       {"durationMs", result.duration.count()},
                       {"timedOut", result.outcome == sandbox::Outcome::timed_out}});
 }

@@ -43,10 +43,10 @@ Masker::~Masker() {
 
 std::string_view Masker::feed(std::string_view bytes) {
   if (patterns_.empty() || bytes.empty()) return bytes;
-  if (held_.empty()) return masked(bytes, Rest::hold);
+  if (held_.empty()) return masked(bytes, TextEnd::open);
   std::string joined = std::exchange(held_, {});
   joined += bytes;
-  const std::string_view result = masked(joined, Rest::hold);
+  const std::string_view result = masked(joined, TextEnd::open);
   // What is untouched is a view of `joined`, which ends here.
   if (result.data() != output_.data()) output_.assign(result);
   return output_;
@@ -54,34 +54,36 @@ std::string_view Masker::feed(std::string_view bytes) {
 
 std::string_view Masker::finish() {
   const std::string joined = std::exchange(held_, {});
-  const std::string_view result = masked(joined, Rest::release);
+  const std::string_view result = masked(joined, TextEnd::final);
   if (result.data() != output_.data()) output_.assign(result);
   return output_;
 }
 
-std::string_view Masker::masked(std::string_view text, Rest rest) {
+std::string_view Masker::masked(std::string_view text, TextEnd end) {
   std::size_t shown_from = std::exchange(hidden_, 0);
-  auto match = patterns_.find(text, 0);
-  const std::size_t tail = rest == Rest::hold ? patterns_.tail_start(text) : text.size();
-  held_.assign(text.substr(tail));
-  if (!match) {
-    hidden_ = shown_from > tail ? shown_from - tail : 0;
-    return shown_from < tail ? text.substr(shown_from, tail - shown_from) : std::string_view();
-  }
+  std::size_t tail = text.size();
+  bool untouched = true;
   output_.clear();
-  // A match within the held tail waits there: what comes next may make it part of a longer one that
-  // begins earlier.
-  while (match && match->start < tail) {
-    const std::size_t end = match->start + match->length;
+  for (auto match = patterns_.find(text, 0, end); match;
+       match = patterns_.find(text, match->start + 1, end)) {
+    if (match->unfinished) {
+      // All that follows waits, too: what comes next may make it part of this one.
+      tail = match->start;
+      break;
+    }
     if (match->start >= shown_from) {
       output_ += text.substr(shown_from, match->start - shown_from);
       output_ += mask;
+      untouched = false;
     }
-    shown_from = std::max(shown_from, end);
-    match = patterns_.find(text, match->start + 1);
+    shown_from = std::max(shown_from, match->start + match->size);
   }
-  if (shown_from < tail) output_ += text.substr(shown_from, tail - shown_from);
+  held_.assign(text.substr(tail));
   hidden_ = shown_from > tail ? shown_from - tail : 0;
+  const std::string_view rest =
+      shown_from < tail ? text.substr(shown_from, tail - shown_from) : std::string_view();
+  if (untouched) return rest;
+  output_ += rest;
   return output_;
 }
 

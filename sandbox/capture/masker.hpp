@@ -16,8 +16,9 @@ inline constexpr std::string_view mask = "****";
 ///
 /// Shape:  feed() returns what may go on: a view of `bytes` itself when there is nothing to hide,
 ///         else of a buffer of ours; valid until the next call. Only a tail that could be the start
-///         of a secret is held back. Overlapping matches become one mask, so no rest of a secret
-///         shows beside it.
+///         of a secret is held back, never more than SecretPatterns::match_size_max. Overlapping
+///         matches become one mask, so no rest of a secret shows beside it. What comes out does not
+///         depend on how the bytes were divided between calls.
 class Masker {
  public:
   /// `patterns` must outlive the masker; one serves both streams of a run.
@@ -31,8 +32,7 @@ class Masker {
   std::string_view finish();
 
  private:
-  enum class Rest { hold, release };
-  std::string_view masked(std::string_view text, Rest rest);
+  std::string_view masked(std::string_view text, TextEnd end);
 
   const SecretPatterns& patterns_;
   std::string held_;        ///< seen, and possibly the start of a secret

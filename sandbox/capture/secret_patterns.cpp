@@ -4,125 +4,106 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 namespace satellite::sandbox {
 namespace {
 
-constexpr std::size_t pattern_size_max = 1024;
-constexpr std::size_t pattern_size_min = 4;
-constexpr std::size_t block_size = 2;
-constexpr std::size_t block_count = 1U << 16U;
-/// Longer windows than this would not skip more in practice, and the shift must fit into a byte.
-constexpr std::size_t window_size_max = 32;
+constexpr std::size_t pair_count = 1U << 16U;
 
-std::uint16_t block_at(std::string_view text, std::size_t index) {
-  std::uint16_t block = 0;
-  std::memcpy(&block, text.data() + index, block_size);
-  return block;
+std::uint16_t pair_at(const char* text) {
+  std::uint16_t pair = 0;
+  std::memcpy(&pair, text, sizeof pair);
+  return pair;
 }
 
-/// A long form in pieces of at most pattern_size_max, none too short to be a pattern of its own.
-void add_pieces(std::vector<std::string>& patterns, std::string_view form) {
-  while (!form.empty()) {
-    std::size_t size = std::min(form.size(), pattern_size_max);
-    const std::size_t rest = form.size() - size;
-    if (rest > 0 && rest < pattern_size_min) size -= pattern_size_min;
-    patterns.emplace_back(form.substr(0, size));
-    form.remove_prefix(size);
-  }
+std::string_view without_outer_space(std::string_view text) {
+  constexpr std::string_view space = " \t\r\n";
+  const std::size_t first = text.find_first_not_of(space);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(space) - first + 1);
 }
 
 }  // namespace
 
 SecretPatterns::SecretPatterns(const std::vector<std::string_view>& secrets) {
   for (const auto secret : secrets) {
-    for (auto& form : forms_of_secret(secret)) {
-      add_pieces(patterns_, form);
-      wipe(form);
+    add_forms(secret);
+    // A line break at the end of a stored secret is often not part of it, and shells drop it.
+    const std::string_view inner = without_outer_space(secret);
+    if (inner.size() < secret.size()) add_forms(inner);
+  }
+  if (forms_.empty()) return;
+  // The pieces of a secret that repeats itself are the same ones.
+  std::sort(forms_.begin(), forms_.end());
+  const auto unique_end = std::unique(forms_.begin(), forms_.end());
+  std::for_each(unique_end, forms_.end(), [](SecretForm& form) { wipe(form.units); });
+  forms_.erase(unique_end, forms_.end());
+  is_first_pair_.assign(pair_count, 0);
+  for (std::uint32_t index = 0; index < forms_.size(); ++index) {
+    for (const FirstPair pair : first_pairs_of(forms_[index])) {
+      const std::array<char, 2> bytes{pair.first, pair.second};
+      entries_.push_back({pair_at(bytes.data()), index});
+      is_first_pair_[entries_.back().pair] = 1;
+      is_first_[static_cast<unsigned char>(pair.first)] = true;
     }
   }
-  std::sort(patterns_.begin(), patterns_.end());
-  const auto unique_end = std::unique(patterns_.begin(), patterns_.end());
-  std::for_each(unique_end, patterns_.end(), wipe);
-  patterns_.erase(unique_end, patterns_.end());
-  if (!patterns_.empty()) index_patterns();
+  std::sort(entries_.begin(), entries_.end());
+  entries_.erase(std::unique(entries_.begin(), entries_.end()), entries_.end());
+}
+
+void SecretPatterns::add_forms(std::string_view secret) {
+  auto forms = forms_of_secret(secret);
+  std::move(forms.begin(), forms.end(), std::back_inserter(forms_));
+  // What a move left in the small buffers goes, too.
+  for (SecretForm& form : forms) wipe(form.units);
 }
 
 SecretPatterns::~SecretPatterns() {
-  std::for_each(patterns_.begin(), patterns_.end(), wipe);
+  for (SecretForm& form : forms_) wipe(form.units);
 }
 
-void SecretPatterns::index_patterns() {
-  length_min_ = window_size_max;
-  for (const auto& pattern : patterns_) {
-    length_min_ = std::min(length_min_, pattern.size());
-    length_max_ = std::max(length_max_, pattern.size());
+std::size_t SecretPatterns::next_candidate(std::string_view text, std::size_t from) const {
+  // The last byte has no pair.
+  const std::size_t end = text.size() - 1;
+  const char* const bytes = text.data();
+  const std::uint8_t* const is_first = is_first_pair_.data();
+  constexpr std::size_t stride = 4;
+  while (from + stride <= end) {
+    const unsigned any = static_cast<unsigned>(is_first[pair_at(bytes + from)]) |
+                         is_first[pair_at(bytes + from + 1)] | is_first[pair_at(bytes + from + 2)] |
+                         is_first[pair_at(bytes + from + 3)];
+    if (any != 0) break;
+    from += stride;
   }
-  shift_.assign(block_count, static_cast<std::uint8_t>(length_min_ - block_size + 1));
-  by_first_byte_.resize(256);
-  for (std::size_t index = 0; index < patterns_.size(); ++index) {
-    const std::string& pattern = patterns_[index];
-    for (std::size_t end = block_size; end <= length_min_; ++end) {
-      auto& shift = shift_[block_at(pattern, end - block_size)];
-      shift = std::min(shift, static_cast<std::uint8_t>(length_min_ - end));
-    }
-    const std::uint16_t last = block_at(pattern, length_min_ - block_size);
-    const auto place = std::lower_bound(
-        buckets_.begin(), buckets_.end(), last,
-        [](const Bucket& bucket, std::uint16_t block) { return bucket.block < block; });
-    if (place != buckets_.end() && place->block == last) {
-      place->patterns.push_back(index);
-    } else {
-      buckets_.insert(place, Bucket{last, {index}});
-    }
-    by_first_byte_[static_cast<unsigned char>(pattern[0])].push_back(index);
-  }
+  while (from < end && is_first[pair_at(bytes + from)] == 0) ++from;
+  return from;
 }
 
-std::size_t SecretPatterns::longest_match_at(std::string_view text, std::size_t start) const {
-  const std::uint16_t block = block_at(text, start + length_min_ - block_size);
-  const auto bucket = std::lower_bound(
-      buckets_.begin(), buckets_.end(), block,
-      [](const Bucket& candidate, std::uint16_t wanted) { return candidate.block < wanted; });
-  if (bucket == buckets_.end() || bucket->block != block) return 0;
-  std::size_t longest = 0;
-  for (const std::size_t index : bucket->patterns) {
-    const std::string& pattern = patterns_[index];
-    if (pattern.size() > longest && text.substr(start).starts_with(pattern)) {
-      longest = pattern.size();
-    }
+SecretPatterns::Match SecretPatterns::match_at(std::string_view text, std::size_t start,
+                                               TextEnd end) const {
+  const std::uint16_t pair = pair_at(text.data() + start);
+  auto entry = std::lower_bound(entries_.begin(), entries_.end(), Entry{pair, 0});
+  Match longest{start, 0, false};
+  for (; entry != entries_.end() && entry->pair == pair; ++entry) {
+    const FormMatch match = match_form(forms_[entry->form], text, start, end);
+    if (match.kind == FormMatch::Kind::unfinished) return {start, 0, true};
+    longest.size = std::max(longest.size, match.size);
   }
   return longest;
 }
 
-std::optional<SecretPatterns::Match> SecretPatterns::find(std::string_view text,
-                                                          std::size_t from) const {
-  if (patterns_.empty()) return std::nullopt;
-  std::size_t end = from + length_min_;
-  while (end <= text.size()) {
-    const std::size_t shift = shift_[block_at(text, end - block_size)];
-    if (shift != 0) {
-      end += shift;
-      continue;
-    }
-    const std::size_t start = end - length_min_;
-    if (const std::size_t length = longest_match_at(text, start)) return Match{start, length};
-    ++end;
+std::optional<SecretPatterns::Match> SecretPatterns::find(std::string_view text, std::size_t from,
+                                                          TextEnd end) const {
+  if (forms_.empty() || from >= text.size()) return std::nullopt;
+  for (std::size_t at = next_candidate(text, from); at + 1 < text.size();
+       at = next_candidate(text, at + 1)) {
+    const Match match = match_at(text, at, end);
+    if (match.unfinished || match.size > 0) return match;
   }
+  const bool may_begin = end == TextEnd::open && is_first_[static_cast<unsigned char>(text.back())];
+  if (may_begin) return Match{text.size() - 1, 0, true};
   return std::nullopt;
-}
-
-std::size_t SecretPatterns::tail_start(std::string_view text) const {
-  if (patterns_.empty()) return text.size();
-  const std::size_t reach = std::min(text.size(), length_max_ - 1);
-  for (std::size_t start = text.size() - reach; start < text.size(); ++start) {
-    const std::string_view tail = text.substr(start);
-    for (const std::size_t index : by_first_byte_[static_cast<unsigned char>(tail[0])]) {
-      const std::string& pattern = patterns_[index];
-      if (pattern.size() > tail.size() && std::string_view(pattern).starts_with(tail)) return start;
-    }
-  }
-  return text.size();
 }
 
 }  // namespace satellite::sandbox

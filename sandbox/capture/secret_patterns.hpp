@@ -1,9 +1,12 @@
 #pragma once
 
+#include "sandbox/capture/secret_form.hpp"
+
+#include <array>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -11,11 +14,10 @@ namespace satellite::sandbox {
 
 /// Every form in which the secrets of one run may show up in its output, ready for searching.
 ///
-/// Shape:  per secret of at least 4 bytes: raw, JSON-escaped, URL-encoded and base64 (each of the
-///         three alignments, both alphabets). A form longer than 1 KiB becomes several, so that
-///         what has to be held back between two reads stays small.
-/// Source: spec/dispatch-extension.md "Masking"; the search is Wu and Manber's (1994) with blocks
-///         of two bytes: it looks at every third byte or fewer where nothing matches.
+/// Shape:  the forms are those of forms_of_secret(); sandbox/README.md lists them. Two characters
+///         decide whether a place is looked at more closely, so that ordinary output passes at the
+///         speed of one table look-up for each byte.
+/// Source: spec/dispatch-extension.md "Masking".
 class SecretPatterns {
  public:
   SecretPatterns() = default;
@@ -24,34 +26,36 @@ class SecretPatterns {
   SecretPatterns(const SecretPatterns&) = delete;
   SecretPatterns& operator=(const SecretPatterns&) = delete;
 
-  bool empty() const { return patterns_.empty(); }
-  std::size_t length_max() const { return length_max_; }
+  bool empty() const { return forms_.empty(); }
+
+  /// No match is longer, so that no more is ever held back: a piece of a form with line breaks,
+  /// offsets and text columns of a dump wherever they may stand.
+  static constexpr std::size_t match_size_max = 16U << 10U;
+  static constexpr std::size_t length_max() { return match_size_max; }
 
   struct Match {
-    std::size_t start = 0, length = 0;
+    std::size_t start = 0;
+    std::size_t size = 0;
+    bool unfinished = false;  ///< more text has to come before it can be told
   };
-  /// The first match at or after `from`; where several begin, the longest.
-  std::optional<Match> find(std::string_view text, std::size_t from) const;
-
-  /// Where the longest tail of `text` begins that could be the start of a match; its size if none.
-  std::size_t tail_start(std::string_view text) const;
+  /// The first place at or after `from` where a form begins or may begin; where several do, the
+  /// longest.
+  std::optional<Match> find(std::string_view text, std::size_t from, TextEnd end) const;
 
  private:
-  struct Bucket {
-    std::uint16_t block = 0;
-    std::vector<std::size_t> patterns;
+  struct Entry {
+    std::uint16_t pair = 0;
+    std::uint32_t form = 0;
+    auto operator<=>(const Entry&) const = default;
   };
-  void index_patterns();
-  std::size_t longest_match_at(std::string_view text, std::size_t start) const;
+  void add_forms(std::string_view secret);
+  std::size_t next_candidate(std::string_view text, std::size_t from) const;
+  Match match_at(std::string_view text, std::size_t start, TextEnd end) const;
 
-  std::vector<std::string> patterns_;
-  std::size_t length_min_ = 0, length_max_ = 0;
-  std::vector<std::uint8_t> shift_;  ///< by block; 0 = a pattern's first part may end here
-  std::vector<Bucket> buckets_;      ///< sorted by block
-  std::vector<std::vector<std::size_t>> by_first_byte_;
+  std::vector<SecretForm> forms_;
+  std::vector<Entry> entries_;               ///< sorted
+  std::vector<std::uint8_t> is_first_pair_;  ///< by pair
+  std::array<bool, 256> is_first_{};         ///< by byte
 };
-
-/// All forms of one secret, itself first; empty when it is too short to be masked.
-std::vector<std::string> forms_of_secret(std::string_view secret);
 
 }  // namespace satellite::sandbox

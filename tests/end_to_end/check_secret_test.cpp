@@ -46,6 +46,19 @@ TEST_CASE(
   CHECK(request.at("requestId").get<std::string>().size() == 36);
 }
 
+TEST_CASE("the secret inside a value that the core interpolated is masked by itself, too") {
+  json check = shell_check("cfg", "echo \"$URL\"; p=${URL#user:}; echo \"${p%@host}\"", 1);
+  check["collectors"][0]["config"]["secretEnv"] = {{"URL", "user:${{ secrets.token }}@host"}};
+  Scene scene(with_checks(
+      {check}, {{{"cfg/c1", "\"env\":{\"URL\":\"user:" + token + "@host\"}"}}, {}, true}));
+  CHECK(collector_of(nth_result(scene, "cfg")).at("stdout") == "****\n****");
+}
+
+TEST_CASE("a zero byte of a check's output reaches the core as a sign that it can store") {
+  Scene scene(with_checks({shell_check("cfg", "printf 'a\\000b'", 1)}));
+  CHECK(collector_of(nth_result(scene, "cfg")).at("stdout") == "a\uFFFDb");
+}
+
 TEST_CASE("a secret the core does not have fails the collector, and the script never starts") {
   devcore::SecretReplies replies;
   replies.run["cfg/c1"] = "\"error\":\"Secret \\\"nope\\\" not found\"";

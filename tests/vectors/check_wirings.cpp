@@ -1,6 +1,7 @@
 #include "agent/checks/collector_config.hpp"
 #include "agent/checks/config_secrets.hpp"
 #include "agent/checks/shell_variables.hpp"
+#include "agent/checks/template_engine.hpp"
 #include "agent/schedule/expand_runs.hpp"
 #include "protocol/decode.hpp"
 #include "vectors/wiring.hpp"
@@ -109,6 +110,25 @@ json expand_answer(const json& test_case, const json&) {
   return runs;
 }
 
+/// Templates see the recorded environment and the check and system of the recording's world.
+json template_answer(const json& test_case, const json& file) {
+  const std::string scope_text = R"({"environment":)" +
+                                 file.at("environmentText").get<std::string>() +
+                                 R"(,"check":{"id":"chk","name":"Check N","intervalSeconds":3600},)"
+                                 R"("system":{"id":"sys-1","name":"System One",)"
+                                 R"("metadata":{"owner":"team-a","tier":1,"tags":["x","y"]}}})";
+  const auto scope = parse_script_value(scope_text);
+  if (!scope) return scope.error().message;
+  const auto text = render_template(test_case.at("in").get<std::string>(), *scope, ScriptDate{});
+  if (!text) return {{"err", text.error().message}};
+  return {{"out", *text}};
+}
+
+json out_or_error(const json& test_case) {
+  if (test_case.contains("err")) return {{"err", test_case.at("err")}};
+  return {{"out", test_case.at("out")}};
+}
+
 json out(const json& test_case) {
   return test_case.at("out");
 }
@@ -123,7 +143,8 @@ std::vector<Wiring> check_wirings() {
           {"applyConfigSecretValues", apply_answer, out},
           {"hasUnresolvedConfigSecrets", unresolved_answer, out},
           {"shellEnvFields", variables_answer, out},
-          {"expandRuns", expand_answer, out}};
+          {"expandRuns", expand_answer, out},
+          {"templates", template_answer, out_or_error}};
 }
 
 }  // namespace satellite::vectors

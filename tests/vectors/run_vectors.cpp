@@ -73,8 +73,8 @@ json load(const fs::path& path) {
   return json::parse(text_of(path));
 }
 
-/// Every case also carries its input as text (`inText`), because some answers depend on the order
-/// of an object's keys, which json does not keep.
+/// Every case also carries its input as text (`inText`), and the file its environment, because some
+/// answers depend on the order of an object's keys, which json does not keep.
 json load_vectors(const fs::path& path) {
   json file = load(path);
   const auto ordered = nlohmann::ordered_json::parse(text_of(path));
@@ -82,6 +82,7 @@ json load_vectors(const fs::path& path) {
     const auto& test_case = ordered.at("cases")[i];
     if (test_case.contains("in")) file["cases"][i]["inText"] = test_case.at("in").dump();
   }
+  if (ordered.contains("environment")) file["environmentText"] = ordered["environment"].dump();
   return file;
 }
 

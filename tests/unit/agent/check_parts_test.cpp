@@ -2,6 +2,7 @@
 #include "agent/checks/collector_config.hpp"
 #include "agent/checks/collector_end.hpp"
 #include "agent/checks/config_secrets.hpp"
+#include "agent/checks/secret_reference.hpp"
 #include "agent/checks/shell_variables.hpp"
 #include "protocol/encode.hpp"
 #include "sandbox/policy_provider.hpp"
@@ -227,6 +228,98 @@ TEST_CASE("applied secrets are handed back for masking, and only where they had 
   CHECK(resolved.json.reveal() == R"({"env":{"PASSWORD":"hunter22"}})");
   REQUIRE(resolved.values.size() == 1);
   CHECK(resolved.values[0].reveal() == "hunter22");
+}
+
+TEST_CASE("an empty error of a collector is told and fails nothing") {
+  auto collector = shell_end({0, "", "", 1ms, true, false});
+  collector.error = "";
+  const auto frame = frame_of(result_of_run(identity(), {2ms, 0ms}, {collector}, sixteen_mib));
+  CHECK(frame.at("status") == "healthy");
+  CHECK(frame.at("result").at("message") == "Completed in 2ms");
+  CHECK(frame.at("result").at("metadata").at("collectors").at("5e0d").at("_collectorError") == "");
+  collector.error = "broken";
+  const auto failed = frame_of(result_of_run(identity(), {2ms, 0ms}, {collector}, sixteen_mib));
+  CHECK(failed.at("status") == "unhealthy");
+}
+
+TEST_CASE(
+    "a path of a configured secret skips empty segments and takes a word in brackets as key") {
+  struct Row {
+    const char* path;
+    const char* config;
+  };
+  const auto row = GENERATE(values<Row>({
+      {"b..c", R"({"b":{"c":"SECRET","list":["m",{"e":"m"}]},"0":"m"})"},
+      {".b.c.", R"({"b":{"c":"SECRET","list":["m",{"e":"m"}]},"0":"m"})"},
+      {"b[c]", R"({"b":{"c":"SECRET","list":["m",{"e":"m"}]},"0":"m"})"},
+      {"[b][c]", R"({"b":{"c":"SECRET","list":["m",{"e":"m"}]},"0":"m"})"},
+      {"b.list[1].e", R"({"b":{"c":"m","list":["m",{"e":"SECRET"}]},"0":"m"})"},
+      {"b.list[0]", R"({"b":{"c":"m","list":["SECRET",{"e":"m"}]},"0":"m"})"},
+      {"b.list.0", R"({"b":{"c":"m","list":["m",{"e":"m"}]},"0":"m"})"},
+      {"b.list[2]", R"({"b":{"c":"m","list":["m",{"e":"m"}]},"0":"m"})"},
+      {"b.list[99999999999999999999]", R"({"b":{"c":"m","list":["m",{"e":"m"}]},"0":"m"})"},
+      {"", R"({"b":{"c":"m","list":["m",{"e":"m"}]},"0":"m"})"},
+      {"..", R"({"b":{"c":"m","list":["m",{"e":"m"}]},"0":"m"})"},
+  }));
+  INFO(row.path);
+  std::map<std::string, Secret> values;
+  values.emplace(row.path, Secret("SECRET"));
+  const auto resolved =
+      apply_config_secrets(R"({"b":{"c":"m","list":["m",{"e":"m"}]},"0":"m"})", values);
+  CHECK(resolved.json.reveal() == row.config);
+}
+
+TEST_CASE("a command that is no text migrates to an empty word, an inline timeout may be broken") {
+  CHECK(migrated_execute_config(R"({"command":5})") == R"({"script":"''","timeout":30000.0})");
+  CHECK(judge_inline_script_config(R"({"script":"x","timeout":1000.5})").issues.empty());
+  CHECK(judge_inline_script_config(R"({"script":"x","timeout":1000.5})").config.timeout.count() ==
+        1000.5);
+  CHECK_FALSE(judge_execute_config(R"({"script":"x","timeout":1000.5})").issues.empty());
+}
+
+TEST_CASE("the secret inside a value that the core interpolated is known") {
+  const auto parts = [](const char* reference, const char* value) {
+    std::vector<std::string> texts;
+    for (const Secret& secret : secrets_inside(reference, value)) {
+      texts.emplace_back(secret.reveal());
+    }
+    return texts;
+  };
+  using Texts = std::vector<std::string>;
+  CHECK(parts("user:${{ secrets.x }}@host", "user:p@ss:w@host") == Texts{"p@ss:w"});
+  CHECK(parts("${{secrets.x}}", "whole") == Texts{"whole"});
+  CHECK(parts("a ${{ secrets.u }}:${{ secrets.p }}", "a joe:pa55") == Texts{"joe", "pa55"});
+  // Two ways to divide: the parts of both.
+  CHECK(parts("${{ secrets.u }}:${{ secrets.p }}", "a:b:c") == Texts{"a", "b:c", "a:b", "c"});
+  CHECK(parts("${{ secrets.u }}${{ secrets.p }}", "anything").empty());
+  CHECK(parts("user:${{ secrets.x }}@host", "another text").empty());
+  CHECK(parts("user:${{ secrets.x }}@host", "user:@hos").empty());
+  CHECK(parts("bare_name", "value").empty());
+  CHECK(parts("${{ secret.x }}", "value").empty());
+  const std::string many(1000, ':');
+  CHECK(secrets_inside("${{ secrets.a }}:${{ secrets.b }}:${{ secrets.c }}", many).size() < 64);
+}
+
+TEST_CASE("the secret inside an interpolated configuration value is handed back for masking") {
+  std::map<std::string, Secret> values;
+  values.emplace("env.URL", Secret("https://joe:hunter22@db"));
+  const auto resolved =
+      apply_config_secrets(R"({"env":{"URL":"https://joe:${{ secrets.db }}@db"}})", values);
+  REQUIRE(resolved.values.size() == 2);
+  CHECK(resolved.values[0].reveal() == "hunter22");
+  CHECK(resolved.values[1].reveal() == "https://joe:hunter22@db");
+}
+
+TEST_CASE("zero bytes of a script's output do not reach the core, which cannot store them") {
+  sandbox::RunResult run;
+  run.outcome = sandbox::Outcome::exited;
+  CollectedStreams streams;
+  streams.standard_output = std::string("a\0b\0", 4);
+  streams.standard_error = std::string("\0", 1);
+  auto end = shell_collector_end(run, streams, {1ms, false, false});
+  REQUIRE(end);
+  CHECK(std::get<ExecuteEnd>(end->end).standard_output == "a\uFFFDb\uFFFD");
+  CHECK(std::get<ExecuteEnd>(end->end).standard_error == "\uFFFD");
 }
 
 TEST_CASE("configuration errors name the path and the rule, never a value") {

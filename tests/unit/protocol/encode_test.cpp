@@ -121,6 +121,11 @@ TEST_CASE("output that is text goes as text, other bytes go as base64") {
   CHECK(encode(ScriptOutputView{"r-1", 4, OutputStream::standard_output, 0, "fo\xff"}) ==
         R"({"type":"script_output","runId":"r-1","seq":4,"stream":"stdout","offset":0,)"
         R"("base64":"Zm//"})");
+  // U+0000 is UTF-8, but no text that the core could store.
+  CHECK(encode(ScriptOutputView{"r-1", 4, OutputStream::standard_output, 0,
+                                std::string_view("a\0b", 3)}) ==
+        R"({"type":"script_output","runId":"r-1","seq":4,"stream":"stdout","offset":0,)"
+        R"("base64":"YQBi"})");
   CHECK(encode(ScriptOutput{RunId("r"), 0, OutputStream::standard_output, 0, ""}) ==
         R"({"type":"script_output","runId":"r","seq":0,"stream":"stdout","offset":0,"text":""})");
 }

@@ -1,7 +1,7 @@
 #include "sandbox/capture/masker.hpp"
 
 #include <catch2/catch.hpp>
-#include <chrono>
+#include <ctime>
 #include <nlohmann/json.hpp>
 #include <random>
 
@@ -66,6 +66,12 @@ TEST_CASE("of two secrets the longer one is hidden whole") {
   CHECK(masked({"s3cr3t", "s3cr3t-value"}, "x s3cr3t-value y s3cr3t z") == "x **** y **** z");
 }
 
+TEST_CASE("a secret that was stored with a line break is hidden without it, too") {
+  CHECK(masked({"s3cr3t-value\n"}, "x s3cr3t-value y") == "x **** y");
+  CHECK(masked({"s3cr3t-value\n"}, "s3cr3t-value\n") == "****");
+  CHECK(masked({" \n\t "}, "a \n\t b") == "a****b");
+}
+
 TEST_CASE("overlapping secrets leave no rest beside the mask") {
   const SecretPatterns patterns({"abcd", "cdef-xyz"});
   const std::string text = "-abcdef-xyz-";
@@ -105,16 +111,19 @@ TEST_CASE("an unfinished secret at the end of the output is shown: it is none") 
   CHECK(masker.finish() == "s3cr3t-val");
 }
 
-TEST_CASE("a key of several kilobytes is hidden, and held back by a kilobyte at most") {
+TEST_CASE("a key of several kilobytes is hidden whole, under one mask") {
   std::mt19937 random(3);
   std::string key(5000, ' ');
   for (auto& c : key) c = static_cast<char>('a' + random() % 26);
   const SecretPatterns patterns({key});
-  CHECK(patterns.length_max() <= 1024);
-  const auto shown = masked_in_pieces(patterns, "<" + key + ">", {100, 2000, 2001});
-  CHECK(shown.front() == '<');
-  CHECK(shown.back() == '>');
-  CHECK(shown.find_first_not_of("<*>") == std::string::npos);
+  CHECK(masked_in_pieces(patterns, "<" + key + ">", {100, 2000, 2001}) == "<****>");
+  std::string hexadecimal;
+  for (const char c : key) {
+    hexadecimal += "0123456789abcdef"[static_cast<unsigned char>(c) >> 4U];
+    hexadecimal += "0123456789abcdef"[static_cast<unsigned char>(c) & 0xFU];
+    hexadecimal += ' ';
+  }
+  CHECK(masked_in_pieces(patterns, "<" + hexadecimal + ">", {99, 2000, 2001}) == "<**** >");
 }
 
 TEST_CASE("property: no secret survives, whatever surrounds it and however it is cut") {
@@ -153,12 +162,13 @@ TEST_CASE("a script cannot stall the agent by printing most of its secret again 
   const std::string secret = std::string(100'000, 'a') + "b";
   const SecretPatterns patterns({secret});
   const std::string flood(1 << 20, 'a');
-  const auto begun = std::chrono::steady_clock::now();
+  // Processor time: what else the machine does must not decide.
+  const std::clock_t begun = std::clock();
   Masker masker(patterns);
   for (std::size_t at = 0; at < flood.size(); at += 65'536) {
     masker.feed(std::string_view(flood).substr(at, 65'536));
   }
-  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(5));
+  CHECK(std::clock() - begun < 5 * CLOCKS_PER_SEC);
 }
 
 TEST_CASE("masking a finished text counts characters as JavaScript does") {
