@@ -197,6 +197,7 @@ int run_launcher(UniqueFd agent, const kernel::ScratchArea& scratch, pid_t agent
                  std::optional<MacvlanSettings> macvlan) {
   UniqueFd signals = take_signals();
   separate_from_agent(agent_pid);
+  separate_mounts();
   const auto [lock, parent] = scratch.descriptors();
   keep_descriptors({agent.get(), signals.get(), lock, parent});
   auto surroundings = read_own_surroundings();
