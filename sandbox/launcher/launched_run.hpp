@@ -105,6 +105,8 @@ class LaunchedRun {
   struct ChildMemory;
 
   LaunchedRun();
+  /// It was told to end: nothing that arrives now may start or release it.
+  bool is_ending() const { return overdue_at_.has_value(); }
   std::optional<LauncherRecord> verify(const LauncherState& state);
   void take_failure(const InitReport& report);
   void refuse(std::string missing);
