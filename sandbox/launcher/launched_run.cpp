@@ -70,7 +70,7 @@ std::variant<std::unique_ptr<LaunchedRun>, RunSetupFailed> LaunchedRun::start(
   if (forked.pid < 0) {
     const int reason = errno;
     if (!made.scratch_name.empty()) {
-      static_cast<void>(state.scratch.remove_directory(made.scratch_name, 1));
+      static_cast<void>(state.scratch.remove_at_once(made.scratch_name));
     }
     return RunSetupFailed{SetupStep::fork, 0, reason, {}};
   }

@@ -57,7 +57,8 @@ class ScriptBench {
   explicit ScriptBench(sandbox::Engine engine = sandbox::Engine::native,
                        Egress egress = Egress::untried,
                        std::optional<sandbox::MacvlanSettings> macvlan = std::nullopt,
-                       std::optional<sandbox::IdentityRange> identities = std::nullopt);
+                       std::optional<sandbox::IdentityRange> identities = std::nullopt,
+                       const std::string& scratch_parent = "/tmp");
   ~ScriptBench();
   ScriptBench(const ScriptBench&) = delete;
   ScriptBench& operator=(const ScriptBench&) = delete;
