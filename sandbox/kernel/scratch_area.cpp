@@ -1,125 +1,48 @@
-// A run's scratch directory is hostile content: names, depth, modes and links were chosen by the
-// script. Removal therefore walks with descriptors and without recursion: a directory that is not
-// empty is moved up into the area and put on a list, so depth costs neither stack nor descriptors.
 #include "sandbox/kernel/scratch_area.hpp"
+
+#include "sandbox/kernel/tree_removal.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <array>
 #include <cerrno>
-#include <limits>
-#include <memory>
+#include <filesystem>
+#include <optional>
 #include <random>
-#include <string_view>
 #include <vector>
 
 namespace satellite::sandbox::kernel {
 namespace {
 
 constexpr std::string_view area_prefix = "csat-";
-constexpr std::string_view moved_infix = ".moved-";
-constexpr std::uint64_t unbounded = std::numeric_limits<std::uint64_t>::max();
-constexpr int directory_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+constexpr std::size_t area_random_length = 12;
+constexpr std::string_view run_prefix = "run-";
+constexpr std::string_view inner_name = "scratch";
+constexpr const char* runs_name = "runs";
+constexpr std::string_view spare_prefix = "spare-";
+constexpr std::size_t spare_gates_max = 16;
+constexpr int attempts_max = 4;
 
-struct CloseDirectory {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
-using Directory = std::unique_ptr<DIR, CloseDirectory>;
-
-Directory listing_of(int directory) {
-  UniqueFd fd(::openat(directory, ".", directory_flags));
-  Directory listing(fd ? ::fdopendir(fd.get()) : nullptr);
-  if (listing) static_cast<void>(fd.release());
-  return listing;
-}
-
-/// Opens a directory for reading even if its owner took away our permission.
-Directory open_directory(int parent, const char* name) {
-  UniqueFd fd(::openat(parent, name, directory_flags));
-  if (!fd && errno == EACCES) {
-    ::fchmodat(parent, name, S_IRWXU, AT_SYMLINK_NOFOLLOW);
-    fd.reset(::openat(parent, name, directory_flags));
-  }
-  if (!fd) return nullptr;
-  // Without write permission nothing below could be removed; harmless if we are privileged.
-  ::fchmod(fd.get(), S_IRWXU);
-  Directory directory(::fdopendir(fd.get()));
-  if (directory) static_cast<void>(fd.release());
-  return directory;
-}
-
-bool is_dots(const char* name) {
-  const std::string_view text(name);
-  return text == "." || text == "..";
-}
-
-class TreeRemoval {
- public:
-  TreeRemoval(int area, std::uint64_t entries_max) : area_(area), left_(entries_max) {}
-
-  bool remove(const std::string& name) {
-    moved_prefix_ = name + std::string(moved_infix);
-    pending_ = left_by_earlier_removal();
-    pending_.push_back(name);
-    while (!pending_.empty()) {
-      const std::string next = std::move(pending_.back());
-      pending_.pop_back();
-      if (!empty_out(next)) return false;
-      ::unlinkat(area_, next.c_str(), AT_REMOVEDIR);
-    }
-    return true;
-  }
-
- private:
-  /// A removal that stopped at its bound may have moved directories out already.
-  std::vector<std::string> left_by_earlier_removal() const {
-    std::vector<std::string> names;
-    for (const Directory all = listing_of(area_); all;) {
-      const dirent* entry = ::readdir(all.get());
-      if (entry == nullptr) break;
-      if (std::string_view(entry->d_name).starts_with(moved_prefix_))
-        names.emplace_back(entry->d_name);
-    }
-    return names;
-  }
-
-  bool empty_out(const std::string& name) {
-    const Directory directory = open_directory(area_, name.c_str());
-    if (!directory) return true;
-    while (const dirent* entry = ::readdir(directory.get())) {
-      if (is_dots(entry->d_name)) continue;
-      if (left_ == 0) return false;
-      --left_;
-      remove_entry(::dirfd(directory.get()), entry->d_name);
-    }
-    return true;
-  }
-
-  void remove_entry(int directory, const char* name) {
-    if (::unlinkat(directory, name, 0) == 0 || errno == ENOENT) return;
-    if (::unlinkat(directory, name, AT_REMOVEDIR) == 0) return;
-    // Moving a directory rewrites its `..`, for which its owner needs write permission on it.
-    ::fchmodat(directory, name, S_IRWXU, AT_SYMLINK_NOFOLLOW);
-    const std::string moved =
-        moved_prefix_ + std::to_string(++moved_count_) + "-" + std::to_string(::getpid());
-    if (::renameat(directory, name, area_, moved.c_str()) == 0) pending_.push_back(moved);
-  }
-
-  int area_;
-  std::uint64_t left_;
-  std::uint64_t moved_count_ = 0;
-  std::string moved_prefix_;
-  std::vector<std::string> pending_;
-};
+// What may be removed while other runs wait. Files are counted by what freeing them costs; a
+// directory that once held millions of names stays long on most file systems, and even the attempt
+// to remove it reads all of it.
+constexpr std::size_t entries_at_once_max = 16;
+constexpr blkcnt_t blocks_at_once_max = 256;  // of 512 bytes, for each file
+constexpr off_t directory_size_at_once_max = 64 << 10;
 
 std::string random_name() {
   std::random_device random;
   std::string name(area_prefix);
   constexpr std::string_view letters = "0123456789abcdefghijklmnopqrstuvwxyz";
-  for (int i = 0; i < 12; ++i) name += letters[random() % letters.size()];
+  for (std::size_t i = 0; i < area_random_length; ++i) name += letters[random() % letters.size()];
   return name;
+}
+
+std::string inner_of(const std::string& name) {
+  return name + "/" + std::string(inner_name);
 }
 
 /// Everything in the area, then the area itself.
@@ -128,76 +51,242 @@ void remove_area(int parent, const std::string& name, int area) {
     const dirent* entry = ::readdir(all.get());
     if (entry == nullptr) break;
     if (is_dots(entry->d_name)) continue;
-    if (::unlinkat(area, entry->d_name, 0) != 0) {
-      TreeRemoval(area, unbounded).remove(entry->d_name);
-    }
+    if (::unlinkat(area, entry->d_name, 0) != 0) remove_tree(area, entry->d_name);
   }
   ::unlinkat(parent, name.c_str(), AT_REMOVEDIR);
+}
+
+/// Whether nobody else can rename or replace what we make in there.
+bool is_trustworthy(const struct stat& facts) {
+  const bool is_ours = facts.st_uid == 0 || facts.st_uid == ::geteuid();
+  const bool is_closed = (facts.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+  return is_ours && (is_closed || (facts.st_mode & S_ISVTX) != 0);
+}
+
+/// Every directory that is missing on the way, as private as it can be.
+void make_missing(const std::filesystem::path& path) {
+  if (path.empty() || ::access(path.c_str(), F_OK) == 0) return;
+  if (path.has_relative_path()) make_missing(path.parent_path());
+  ::mkdir(path.c_str(), S_IRWXU | S_IXGRP | S_IXOTH);
+}
+
+/// The names of at most `entries_at_once_max` small files; none if there is anything else.
+std::optional<std::vector<std::string>> small_files(int directory) {
+  const Directory listing = listing_of(directory);
+  if (!listing) return std::nullopt;
+  std::vector<std::string> names;
+  while (const dirent* entry = ::readdir(listing.get())) {
+    if (is_dots(entry->d_name)) continue;
+    struct stat facts {};
+    const bool is_small = names.size() < entries_at_once_max &&
+                          ::fstatat(directory, entry->d_name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
+                          !S_ISDIR(facts.st_mode) && facts.st_blocks <= blocks_at_once_max;
+    if (!is_small) return std::nullopt;
+    names.emplace_back(entry->d_name);
+  }
+  return names;
 }
 
 }  // namespace
 
 Result<ScratchArea> ScratchArea::make(const std::string& parent) {
   ScratchArea area;
+  area.parent_path_ = parent;
   area.parent_.reset(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!area.parent_) return error_from_errno("open the scratch parent " + parent, errno);
-  const std::string name = random_name();
-  area.path_ = parent + (parent.ends_with('/') ? "" : "/") + name;
-  if (::mkdirat(area.parent_.get(), name.c_str(), S_IRWXU) != 0) {
-    return error_from_errno("make a directory in " + parent, errno);
+  struct stat facts {};
+  if (!area.parent_ || ::fstat(area.parent_.get(), &facts) != 0) {
+    return error_from_errno("open the scratch parent " + parent, errno);
   }
-  area.directory_.reset(::openat(area.parent_.get(), name.c_str(), directory_flags));
-  // The lock comes before the mode, so that a sweeping neighbour never takes a fresh area for stale
-  // once it can be used; searchable by all, because the runs' users must pass through it.
-  if (!area.directory_ || ::flock(area.directory_.get(), LOCK_EX | LOCK_NB) != 0 ||
-      ::fchmod(area.directory_.get(), S_IRWXU | S_IXGRP | S_IXOTH) != 0) {
-    return error_from_errno("prepare " + area.path_, errno);
+  area.parent_facts_ = {facts.st_dev, facts.st_ino, facts.st_uid, facts.st_gid,
+                        facts.st_mode & 07777};
+  Result<void> made;
+  for (int attempt = 0; attempt < attempts_max; ++attempt) {
+    made = area.make_area(random_name());
+    if (made) return area;
   }
-  return area;
+  return made.error();
 }
 
-Result<void> ScratchArea::make_directory(const std::string& name, uid_t uid, gid_t gid) const {
-  if (name.empty() || name.find('/') != std::string::npos || is_dots(name.c_str())) {
-    return Error{ErrorCode::invalid_input, "not a name in the scratch area"};
+/// Somebody who sweeps may hold our lock for a moment, or have removed what looked stale.
+Result<void> ScratchArea::make_area(const std::string& name) {
+  path_ = parent_path_ + (parent_path_.ends_with('/') ? "" : "/") + name;
+  runs_path_ = path_ + "/" + runs_name;
+  spare_gates_.clear();
+  if (::mkdirat(parent_.get(), name.c_str(), S_IRWXU) != 0) {
+    return error_from_errno("make the directory " + path_, errno);
   }
-  if (::mkdirat(directory_.get(), name.c_str(), S_IRWXU) != 0) {
-    return error_from_errno("make the scratch directory", errno);
+  directory_.reset(::openat(parent_.get(), name.c_str(), directory_flags));
+  if (!directory_ || ::flock(directory_.get(), LOCK_EX | LOCK_NB) != 0 ||
+      ::mkdirat(directory_.get(), runs_name, S_IRWXU) != 0) {
+    return error_from_errno("prepare " + path_, errno);
   }
-  const bool owned = ::geteuid() == uid && ::getegid() == gid;
-  if (!owned && ::fchownat(directory_.get(), name.c_str(), uid, gid, AT_SYMLINK_NOFOLLOW) != 0) {
-    const int reason = errno;
-    ::unlinkat(directory_.get(), name.c_str(), AT_REMOVEDIR);
-    return error_from_errno("give the scratch directory to its user", reason);
+  struct stat facts {};
+  runs_.reset(::openat(directory_.get(), runs_name, directory_flags));
+  if (!runs_ || ::fstat(runs_.get(), &facts) != 0) {
+    return error_from_errno("prepare " + runs_path_, errno);
+  }
+  facts_ = {facts.st_dev, facts.st_ino, facts.st_uid, facts.st_gid, facts.st_mode & 07777};
+  if (!is_in_place()) return Error{ErrorCode::unavailable, path_ + " was removed by somebody else"};
+  // Under root the runs' users may have to pass through; what is below keeps them apart.
+  const mode_t mode = ::geteuid() == 0 ? S_IRWXU | S_IXGRP | S_IXOTH : S_IRWXU;
+  if (::fchmod(runs_.get(), mode) != 0 || ::fchmod(directory_.get(), mode) != 0) {
+    return error_from_errno("prepare " + path_, errno);
   }
   return {};
 }
 
-ScratchArea::Removal ScratchArea::remove_directory(const std::string& name,
-                                                   std::uint64_t entries_max) const {
-  if (::unlinkat(directory_.get(), name.c_str(), AT_REMOVEDIR) == 0) return Removal::done;
-  TreeRemoval removal(directory_.get(), entries_max);
-  return removal.remove(name) ? Removal::done : Removal::more_left;
+bool ScratchArea::is_in_place() const {
+  struct stat facts {};
+  return ::lstat(runs_path_.c_str(), &facts) == 0 && facts.st_dev == facts_.device &&
+         facts.st_ino == facts_.inode;
+}
+
+/// At the same path, which the agent and orders on their way know. What took the parent's place
+/// must be as good as the parent was: in a directory of somebody else's nothing of ours is safe.
+Result<void> ScratchArea::make_anew() {
+  const bool was_missing = ::access(parent_path_.c_str(), F_OK) != 0;
+  if (was_missing) make_missing(parent_path_);
+  UniqueFd parent(::open(parent_path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  struct stat facts {};
+  if (!parent || ::fstat(parent.get(), &facts) != 0) {
+    return error_from_errno("open the scratch parent " + parent_path_, errno);
+  }
+  const bool is_the_old_one =
+      facts.st_dev == parent_facts_.device && facts.st_ino == parent_facts_.inode;
+  if (!is_the_old_one && !is_trustworthy(facts)) {
+    return Error{ErrorCode::not_permitted,
+                 "the scratch parent " + parent_path_ +
+                     " was replaced by a directory of another user; remove that and restart"};
+  }
+  if (was_missing && facts.st_uid == ::geteuid()) {
+    ::fchmod(parent.get(), parent_facts_.mode);
+    if (::geteuid() == 0 && ::fchown(parent.get(), parent_facts_.uid, parent_facts_.gid) != 0) {
+      return error_from_errno("give " + parent_path_ + " back to its owner", errno);
+    }
+  }
+  parent_ = std::move(parent);
+  parent_facts_.device = facts.st_dev;
+  parent_facts_.inode = facts.st_ino;
+  const std::string name = path_.substr(path_.rfind('/') + 1);
+  // Of an area that is only half gone the rest is in the way. A later agent finds it stale.
+  struct stat rest {
+  }, ours{};
+  if (::fstatat(parent_.get(), name.c_str(), &rest, AT_SYMLINK_NOFOLLOW) == 0 &&
+      ::fstat(directory_.get(), &ours) == 0 && rest.st_dev == ours.st_dev &&
+      rest.st_ino == ours.st_ino) {
+    ::renameat(parent_.get(), name.c_str(), parent_.get(), random_name().c_str());
+  }
+  return make_area(name);
+}
+
+std::string ScratchArea::directory_of(std::uint64_t run_number) const {
+  return runs_path_ + "/" + inner_of(std::string(run_prefix) + std::to_string(run_number));
+}
+
+Result<std::string> ScratchArea::name_of(std::string_view directory) const {
+  const std::string before = runs_path_ + "/" + std::string(run_prefix);
+  const std::string after = "/" + std::string(inner_name);
+  if (directory.starts_with(before) && directory.ends_with(after) &&
+      directory.size() > before.size() + after.size()) {
+    const auto number =
+        directory.substr(before.size(), directory.size() - before.size() - after.size());
+    if (number.find_first_not_of("0123456789") == std::string_view::npos) {
+      return std::string(run_prefix) + std::string(number);
+    }
+  }
+  return Error{ErrorCode::not_permitted, "the scratch directory is not one of " + runs_path_};
+}
+
+bool ScratchArea::take_or_make_gate(const std::string& name) {
+  if (!spare_gates_.empty()) {
+    const std::string spare = std::move(spare_gates_.back());
+    spare_gates_.pop_back();
+    if (::renameat(directory_.get(), spare.c_str(), runs_.get(), name.c_str()) == 0) return true;
+  }
+  return ::mkdirat(runs_.get(), name.c_str(), S_IRWXU) == 0;
+}
+
+bool ScratchArea::retire_gate(const std::string& name) {
+  if (spare_gates_.size() < spare_gates_max) {
+    std::string spare = std::string(spare_prefix) + std::to_string(++spare_number_last_);
+    if (::renameat(runs_.get(), name.c_str(), directory_.get(), spare.c_str()) == 0) {
+      spare_gates_.push_back(std::move(spare));
+      return true;
+    }
+  }
+  return ::unlinkat(runs_.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT;
+}
+
+Result<void> ScratchArea::make_directory(const std::string& name, const ScratchOwner& owner) {
+  if (!is_in_place()) {
+    if (const auto made = make_anew(); !made) return made.error();
+  }
+  const std::string inner = inner_of(name);
+  const int runs = runs_.get();
+  if (!take_or_make_gate(name)) return error_from_errno("make a directory in " + runs_path_, errno);
+  bool done = ::mkdirat(runs, inner.c_str(), S_IRWXU) == 0;
+  const bool is_own = ::geteuid() == owner.uid && ::getegid() == owner.gid;
+  if (done && !is_own) {
+    done = ::fchownat(runs, inner.c_str(), owner.uid, owner.gid, AT_SYMLINK_NOFOLLOW) == 0;
+    if (done && owner.reach == ScratchReach::by_path) {
+      // The group first: the mode must never be another group's.
+      done = ::fchownat(runs, name.c_str(), ::geteuid(), owner.gid, AT_SYMLINK_NOFOLLOW) == 0 &&
+             ::fchmodat(runs, name.c_str(), S_IRWXU | S_IXGRP, 0) == 0;
+    }
+  }
+  if (done) return {};
+  const int reason = errno;
+  static_cast<void>(remove_at_once(name));
+  return error_from_errno("give the scratch directory to its user", reason);
+}
+
+bool ScratchArea::holds(const std::string& name) const {
+  return ::faccessat(runs_.get(), inner_of(name).c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+         is_in_place();
+}
+
+bool ScratchArea::remove_at_once(const std::string& name) {
+  const int runs = runs_.get();
+  const std::string inner = inner_of(name);
+  struct stat facts {};
+  if (::fstatat(runs, name.c_str(), &facts, AT_SYMLINK_NOFOLLOW) != 0) return errno == ENOENT;
+  // Its user's id may be another run's before everything is gone.
+  const bool is_closed = (facts.st_mode & (S_IRWXG | S_IRWXO)) == 0;
+  if (!is_closed && ::fchmodat(runs, name.c_str(), S_IRWXU, 0) != 0) return false;
+  if (::fstatat(runs, inner.c_str(), &facts, AT_SYMLINK_NOFOLLOW) != 0) return retire_gate(name);
+  if (facts.st_size > directory_size_at_once_max) return false;
+  if (::unlinkat(runs, inner.c_str(), AT_REMOVEDIR) != 0) {
+    const UniqueFd directory(::openat(runs, inner.c_str(), directory_flags));
+    const auto files = directory ? small_files(directory.get()) : std::nullopt;
+    if (!files) return false;
+    for (const auto& file : *files) ::unlinkat(directory.get(), file.c_str(), 0);
+    if (::unlinkat(runs, inner.c_str(), AT_REMOVEDIR) != 0) return false;
+  }
+  return retire_gate(name);
+}
+
+void ScratchArea::remove_directory(const std::string& name) const {
+  ::fchmodat(runs_.get(), name.c_str(), S_IRWXU, 0);
+  remove_tree(runs_.get(), name);
 }
 
 void ScratchArea::remove() const {
   remove_area(parent_.get(), path_.substr(path_.rfind('/') + 1), directory_.get());
 }
 
-void sweep_stale_areas(const std::string& parent) {
-  const UniqueFd fd(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd) return;
-  const Directory all(::fdopendir(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0)));
+void ScratchArea::sweep_stale_neighbours() const {
+  const Directory all = listing_of(parent_.get());
   while (const dirent* entry = all ? ::readdir(all.get()) : nullptr) {
     const std::string name = entry->d_name;
-    if (!name.starts_with(area_prefix) || name.size() != area_prefix.size() + 12) continue;
-    const UniqueFd area(::openat(fd.get(), name.c_str(), directory_flags));
+    if (!name.starts_with(area_prefix) || name.size() != area_prefix.size() + area_random_length) {
+      continue;
+    }
+    const UniqueFd area(::openat(parent_.get(), name.c_str(), directory_flags));
     struct stat facts {};
     // Only what an agent of this user left behind; anybody can make such a name in /tmp.
     if (!area || ::fstat(area.get(), &facts) != 0 || facts.st_uid != ::geteuid()) continue;
-    // Still private: between mkdir and flock of a neighbour that starts right now.
-    if ((facts.st_mode & S_IXOTH) == 0) continue;
     if (::flock(area.get(), LOCK_EX | LOCK_NB) != 0) continue;
-    remove_area(fd.get(), name, area.get());
+    remove_area(parent_.get(), name, area.get());
   }
 }
 

@@ -70,7 +70,7 @@ std::variant<std::unique_ptr<LaunchedRun>, RunSetupFailed> LaunchedRun::start(
   if (forked.pid < 0) {
     const int reason = errno;
     if (!made.scratch_name.empty()) {
-      static_cast<void>(state.scratch.remove_directory(made.scratch_name, 1));
+      static_cast<void>(state.scratch.remove_at_once(made.scratch_name));
     }
     return RunSetupFailed{SetupStep::fork, 0, reason, {}};
   }
@@ -141,8 +141,6 @@ void LaunchedRun::take_failure(const InitReport& report) {
 
 void LaunchedRun::refuse(std::string missing) {
   refusal_ = std::move(missing);
-  // Waiting at the barrier, the script takes the closed socket for a no and ends.
-  barrier_.reset();
   kill();
 }
 
@@ -153,6 +151,7 @@ std::optional<LauncherRecord> LaunchedRun::on_barrier(const LauncherState& state
   if (incoming.report->kind == InitReportKind::failed) {
     return take_failure(*incoming.report), std::nullopt;
   }
+  if (is_ending()) return std::nullopt;
   const bool prepares = !frame_.empty() && stage_ == Stage::setting_up;
   const auto expected = prepares ? InitReportKind::ready : InitReportKind::armed;
   const bool in_turn = stage_ == Stage::setting_up || stage_ == Stage::beginning;
@@ -170,13 +169,12 @@ std::optional<LauncherRecord> LaunchedRun::on_barrier(const LauncherState& state
 std::optional<LauncherRecord> LaunchedRun::on_network(const NetworkFacts& made,
                                                       const LauncherState& state) {
   network_ = made;
-  if (!script_ || stage_ != Stage::setting_up || refusal_) return std::nullopt;
+  if (is_ending() || !script_ || stage_ != Stage::setting_up) return std::nullopt;
   return verify(state);
 }
 
 void LaunchedRun::fail(const RunSetupFailed& failure) {
   if (!failure_) failure_ = failure;
-  barrier_.reset();
   kill();
 }
 
@@ -210,7 +208,7 @@ std::optional<LauncherRecord> LaunchedRun::verify(const LauncherState& state) {
 }
 
 void LaunchedRun::release() {
-  if (stage_ != Stage::verified || !barrier_) return;
+  if (is_ending() || stage_ != Stage::verified || !barrier_) return;
   send_go();
   stage_ = Stage::released;
 }

@@ -48,6 +48,10 @@ class LaunchedRun {
   int barrier_fd() const { return barrier_.get(); }
   /// Init said that it is the last process of the run.
   bool tree_is_dead() const { return ended_.has_value(); }
+  /// Somebody removed it while the run stood prepared.
+  bool lost_scratch(const kernel::ScratchArea& area) const {
+    return !scratch_name_.empty() && !area.holds(scratch_name_);
+  }
   /// The scratch directory to remove, handed out once; empty = none.
   std::string take_scratch_name() { return std::exchange(scratch_name_, {}); }
 
@@ -105,6 +109,8 @@ class LaunchedRun {
   struct ChildMemory;
 
   LaunchedRun();
+  /// It was told to end: nothing that arrives now may start or release it.
+  bool is_ending() const { return overdue_at_.has_value(); }
   std::optional<LauncherRecord> verify(const LauncherState& state);
   void take_failure(const InitReport& report);
   void refuse(std::string missing);

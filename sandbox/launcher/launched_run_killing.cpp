@@ -38,6 +38,9 @@ void LaunchedRun::kill() {
     overdue_at_ = Clock::now() + overdue_pause_;
     give_up_at_ = Clock::now() + unkillable_after;
   }
+  // Waiting at the barrier, the script takes the closed socket for a no. Whatever it says there
+  // from now on is said by a run that must not start any more.
+  if (stage_ < Stage::verified) barrier_.reset();
   // The whole group at once, init and wrapper with it, however fast the rest multiplies.
   if (leaf_ && leaf_->kill()) return;
   // During setup nobody may be listening yet, and there is nothing whose end we would have to tell.

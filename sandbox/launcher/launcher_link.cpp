@@ -128,7 +128,6 @@ Launcher::~Launcher() {
 }
 
 Result<std::unique_ptr<Launcher>> Launcher::start(LauncherSettings settings) {
-  kernel::sweep_stale_areas(settings.scratch_parent);
   auto area = kernel::ScratchArea::make(settings.scratch_parent);
   if (!area) return area.error();
   auto ends = kernel::make_message_sockets();
@@ -221,6 +220,9 @@ Result<LaunchedRunLink> Launcher::start_namespaces(const std::optional<Identity>
 
 const std::string& Launcher::scratch_area() const {
   return state_->scratch.path();
+}
+std::string Launcher::scratch_directory(std::uint64_t run_number) const {
+  return state_->scratch.directory_of(run_number);
 }
 std::uint64_t Launcher::next_run_number() {
   return ++state_->run_number_last;

@@ -66,8 +66,9 @@ class Launcher {
   /// Tries namespaces in a throw-away child; the answer is that of a run.
   Result<LaunchedRunLink> start_namespaces(const std::optional<Identity>& identity);
 
-  /// The directory whose direct children may be scratch directories of runs.
+  /// Where all scratch directories of runs are, and where the one of a run must be.
   const std::string& scratch_area() const;
+  std::string scratch_directory(std::uint64_t run_number) const;
   /// Unique in this process; the number a LaunchOrder must carry.
   std::uint64_t next_run_number();
   pid_t pid() const;

@@ -2,6 +2,7 @@
 
 #include "sandbox/launcher/launched_run.hpp"
 #include "sandbox/launcher/network/run_networks.hpp"
+#include "sandbox/launcher/scratch_removals.hpp"
 
 #include <chrono>
 #include <memory>
@@ -19,9 +20,11 @@ class LauncherLoop {
       : agent_(std::move(agent)),
         signals_(std::move(signals)),
         state_(std::move(state)),
-        networks_(std::move(means), network_events()) {}
+        networks_(std::move(means), network_events()),
+        removals_(state_.scratch) {}
 
-  void run_until_agent_is_gone();
+  /// Until the agent is gone.
+  void serve();
   void end_all_runs();
 
  private:
@@ -54,7 +57,6 @@ class LauncherLoop {
   void finish(Runs::iterator run);
   void complete(Stranded ended);
   void tell_end(const LauncherRecord& record);
-  void remove_scratch(const std::string& name);
   bool kill_strays();
   void look_after_the_dying(Clock::time_point now);
   void look_for_strays(Clock::time_point now);
@@ -66,10 +68,10 @@ class LauncherLoop {
   LauncherState state_;
   Runs runs_;
   RunNetworks networks_;
+  ScratchRemovals removals_;
   std::vector<Stranded> stranded_;
   Clock::time_point stray_look_at_{};
   Clock::duration stray_pause_{};
-  std::vector<pid_t> removers_;
   bool agent_gone_ = false;
 };
 

@@ -18,17 +18,22 @@
 
 namespace satellite::sandbox {
 
-void LauncherLoop::run_until_agent_is_gone() {
+void LauncherLoop::serve() {
+  removals_.sweep();
   while (!agent_gone_) turn();
 }
 
 int LauncherLoop::wait_milliseconds() const {
+  constexpr std::chrono::seconds next_try(1);  // to start a process that was not to be had
   std::optional<Clock::time_point> first = networks_.deadline();
   for (const auto& run : runs_) {
     const auto look = run->next_look();
     if (look && (!first || *look < *first)) first = look;
   }
   if (!stranded_.empty() && (!first || stray_look_at_ < *first)) first = stray_look_at_;
+  if (removals_.is_stuck() && (!first || Clock::now() + next_try < *first)) {
+    first = Clock::now() + next_try;
+  }
   if (agent_gone_) return 50;
   if (!first) return -1;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(*first - Clock::now());
@@ -53,7 +58,7 @@ void LauncherLoop::turn() {
     // While wrapper and namespaces come down there is time for it.
     if (run.tree_is_dead()) {
       const bool lost_uplink = networks_.end_uplink(run.number());
-      remove_scratch(run.take_scratch_name());
+      removals_.remove(run.take_scratch_name());
       if (may_tell_early()) {
         if (const auto end = run.take_early_end(lost_uplink)) send(*end);
       }
@@ -64,6 +69,7 @@ void LauncherLoop::turn() {
   const auto now = Clock::now();
   look_after_the_dying(now);
   networks_.fail_overdue(now);
+  if (removals_.is_stuck()) removals_.work();
   if (watched[1].revents != 0) on_signals();
   if (watched[0].revents != 0) on_agent();
 }
@@ -136,6 +142,9 @@ void LauncherLoop::begin_run(std::uint64_t number, std::vector<UniqueFd> descrip
   }
   const auto order = take_order(descriptors[0].get(), number);
   if (!order) return run->fail({SetupStep::decode_order, 0, 0, order.error().message});
+  if (run->lost_scratch(state_.scratch)) {
+    return run->fail({SetupStep::scratch_directory, 0, 0, "the scratch directory is gone"});
+  }
   if (networks_.lost_uplink(number)) {
     return run->fail({SetupStep::network_slirp4netns, 0, 0, "the way out is gone"});
   }
@@ -194,12 +203,14 @@ LaunchedRun* LauncherLoop::find(std::uint64_t number) {
   return nullptr;
 }
 
-int run_launcher(UniqueFd agent, const kernel::ScratchArea& scratch, pid_t agent_pid,
+int run_launcher(UniqueFd agent, kernel::ScratchArea& scratch, pid_t agent_pid,
                  std::optional<MacvlanSettings> macvlan, RootScripts root_scripts) {
   UniqueFd signals = take_signals();
   separate_from_agent(agent_pid);
-  const auto [lock, parent] = scratch.descriptors();
-  keep_descriptors({agent.get(), signals.get(), lock, parent});
+  separate_mounts();
+  std::vector<int> kept{agent.get(), signals.get()};
+  for (const int fd : scratch.descriptors()) kept.push_back(fd);
+  keep_descriptors(std::move(kept));
   auto surroundings = read_own_surroundings();
   auto program = kernel::make_memory_file("csat-init", init_image(), kernel::Executable::yes);
   UniqueFd null_device(::open("/dev/null", O_RDWR | O_CLOEXEC));
@@ -216,7 +227,7 @@ int run_launcher(UniqueFd agent, const kernel::ScratchArea& scratch, pid_t agent
                       ::geteuid() == 0 && root_scripts == RootScripts::refused};
   NetworkMeans means{state.is_root, std::move(macvlan)};
   LauncherLoop loop(std::move(agent), std::move(signals), std::move(state), std::move(means));
-  loop.run_until_agent_is_gone();
+  loop.serve();
   loop.end_all_runs();
   scratch.remove();
   return 0;

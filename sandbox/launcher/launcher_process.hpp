@@ -14,7 +14,7 @@ namespace satellite::sandbox {
 /// Shape:  one thread, one poll loop. Takes LauncherRequests, answers with LauncherRecords
 ///         (launcher/records), owns every run's process. Ends when the agent is gone, after every
 ///         run is dead and the scratch area is removed.
-int run_launcher(UniqueFd agent, const kernel::ScratchArea& scratch, pid_t agent_pid,
+int run_launcher(UniqueFd agent, kernel::ScratchArea& scratch, pid_t agent_pid,
                  std::optional<MacvlanSettings> macvlan, RootScripts root_scripts);
 
 }  // namespace satellite::sandbox

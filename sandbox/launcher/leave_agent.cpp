@@ -4,6 +4,8 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -21,6 +23,14 @@ void separate_from_agent(pid_t agent_pid) {
   // The closed socket tells us that the agent is gone; this is the backup for a leaked copy of it.
   ::prctl(PR_SET_PDEATHSIG, agent_gone_signal);
   if (::getppid() != agent_pid) ::raise(agent_gone_signal);
+}
+
+// Slave, not private: private copies would hide what is mounted later, and would keep devices busy
+// that the host unmounts. Whatever pivots away from its root (slirp4netns, every sandbox) goes on
+// from here into a namespace of its own, which is private.
+void separate_mounts() {
+  if (::geteuid() != 0 || ::unshare(CLONE_NEWNS) != 0) return;
+  static_cast<void>(::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr));
 }
 
 void keep_descriptors(std::vector<int> kept) {

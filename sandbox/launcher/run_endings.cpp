@@ -13,9 +13,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Removing more than this while other runs wait is left to a child of its own.
-constexpr std::uint64_t removal_entries_inline = 500;
-constexpr std::uint64_t removal_entries_max = 10'000'000;
 // After the agent is gone: what is not dead by then dies with us.
 constexpr auto farewell_max = 5s;
 constexpr int farewell_passes = 200;
@@ -25,6 +22,8 @@ constexpr auto stray_pause_min = 5ms;
 constexpr auto stray_pause_max = 10s;
 // A host on which so many runs hang in the kernel is of no use to another one.
 constexpr std::size_t unkillable_runs_max = 64;
+// Runs leave more behind than can be removed; more of them would only fill the disk.
+constexpr std::size_t removals_pending_max = 256;
 // Runs whose end was told and whose namespaces are still there: kernel memory that nobody counts.
 constexpr std::ptrdiff_t runs_coming_down_max = 32;
 
@@ -32,6 +31,7 @@ constexpr std::ptrdiff_t runs_coming_down_max = 32;
 
 void LauncherLoop::end_all_runs() {
   networks_.cancel_all();
+  removals_.stop_sweeping();
   for (const auto& run : runs_) run->kill();
   const auto deadline = Clock::now() + farewell_max;
   while (!is_quiet() && Clock::now() < deadline) turn();
@@ -40,7 +40,7 @@ void LauncherLoop::end_all_runs() {
 
 /// Nothing is left to wait for; what cannot be killed is not waited for.
 bool LauncherLoop::is_quiet() const {
-  return unkillable_runs() == runs_.size() + stranded_.size() && removers_.empty() &&
+  return unkillable_runs() == runs_.size() + stranded_.size() && removals_.empty() &&
          networks_.empty();
 }
 
@@ -68,6 +68,12 @@ std::optional<RunSetupFailed> LauncherLoop::obstacle(const LaunchOrder& order) c
                           std::to_string(unkillable_runs_max) +
                               " earlier runs cannot be killed; look for processes in state D and "
                               "for the file system or device that they wait for"};
+  }
+  if (removals_.pending() >= removals_pending_max) {
+    return RunSetupFailed{SetupStep::scratch_directory, 0, 0,
+                          "the scratch directories of " + std::to_string(removals_pending_max) +
+                              " earlier runs are not removed yet; look for scripts that leave very "
+                              "many files in theirs, and for a slow disk"};
   }
   if (!order.identity) return std::nullopt;
   const std::uint32_t uid = order.identity->uid;
@@ -102,8 +108,7 @@ void LauncherLoop::reap() {
     const pid_t pid = ::waitpid(-1, &status, WNOHANG);
     if (pid < 0 && errno == EINTR) continue;
     if (pid <= 0) return;
-    std::erase(removers_, pid);
-    if (networks_.on_exit(pid)) continue;
+    if (removals_.on_exit(pid, status) || networks_.on_exit(pid)) continue;
     const auto run = std::find_if(runs_.begin(), runs_.end(),
                                   [&](const auto& one) { return one->pid() == pid; });
     if (run != runs_.end()) finish(run);
@@ -122,7 +127,7 @@ void LauncherLoop::finish(Runs::iterator position) {
 
 /// The last record goes out only when nothing of the run is left.
 void LauncherLoop::complete(Stranded ended) {
-  remove_scratch(ended.run->take_scratch_name());
+  removals_.remove(ended.run->take_scratch_name());
   if (ended.record) return tell_end(*ended.record);
   networks_.let_go(ended.run->number());
   if (ended.run->owes_gone()) send({ended.run->number(), RunGone{}});
@@ -163,22 +168,11 @@ void LauncherLoop::look_for_strays(Clock::time_point now) {
   }
 }
 
-void LauncherLoop::remove_scratch(const std::string& name) {
-  if (name.empty()) return;
-  using Removal = kernel::ScratchArea::Removal;
-  if (state_.scratch.remove_directory(name, removal_entries_inline) == Removal::done) return;
-  const pid_t pid = ::fork();
-  if (pid == 0) {
-    static_cast<void>(state_.scratch.remove_directory(name, removal_entries_max));
-    ::_exit(0);
-  }
-  if (pid > 0) removers_.push_back(pid);
-}
-
 /// Children that are neither a run nor ours came to us because their init was killed. Whether none
 /// is left.
 bool LauncherLoop::kill_strays() {
-  std::vector<int> spared(removers_.begin(), removers_.end());
+  std::vector<int> spared;
+  for (const pid_t pid : removals_.processes()) spared.push_back(pid);
   for (const auto& run : runs_) spared.push_back(run->pid());
   for (const pid_t pid : networks_.processes()) spared.push_back(pid);
   return bare::kill_descendants(spared.data(), static_cast<int>(spared.size()),

@@ -26,16 +26,10 @@ RunSetupFailed failed(SetupStep step, const Error& error) {
   return RunSetupFailed{step, 0, 0, error.message};
 }
 
-/// `name` if `directory` is a direct child of the scratch area. A compromised agent must not make a
-/// privileged launcher create, give away or remove anything else.
-Result<std::string> scratch_name_of(const std::string& directory, const std::string& area) {
-  if (directory.empty()) return std::string();
-  const std::string prefix = area + "/";
-  if (!directory.starts_with(prefix) || directory.find('/', prefix.size()) != std::string::npos ||
-      directory.size() == prefix.size()) {
-    return Error{ErrorCode::not_permitted, "the scratch directory is not in " + area};
-  }
-  return directory.substr(prefix.size());
+kernel::ScratchOwner scratch_owner(const LaunchOrder& order, const RunPreparation& run) {
+  const bool is_bound = run.change_identity && order.native && order.native->confined;
+  return {run.owner.uid, run.owner.gid,
+          is_bound ? kernel::ScratchReach::bound : kernel::ScratchReach::by_path};
 }
 
 Failure prepare_texts(const LaunchOrder& order, const LauncherState& state, Task task,
@@ -123,7 +117,8 @@ Failure prepare_cgroup(const LaunchOrder& order, const LauncherState& state, Run
 std::variant<RunPreparation, RunSetupFailed> prepare_run(const LaunchOrder& order,
                                                          RunStreams streams,
                                                          const LauncherState& state, Task task) {
-  auto name = scratch_name_of(order.scratch_directory, state.scratch.path());
+  Result<std::string> name = std::string();
+  if (!order.scratch_directory.empty()) name = state.scratch.name_of(order.scratch_directory);
   if (!name) return failed(SetupStep::scratch_directory, name.error());
   RunPreparation run;
   run.streams = std::move(streams);
@@ -135,7 +130,7 @@ std::variant<RunPreparation, RunSetupFailed> prepare_run(const LaunchOrder& orde
   if (problem) return *std::move(problem);
   if (run.change_identity) give_streams(run.streams, run.owner);
   if (!name->empty()) {
-    const auto made = state.scratch.make_directory(*name, run.owner.uid, run.owner.gid);
+    const auto made = state.scratch.make_directory(*name, scratch_owner(order, run));
     if (!made) return failed(SetupStep::scratch_directory, made.error());
   }
   run.scratch_name = *std::move(name);

@@ -22,7 +22,7 @@ namespace satellite::sandbox {
 
 /// What the launcher has at hand for every run.
 struct LauncherState {
-  const kernel::ScratchArea& scratch;
+  kernel::ScratchArea& scratch;
   OwnSurroundings surroundings;
   Result<UniqueFd> init_program;  ///< sealed, executable; a host may forbid such files
   UniqueFd null_device;

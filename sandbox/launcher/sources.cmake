@@ -78,6 +78,7 @@ target_sources(satellite_sandbox PRIVATE
   ${launcher_dir}/run_endings.cpp
   ${launcher_dir}/run_preparation.cpp
   ${launcher_dir}/run_task.cpp
+  ${launcher_dir}/scratch_removals.cpp
   ${launcher_dir}/setup_steps.cpp
   ${launcher_dir}/spawn.cpp
   ${launcher_dir}/verify.cpp
@@ -90,6 +91,7 @@ target_sources(satellite_sandbox PRIVATE
   ${launcher_dir}/../kernel/proc_facts.cpp
   ${launcher_dir}/../kernel/scratch_area.cpp
   ${launcher_dir}/../kernel/socket_messages.cpp
+  ${launcher_dir}/../kernel/tree_removal.cpp
   ${launcher_dir}/../capture/capped_output.cpp
   ${launcher_dir}/../cancel_switch.cpp
   ${launcher_dir}/../probe.cpp

@@ -94,8 +94,7 @@ Result<LaunchOrder> trial_order(Launcher& launcher, const HostFacts& hoped, cons
   order_inputs.run_number = launcher.next_run_number();
   RunInputs inputs;
   inputs.command = {"true"};
-  inputs.scratch_directory =
-      launcher.scratch_area() + "/run-" + std::to_string(order_inputs.run_number);
+  inputs.scratch_directory = launcher.scratch_directory(order_inputs.run_number);
   inputs.default_identity = identity;
   inputs.agent_identity = Identity{::geteuid(), ::getegid()};
   inputs.launcher_makes_network = true;

@@ -42,7 +42,7 @@ Decision RunPlanner::decide(const RunRequest& request, const ResolvedPolicy& pol
   inputs.environment = named_values(request);
   // With the sandbox switched off a script runs where the agent runs, as upstream.
   if (policy.policy.enabled) {
-    inputs.scratch_directory = launcher_.scratch_area() + "/run-" + std::to_string(place.number);
+    inputs.scratch_directory = launcher_.scratch_directory(place.number);
   }
   inputs.working_directory = request.working_directory;
   inputs.default_identity = settings_.default_identity;

@@ -59,7 +59,7 @@ TEST_CASE("nothing that a script started is alive when its result is there") {
   listener.on_output = [&](const std::string&) {
     seen_alive = count_processes(marker);
     for (const auto& run : std::filesystem::directory_iterator(bench.launcher->scratch_area())) {
-      std::ofstream(run.path() / "seen");
+      std::ofstream(run.path() / "scratch" / "seen");
     }
   };
   // A daemon by the book: two forks and a session of its own, its streams closed.

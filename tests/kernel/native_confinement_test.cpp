@@ -59,7 +59,7 @@ TEST_CASE("the init of a confined run is filtered before its script starts, and 
       modes.push_back(seccomp_mode_of(pid));
     }
     for (const auto& run : std::filesystem::directory_iterator(bench.launcher->scratch_area())) {
-      std::ofstream(run.path() / "seen") << "yes";
+      std::ofstream(run.path() / "scratch" / "seen") << "yes";
     }
   };
   // It waits to be seen. Children that end before and after it make init do all that it ever does.

@@ -140,7 +140,7 @@ TEST_CASE("an id belongs to another run only when nothing of the last one is lef
     listener.on_started = [&] {
       most = std::max(most, processes_of(first_id).size());
       for (const auto& run : std::filesystem::directory_iterator(bench.launcher->scratch_area())) {
-        std::ofstream(run.path() / "counted") << "yes";
+        std::ofstream(run.path() / "scratch" / "counted") << "yes";
       }
     };
     const Ran ran = bench.run(script("until [ -e counted ]; do :; done; "

@@ -26,7 +26,7 @@ struct OrderBench : ScriptBench {
     order.run_number = launcher->next_run_number();
     order.command = {"sh", "-c", "echo > " + witness};
     order.environment = {{"PATH", "/usr/bin:/bin"}};
-    order.scratch_directory = launcher->scratch_area() + "/run-" + std::to_string(order.run_number);
+    order.scratch_directory = launcher->scratch_directory(order.run_number);
     if (is_root()) order.identity = script_identity;
   }
   ~OrderBench() { std::filesystem::remove(witness); }

@@ -74,8 +74,7 @@ LaunchOrder NativeOrders::order(const Policy& policy) const {
   inputs.launcher_makes_network = true;
   OrderInputs numbered;
   numbered.run_number = launcher->next_run_number();
-  inputs.scratch_directory =
-      launcher->scratch_area() + "/run-" + std::to_string(numbered.run_number);
+  inputs.scratch_directory = launcher->scratch_directory(numbered.run_number);
   const auto decision = build_plan({policy, false}, facts, inputs, host_world());
   if (!std::holds_alternative<Plan>(decision)) throw std::runtime_error("the plan is a refusal");
   auto made = make_launch_order(std::get<Plan>(decision), std::move(numbered));

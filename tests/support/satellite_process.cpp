@@ -47,11 +47,11 @@ pid_t spawn(const std::vector<std::string>& arguments,
   // Asio opens sockets without O_CLOEXEC; a satellite must not keep its core's port.
   ::posix_spawn_file_actions_addclosefrom_np(&actions, 3);
   pid_t pid = -1;
-  const char* const copy = std::getenv("SATELLITE_BINARY");
-  const char* const program = copy != nullptr ? copy : SATELLITE_BINARY;
-  const int failed = ::posix_spawn(&pid, program, &actions, nullptr, argv.data(), envp.data());
+  const std::string program = satellite_program();
+  const int failed =
+      ::posix_spawn(&pid, program.c_str(), &actions, nullptr, argv.data(), envp.data());
   ::posix_spawn_file_actions_destroy(&actions);
-  if (failed != 0) throw std::runtime_error(std::string("cannot start ") + program);
+  if (failed != 0) throw std::runtime_error("cannot start " + program);
   return pid;
 }
 
@@ -77,6 +77,11 @@ int exit_code_of(int status) {
 }
 
 }  // namespace
+
+std::string satellite_program() {
+  const char* const copy = std::getenv("SATELLITE_BINARY");
+  return copy != nullptr ? copy : SATELLITE_BINARY;
+}
 
 SatelliteProcess::SatelliteProcess(const Start& start) : log_file_(start.log_file) {
   pid_ = spawn(start.arguments, start.environment,

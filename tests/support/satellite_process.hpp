@@ -9,6 +9,9 @@
 
 namespace satellite::tests {
 
+/// The program that is started: the built one, or what SATELLITE_BINARY in the environment names.
+std::string satellite_program();
+
 /// The real program, started as a person or a service manager would, and surely gone at the end.
 class SatelliteProcess {
  public:

@@ -42,8 +42,8 @@ asio::awaitable<void> Listener::output(sandbox::OutputStream stream, std::string
 ScriptBench::ScriptBench(sandbox::Engine engine, Egress egress,
                          std::optional<sandbox::MacvlanSettings> macvlan,
                          std::optional<sandbox::IdentityRange> identities,
-                         sandbox::RootScripts root_scripts) {
-  auto started = sandbox::Launcher::start({"/tmp", macvlan, identities, root_scripts});
+                         sandbox::RootScripts root_scripts, const std::string& scratch_parent) {
+  auto started = sandbox::Launcher::start({scratch_parent, macvlan, identities, root_scripts});
   if (!started) throw std::runtime_error(started.error().message);
   launcher = *std::move(started);
   if (is_root()) settings.default_identity = script_identity;

@@ -58,7 +58,8 @@ class ScriptBench {
                        Egress egress = Egress::untried,
                        std::optional<sandbox::MacvlanSettings> macvlan = std::nullopt,
                        std::optional<sandbox::IdentityRange> identities = std::nullopt,
-                       sandbox::RootScripts root_scripts = sandbox::RootScripts::refused);
+                       sandbox::RootScripts root_scripts = sandbox::RootScripts::refused,
+                       const std::string& scratch_parent = "/tmp");
   ~ScriptBench();
   ScriptBench(const ScriptBench&) = delete;
   ScriptBench& operator=(const ScriptBench&) = delete;

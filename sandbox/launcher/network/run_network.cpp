@@ -68,8 +68,7 @@ int RunNetwork::watched_fd() const {
 }
 
 void RunNetwork::fail(SetupStep step, std::string text) {
-  if (stage_ == Stage::failed) return;
-  stage_ = Stage::failed;
+  if (stage_ == Stage::ended) return;
   if (const auto remedy = remedy_of_network_step(step); !remedy.empty()) {
     text += "; " + std::string(remedy);
   }
@@ -78,9 +77,9 @@ void RunNetwork::fail(SetupStep step, std::string text) {
 }
 
 void RunNetwork::on_built(NetworkBuilt built) {
+  if (stage_ != Stage::building) return;
   answer_.reset();
   if (auto* failure = std::get_if<RunSetupFailed>(&built)) {
-    stage_ = Stage::failed;
     failure_ = std::move(*failure);
     return end();
   }
@@ -138,7 +137,7 @@ bool RunNetwork::on_exit(pid_t pid) {
   }
   if (pid != uplink_.pid) return false;
   uplink_.pid = -1;
-  lost_uplink_ = lost_uplink_ || (stage_ == Stage::ready && !ending_);
+  lost_uplink_ = lost_uplink_ || stage_ == Stage::ready;
   if (stage_ == Stage::raising_uplink) on_readable();
   return true;
 }
@@ -158,7 +157,7 @@ std::optional<RunNetwork::Clock::time_point> RunNetwork::deadline() const {
 /// It may have died before the run's end, of which we are told first: its device is gone, and the
 /// script with it, before it can be waited for.
 void RunNetwork::look_for_a_dead_uplink() {
-  if (stage_ != Stage::ready || ending_ || uplink_.pid <= 0) return;
+  if (stage_ != Stage::ready || uplink_.pid <= 0) return;
   const auto stat =
       kernel::read_small_file(AT_FDCWD, "/proc/" + std::to_string(uplink_.pid) + "/stat");
   const auto exiting = stat ? kernel::parse_is_exiting(*stat) : Result<bool>(stat.error());
@@ -167,7 +166,9 @@ void RunNetwork::look_for_a_dead_uplink() {
 
 void RunNetwork::end() {
   look_for_a_dead_uplink();
-  ending_ = true;
+  stage_ = Stage::ended;
+  answer_.reset();
+  uplink_.ready.reset();
   if (builder_ >= 0) kill_process(builder_pidfd_);
   if (uplink_.pid >= 0) kill_process(uplink_.pidfd);
   uplink_.exit.reset();

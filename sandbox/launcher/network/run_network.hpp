@@ -12,10 +12,11 @@ namespace satellite::sandbox {
 
 /// The network of one run, from its builder to the end of its uplink. Single use.
 ///
-/// Shape:  building -> (slirp4netns starts) -> ready, or failed. Nothing here waits: the loop calls
-///         on_readable() and on_exit(). Once has_namespace(), a run may enter: the filter is loaded
-///         and there is no way out yet, or only a filtered one. A script must not be let go before
-///         is_ready().
+/// Shape:  building -> (slirp4netns starts) -> ready, and from each of them -> ended, by a failure
+///         or by end(). Nothing leads out of ended: an answer that arrives later starts nothing.
+///         Nothing here waits: the loop calls on_readable() and on_exit(). Once has_namespace(), a
+///         run may enter: the filter is loaded and there is no way out yet, or only a filtered one.
+///         A script must not be let go before is_ready().
 class RunNetwork {
  public:
   using Clock = std::chrono::steady_clock;
@@ -52,7 +53,7 @@ class RunNetwork {
   std::vector<pid_t> processes() const;
 
  private:
-  enum class Stage { building, raising_uplink, ready, failed };
+  enum class Stage { building, raising_uplink, ready, ended };
 
   RunNetwork() = default;
   void on_built(NetworkBuilt built);
@@ -70,7 +71,7 @@ class RunNetwork {
   NetworkFacts facts_;
   Slirp4netns uplink_;
   std::optional<RunSetupFailed> failure_;
-  bool ending_ = false, lost_uplink_ = false;
+  bool lost_uplink_ = false;
 };
 
 }  // namespace satellite::sandbox

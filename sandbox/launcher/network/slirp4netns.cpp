@@ -6,11 +6,13 @@
 #include <linux/close_range.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <array>
 #include <cerrno>
+#include <string_view>
 
 namespace satellite::sandbox {
 namespace {
@@ -34,11 +36,25 @@ struct Ends {
   int ready = -1, exit = -1, network = -1, user = -1, messages = -1, null = -1;
 };
 
+/// slirp4netns makes "/" private, that one mount alone, before it mounts on /tmp and lazily
+/// unmounts its old root. Where the mounts below are shared, as systemd has them, both reach the
+/// host, which loses /sys/fs/cgroup, /dev/pts and everything else. So it gets a tree that is
+/// private throughout.
+bool take_own_mounts() {
+  return ::unshare(CLONE_NEWNS) == 0 &&
+         ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+}
+
 /// In the child: never returns. What fails shows as the end of file on the ready pipe.
 [[noreturn]] void become_slirp4netns(const char* program, Ends ends) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   // Root of the namespace that owns the network, and of nothing else.
   if (ends.user >= 0 && ::setns(ends.user, CLONE_NEWUSER) != 0) ::_exit(126);
+  if (!take_own_mounts()) {
+    constexpr std::string_view text = "it cannot be given a mount namespace of its own";
+    static_cast<void>(::write(ends.messages, text.data(), text.size()));
+    ::_exit(126);
+  }
   // Out of the way first: the numbers may overlap.
   const int sources[] = {ends.null, ends.null, ends.messages, ends.ready, ends.exit, ends.network};
   std::array<int, 6> moved{};

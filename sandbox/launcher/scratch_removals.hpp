@@ -1,0 +1,60 @@
+#pragma once
+
+#include "sandbox/kernel/scratch_area.hpp"
+
+#include <sys/types.h>
+#include <cstddef>
+#include <deque>
+#include <string>
+#include <vector>
+
+namespace satellite::sandbox {
+
+/// Removal of what ended runs left in the scratch area, and of areas that earlier agents left.
+///
+/// Shape:  what is next to nothing goes at once; all else in child processes, because how much it
+///         is was decided by a script: the loop neither walks trees nor waits for disks. At most
+///         two work on runs and one on old areas. They die with the launcher; work of one that
+///         dies is begun again, and what still cannot be removed waits for the end of the area.
+class ScratchRemovals {
+ public:
+  explicit ScratchRemovals(kernel::ScratchArea& area) : area_(area) {}
+
+  /// Looks for areas that nobody holds any more, beside all other work.
+  void sweep();
+  /// Nothing of the run is alive.
+  void remove(const std::string& name);
+  /// Whether the process was one of ours; `status` as waitpid(2) gives it.
+  bool on_exit(pid_t pid, int status);
+  /// Starts what waits and may be started.
+  void work();
+  /// Old areas can wait for the next start.
+  void stop_sweeping();
+
+  /// Something waits that could not be started, with nobody whose end would call us.
+  bool is_stuck() const { return !waiting_.empty() && workers_.empty(); }
+  bool empty() const { return waiting_.empty() && workers_.empty(); }
+  /// Runs whose scratch directory is still there.
+  std::size_t pending() const;
+  std::vector<pid_t> processes() const;
+
+ private:
+  struct Job {
+    std::vector<std::string> names;  ///< none = old areas
+    int attempts = 0;
+    bool is_sweep() const { return names.empty(); }
+  };
+  struct Worker {
+    pid_t pid = -1;
+    Job job;
+  };
+
+  bool may_start(const Job& job) const;
+  bool start(Job& job);
+
+  kernel::ScratchArea& area_;
+  std::deque<Job> waiting_;
+  std::vector<Worker> workers_;
+};
+
+}  // namespace satellite::sandbox

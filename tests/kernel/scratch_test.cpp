@@ -1,0 +1,271 @@
+#include "tests/support/in_child.hpp"
+#include "tests/support/require_layer.hpp"
+#include "tests/support/script_bench.hpp"
+#include "tests/support/temp_dir.hpp"
+#include "tests/support/test_network.hpp"
+
+#include <grp.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+using namespace satellite;
+using namespace satellite::sandbox;
+using namespace satellite::tests;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::vector<pid_t> removers_of(pid_t launcher) {
+  std::istringstream children(
+      read_proc(launcher, "task/" + std::to_string(launcher) + "/children"));
+  std::vector<pid_t> found;
+  for (pid_t pid = 0; children >> pid;) {
+    if (read_proc(pid, "comm") == "csat-remover\n") found.push_back(pid);
+  }
+  return found;
+}
+
+/// Waits for a process that removes, and makes it stand still; -1 = there was none.
+pid_t stop_a_remover(pid_t launcher) {
+  pid_t stopped = -1;
+  const bool is_there = eventually([&] {
+    const auto all = removers_of(launcher);
+    if (all.empty() || ::kill(all.front(), SIGSTOP) != 0) return false;
+    stopped = all.front();
+    return true;
+  });
+  return is_there ? stopped : -1;
+}
+
+/// Trees of 4,000 levels, longer than a path may be, side by side.
+constexpr const char* makes_deep_trees =
+    "p=$(head -c 1000 /dev/zero | tr '\\0' d | sed 's,d,d/,g')\n"
+    "for tree in 1; do\n"
+    "  (mkdir $tree && cd $tree && for part in 1 2 3 4; do mkdir -p $p && cd -P $p; done) || exit "
+    "9\n"
+    "done; echo made";
+
+void make_wide_tree(const fs::path& top) {
+  for (int i = 0; i < 200; ++i) {
+    const fs::path directory = top / std::to_string(i);
+    fs::create_directories(directory);
+    for (int j = 0; j < 100; ++j) std::ofstream(directory / std::to_string(j)) << "x";
+  }
+}
+
+bool is_empty(const ScriptBench& bench) {
+  return fs::is_empty(bench.launcher->scratch_area());
+}
+
+}  // namespace
+
+TEST_CASE("deep trees are removed beside the launcher's loop, and again when that process dies") {
+  const Engine engine = GENERATE(Engine::none, Engine::native);
+  ScriptBench bench(engine);
+  const pid_t launcher = bench.launcher->pid();
+  // Whatever an earlier agent left is looked for by such a process, too.
+  REQUIRE(eventually([&] { return removers_of(launcher).empty(); }));
+  const Ran hostile = bench.run(script(makes_deep_trees), policy_for(engine));
+  REQUIRE(hostile.standard_output == "made\n");
+  const pid_t stopped = stop_a_remover(launcher);
+  REQUIRE(stopped > 0);
+  // Nothing removes any more, and nobody notices: neighbours begin, end and are cleaned up.
+  for (int i = 0; i < 3; ++i) {
+    CHECK(bench.run(script("touch x; echo calm"), policy_for(engine)).standard_output == "calm\n");
+  }
+  CHECK(std::distance(fs::directory_iterator(bench.launcher->scratch_area()), {}) == 1);
+  REQUIRE(::kill(stopped, SIGKILL) == 0);
+  CHECK(eventually([&] { return is_empty(bench); }, std::chrono::seconds(60)));
+}
+
+TEST_CASE("a launcher that ends while trees are removed leaves none of them") {
+  std::string area;
+  {
+    ScriptBench bench(Engine::native);
+    area = bench.launcher->scratch_area();
+    REQUIRE(bench.run(script(makes_deep_trees), policy_for(Engine::native)).standard_output ==
+            "made\n");
+  }
+  CHECK_FALSE(fs::exists(area));
+}
+
+TEST_CASE("nobody waits for old areas to be removed") {
+  const TempDir parent;
+  const fs::path stale = parent.path() / "csat-aaaaaaaaaaaa";
+  make_wide_tree(stale);
+  auto started = Launcher::start({parent.path().string(), std::nullopt, std::nullopt});
+  REQUIRE(started);
+  const auto launcher = *std::move(started);
+  const pid_t stopped = stop_a_remover(launcher->pid());
+  REQUIRE(stopped > 0);
+  boost::asio::io_context context(1);
+  launcher->attach(context, [] {});
+  // The launcher is at work: it tries what the host can do.
+  const HostFacts facts = probe_host_first(context, *launcher, {});
+  CHECK(facts.native_engine);
+  CHECK(fs::exists(stale));
+  REQUIRE(::kill(stopped, SIGCONT) == 0);
+  CHECK(eventually([&] { return !fs::exists(stale); }, std::chrono::seconds(60)));
+  CHECK(fs::exists(launcher->scratch_area()));
+}
+
+TEST_CASE("a scratch area that somebody removed is made anew, its parent too") {
+  const Engine engine = GENERATE(Engine::none, Engine::bwrap, Engine::native);
+  const TempDir outside;
+  const fs::path parent = outside.path() / "a" / "b";
+  fs::create_directories(parent);
+  fs::permissions(outside.path(), fs::perms(0711));
+  ScriptBench bench(engine, ScriptBench::Egress::untried, std::nullopt, std::nullopt,
+                    RootScripts::refused, parent.string());
+  const auto is_well = [&] {
+    const Ran ran = bench.run(script("touch x && echo ran"), policy_for(engine));
+    INFO(ran.result.error.value_or(""));
+    CHECK(ran.standard_output == "ran\n");
+    CHECK(eventually([&] { return is_empty(bench); }));
+  };
+  is_well();
+  const fs::path runs = bench.launcher->scratch_area();
+  fs::remove_all(runs);
+  is_well();
+  fs::remove_all(runs.parent_path());
+  is_well();
+  fs::remove_all(parent);
+  is_well();
+  fs::remove_all(outside.path() / "a");
+  is_well();
+  // Moved away, it is still the launcher's, and not where runs look for it.
+  fs::rename(parent, outside.path() / "elsewhere");
+  is_well();
+}
+
+TEST_CASE("a run that stands ready is made again when its scratch directory is gone") {
+  const TempDir outside;
+  fs::permissions(outside.path(), fs::perms(0711));
+  ScriptBench bench(Engine::native, ScriptBench::Egress::untried, std::nullopt, std::nullopt,
+                    RootScripts::refused, outside.path().string());
+  bench.keep_prepared(1);
+  REQUIRE(bench.run(script("echo first"), policy_for(Engine::native)).standard_output == "first\n");
+  REQUIRE(bench.wait_until_prepared(1));
+  fs::remove_all(bench.launcher->scratch_area());
+  const Ran ran = bench.run(script("touch x && echo ran"), policy_for(Engine::native));
+  CHECK(ran.result.outcome == Outcome::exited);
+  CHECK(ran.standard_output == "ran\n");
+}
+
+TEST_CASE("a scratch parent that another user put in its place is not used") {
+  if (!require_layer("root", is_root(), "only root can give a directory to another user")) return;
+  const TempDir outside;
+  const fs::path parent = outside.path() / "parent";
+  fs::create_directories(parent);
+  ScriptBench bench(Engine::native, ScriptBench::Egress::untried, std::nullopt, std::nullopt,
+                    RootScripts::refused, parent.string());
+  fs::remove_all(parent);
+  fs::create_directories(parent);
+  REQUIRE(::chown(parent.c_str(), 65'531, 65'531) == 0);
+  const Ran ran = bench.run(script("echo ran"), policy_for(Engine::native));
+  CHECK(ran.result.outcome == Outcome::setup_failed);
+  CHECK(ran.result.error.value_or("").find("another user") != std::string::npos);
+}
+
+namespace {
+
+/// Another user of this host, who tries to start what it is shown.
+class Stranger {
+ public:
+  Stranger() {
+    int ends[2] = {-1, -1};
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+      throw std::runtime_error("socketpair");
+    }
+    ours_.reset(ends[0]);
+    UniqueFd its(ends[1]);
+    pid_ = ::fork();
+    if (pid_ != 0) return;
+    ours_.reset();
+    constexpr uid_t user = 65'531;
+    if (::setgroups(0, nullptr) != 0 || ::setresgid(user, user, user) != 0 ||
+        ::setresuid(user, user, user) != 0) {
+      ::_exit(1);
+    }
+    serve(its.get());
+  }
+  ~Stranger() {
+    ours_.reset();
+    ::waitpid(pid_, nullptr, 0);
+  }
+  Stranger(const Stranger&) = delete;
+  Stranger& operator=(const Stranger&) = delete;
+
+  bool can_start(const std::string& path) const {
+    char answer = '?';
+    if (::send(ours_.get(), path.c_str(), path.size() + 1, 0) < 0 ||
+        ::recv(ours_.get(), &answer, 1, 0) != 1) {
+      throw std::runtime_error("the stranger is gone");
+    }
+    return answer == 'y';
+  }
+
+ private:
+  [[noreturn]] static void serve(int socket) {
+    char path[4096];
+    while (::recv(socket, path, sizeof(path), 0) > 0) {
+      const pid_t pid = ::fork();
+      if (pid == 0) {
+        ::execl(path, path, nullptr);
+        ::_exit(126);
+      }
+      int status = 1;
+      ::waitpid(pid, &status, 0);
+      ::send(socket, status == 0 ? "y" : "n", 1, 0);
+    }
+    ::_exit(0);
+  }
+
+  UniqueFd ours_;
+  pid_t pid_ = -1;
+};
+
+/// A script opens its scratch directory to everybody and puts a program into it; who can start it.
+std::string story_of_an_open_program(Engine engine, const Stranger& stranger) {
+  ScriptBench bench(engine);
+  Listener listener;
+  std::string seen;
+  bool asked = false;
+  listener.on_output = [&](const std::string&) {
+    if (std::exchange(asked, true)) return;
+    for (const auto& run : fs::directory_iterator(bench.launcher->scratch_area())) {
+      const fs::path scratch = run.path() / "scratch";
+      seen += fs::exists(scratch / "tool") ? "there, " : "not there, ";
+      seen += stranger.can_start((scratch / "tool").string()) ? "reached" : "not reached";
+      std::ofstream(scratch / "seen") << "x";
+    }
+  };
+  const Ran ran =
+      bench.run(script("cp /usr/bin/true tool && chmod 755 tool . && ./tool && echo made\n"
+                       "chmod 6755 tool 2>/dev/null; chmod 777 ..  2>/dev/null\n"
+                       "until [ -e seen ]; do sleep 0.02; done"),
+                policy_for(engine), listener);
+  return ran.standard_output + seen;
+}
+
+}  // namespace
+
+TEST_CASE("nobody but a script's user can start what it puts into an open scratch directory") {
+  if (!require_layer("root", is_root(), "only root can be two users")) return;
+  const Engine engine = GENERATE(Engine::none, Engine::bwrap, Engine::native);
+  const Stranger stranger;
+  const TempDir open;
+  fs::permissions(open.path(), fs::perms(0755));
+  fs::copy_file("/usr/bin/true", open.path() / "tool");
+  REQUIRE(stranger.can_start((open.path() / "tool").string()));
+  const std::string expected = "made\nthere, not reached";
+  CHECK(story_of_an_open_program(engine, stranger) == expected);
+  CHECK(as_uid_65532([&] { return story_of_an_open_program(engine, stranger); }) == expected);
+}
