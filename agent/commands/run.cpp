@@ -37,10 +37,7 @@ int run_command(const Invocation& invocation) {
   // Before the log, the event loop and TLS: the launcher must fork while this process is small and
   // has one thread.
   auto launcher = sandbox::Launcher::start(launcher_settings(config));
-  if (!launcher) {
-    print_error("cannot start the launcher: " + launcher.error().message);
-    return exit_failed;
-  }
+  if (!launcher) return no_launcher(launcher.error());
   // From here on this process holds the token and secrets of runs: no core dump, no debugger of
   // the same user.
   ::prctl(PR_SET_DUMPABLE, 0);

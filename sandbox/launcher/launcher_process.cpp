@@ -194,7 +194,7 @@ LaunchedRun* LauncherLoop::find(std::uint64_t number) {
 }
 
 int run_launcher(UniqueFd agent, const kernel::ScratchArea& scratch, pid_t agent_pid,
-                 std::optional<MacvlanSettings> macvlan) {
+                 std::optional<MacvlanSettings> macvlan, std::uint64_t script_open_files) {
   UniqueFd signals = take_signals();
   separate_from_agent(agent_pid);
   const auto [lock, parent] = scratch.descriptors();
@@ -211,7 +211,8 @@ int run_launcher(UniqueFd agent, const kernel::ScratchArea& scratch, pid_t agent
                       cannot_debug_dropped_processes(),
                       landlock_abi(),
                       script_seccomp_filter(),
-                      init_seccomp_filter()};
+                      init_seccomp_filter(),
+                      script_open_files};
   NetworkMeans means{state.is_root, std::move(macvlan)};
   LauncherLoop loop(std::move(agent), std::move(signals), std::move(state), std::move(means));
   loop.run_until_agent_is_gone();
