@@ -1,5 +1,7 @@
 #include "sandbox/identity_range.hpp"
 
+#include "protocol/vocabulary/printable.hpp"
+
 #include <charconv>
 #include <optional>
 #include <string>
@@ -23,7 +25,7 @@ std::optional<std::uint64_t> whole_number(std::string_view text) {
 Result<IdentityRange> parse_identity_range(std::string_view text) {
   const auto wrong = [text](const std::string& problem) {
     return Error{ErrorCode::invalid_input,
-                 "'" + std::string(text.substr(0, 64)) + "' " + problem +
+                 "'" + printable(text) + "' " + problem +
                      "; write BASE:COUNT, e.g. 200000:64, with numbers that no account has"};
   };
   const auto colon = text.find(':');

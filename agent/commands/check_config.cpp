@@ -32,6 +32,11 @@ void print_error(const std::string& message) {
   std::cerr << "checkstack-satellite: " << message << '\n';
 }
 
+int no_launcher(const Error& error) {
+  print_error("cannot start the launcher: " + error.message);
+  return error.code == ErrorCode::limit_exceeded ? exit_wrong_usage : exit_failed;
+}
+
 int check_config_command(const Invocation& invocation) {
   const auto settings = core_settings(invocation, SettingsUse::connects);
   if (!settings) {

@@ -29,4 +29,8 @@ ConfigSources config_sources(const Invocation& invocation);
 /// Prints `checkstack-satellite: MESSAGE` on standard error.
 void print_error(const std::string& message);
 
+/// Says why the launcher could not be started; the command's exit code. A limit of this process is
+/// the operator's to set, like a setting.
+int no_launcher(const Error& error);
+
 }  // namespace satellite::agent

@@ -50,10 +50,7 @@ int doctor_command(const Invocation& invocation) {
   }
   boost::asio::io_context context(1);
   auto launcher = sandbox::Launcher::start(launcher_settings(*config));
-  if (!launcher) {
-    print_error("cannot start the launcher: " + launcher.error().message);
-    return exit_failed;
-  }
+  if (!launcher) return no_launcher(launcher.error());
   (*launcher)->attach(context, [] {});
   const auto facts = sandbox::examine_host(context, **launcher, probe_settings(*config));
   const auto readiness = sandbox::assess_readiness(facts);

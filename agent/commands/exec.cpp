@@ -71,10 +71,7 @@ int exec_command(const Invocation& invocation) {
   }
   asio::io_context context(1);
   auto launcher = sandbox::Launcher::start(launcher_settings(*config));
-  if (!launcher) {
-    print_error("cannot start the launcher: " + launcher.error().message);
-    return exit_failed;
-  }
+  if (!launcher) return no_launcher(launcher.error());
   sandbox::RunnerSettings settings = runner_settings(*config);
   settings.prepared_runs = 0;  // there is no next one
   sandbox::ProbeSettings probing = probe_settings(*config);

@@ -8,6 +8,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <iostream>
+#include <optional>
 
 namespace satellite::agent {
 
@@ -23,14 +24,20 @@ int plan_command(const Invocation& invocation) {
     return exit_wrong_usage;
   }
   // Looking at this host starts a launcher, so it happens only when the question needs it.
-  const auto this_host = [&config]() -> sandbox::HostFacts {
+  std::optional<Error> problem;
+  const auto this_host = [&config, &problem]() -> sandbox::HostFacts {
     boost::asio::io_context context(1);
     auto launcher = sandbox::Launcher::start(launcher_settings(*config));
-    if (!launcher) return {};
+    if (!launcher) {
+      problem = launcher.error();
+      return {};
+    }
     (*launcher)->attach(context, [] {});
     return sandbox::probe_host_first(context, **launcher, probe_settings(*config));
   };
   const auto answer = sandbox::answer_plan_question(*question, this_host, config->operators_word);
+  // Of a host that could not be looked at nothing is said.
+  if (problem) return no_launcher(*problem);
   if (!answer) {
     print_error(answer.error().message);
     return exit_wrong_usage;

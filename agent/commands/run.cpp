@@ -43,10 +43,7 @@ int run_command(const Invocation& invocation) {
   // Before the log, the event loop and TLS: the launcher must fork while this process is small and
   // has one thread.
   auto launcher = sandbox::Launcher::start(launcher_settings(config));
-  if (!launcher) {
-    print_error("cannot start the launcher: " + launcher.error().message);
-    return exit_failed;
-  }
+  if (!launcher) return no_launcher(launcher.error());
   // Only now, since every process that was forked from this one would have it for good.
   auto token = read_token(settings->loaded.token_source);
   if (!token) {

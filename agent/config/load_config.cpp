@@ -6,6 +6,7 @@
 #include "agent/config/toml_file.hpp"
 #include "agent/config/uid_range.hpp"
 #include "protocol/vocabulary/limits.hpp"
+#include "protocol/vocabulary/printable.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -79,7 +80,7 @@ Result<std::map<std::string, FileValue>> read_settings_file(const std::string& p
     }
     const std::string_view nearest = nearest_setting(key);
     return Error{ErrorCode::invalid_input,
-                 value.where + ": there is no setting '" + key.substr(0, 64) + "'" +
+                 value.where + ": there is no setting '" + printable(key) + "'" +
                      (nearest.empty() ? "" : "; did you mean '" + std::string(nearest) + "'?")};
   }
   return values;
@@ -116,7 +117,7 @@ Result<std::uint32_t> number(const EffectiveSetting& value) {
   const auto [rest, problem] = std::from_chars(value.value.data(), end, parsed);
   if (problem != std::errc{} || rest != end || parsed < setting.minimum ||
       parsed > setting.maximum) {
-    return invalid(value, "'" + value.value.substr(0, 64) + "' is not a whole number from " +
+    return invalid(value, "'" + printable(value.value) + "' is not a whole number from " +
                               std::to_string(setting.minimum) + " to " +
                               std::to_string(setting.maximum));
   }
@@ -126,7 +127,7 @@ Result<std::uint32_t> number(const EffectiveSetting& value) {
 Result<bool> toggle(const EffectiveSetting& value) {
   if (value.value == "true") return true;
   if (value.value == "false") return false;
-  return invalid(value, "'" + value.value.substr(0, 64) + "' is neither true nor false");
+  return invalid(value, "'" + printable(value.value) + "' is neither true nor false");
 }
 
 Result<LogLevel> level(const EffectiveSetting& value) {
@@ -134,8 +135,7 @@ Result<LogLevel> level(const EffectiveSetting& value) {
   if (value.value == "info") return LogLevel::info;
   if (value.value == "warn") return LogLevel::warn;
   if (value.value == "error") return LogLevel::error;
-  return invalid(value,
-                 "'" + value.value.substr(0, 64) + "' is not one of debug, info, warn, error");
+  return invalid(value, "'" + printable(value.value) + "' is not one of debug, info, warn, error");
 }
 
 Result<void> take_identity(const Values& values, Config& config) {

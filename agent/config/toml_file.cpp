@@ -1,5 +1,7 @@
 #include "agent/config/toml_file.hpp"
 
+#include "protocol/vocabulary/printable.hpp"
+
 #include <algorithm>
 #include <sstream>
 #include <toml.hpp>
@@ -28,7 +30,7 @@ Result<void> flatten(const toml::table& table, const std::string& prefix,
       // Settings have at most one section in front; deeper nesting is nobody's setting.
       if (!prefix.empty()) {
         return Error{ErrorCode::invalid_input,
-                     place(value, file_name) + ": section [" + key + "] does not exist"};
+                     place(value, file_name) + ": section [" + printable(key) + "] does not exist"};
       }
       const auto nested = flatten(value.as_table(), key, file_name, values);
       if (!nested) return nested.error();
@@ -37,7 +39,7 @@ Result<void> flatten(const toml::table& table, const std::string& prefix,
     auto text = scalar_text(value);
     if (!text) {
       return Error{text.error().code,
-                   place(value, file_name) + ": " + key + ": " + text.error().message};
+                   place(value, file_name) + ": " + printable(key) + ": " + text.error().message};
     }
     values.emplace(key, FileValue{*std::move(text), place(value, file_name)});
   }

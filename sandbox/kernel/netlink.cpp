@@ -29,25 +29,29 @@ nlmsghdr header_of(std::string_view bytes) {
   return header;
 }
 
-/// Visits the messages of one datagram; false when the last of them was the end of a dump.
-bool for_each_message(std::string_view bytes,
-                      const std::function<bool(const nlmsghdr&, std::string_view)>& visit) {
-  while (bytes.size() >= sizeof(nlmsghdr)) {
-    const nlmsghdr header = header_of(bytes);
-    if (header.nlmsg_len < sizeof(header) || header.nlmsg_len > bytes.size()) return false;
-    const auto payload = bytes.substr(sizeof(header), header.nlmsg_len - sizeof(header));
-    if (!visit(header, payload)) return false;
-    bytes.remove_prefix(std::min(bytes.size(), aligned(header.nlmsg_len)));
-  }
-  return true;
-}
-
-/// The errno of an acknowledgement, 0 = done.
+/// The errno of an acknowledgement or of the end of a dump, 0 = done.
 int error_of(std::string_view payload) {
+  constexpr int errno_max = 4'095;
   int error = 0;
   if (payload.size() < sizeof(error)) return EBADMSG;
   std::memcpy(&error, payload.data(), sizeof(error));
-  return -error;
+  return error > 0 || error < -errno_max ? EBADMSG : -error;
+}
+
+/// What one message says; the caller has seen that it belongs to the question.
+AnswerReading reading_of(const nlmsghdr& header, std::string_view payload, std::uint32_t last,
+                         const VisitAnswer& visit) {
+  if (header.nlmsg_type == NLMSG_NOOP) return {};
+  if (header.nlmsg_type == NLMSG_ERROR || header.nlmsg_type == NLMSG_DONE) {
+    // The number at the end of a dump came later than the dump itself; kernels differ.
+    const bool says_how = header.nlmsg_type == NLMSG_ERROR || !payload.empty();
+    const int error = says_how ? error_of(payload) : 0;
+    return {error != 0 || header.nlmsg_seq == last, error};
+  }
+  // What was asked about changed meanwhile: some of it may be missing.
+  if ((header.nlmsg_flags & NLM_F_DUMP_INTR) != 0) return {true, EAGAIN};
+  visit(header.nlmsg_type, payload);
+  return {};
 }
 
 NetlinkMessage batch_mark(std::uint16_t type) {
@@ -156,6 +160,23 @@ bool holds_all_of(std::string_view found, std::string_view asked) {
   return true;
 }
 
+AnswerReading read_answer(std::string_view datagram, SequenceRange asked,
+                          const VisitAnswer& visit) {
+  while (!datagram.empty()) {
+    if (datagram.size() < sizeof(nlmsghdr)) return {true, EBADMSG};
+    const nlmsghdr header = header_of(datagram);
+    if (header.nlmsg_len < sizeof(header) || header.nlmsg_len > datagram.size()) {
+      return {true, EBADMSG};
+    }
+    const auto payload = datagram.substr(sizeof(header), header.nlmsg_len - sizeof(header));
+    datagram.remove_prefix(std::min(datagram.size(), aligned(header.nlmsg_len)));
+    if (!asked.contains(header.nlmsg_seq)) continue;
+    const auto reading = reading_of(header, payload, asked.last, visit);
+    if (reading.complete) return reading;
+  }
+  return {};
+}
+
 Result<NetlinkSocket> NetlinkSocket::open(int protocol) {
   UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
   if (!fd) return error_from_errno("open a netlink socket", errno);
@@ -173,67 +194,59 @@ Result<void> NetlinkSocket::send(std::string_view bytes) const {
   return {};
 }
 
-/// Reads answers until `take` says of one that it was the last, or the kernel refuses.
-Result<void> NetlinkSocket::read_answers(const TakeAnswer& take) const {
+/// Reads datagrams until the answer is complete, or the kernel refuses.
+Result<void> NetlinkSocket::take_answer(SequenceRange asked, const VisitAnswer& visit) const {
   std::string buffer(answer_size_max, '\0');
   for (;;) {
-    const auto size = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
+    sockaddr_nl sender{};
+    socklen_t sender_size = sizeof(sender);
+    // MSG_TRUNC gives the size that the datagram had, also where the buffer is too small for it.
+    const auto size = ::recvfrom(fd_.get(), buffer.data(), buffer.size(), MSG_TRUNC,
+                                 reinterpret_cast<sockaddr*>(&sender), &sender_size);
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) return error_from_errno("the kernel's answer", errno);
-    int error = 0;
-    bool last = false;
-    for_each_message(std::string_view(buffer.data(), static_cast<std::size_t>(size)),
-                     [&](const nlmsghdr& header, std::string_view payload) {
-                       if (header.nlmsg_type == NLMSG_ERROR) error = error_of(payload);
-                       last = error != 0 || take(header, payload);
-                       return !last;
-                     });
-    if (error != 0) return error_from_errno("the kernel refuses", error);
-    if (last) return {};
+    if (sender.nl_pid != 0) continue;  // only the kernel has this number
+    const auto length = static_cast<std::size_t>(size);
+    if (length > buffer.size()) return error_from_errno("the kernel's answer", EMSGSIZE);
+    const auto reading = read_answer(std::string_view(buffer.data(), length), asked, visit);
+    if (reading.error_number != 0) {
+      return error_from_errno("the kernel refuses", reading.error_number);
+    }
+    if (reading.complete) return {};
   }
-}
-
-Result<void> NetlinkSocket::take_acknowledgement(std::uint32_t sequence) const {
-  return read_answers([sequence](const nlmsghdr& header, std::string_view) {
-    return header.nlmsg_type == NLMSG_ERROR && header.nlmsg_seq == sequence;
-  });
 }
 
 Result<void> NetlinkSocket::request(NetlinkMessage message) {
   message.set_sequence(++sequence_);
   const auto sent = send(message.bytes());
   if (!sent) return sent.error();
-  return take_acknowledgement(sequence_);
+  return take_answer({sequence_, sequence_}, [](std::uint16_t, std::string_view) {});
 }
 
 Result<void> NetlinkSocket::batch(std::span<NetlinkMessage> messages) {
   std::string all;
-  const auto add = [&](NetlinkMessage& message) {
+  const std::uint32_t first = ++sequence_;
+  auto begin = batch_mark(NFNL_MSG_BATCH_BEGIN);
+  begin.set_sequence(first);
+  all += begin.bytes();
+  for (auto& message : messages) {
     message.set_sequence(++sequence_);
     all += message.bytes();
-  };
-  auto begin = batch_mark(NFNL_MSG_BATCH_BEGIN);
+  }
+  // The end is never acknowledged, so that it can share the number of the last message, which is.
   auto end = batch_mark(NFNL_MSG_BATCH_END);
-  add(begin);
-  for (auto& message : messages) add(message);
-  const std::uint32_t last = sequence_;
-  add(end);
+  end.set_sequence(sequence_);
+  all += end.bytes();
   const auto sent = send(all);
   if (!sent) return sent.error();
-  return take_acknowledgement(last);
+  return take_answer({first, sequence_}, [](std::uint16_t, std::string_view) {});
 }
 
-Result<void> NetlinkSocket::dump(
-    NetlinkMessage question,
-    const std::function<void(std::uint16_t type, std::string_view)>& visit) {
+Result<void> NetlinkSocket::dump(NetlinkMessage question, const VisitAnswer& visit) {
   question.set_sequence(++sequence_);
   const auto sent = send(question.bytes());
   if (!sent) return sent.error();
-  return read_answers([&visit](const nlmsghdr& header, std::string_view payload) {
-    if (header.nlmsg_type == NLMSG_DONE || header.nlmsg_type == NLMSG_ERROR) return true;
-    visit(header.nlmsg_type, payload);
-    return false;
-  });
+  return take_answer({sequence_, sequence_}, visit);
 }
 
 }  // namespace satellite::sandbox::kernel

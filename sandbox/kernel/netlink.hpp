@@ -3,8 +3,6 @@
 #include "protocol/vocabulary/result.hpp"
 #include "protocol/vocabulary/unique_fd.hpp"
 
-#include <linux/netlink.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -59,6 +57,26 @@ bool for_each_attribute(std::string_view bytes,
 /// ones by the same rule, lists of elements with nothing added or left out.
 bool holds_all_of(std::string_view found, std::string_view asked);
 
+/// The sequence numbers of one question; a batch has one for each of its messages.
+struct SequenceRange {
+  std::uint32_t first = 0, last = 0;
+  bool contains(std::uint32_t number) const { return number - first <= last - first; }
+};
+
+/// What one datagram says about a question.
+struct AnswerReading {
+  bool complete = false;  ///< the acknowledgement, or the end of a dump, is in it
+  int error_number = 0;   ///< what went wrong instead; EBADMSG = the datagram is torn
+};
+using VisitAnswer = std::function<void(std::uint16_t type, std::string_view payload)>;
+
+/// Reads the messages of one datagram; `visit` gets each that is part of the answer. Pure.
+///
+/// Shape:  a message with another sequence number belongs to a question that nobody waits for any
+///         more, because its answer came too late. It is passed over, its error too.
+/// Source: netlink(7); Documentation/userspace-api/netlink/intro.rst.
+AnswerReading read_answer(std::string_view datagram, SequenceRange asked, const VisitAnswer& visit);
+
 /// A netlink socket of the network namespace it was opened in. Waits at most two seconds for the
 /// kernel, which answers within the call.
 class NetlinkSocket {
@@ -70,15 +88,12 @@ class NetlinkSocket {
   /// Sends messages as one: all of them take effect or none (nfnetlink).
   Result<void> batch(std::span<NetlinkMessage> messages);
   /// Asks and gives each answer, without its header, to `visit`.
-  Result<void> dump(NetlinkMessage question,
-                    const std::function<void(std::uint16_t type, std::string_view)>& visit);
+  Result<void> dump(NetlinkMessage question, const VisitAnswer& visit);
 
  private:
   explicit NetlinkSocket(UniqueFd fd) : fd_(std::move(fd)) {}
   Result<void> send(std::string_view bytes) const;
-  using TakeAnswer = std::function<bool(const nlmsghdr&, std::string_view payload)>;
-  Result<void> read_answers(const TakeAnswer& take) const;
-  Result<void> take_acknowledgement(std::uint32_t sequence) const;
+  Result<void> take_answer(SequenceRange asked, const VisitAnswer& visit) const;
 
   UniqueFd fd_;
   std::uint32_t sequence_ = 0;

@@ -30,6 +30,7 @@ void set_limit(const Attempt& attempt, const InitLimit& limit, int index) {
   const long resource = static_cast<long>(limit.resource);
   attempt.must(SetupStep::limit, index, __NR_prlimit64, 0, resource, 0, address(&old));
   if (old.hard < limit.value) wanted.soft = wanted.hard = old.hard;
+  if (limit.soft_alone != 0) wanted.hard = old.hard;
   attempt.must(SetupStep::limit, index, __NR_prlimit64, 0, resource, address(&wanted), 0);
 }
 

@@ -166,10 +166,12 @@ void pause_briefly() {
 
 bool kill_descendants(const int* spared, int spared_count, int passes) {
   const int root = static_cast<int>(call(__NR_getpid));
-  for (int i = 0; i < stop_passes_max; ++i) {
+  // Whoever asks for few passes cannot wait, so that stopping takes half of them at most.
+  const int stop_passes = passes / 2 < stop_passes_max ? passes / 2 : stop_passes_max;
+  for (int i = 0; i < stop_passes; ++i) {
     if (pass(root, signal_stop, spared, spared_count).newly_stopped == 0) break;
   }
-  for (int i = 0; i < passes; ++i) {
+  for (int i = stop_passes; i < passes; ++i) {
     if (pass(root, signal_kill, spared, spared_count).alive == 0) return true;
     pause_briefly();
   }

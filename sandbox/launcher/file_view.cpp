@@ -16,6 +16,9 @@ constexpr long error_no_entry = -2;         // ENOENT
 constexpr long error_invalid = -22;         // EINVAL
 constexpr long error_no_system_call = -38;  // ENOSYS
 constexpr long error_not_permitted = -1;    // EPERM
+constexpr long error_io = -5;               // EIO
+constexpr long error_name_too_long = -36;   // ENAMETOOLONG
+constexpr long link_size_max = 4'096;       // PATH_MAX, with the NUL that we add
 constexpr std::uint32_t character_device = 0020000;
 constexpr std::uint32_t regular_file = 0100000, directory_file = 0040000, type_of_file = 0170000;
 constexpr std::uint32_t readable_by_all = 0004;
@@ -111,12 +114,22 @@ class FileView {
     succeed(made);
   }
 
+  /// A full file system takes the part that fits, and says so only when it is asked again.
+  void write_all(long fd, const char* bytes, long size) const {
+    while (size > 0) {
+      const long written = must(__NR_write, fd, address(bytes), size);
+      if (written == 0) attempt_.give_up(SetupStep::file_step, index_, error_io);
+      bytes += written;
+      size -= written;
+    }
+  }
+
   void write_new(const char* text) const {
     const long fd = must(__NR_openat, here, address(step_.target),
                          O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, step_.mode);
     long size = 0;
     while (text[size] != '\0') ++size;
-    must(__NR_write, fd, address(text), size);
+    write_all(fd, text, size);
     call(__NR_close, fd);
   }
 
@@ -140,7 +153,7 @@ class FileView {
     for (;;) {
       const long size = must(__NR_read, source, address(buffer), sizeof(buffer));
       if (size == 0) break;
-      must(__NR_write, target, address(buffer), size);
+      write_all(target, buffer, size);
     }
     call(__NR_close, target);
     call(__NR_close, source);
@@ -160,10 +173,12 @@ class FileView {
   }
 
   void mirror() const {
-    char link[256];
+    char link[link_size_max];
     const long length =
-        may(__NR_readlinkat, here, address(step_.source), address(link), sizeof(link) - 1);
+        may(__NR_readlinkat, here, address(step_.source), address(link), sizeof(link));
     if (length >= 0) {
+      // What filled the buffer may have been cut.
+      if (length == link_size_max) succeed(error_name_too_long);
       link[length] = '\0';
       return make_link(link);
     }

@@ -17,6 +17,7 @@ constexpr long error_no_system_call = -38;  // ENOSYS
 constexpr long error_invalid = -22;         // EINVAL
 constexpr long error_access = -13;          // EACCES
 constexpr long error_not_permitted = -1;    // EPERM
+constexpr long error_io = -5;               // EIO
 constexpr long capability_max = 63;
 
 constexpr long locked_securebits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
@@ -114,7 +115,8 @@ long write_file(const char* path, const char* text) {
   while (text[size] != '\0') ++size;
   const long written = call(__NR_write, fd, address(text), size);
   call(__NR_close, fd);
-  return written;
+  // These files take a text whole or not at all; one that did otherwise took something else.
+  return written >= 0 && written != size ? error_io : written;
 }
 
 void be_first_to_go() {

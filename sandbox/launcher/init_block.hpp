@@ -65,13 +65,33 @@ enum class SetupStep : std::uint32_t {
   last = receive_task,
 };
 
+/// Whether steps can be made to fail at all: a released program (NDEBUG) cannot, and refuses an
+/// order that asks for it.
+#ifdef NDEBUG
+inline constexpr bool has_fault_injection = false;
+#else
+inline constexpr bool has_fault_injection = true;
+#endif
+
 /// A step that is made to fail instead of being done: how tests find out what a failure leaves
 /// behind. It comes only with a launch order, which nothing but our own code writes, never from
 /// the wire or the configuration; and all it can do is to keep a script from running.
 struct Fault {
   SetupStep step = SetupStep::none;
-  std::int32_t index = -1;  ///< -1 = whichever
-  std::int32_t error_number = 0;
+  std::int32_t index = -1;        ///< -1 = whichever
+  std::int32_t error_number = 0;  ///< 1 to 4095: a step that "fails" with 0 would count as done
+
+  constexpr bool is_none() const {
+    return step == SetupStep::none && index == -1 && error_number == 0;
+  }
+  constexpr bool is_sound() const {
+    if (is_none()) return true;
+    return has_fault_injection && step != SetupStep::none && error_number > 0 &&
+           error_number <= 4'095;
+  }
+  constexpr bool hits(SetupStep at, int number = -1) const {
+    return has_fault_injection && error_number > 0 && step == at && (index < 0 || index == number);
+  }
 };
 
 /// Descriptor numbers that the init of a run starts with; the wrapper passes them through.
@@ -118,9 +138,9 @@ struct InitReport {
 enum class InitCommand : std::uint32_t { terminate = 1, kill = 2 };
 
 struct InitLimit {
-  std::uint32_t resource = 0;  ///< RLIMIT_*
-  std::uint32_t reserved = 0;
-  std::uint64_t value = 0;  ///< soft and hard, unless the hard limit is lower already
+  std::uint32_t resource = 0;    ///< RLIMIT_*
+  std::uint32_t soft_alone = 0;  ///< 1 = the hard limit stays
+  std::uint64_t value = 0;       ///< soft and hard, unless the hard limit is lower already
 };
 
 constexpr std::uint32_t init_block_magic = 0x43534942;  // "CSIB"

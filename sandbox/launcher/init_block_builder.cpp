@@ -63,10 +63,16 @@ class BlockText {
   std::string bytes_;
 };
 
-void add_limits(const LaunchOrder& order, InitBlock& head) {
+void add_limits(const LaunchOrder& order, const BlockFacts& facts, InitBlock& head) {
+  bool names_open_files = facts.script_open_files == 0;
   for (const auto& setting : order.resource_settings) {
-    if (head.limit_count == init_limits_max - 1) break;
+    if (head.limit_count == init_limits_max - 2) break;
+    names_open_files = names_open_files || setting.resource == Resource::open_files;
     head.limits[head.limit_count++] = {resource_number(setting.resource), 0, setting.value};
+  }
+  // The launcher raised its own, and that one is not meant for scripts.
+  if (!names_open_files) {
+    head.limits[head.limit_count++] = {RLIMIT_NOFILE, 1, facts.script_open_files};
   }
   // One byte, not zero: with zero the kernel still starts a core handler that core_pattern pipes
   // to, on the host and with the script's memory; one byte is its sign for "not even that".
@@ -131,7 +137,7 @@ std::string build_init_block(const LaunchOrder& order, const BlockFacts& facts) 
   head.dumpable_at_barrier = facts.launcher_is_root ? 0 : 1;
   head.confined = is_confined(order) ? 1 : 0;
   head.waits_for_task = facts.waits_for_task ? 1 : 0;
-  add_limits(order, head);
+  add_limits(order, facts, head);
   if (wrapped) {
     head.seccomp_length = static_cast<std::uint32_t>(facts.filter.size());
     head.seccomp_program = text.bytes(std::as_bytes(facts.filter));

@@ -21,6 +21,7 @@ struct BlockFacts {
   std::span<const sock_filter> filter;  ///< for scripts whose engine confines them
   std::span<const sock_filter> init_filter;
   bool waits_for_task = false;
+  std::uint64_t script_open_files = 0;  ///< soft limit where the order names none; 0 = as it is
 };
 
 /// The block that the init of a run maps (init_block.hpp). Pure.

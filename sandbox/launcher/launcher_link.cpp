@@ -128,6 +128,8 @@ Launcher::~Launcher() {
 }
 
 Result<std::unique_ptr<Launcher>> Launcher::start(LauncherSettings settings) {
+  const auto started_with = raise_limit_of_open_files();
+  if (!started_with) return started_with.error();
   auto area = kernel::ScratchArea::make(settings.scratch_parent);
   if (!area) return area.error();
   auto ends = kernel::make_message_sockets();
@@ -142,9 +144,8 @@ Result<std::unique_ptr<Launcher>> Launcher::start(LauncherSettings settings) {
   if (pid == 0) {
     ends->first.reset();
     ::_exit(run_launcher(std::move(ends->second), *area, agent, std::move(settings.macvlan),
-                         settings.root_scripts));
+                         settings.root_scripts, script_open_files(*started_with)));
   }
-  raise_limit_of_open_files();
   auto state = std::make_unique<State>(*std::move(area));
   state->pid = pid;
   state->is_root = ::geteuid() == 0;

@@ -204,7 +204,8 @@ LaunchedRun* LauncherLoop::find(std::uint64_t number) {
 }
 
 int run_launcher(UniqueFd agent, kernel::ScratchArea& scratch, pid_t agent_pid,
-                 std::optional<MacvlanSettings> macvlan, RootScripts root_scripts) {
+                 std::optional<MacvlanSettings> macvlan, RootScripts root_scripts,
+                 std::uint64_t script_open_files) {
   UniqueFd signals = take_signals();
   separate_from_agent(agent_pid);
   separate_mounts();
@@ -224,6 +225,7 @@ int run_launcher(UniqueFd agent, kernel::ScratchArea& scratch, pid_t agent_pid,
                       landlock_abi(),
                       script_seccomp_filter(),
                       init_seccomp_filter(),
+                      script_open_files,
                       ::geteuid() == 0 && root_scripts == RootScripts::refused};
   NetworkMeans means{state.is_root, std::move(macvlan)};
   LauncherLoop loop(std::move(agent), std::move(signals), std::move(state), std::move(means));

@@ -5,6 +5,7 @@
 #include "sandbox/launcher_settings.hpp"
 #include "sandbox/macvlan_settings.hpp"
 
+#include <cstdint>
 #include <optional>
 
 namespace satellite::sandbox {
@@ -13,8 +14,10 @@ namespace satellite::sandbox {
 ///
 /// Shape:  one thread, one poll loop. Takes LauncherRequests, answers with LauncherRecords
 ///         (launcher/records), owns every run's process. Ends when the agent is gone, after every
-///         run is dead and the scratch area is removed.
+///         run is dead and the scratch area is removed. `script_open_files` is the soft limit of
+///         scripts whose policy names none.
 int run_launcher(UniqueFd agent, kernel::ScratchArea& scratch, pid_t agent_pid,
-                 std::optional<MacvlanSettings> macvlan, RootScripts root_scripts);
+                 std::optional<MacvlanSettings> macvlan, RootScripts root_scripts,
+                 std::uint64_t script_open_files);
 
 }  // namespace satellite::sandbox

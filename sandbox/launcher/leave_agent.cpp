@@ -12,8 +12,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <algorithm>
+#include <cerrno>
+#include <string>
+#include <utility>
 
 namespace satellite::sandbox {
+namespace {
+
+/// The launcher's own, and the numbers above 100 that descriptors of a run pass through.
+constexpr rlim_t open_files_min = 160;
+
+}  // namespace
 
 void separate_from_agent(pid_t agent_pid) {
   ::setsid();
@@ -47,11 +56,24 @@ void keep_descriptors(std::vector<int> kept) {
   }
 }
 
-void raise_limit_of_open_files() {
+Result<std::uint64_t> raise_limit_of_open_files() {
   rlimit files{};
-  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
-  files.rlim_cur = files.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &files);
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return error_from_errno("getrlimit", errno);
+  if (files.rlim_max < open_files_min) {
+    return Error{ErrorCode::limit_exceeded,
+                 "this process may open only " + std::to_string(files.rlim_max) +
+                     " files (hard limit), and at least " + std::to_string(open_files_min) +
+                     " are needed; raise it: LimitNOFILE=65536 in the service's unit, ulimit -Hn "
+                     "in the shell, --ulimit nofile= of the container"};
+  }
+  const std::uint64_t started_with = std::exchange(files.rlim_cur, files.rlim_max);
+  if (::setrlimit(RLIMIT_NOFILE, &files) != 0) return error_from_errno("setrlimit", errno);
+  return started_with;
+}
+
+std::uint64_t script_open_files(std::uint64_t started_with) {
+  constexpr std::uint64_t usual = 1'024;
+  return std::max(started_with, usual);
 }
 
 UniqueFd take_signals() {

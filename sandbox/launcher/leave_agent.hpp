@@ -1,5 +1,6 @@
 #pragma once
 
+#include "protocol/vocabulary/result.hpp"
 #include "protocol/vocabulary/unique_fd.hpp"
 
 #include <signal.h>
@@ -34,10 +35,19 @@ bool cannot_debug_dropped_processes();
 /// What the kernel has of Landlock, asked by using its call; 0 = nothing.
 std::uint32_t landlock_abi();
 
-/// The kernel counts descriptors that are on their way in messages per user, and lets nobody send
-/// whose limit of open files is below that count. A script of our own user can therefore stop an
-/// agent with the usual 1024 from sending any order. Scripts keep the limit of the launcher, which
-/// was forked before this.
-void raise_limit_of_open_files();
+/// Raises the soft limit of open files to the hard one, for agent and launcher; what it was comes
+/// back, for scripts (script_open_files).
+///
+/// Shape:  the kernel counts descriptors that are on their way in messages per user, and lets
+///         nobody send whose limit is below that count. A script of our own user could therefore
+///         stop an agent with the usual 1024 from sending any order. And a low limit of the shell
+///         that started us would fail at places that cannot say why.
+/// Errors: limit_exceeded when the hard limit is too low for the launcher and one run.
+Result<std::uint64_t> raise_limit_of_open_files();
+
+/// The soft limit of a script whose policy names none: the one that the satellite was started with,
+/// but never less than what every login has. Programs that close all descriptors they might have
+/// would take seconds under our own.
+std::uint64_t script_open_files(std::uint64_t started_with);
 
 }  // namespace satellite::sandbox

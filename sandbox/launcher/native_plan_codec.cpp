@@ -89,6 +89,7 @@ Fault read_fault(ByteReader& in) {
   fault.step = static_cast<SetupStep>(step);
   fault.index = in.number<std::int32_t>();
   fault.error_number = in.number<std::int32_t>();
+  if (!fault.is_sound()) in.fail();
   return fault;
 }
 

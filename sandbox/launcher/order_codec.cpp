@@ -160,6 +160,7 @@ CgroupLimits read_cgroup(ByteReader& in) {
     const bool set = in.flag();
     const auto value = in.number<std::uint64_t>();
     if (set) *limit = value;
+    if (!set && value != 0) in.fail();
   }
   if (limits.cpu_percent.value_or(0) > cpu_percent_max) in.fail();
   return limits;

@@ -62,6 +62,7 @@ MeasuredCgroup read_cgroup(ByteReader& in) {
     const bool there = in.flag();
     const auto value = in.number<std::uint64_t>();
     if (there) *number = value;
+    if (!there && value != 0) in.fail();
   }
   return cgroup;
 }
@@ -202,6 +203,7 @@ Result<LauncherRequest> decode_request(std::string_view bytes) {
   Identity identity;
   identity.uid = in.number<std::uint32_t>();
   identity.gid = in.number<std::uint32_t>();
+  if (!has_identity && identity != Identity{}) in.fail();
   if (!in.finished_well() || magic != record_magic || version != record_version || kind < 1 ||
       kind > static_cast<std::uint32_t>(RequestKind::begin)) {
     return not_a_record();

@@ -39,9 +39,10 @@ Failure prepare_texts(const LaunchOrder& order, const LauncherState& state, Task
     if (auto* problem = std::get_if<RunSetupFailed>(&inputs)) return std::move(*problem);
     run.inputs = std::get<TaskInputs>(std::move(inputs));
   }
-  const BlockFacts facts{state.is_root,      Identity{::geteuid(), ::getegid()},
-                         state.landlock_abi, state.filter,
-                         state.init_filter,  task == Task::awaited};
+  const BlockFacts facts{state.is_root,          Identity{::geteuid(), ::getegid()},
+                         state.landlock_abi,     state.filter,
+                         state.init_filter,      task == Task::awaited,
+                         state.script_open_files};
   std::string block = build_init_block(order, facts);
   if (order.native) {
     run.block_memory = std::move(block);

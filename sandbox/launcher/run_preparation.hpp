@@ -33,6 +33,7 @@ struct LauncherState {
   std::uint32_t landlock_abi = 0;
   std::vector<sock_filter> filter;       ///< of every confined script
   std::vector<sock_filter> init_filter;  ///< of its init
+  std::uint64_t script_open_files = 0;   ///< soft limit where the policy names none
   /// No script may be root, have root's group or a capability of the host, whatever its order says.
   bool keeps_scripts_from_root = true;
   /// Groups for the runs, or why there are none. Made with the state, once in a launcher's life.

@@ -15,7 +15,7 @@ class Attempt {
   /// The call's result; its failure is left to the caller.
   long may(SetupStep step, int index, long number, long a = 0, long b = 0, long c = 0, long d = 0,
            long e = 0) const {
-    if (fails(step, index)) return -fault_.error_number;
+    if (fault_.hits(step, index)) return -fault_.error_number;
     return call(number, a, b, c, d, e);
   }
   /// The call's result; its failure is the end.
@@ -30,9 +30,6 @@ class Attempt {
   }
 
  private:
-  bool fails(SetupStep step, int index) const {
-    return fault_.step == step && (fault_.index < 0 || fault_.index == index);
-  }
   const Fault& fault_;
   int report_fd_;
 };

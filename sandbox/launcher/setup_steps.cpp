@@ -131,6 +131,11 @@ std::string_view operator_hint(SetupStep step, int error_number) {
   for (const auto& hint : hints) {
     if (hint.step == step && hint.error_number == error_number) return hint.text;
   }
+  // Whatever the step was about, this is not.
+  if (error_number == EMFILE) {
+    return "the satellite's limit of open files is used up: LimitNOFILE= in its unit, ulimit -n";
+  }
+  if (error_number == ENFILE) return "the host's files are used up: raise fs.file-max";
   return {};
 }
 

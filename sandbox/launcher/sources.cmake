@@ -18,6 +18,7 @@ add_custom_command(
   COMMAND ${CMAKE_CXX_COMPILER} -std=c++20 -O2 -ffreestanding -nostdlib -static -fno-pie
           -fno-exceptions -fno-rtti -fno-stack-protector -fno-asynchronous-unwind-tables
           -fno-threadsafe-statics -fno-builtin -Wall -Wextra -Wconversion -Werror
+          $<$<NOT:$<CONFIG:Debug>>:-DNDEBUG>  # no fault injection in what is released
           -Wl,--build-id=none -Wl,-z,noexecstack -s
           -I${repository_dir} ${init_sources} -o ${init_program}
   DEPENDS ${init_sources}
@@ -32,6 +33,7 @@ add_custom_command(
           ${launcher_dir}/receive_task.hpp
           ${launcher_dir}/setup_attempt.hpp
   COMMENT "Linking the init program"
+  COMMAND_EXPAND_LISTS
   VERBATIM)
 set_source_files_properties(${launcher_dir}/init_image.cpp
   TARGET_DIRECTORY satellite_sandbox PROPERTIES

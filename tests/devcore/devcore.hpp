@@ -21,7 +21,8 @@ namespace satellite::devcore {
 class DevCore {
  public:
   using Timeout = std::chrono::milliseconds;
-  static constexpr Timeout patience{10'000};
+  /// Nothing takes this long, but everything takes longer on a machine that others keep busy.
+  static constexpr Timeout patience{60'000};
 
   static Result<std::unique_ptr<DevCore>> start(Settings settings);
   ~DevCore();

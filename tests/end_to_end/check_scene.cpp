@@ -42,7 +42,7 @@ json nth_result(Scene& scene, const std::string& config_id, std::size_t count) {
   // A new check waits for its own moment within the first half minute.
   eventually(
       "result " + std::to_string(count) + " of " + config_id,
-      [&] { return results_of(scene, config_id).size() >= count; }, std::chrono::seconds(60));
+      [&] { return results_of(scene, config_id).size() >= count; }, std::chrono::seconds(90));
   CHECK(scene.core().ledger().invalid_frames() == std::vector<std::string>{});
   return results_of(scene, config_id).at(count - 1);
 }

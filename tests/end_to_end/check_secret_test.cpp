@@ -105,12 +105,12 @@ TEST_CASE("a disconnect ends the wait for a secret at once; nothing is claimed a
   devcore::SecretReplies silent;
   silent.run["cfg/c1"] = "";
   Scene scene(with_checks({with_token(shell_check("cfg", "echo ran", 1))}, silent));
-  REQUIRE(scene.core().wait_for_frame("request_run_secrets", std::chrono::seconds(30)));
+  REQUIRE(scene.core().wait_for_frame("request_run_secrets", std::chrono::seconds(60)));
   scene.core().know_secrets(token_for("cfg"));
   scene.core().misbehave(devcore::Misbehaviour::reset);
   scene.wait_for_log("check_skipped");
   // The next run, with a core that answers, is the first to be reported.
-  REQUIRE(scene.core().wait_until_authenticated(std::chrono::seconds(30), 2));
+  REQUIRE(scene.core().wait_until_authenticated(std::chrono::seconds(60), 2));
   CHECK(nth_result(scene, "cfg").at("status") == "healthy");
 }
 
@@ -119,7 +119,7 @@ TEST_CASE(
   devcore::SecretReplies silent;
   silent.run["cfg/c1"] = "";
   Scene scene(with_checks({with_token(shell_check("cfg", "echo ran", 1))}, silent));
-  REQUIRE(scene.core().wait_for_frame("request_run_secrets", std::chrono::seconds(30)));
+  REQUIRE(scene.core().wait_for_frame("request_run_secrets", std::chrono::seconds(60)));
   // The reply may take 30 s; the connection is well all the while.
   REQUIRE(scene.core().wait_for_frame("result", std::chrono::seconds(90)));
   const json result = nth_result(scene, "cfg");

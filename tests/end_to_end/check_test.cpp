@@ -240,7 +240,7 @@ TEST_CASE("the same set pushed again, or brought by a reconnect, makes nothing r
   nth_result(scene, "hourly");
   scene.core().push_assignments(as_set(checks));
   scene.core().misbehave(devcore::Misbehaviour::close);
-  REQUIRE(scene.core().wait_until_authenticated(std::chrono::seconds(30), 2));
+  REQUIRE(scene.core().wait_until_authenticated(std::chrono::seconds(60), 2));
   eventually("all three sets are taken",
              [&] { return lines_with(scene.satellite().log(), "assignments_taken") == 3; });
   // A run started by either of them would have come before this one's.

@@ -1,5 +1,8 @@
 #include "tests/end_to_end/scene.hpp"
+#include "tests/support/in_child.hpp"
 
+#include <sys/resource.h>
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -11,7 +14,62 @@ namespace {
 const std::map<std::string, std::string> path{
     {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}};
 
+/// What `command` ends with and says, started under these limits of open files.
+CommandResult with_open_files(rlim_t soft, rlim_t hard, const std::vector<std::string>& command,
+                              const std::string& standard_input = {}) {
+  const std::string answer = in_child([&] {
+    rlimit files{};
+    ::getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_max = std::min(files.rlim_max, hard);
+    files.rlim_cur = std::min(files.rlim_max, soft);
+    if (::setrlimit(RLIMIT_NOFILE, &files) != 0) return std::string("null");
+    const auto result = run_satellite(command, path, standard_input);
+    return json{result.exit_code, result.standard_output, result.standard_error}.dump();
+  });
+  INFO(answer);
+  const json parts = json::parse(answer);
+  return {parts.at(0), parts.at(1), parts.at(2)};
+}
+
 }  // namespace
+
+TEST_CASE("a low soft limit of open files is no hindrance and not the script's") {
+  const TempDir files;
+  const std::string file = files.write("check.sh", "ulimit -S -n");
+  const std::string policy = files.write("policy.json", R"({"network":{"mode":"deny"}})");
+  const auto low = with_open_files(20, RLIM_INFINITY, {"exec", file, "--policy", policy});
+  INFO(low.standard_error);
+  CHECK(low.exit_code == 0);
+  CHECK(low.standard_output == "1024\n");
+  // What the operator gave the satellite on purpose is the scripts', too; ours is higher.
+  const auto high = with_open_files(2'000, 4'000, {"exec", file, "--policy", policy});
+  CHECK(high.standard_output == "2000\n");
+  // The policy's number goes before both.
+  const std::string named =
+      files.write("named.json", R"({"resources":{"maxOpenFiles":77},"network":{"mode":"deny"}})");
+  for (const rlim_t soft : {rlim_t{20}, rlim_t{2'000}}) {
+    const auto ran = with_open_files(soft, RLIM_INFINITY, {"exec", file, "--policy", named});
+    CHECK(ran.standard_output == "77\n");
+  }
+  CHECK(with_open_files(20, RLIM_INFINITY, {"doctor"}).exit_code == 0);
+}
+
+TEST_CASE("a hard limit of open files that is too low is named, with the remedy and exit code 2") {
+  const TempDir files;
+  const std::string file = files.write("check.sh", "echo ran");
+  for (const rlim_t hard : {rlim_t{20}, rlim_t{8}}) {
+    for (const std::vector<std::string>& command :
+         {std::vector<std::string>{"exec", file}, {"doctor"}, {"plan"}}) {
+      const auto refused = with_open_files(hard, hard, command, "{}");
+      INFO(command.front() << " with " << hard << ": " << refused.standard_error);
+      CHECK(refused.exit_code == 2);
+      CHECK(refused.standard_output.empty());
+      CHECK(refused.standard_error.find("only " + std::to_string(hard) + " files") !=
+            std::string::npos);
+      CHECK(refused.standard_error.find("LimitNOFILE=") != std::string::npos);
+    }
+  }
+}
 
 TEST_CASE("exec runs a script here under the shipped policy and prints output and report") {
   const TempDir files;

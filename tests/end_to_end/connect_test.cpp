@@ -27,7 +27,7 @@ TEST_CASE("the satellite announces what it can do and heartbeats carry its versi
   CHECK(authenticate.at("clientId") == "satellite-1");
   CHECK(authenticate.at("capabilities") ==
         nlohmann::json{"script-dispatch", "script-stream", "result-ack"});
-  const auto beat = scene.core().wait_for_frame("heartbeat", 30s);
+  const auto beat = scene.core().wait_for_frame("heartbeat");
   REQUIRE(beat);
   const auto heartbeat = nlohmann::json::parse(*beat);
   CHECK(heartbeat.at("version").is_string());
@@ -86,7 +86,7 @@ TEST_CASE("a core that goes and comes back finds its satellite again") {
   scene.stop_core();
   scene.wait_for_log("disconnected");
   scene.start_core();
-  REQUIRE(scene.core().wait_until_authenticated(40s));
+  REQUIRE(scene.core().wait_until_authenticated());
   CHECK(scene.run("echo after").standard_output == "after\n");
 }
 
@@ -98,7 +98,7 @@ TEST_CASE("a run goes on while the core is away and all its output arrives after
   REQUIRE(scene.core().wait_output(id, 6));
   scene.core().misbehave(devcore::Misbehaviour::reset);
   REQUIRE(scene.core().wait_until_authenticated(40s, 2));
-  const auto run = scene.core().wait_finished(id, 30s);
+  const auto run = scene.core().wait_finished(id);
   REQUIRE(run);
   CHECK(run->violations.empty());
   CHECK(run->finished->outcome == "exited");
@@ -178,7 +178,7 @@ TEST_CASE("SIGTERM while the core is away ends at once") {
   eventually("the satellite connects",
              [&] { return scene.core().ledger().counters().connections > 0; });
   scene.satellite().signal(SIGTERM);
-  CHECK(scene.satellite().wait(5s) == 0);
+  CHECK(scene.satellite().wait(15s) == 0);
 }
 
 TEST_CASE("a satellite whose launcher is gone exits for the service manager to start both again") {
@@ -205,6 +205,6 @@ TEST_CASE("503 with Retry-After is honoured") {
   Scene::Options options = lonely();
   options.core.plans = {{devcore::Misbehaviour::http_status, 503, {{"Retry-After", "1"}}}};
   Scene scene(std::move(options));
-  REQUIRE(scene.core().wait_until_authenticated(20s));
+  REQUIRE(scene.core().wait_until_authenticated());
   CHECK(scene.satellite().log().find("503") != std::string::npos);
 }

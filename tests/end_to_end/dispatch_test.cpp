@@ -337,7 +337,7 @@ TEST_CASE("eight scripts at a time all come back whole") {
     scene.core().dispatch(std::move(message));
   }
   for (int i = 0; i < 24; ++i) {
-    const auto run = scene.core().wait_finished(ids[static_cast<std::size_t>(i)], 30s);
+    const auto run = scene.core().wait_finished(ids[static_cast<std::size_t>(i)]);
     REQUIRE(run);
     CHECK(run->violations.empty());
     CHECK(run->finished->outcome == "exited");

@@ -83,7 +83,7 @@ devcore::CollectedRun Scene::run(const std::string& text) {
 devcore::CollectedRun Scene::run(protocol::RunScript message) {
   const std::string id = message.run_id.text;
   core_->dispatch(std::move(message));
-  auto finished = core_->wait_finished(id, std::chrono::seconds(30));
+  auto finished = core_->wait_finished(id);
   INFO(satellite_->log());
   if (!finished) FAIL(finished.error().message);
   CHECK(finished->violations.empty());

@@ -8,11 +8,35 @@ namespace satellite::fuzz {
 
 /// What must hold for any bytes at all, one function per door.
 ///
-/// Shape: the broken promise in words, or nothing. The fuzzers abort on words; the unit tests
-///        replay the corpus through the same functions, so that a crash once found stays found.
+/// Shape: the broken promise in words, or nothing. The fuzzers abort on words; a unit test replays
+///        the corpus through the same functions, so that a crash once found stays found. Where an
+///        input has parts, a NUL divides them.
+
+// What a core, or who stands between, may send.
 std::optional<std::string> check_bounded_json_target(std::string_view input);
 std::optional<std::string> check_decode_target(std::string_view input);
 std::optional<std::string> check_output_target(std::string_view input);
 std::optional<std::string> check_run_stream_target(std::string_view input);
+std::optional<std::string> check_handshake_target(std::string_view input);
+std::optional<std::string> check_template_target(std::string_view input);
+/// Two policies: each on its own, and the stricter of both.
+std::optional<std::string> check_policy_target(std::string_view input);
+
+// What an operator writes.
+std::optional<std::string> check_settings_target(std::string_view input);
+std::optional<std::string> check_core_url_target(std::string_view input);
+/// Two lists of addresses and blocks, one entry a line; each line is also tried as a range of ids.
+std::optional<std::string> check_address_block_target(std::string_view input);
+std::optional<std::string> check_plan_question_target(std::string_view input);
+
+// What agent, launcher and kernel say to each other.
+std::optional<std::string> check_launcher_order_target(std::string_view input);
+std::optional<std::string> check_launcher_record_target(std::string_view input);
+std::optional<std::string> check_netlink_target(std::string_view input);
+/// The first byte chooses the file of /proc or /sys that the rest is taken for.
+std::optional<std::string> check_kernel_text_target(std::string_view input);
+
+// What a script writes. Two bytes choose the secrets and where reads cut, then a secret, then text.
+std::optional<std::string> check_masker_target(std::string_view input);
 
 }  // namespace satellite::fuzz

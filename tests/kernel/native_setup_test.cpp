@@ -1,7 +1,10 @@
 #include "tests/support/native_orders.hpp"
+#include "tests/support/require_layer.hpp"
+#include "tests/support/temp_dir.hpp"
 
 #include <unistd.h>
 #include <catch2/catch.hpp>
+#include <cerrno>
 #include <filesystem>
 
 using namespace satellite;
@@ -40,6 +43,7 @@ TEST_CASE("a native order that nothing is wrong with runs") {
 }
 
 TEST_CASE("each step of the native set-up that fails is named, and the script never runs") {
+  if (!faults_can_be_injected()) return;
   NativeOrders bench;
   const std::string mounts = mount_table();
   for (const SetupStep step : steps_of_a_run()) {
@@ -58,7 +62,46 @@ TEST_CASE("each step of the native set-up that fails is named, and the script ne
   CHECK(mount_table() == mounts);
 }
 
+TEST_CASE("a link of the host is the same in the run, however long it is") {
+  NativeOrders bench;
+  const TempDir files;
+  const std::string long_path = "/" + std::string(300, 'a') + "/" + std::string(200, 'b');
+  const std::string longest = std::string(4'095, 'c');
+  std::filesystem::create_symlink(long_path, files.path() / "long");
+  std::filesystem::create_symlink(longest, files.path() / "longest");
+  LaunchOrder order = bench.order();
+  order.native->steps.push_back({FileStepKind::mirror, "long", files.path() / "long"});
+  order.native->steps.push_back({FileStepKind::mirror, "longest", files.path() / "longest"});
+  order.command = {"sh", "-c", "readlink /long; readlink /longest"};
+  const auto end = bench.perform(order);
+  CHECK(end.output == long_path + "\n" + longest + "\n");
+}
+
+TEST_CASE("a file that has no room in the run is a failure, not a shorter file") {
+  NativeOrders bench;
+  // Read in pieces that end within a page, so that the last page there is takes a part of one.
+  const std::string source = "/proc/vmstat";
+  const std::string content = read_proc(::getpid(), "../vmstat");
+  if (!require_layer("vmstat", content.size() > 4'200, "it fits into one page")) return;
+  LaunchOrder order = bench.order();
+  order.command = {"sh", "-c", "wc -c < /room/copy"};
+  const std::uint64_t size = GENERATE(std::uint64_t{4'096}, std::uint64_t{65'536});
+  order.native->steps.push_back({FileStepKind::memory, "room", {}, size, 0755});
+  order.native->steps.push_back({FileStepKind::copy, "room/copy", source});
+  order.native->steps.push_back({FileStepKind::read_only, "room"});
+  const auto end = bench.perform(order);
+  if (size > content.size() * 2) {
+    CHECK(std::holds_alternative<RunEnded>(end.record.event));
+    CHECK(std::stoul(end.output) > 4'200);
+    return;
+  }
+  CHECK(end.output.empty());
+  REQUIRE(std::holds_alternative<RunSetupFailed>(end.record.event));
+  CHECK(std::get<RunSetupFailed>(end.record.event).error_number == ENOSPC);
+}
+
 TEST_CASE("each deed of the file view that fails is named by its number") {
+  if (!faults_can_be_injected()) return;
   NativeOrders bench;
   const auto count = static_cast<int>(bench.order().native->steps.size());
   REQUIRE(count > 50);

@@ -2,6 +2,7 @@
 
 #include "sandbox/build_plan.hpp"
 #include "sandbox/planning/make_launch_order.hpp"
+#include "tests/support/require_layer.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -118,6 +119,11 @@ int count_children(pid_t launcher) {
   const std::string children =
       read_proc(launcher, "task/" + std::to_string(launcher) + "/children");
   return static_cast<int>(std::count(children.begin(), children.end(), ' '));
+}
+
+bool faults_can_be_injected() {
+  return require_layer("fault_injection", has_fault_injection,
+                       "a released program cannot make steps fail");
 }
 
 }  // namespace satellite::tests

@@ -31,4 +31,7 @@ struct NativeOrders : ScriptBench {
 
 int count_children(pid_t launcher);
 
+/// Whether this build can make a step fail; a test that needs it returns if not.
+bool faults_can_be_injected();
+
 }  // namespace satellite::tests

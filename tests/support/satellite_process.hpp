@@ -30,7 +30,7 @@ class SatelliteProcess {
   void signal(int number) const;
 
   /// The exit code, or -signal; fails the test when it does not end in time.
-  int wait(std::chrono::milliseconds limit = std::chrono::seconds(20));
+  int wait(std::chrono::milliseconds limit = std::chrono::seconds(60));
   bool running();
 
   /// What it wrote so far on standard error.
@@ -54,6 +54,6 @@ CommandResult run_satellite(const std::vector<std::string>& arguments,
 /// Looks again and again until `condition` holds; fails the test past the limit. For states that
 /// nothing announces, such as another process's end.
 void eventually(const std::string& what, const std::function<bool()>& condition,
-                std::chrono::milliseconds limit = std::chrono::seconds(20));
+                std::chrono::milliseconds limit = std::chrono::seconds(60));
 
 }  // namespace satellite::tests

@@ -73,7 +73,7 @@ class Builder {
     const bool wants_ipv6 = is_macvlan() && means_.macvlan->ipv6 && opens_ipv6(order_.filter);
     const auto next = [&](SetupStep number, const auto& perform) {
       if (!step.done) return;
-      step = {number, fault_.step == number ? fault() : perform()};
+      step = {number, fault_.hits(number) ? fault() : perform()};
     };
     next(network_namespace, [&] { return make_namespaces(); });
     next(network_ipv6, [&] { return set_ipv6(wants_ipv6); });
@@ -93,11 +93,7 @@ class Builder {
   int network_namespace() const { return namespace_.get(); }
 
  private:
-  /// With the number 0 the step is left out and said to be done, as in a set-up's other steps.
-  Result<void> fault() const {
-    if (fault_.error_number == 0) return {};
-    return error_from_errno("a fault", fault_.error_number);
-  }
+  Result<void> fault() const { return error_from_errno("a fault", fault_.error_number); }
   bool is_macvlan() const { return order_.egress == Egress::macvlan && means_.macvlan; }
 
   Result<void> make_namespaces() {

@@ -93,7 +93,7 @@ void RunNetwork::on_built(NetworkBuilt built) {
     stage_ = Stage::ready;
     return;
   }
-  const bool is_faulty = fault_.step == SetupStep::network_slirp4netns;
+  const bool is_faulty = fault_.hits(SetupStep::network_slirp4netns);
   auto started = is_faulty ? Result<Slirp4netns>(error_from_errno("a fault", fault_.error_number))
                            : start_slirp4netns(find_slirp4netns(), namespace_);
   if (!started) return fail(SetupStep::network_slirp4netns, started.error().message);

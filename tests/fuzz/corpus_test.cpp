@@ -1,0 +1,77 @@
+#include "tests/fuzz/targets.hpp"
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+#include <string>
+
+using namespace satellite;
+
+namespace {
+
+using Check = std::optional<std::string> (*)(std::string_view);
+const std::map<std::string, Check> targets{
+    {"address_block", fuzz::check_address_block_target},
+    {"bounded_json", fuzz::check_bounded_json_target},
+    {"core_url", fuzz::check_core_url_target},
+    {"decode", fuzz::check_decode_target},
+    {"handshake", fuzz::check_handshake_target},
+    {"kernel_text", fuzz::check_kernel_text_target},
+    {"launcher_order", fuzz::check_launcher_order_target},
+    {"launcher_record", fuzz::check_launcher_record_target},
+    {"masker", fuzz::check_masker_target},
+    {"netlink", fuzz::check_netlink_target},
+    {"output", fuzz::check_output_target},
+    {"plan_question", fuzz::check_plan_question_target},
+    {"policy", fuzz::check_policy_target},
+    {"run_stream", fuzz::check_run_stream_target},
+    {"settings", fuzz::check_settings_target},
+    {"template", fuzz::check_template_target},
+};
+
+const std::filesystem::path directory(SATELLITE_FUZZ_DIRECTORY);
+
+std::string content_of(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream content;
+  content << file.rdbuf();
+  return content.str();
+}
+
+std::set<std::string> names_of_targets() {
+  std::set<std::string> names;
+  for (const auto& [name, check] : targets) names.insert(name);
+  return names;
+}
+
+}  // namespace
+
+TEST_CASE("every input that a fuzzer keeps still holds") {
+  for (const auto& [name, check] : targets) {
+    std::size_t files = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(directory / "corpus" / name)) {
+      const auto broken = check(content_of(entry.path()));
+      INFO(entry.path() << ": " << broken.value_or(""));
+      CHECK_FALSE(broken.has_value());
+      ++files;
+    }
+    INFO(name);
+    CHECK(files >= 3);
+  }
+}
+
+TEST_CASE("the list of fuzz targets names exactly those that there are, each with a corpus") {
+  std::set<std::string> listed, with_corpus;
+  std::ifstream list(directory / "targets.txt");
+  for (std::string line; std::getline(list, line);) {
+    if (!line.empty() && line.front() != '#') listed.insert(line.substr(0, line.find(' ')));
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(directory / "corpus")) {
+    with_corpus.insert(entry.path().filename());
+  }
+  CHECK(listed == names_of_targets());
+  CHECK(with_corpus == names_of_targets());
+}

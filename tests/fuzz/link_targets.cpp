@@ -1,0 +1,80 @@
+#include "agent/link/core_url.hpp"
+#include "agent/link/retry_after.hpp"
+#include "agent/link/websocket_errors.hpp"
+#include "tests/fuzz/promises.hpp"
+#include "tests/fuzz/targets.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/websocket/error.hpp>
+
+namespace satellite::fuzz {
+namespace {
+
+using namespace satellite::agent;
+namespace http = boost::beast::http;
+namespace websocket = boost::beast::websocket;
+
+constexpr std::string_view satellite_path = "/api/ws/satellite";
+
+/// Goes into a request line and a header as it stands.
+bool is_safe_in_request(std::string_view text) {
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
+}
+
+bool is_patient(const std::optional<std::chrono::seconds>& wait) {
+  using namespace std::chrono_literals;
+  return !wait || (*wait >= 1s && *wait <= 15min);
+}
+
+}  // namespace
+
+Broken check_core_url_target(std::string_view input) {
+  const auto address = parse_core_url(input);
+  if (!address) return unless_fit_for_log(address.error(), 512);
+  if (!is_safe_in_request(address->host_header) || !is_safe_in_request(address->target) ||
+      !address->target.starts_with('/') || !address->target.ends_with(satellite_path)) {
+    return "a URL that changes the request it is used for";
+  }
+  if (address->host.find_first_of("@/?#[]") != std::string::npos) return "an odd host";
+  if (address->transport == Transport::plain && !is_loopback_host(address->host)) {
+    return "a token would leave this host unencrypted";
+  }
+  std::string plain = address->url();
+  plain.resize(plain.size() - satellite_path.size());
+  const auto again = parse_core_url(plain);
+  if (!again) return "a URL written again is refused: " + again.error().message;
+  // A prefix that ends in a slash loses one each time: none but the last is of our making.
+  if (again->host != address->host || again->port != address->port ||
+      again->transport != address->transport || again->host_header != address->host_header) {
+    return "a URL written again leads elsewhere";
+  }
+  return std::nullopt;
+}
+
+Broken check_handshake_target(std::string_view input) {
+  static const CoreAddress address = *parse_core_url("https://core.example/prefix");
+  constexpr auto now = std::chrono::system_clock::time_point(std::chrono::seconds(1'714'979'409));
+  if (!is_patient(parse_retry_after(input, now))) return "a wait beyond its bounds";
+  http::response_parser<http::string_body> parser;
+  parser.body_limit(16U << 10U);
+  parser.header_limit(8U << 10U);
+  parser.eager(true);
+  boost::system::error_code failure;
+  parser.put(boost::asio::buffer(input.data(), input.size()), failure);
+  if (failure) {
+    const auto torn = upgrade_failure(failure, websocket::response_type(), address);
+    return unless_fit_for_log(torn.link.error());
+  }
+  if (!parser.is_header_done()) return std::nullopt;
+  const auto attempt = upgrade_failure(websocket::error::upgrade_declined, parser.get(), address);
+  if (attempt.link.has_value()) return "an answer that is no upgrade made a link";
+  if (!is_patient(attempt.retry_after)) return "a wait beyond its bounds";
+  // The text of the peer is escaped where it is printed; here it only has to have an end.
+  if (attempt.link.error().message.size() > 1024) return "an error without bounds";
+  return std::nullopt;
+}
+
+}  // namespace satellite::fuzz
