@@ -17,7 +17,7 @@ constexpr long signal_kill = 9, signal_stop = 19;
 
 struct Process {
   int pid = 0, parent = 0;
-  bool descends = false, stopped = false;
+  bool descends = false, stopped = false, hangs = false;
 };
 
 // One scan at a time: init and the launcher have one thread. Untouched pages cost nothing.
@@ -74,8 +74,9 @@ void note_process(const char* name, int& count) {
   if (pid == 0 || count == processes_max || !read_stat(pid, stat)) return;
   if (stat.state == 'Z' || stat.state == 'X') return;
   // Who hangs in the kernel cannot be stopped and cannot multiply either.
-  const bool stopped = stat.state == 'T' || stat.state == 't' || stat.state == 'D';
-  processes[count++] = {pid, stat.parent, false, stopped};
+  const bool hangs = stat.state == 'D';
+  const bool stopped = stat.state == 'T' || stat.state == 't' || hangs;
+  processes[count++] = {pid, stat.parent, false, stopped, hangs};
 }
 
 /// Fills `processes` with all that live; returns how many.
@@ -174,6 +175,15 @@ bool kill_descendants(const int* spared, int spared_count, int passes) {
   for (int i = stop_passes; i < passes; ++i) {
     if (pass(root, signal_kill, spared, spared_count).alive == 0) return true;
     pause_briefly();
+  }
+  return false;
+}
+
+bool any_hangs_below(int root) {
+  const int count = list_processes();
+  mark_descendants(root, count, nullptr, 0);
+  for (int i = 0; i < count; ++i) {
+    if (processes[i].hangs && (processes[i].descends || processes[i].pid == root)) return true;
   }
   return false;
 }

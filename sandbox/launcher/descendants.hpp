@@ -15,4 +15,7 @@ inline constexpr int kill_passes_max = 5'000;
 /// Source: /proc/PID/stat (proc(5)); pidfds make sure that a reused pid is never hit.
 bool kill_descendants(const int* spared, int spared_count, int passes = kill_passes_max);
 
+/// Whether `root` or anything below it waits in the kernel for something that no signal interrupts.
+bool any_hangs_below(int root);
+
 }  // namespace satellite::sandbox::bare

@@ -65,7 +65,8 @@ class FileView {
       case FileStepKind::processes:
         return mount_fresh("proc", quiet_memory | MS_NOEXEC, nullptr);
       case FileStepKind::terminals:
-        return mount_fresh("devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620");
+        return mount_fresh("devpts", MS_NOSUID | MS_NOEXEC,
+                           "newinstance,ptmxmode=0666,mode=620,max=64");
       case FileStepKind::read_only:
         return cover(step_.target);
       case FileStepKind::mask:

@@ -91,8 +91,9 @@ class LaunchedRun {
   /// When `now` is later than a killed run may take to die: what the agent is told instead of
   /// waiting for it any longer. Handed out once.
   std::optional<LauncherRecord> give_up(Clock::time_point now);
-  /// The same for a record that is there already, of a run whose init was reaped.
-  void mark_unkillable(LauncherRecord& record);
+  /// The same for a record that is there already, of a run whose init was reaped. What is left of
+  /// it is below `root`.
+  void mark_unkillable(LauncherRecord& record, pid_t root);
   bool is_unkillable() const { return is_unkillable_; }
   /// When to call the two again.
   std::optional<Clock::time_point> next_look() const;

@@ -1,8 +1,11 @@
 // How a run is made to end, and what is said of one that does not.
 #include "sandbox/kernel/socket_messages.hpp"
+#include "sandbox/launcher/descendants.hpp"
 #include "sandbox/launcher/launched_run.hpp"
 
+#include <sched.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <algorithm>
@@ -19,6 +22,23 @@ constexpr auto kill_overdue_after = 1s;
 // A process that hangs in the kernel is asked again for as long as it is there, at no cost to
 // others.
 constexpr auto kill_pause_max = 60s;
+
+/// Whoever has to end a run gets the processor as we do, whatever a script of its user managed to
+/// do to it: the system call filter refuses that, and this does not rely on it. Only root may.
+void schedule_like_us(pid_t pid) {
+  sched_param parameters{};
+  const int policy = ::sched_getscheduler(0);
+  if (policy >= 0 && ::sched_getparam(0, &parameters) == 0) {
+    ::sched_setscheduler(pid, policy, &parameters);
+  }
+  cpu_set_t processors;
+  if (::sched_getaffinity(0, sizeof(processors), &processors) == 0) {
+    ::sched_setaffinity(pid, sizeof(processors), &processors);
+  }
+  constexpr int who_process = 1;  // IOPRIO_WHO_PROCESS
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(pid), ::getpriority(PRIO_PROCESS, 0));
+  ::syscall(SYS_ioprio_set, who_process, pid, ::syscall(SYS_ioprio_get, who_process, 0));
+}
 
 }  // namespace
 
@@ -37,6 +57,7 @@ void LaunchedRun::kill() {
     overdue_pause_ = kill_overdue_after;
     overdue_at_ = Clock::now() + overdue_pause_;
     give_up_at_ = Clock::now() + unkillable_after;
+    schedule_like_us(pid_);
   }
   // Waiting at the barrier, the script takes the closed socket for a no. Whatever it says there
   // from now on is said by a run that must not start any more.
@@ -60,15 +81,15 @@ std::optional<LauncherRecord> LaunchedRun::give_up(Clock::time_point now) {
   if (is_unkillable_ || !give_up_at_ || now < *give_up_at_) return std::nullopt;
   auto record = on_exit();
   if (record) {
-    mark_unkillable(*record);
+    mark_unkillable(*record, pid_);
   } else {
     is_unkillable_ = true;  // an init without children, whose end was told
   }
   return record;
 }
 
-void LaunchedRun::mark_unkillable(LauncherRecord& record) {
-  record.remains = Remains::unkillable;
+void LaunchedRun::mark_unkillable(LauncherRecord& record, pid_t root) {
+  record.remains = bare::any_hangs_below(root) ? Remains::unkillable : Remains::overdue;
   told_end_ = is_unkillable_ = true;
 }
 

@@ -13,7 +13,11 @@
 #include <unistd.h>
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <sstream>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace satellite::sandbox {
@@ -22,11 +26,41 @@ namespace {
 /// The launcher's own, and the numbers above 100 that descriptors of a run pass through.
 constexpr rlim_t open_files_min = 160;
 
+/// The words from `first` on, counted from 1 as in proc(5), of a text of /proc/PID/stat.
+std::vector<unsigned long> stat_numbers(const std::string& text, std::size_t first,
+                                        std::size_t count) {
+  std::vector<unsigned long> numbers;
+  const auto name_end = text.rfind(')');
+  if (name_end == std::string::npos) return numbers;
+  std::istringstream words(text.substr(name_end + 1));
+  std::string word;
+  for (std::size_t at = 3; at < first + count && words >> word; ++at) {
+    if (at >= first) numbers.push_back(std::strtoul(word.c_str(), nullptr, 10));
+  }
+  return numbers;
+}
+
+/// Every process that is forked from this one shows the command line that it had, the init of a run
+/// among them, to the scripts of that run. The kernel reads it from our own memory.
+void cover_command_line() {
+  constexpr std::string_view title = "csat-launcher";
+  constexpr std::size_t first_of_arguments = 48;  // arg_start; arg_end follows
+  const auto text = kernel::read_small_file(AT_FDCWD, "/proc/self/stat");
+  if (!text) return;
+  const auto range = stat_numbers(*text, first_of_arguments, 2);
+  if (range.size() != 2 || range[0] == 0 || range[1] <= range[0]) return;
+  auto* const start = reinterpret_cast<char*>(range[0]);
+  const std::size_t size = range[1] - range[0];
+  std::memset(start, 0, size);
+  std::memcpy(start, title.data(), std::min(title.size(), size - 1));
+}
+
 }  // namespace
 
 void separate_from_agent(pid_t agent_pid) {
   ::setsid();
   ::prctl(PR_SET_NAME, "csat-launcher");
+  cover_command_line();
   ::prctl(PR_SET_DUMPABLE, 0);
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   // The closed socket tells us that the agent is gone; this is the backup for a leaked copy of it.

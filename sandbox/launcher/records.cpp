@@ -230,7 +230,7 @@ Result<LauncherRecord> decode_record(std::string_view bytes) {
   LauncherRecord record;
   record.run_number = in.number<std::uint64_t>();
   const auto remains = in.number<std::uint8_t>();
-  if (remains > static_cast<std::uint8_t>(Remains::unkillable)) in.fail();
+  if (remains > static_cast<std::uint8_t>(Remains::overdue)) in.fail();
   record.remains = static_cast<Remains>(remains);
   switch (kind) {
     case 0:

@@ -93,7 +93,8 @@ struct RunPrepared {
 enum class Remains : std::uint8_t {
   nothing,
   identity,    ///< its init, on its way out, still has the run's own user
-  unkillable,  ///< processes that did not die in time: what they hold is set aside
+  unkillable,  ///< processes that hang in the kernel (state D): what they hold is set aside
+  overdue,     ///< the same, but none of them was found to hang: they had no time to end
 };
 /// From the first attempt to kill a run to the record that says that it cannot be killed.
 inline constexpr std::chrono::seconds unkillable_after{5};

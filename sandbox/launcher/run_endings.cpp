@@ -163,7 +163,7 @@ void LauncherLoop::look_for_strays(Clock::time_point now) {
       continue;
     }
     auto record = *std::exchange(ended.record, std::nullopt);
-    ended.run->mark_unkillable(record);
+    ended.run->mark_unkillable(record, ::getpid());
     tell_end(record);
   }
 }

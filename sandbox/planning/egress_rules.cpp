@@ -37,6 +37,12 @@ void add_rule(std::string& rules, std::string_view family, std::string_view set,
 constexpr std::string_view neighbour_discovery =
     "    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 accept\n";
 
+/// A packet that names stations on its way has the first of them as its destination, and where it
+/// goes from there no rule sees. IGMP's option comes from the kernel, and no script can send IGMP.
+constexpr std::string_view no_stations =
+    "    ip protocol != igmp ip hdrlength != 5 drop\n"
+    "    exthdr rt exists drop\n";
+
 /// The entries as blocks, or which of them is none.
 Result<std::vector<AddressBlock>> blocks_of(const EgressRules& rules) {
   std::vector<AddressBlock> blocks;
@@ -96,6 +102,7 @@ Result<std::string> egress_ruleset(const EgressRules& rules) {
       "table inet checkstack_egress {\n"
       "  chain output {\n"
       "    type filter hook output priority 0; policy accept;\n";
+  text += no_stations;
   if (opens_ipv6(rules, *allow)) text += neighbour_discovery;
   if (rules.deny_link_local_and_metadata) {
     add_rule(text, "ip", "169.254.0.0/16", "drop");
@@ -130,6 +137,9 @@ Result<PacketFilter> packet_filter(const EgressRules& rules) {
   const auto add = [&filter](const AddressBlock& block, FilterRule::Verdict verdict) {
     filter.rules.push_back({FilterRule::Match::destination, verdict, block});
   };
+  for (const auto match : {FilterRule::Match::ip_options, FilterRule::Match::routing_header}) {
+    filter.rules.push_back({match, FilterRule::Verdict::drop, {}});
+  }
   if (opens_ipv6(rules, *allow)) {
     filter.rules.push_back(
         {FilterRule::Match::neighbour_discovery, FilterRule::Verdict::accept, {}});

@@ -12,6 +12,8 @@ struct FilterRule {
   enum class Match {
     destination,          ///< packets to `destination`
     neighbour_discovery,  ///< ICMPv6 neighbour solicitations and advertisements of this link
+    ip_options,           ///< IPv4 with options, a source route among them, but for IGMP's own
+    routing_header,       ///< IPv6 with stations on the way
     everything,
   };
   enum class Verdict { drop, accept };

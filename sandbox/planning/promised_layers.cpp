@@ -92,6 +92,8 @@ std::string resource_mechanism(const Plan& plan) {
   for (const auto& setting : plan.resource_settings) {
     mechanism += mechanism.empty() ? "limits: " : ", ";
     mechanism += name_of(setting.resource);
+    // The kernel counts it for each process by itself.
+    if (setting.resource == Resource::cpu_seconds) mechanism += " of each process";
   }
   const auto add = [&mechanism](std::string_view part) {
     if (!mechanism.empty()) mechanism += "; ";

@@ -74,8 +74,19 @@ inline constexpr std::uint32_t refused_calls[] = {
 #endif
 };
 
-inline constexpr std::uint32_t unknown_calls[] = {__NR_clone3, __NR_io_uring_setup,
-                                                  __NR_io_uring_enter, __NR_io_uring_register};
+/// Programs take the older calls instead. openat2(2) is here because a filter cannot read its
+/// flags and mode, which lie in memory; the contexts of io_setup(2) are counted for the whole host,
+/// so that one script could use up everybody's.
+inline constexpr std::uint32_t unknown_calls[] = {__NR_clone3,         __NR_io_uring_setup,
+                                                  __NR_io_uring_enter, __NR_io_uring_register,
+                                                  __NR_openat2,        __NR_io_setup};
+
+/// Change how a process is scheduled, which their first argument names.
+inline constexpr std::uint32_t scheduling_calls[] = {__NR_sched_setscheduler, __NR_sched_setparam,
+                                                     __NR_sched_setattr, __NR_sched_setaffinity};
+
+/// Younger than linux/unistd.h of Debian 12; the same number on every architecture.
+inline constexpr std::uint32_t call_fchmodat2 = 452;
 
 inline constexpr std::uint32_t init_calls[] = {__NR_read,      __NR_write,     __NR_close,
                                                __NR_wait4,     __NR_kill,      __NR_ppoll,

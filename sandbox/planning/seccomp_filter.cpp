@@ -6,17 +6,23 @@
 #include "sandbox/planning/seccomp_calls.hpp"
 
 #include <asm/unistd.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <iterator>
 #include <map>
 #include <utility>
@@ -42,6 +48,12 @@ constexpr std::uint32_t netlink_route = 0;
 constexpr std::uint32_t protocol_icmp = 1, protocol_tcp = 6, protocol_udp = 17, protocol_icmp6 = 58;
 constexpr std::uint32_t personality_query = 0xffff'ffff;
 constexpr std::uint32_t seccomp_new_listener = 1U << 3U;
+constexpr std::uint32_t set_id_bits = S_ISUID | S_ISGID;
+// What makes open(2) look at its mode. O_TMPFILE holds O_DIRECTORY, too, which many calls have.
+constexpr std::uint32_t creating_flags = O_CREAT | (O_TMPFILE & ~O_DIRECTORY);
+constexpr std::uint32_t memory_file_huge_pages = 4;  // MFD_HUGETLB
+constexpr std::uint32_t io_priority_who_user = 3;    // IOPRIO_WHO_USER, linux/ioprio.h
+constexpr std::uint32_t init_of_the_run = 1;
 
 enum class Leaf {
   allow,
@@ -54,7 +66,17 @@ enum class Leaf {
   ioctl,
   limits,
   personality,
-  seccomp
+  seccomp,
+  schedule,
+  priority,
+  io_priority,
+  mode_second,
+  mode_third,
+  open,
+  open_at,
+  map_memory,
+  memory_file,
+  shared_memory,
 };
 
 sock_filter statement(std::uint32_t code, std::uint32_t k) {
@@ -122,18 +144,58 @@ Program socket_check() {
   };
 }
 
+/// Refuses an argument that has one of the bits.
+Program refuse_bits(std::size_t index, std::uint32_t bits, int error) {
+  return {load_argument(index), jump(BPF_JSET, bits, 0, 1), refuse_with(error), allow()};
+}
+
+/// Refuses an argument that is one of the values.
+Program refuse_values(std::size_t index, std::initializer_list<std::uint32_t> values) {
+  Program program{load_argument(index)};
+  std::size_t left = values.size();
+  for (const auto value : values) program.push_back(jump(BPF_JEQ, value, left--, 0));
+  program.push_back(allow());
+  program.push_back(refuse_with(EPERM));
+  return program;
+}
+
+/// A source address that is not the run's own, for which IPv6 asks for no privilege, and stations
+/// on the way: a packet filter sees the first of them as the destination.
+Program socket_option_check() {
+  const Program ip = refuse_values(2, {IP_FREEBIND, IP_TRANSPARENT, IP_OPTIONS});
+  const Program ipv6 =
+      refuse_values(2, {IPV6_FREEBIND, IPV6_TRANSPARENT, IPV6_RTHDR, IPV6_2292PKTOPTIONS});
+  Program program{load_argument(1), jump(BPF_JEQ, IPPROTO_IP, 0, ip.size())};
+  program.insert(program.end(), ip.begin(), ip.end());
+  program.push_back(jump(BPF_JEQ, IPPROTO_IPV6, 0, ipv6.size()));
+  program.insert(program.end(), ipv6.begin(), ipv6.end());
+  program.push_back(allow());
+  return program;
+}
+
+/// Init has the script's user, which is all that the kernel asks of who changes how a process is
+/// scheduled: `whose` says which kind of number `who` is, and all processes of a user are init,
+/// too.
+Program priority_check(std::uint32_t whose_user) {
+  return {load_argument(0),   jump(BPF_JEQ, whose_user, 2, 0),
+          load_argument(1),   jump(BPF_JEQ, init_of_the_run, 0, 1),
+          refuse_with(EPERM), allow()};
+}
+
+/// The mode of a file that open(2) may make; without the flags for that it is not read.
+Program open_check(std::size_t flags) {
+  return {load_argument(flags),     jump(BPF_JSET, creating_flags, 0, 3),
+          load_argument(flags + 1), jump(BPF_JSET, set_id_bits, 0, 1),
+          refuse_with(EPERM),       allow()};
+}
+
 Program check_of(Leaf leaf) {
   switch (leaf) {
     case Leaf::clone:
-      return {load_argument(0), jump(BPF_JSET, new_namespaces, 0, 1), refuse_with(EPERM), allow()};
+      return refuse_bits(0, new_namespaces, EPERM);
     case Leaf::ioctl:
       // A line discipline would let a script choose among the kernel's drivers for modems.
-      return {load_argument(1),
-              jump(BPF_JEQ, TIOCSTI, 2, 0),
-              jump(BPF_JEQ, TIOCLINUX, 1, 0),
-              jump(BPF_JEQ, TIOCSETD, 0, 1),
-              refuse_with(EPERM),
-              allow()};
+      return refuse_values(1, {TIOCSTI, TIOCLINUX, TIOCSETD});
     case Leaf::limits:
       // Init has the script's user, which is all that the kernel asks of who changes its limits.
       return {load_argument(0),   jump(BPF_JEQ, 0, 4, 0), load_argument(2), jump(BPF_JEQ, 0, 0, 3),
@@ -141,25 +203,34 @@ Program check_of(Leaf leaf) {
     case Leaf::socket_pair:
       return {load_argument(0), jump(BPF_JEQ, AF_UNIX, 0, 1), allow(), refuse_with(EAFNOSUPPORT)};
     case Leaf::socket_option:
-      // A source address that is not the run's own: for IPv6 the kernel asks for no privilege.
-      return {load_argument(1),
-              jump(BPF_JEQ, IPPROTO_IP, 2, 0),
-              jump(BPF_JEQ, IPPROTO_IPV6, 4, 0),
-              allow(),
-              load_argument(2),
-              jump(BPF_JEQ, IP_FREEBIND, 5, 0),
-              jump(BPF_JEQ, IP_TRANSPARENT, 4, 3),
-              load_argument(2),
-              jump(BPF_JEQ, IPV6_FREEBIND, 2, 0),
-              jump(BPF_JEQ, IPV6_TRANSPARENT, 1, 0),
-              allow(),
-              refuse_with(EPERM)};
+      return socket_option_check();
     case Leaf::personality:
       return {load_argument(0), jump(BPF_JEQ, 0, 1, 0), jump(BPF_JEQ, personality_query, 0, 1),
               allow(), refuse_with(EPERM)};
     case Leaf::seccomp:
-      return {load_argument(1), jump(BPF_JSET, seccomp_new_listener, 0, 1), refuse_with(EPERM),
-              allow()};
+      return refuse_bits(1, seccomp_new_listener, EPERM);
+    case Leaf::schedule:
+      // Not every other process: runtimes name their own threads, and scripts their children.
+      return refuse_values(0, {init_of_the_run});
+    case Leaf::priority:
+      return priority_check(PRIO_USER);
+    case Leaf::io_priority:
+      return priority_check(io_priority_who_user);
+    case Leaf::mode_second:
+      return refuse_bits(1, set_id_bits, EPERM);
+    case Leaf::mode_third:
+      return refuse_bits(2, set_id_bits, EPERM);
+    case Leaf::open:
+      return open_check(1);
+    case Leaf::open_at:
+      return open_check(2);
+    case Leaf::map_memory:
+      // As on a host that has set no such pages aside, which programs know how to go on without.
+      return refuse_bits(3, MAP_HUGETLB, ENOMEM);
+    case Leaf::memory_file:
+      return refuse_bits(1, memory_file_huge_pages, EPERM);
+    case Leaf::shared_memory:
+      return refuse_bits(2, SHM_HUGETLB, EPERM);
     case Leaf::socket:
       return socket_check();
     case Leaf::allow:
@@ -179,6 +250,21 @@ void put(Ranges& ranges, std::uint32_t number, Leaf leaf) {
   ranges[number] = leaf;
 }
 
+/// Whatever sets the mode of a file. mkdir(2) is not among it: the kernel takes no such bit there.
+void put_modes(Ranges& ranges) {
+#if defined(__x86_64__)
+  put(ranges, __NR_chmod, Leaf::mode_second);
+  put(ranges, __NR_creat, Leaf::mode_second);
+  put(ranges, __NR_mknod, Leaf::mode_second);
+  put(ranges, __NR_open, Leaf::open);
+#endif
+  put(ranges, __NR_fchmod, Leaf::mode_second);
+  put(ranges, __NR_fchmodat, Leaf::mode_third);
+  put(ranges, call_fchmodat2, Leaf::mode_third);
+  put(ranges, __NR_mknodat, Leaf::mode_third);
+  put(ranges, __NR_openat, Leaf::open_at);
+}
+
 Ranges script_ranges() {
   Ranges ranges{{0, Leaf::allow}, {first_unknown_call, Leaf::unknown}};
   for (const auto number : refused_calls) put(ranges, number, Leaf::refuse);
@@ -191,6 +277,13 @@ Ranges script_ranges() {
   put(ranges, __NR_prlimit64, Leaf::limits);
   put(ranges, __NR_personality, Leaf::personality);
   put(ranges, __NR_seccomp, Leaf::seccomp);
+  for (const auto number : scheduling_calls) put(ranges, number, Leaf::schedule);
+  put(ranges, __NR_setpriority, Leaf::priority);
+  put(ranges, __NR_ioprio_set, Leaf::io_priority);
+  put_modes(ranges);
+  put(ranges, __NR_mmap, Leaf::map_memory);
+  put(ranges, __NR_memfd_create, Leaf::memory_file);
+  put(ranges, __NR_shmget, Leaf::shared_memory);
   return ranges;
 }
 

@@ -147,12 +147,16 @@ void describe_end(RunResult& result, const LauncherRecord& record, StopReason re
   const bool too_much = reason == StopReason::none && result.output_truncated;
   const StopReason decided = too_much ? StopReason::output_limit : reason;
   std::visit(EndDescription{result, decided}, record.event);
-  if (record.remains != Remains::unkillable) return;
+  if (record.remains < Remains::unkillable) return;
+  const bool hangs = record.remains == Remains::unkillable;
   result.error = (result.error ? *result.error + "; " : "") +
                  "processes of the run did not die within " +
-                 std::to_string(unkillable_after.count()) +
-                 " s of being killed: they hang in the kernel (state D), mostly on a file system "
-                 "or device that does not answer; what they hold is set aside until they are gone";
+                 std::to_string(unkillable_after.count()) + " s of being killed: " +
+                 (hangs ? "they hang in the kernel (state D), mostly on a file system or device "
+                          "that does not answer"
+                        : "none of them hangs in the kernel, so this host had no processor time "
+                          "left for them to end") +
+                 "; what they hold is set aside until they are gone";
 }
 
 std::exception_ptr tell_started(RunObserver& observer, const RunResult& result) {

@@ -133,6 +133,9 @@ void PreparedRuns::State::on_event(std::uint64_t number) {
 
 std::size_t prepared_runs_max(const LaunchOrder& order) {
   if (order.engine != Engine::native) return 0;
+  // Who has the same user and sees the same files could leave something in its scratch directory,
+  // where interpreters look for code, while it stands and waits.
+  if (!(order.native && order.native->confined) && !order.identity_is_own) return 0;
   if (order.network && order.network->egress != Egress::slirp4netns) return 0;
   std::size_t most = std::numeric_limits<std::size_t>::max();
   for (const auto& setting : order.resource_settings) {

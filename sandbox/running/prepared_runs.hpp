@@ -48,7 +48,8 @@ class PreparedRuns {
 
 /// How many runs like this one may stand ready beside those that run: where the kernel counts the
 /// processes of all runs of a user together, they must leave the limit to those. 0 = it cannot be
-/// prepared: only our own engine can, and a macvlan address is for one run at a time. Pure.
+/// prepared: only our own engine can, a macvlan address is for one run at a time, and whatever
+/// stands in reach of other runs of its user must not stand and wait. Pure.
 std::size_t prepared_runs_max(const LaunchOrder& order);
 
 }  // namespace satellite::sandbox

@@ -65,9 +65,9 @@ TEST_CASE("no other process can be traced, read, signalled or robbed of a descri
       {"C18", "seccomp", "steal-descriptor-of-child", "EPERM", "EPERM", {Off::engine, "ok", ""}},
       {"C18", "seccomp", "compare-processes", "EPERM", "EPERM", {Off::engine, "ok|ENOSYS", ""}},
       {"C18", "init", "limits-of 1", "ok", "ok", {Off::engine, "ok", "limits-of 0"}},
-      // Same user is all that the kernel asks for; what comes of it is the run's own damage.
+      // Same user is all that the kernel asks for.
       {"C18", "seccomp", "limit 1", "EPERM", "EPERM", {Off::engine, "refused", ""}},
-      {"C18", "seccomp", "slow-down 1", "ok", "ok", {Off::engine, "refused", ""}},
+      {"C18", "seccomp", "slow-down 1", "EPERM", "EPERM", {Off::room, "ok", ""}},
       {"C19",
        "pid",
        "send-signal {launcher} 0",

@@ -48,6 +48,7 @@ std::vector<LauncherRecord> sample_records() {
           {3, RunRefused{"network: shared"}},
           {4, RunEnded{true, 0x0F00, 10, 20, 30, true}},
           {5, RunEnded{true}, Remains::unkillable},
+          {5, RunEnded{true}, Remains::overdue},
           {5, RunGone{}},
           {6, RunPrepared{}}};
 }

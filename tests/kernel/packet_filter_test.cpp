@@ -3,10 +3,14 @@
 #include "tests/support/script_bench.hpp"
 #include "tests/support/temp_dir.hpp"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <sched.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <catch2/catch.hpp>
+#include <cerrno>
 #include <cstdlib>
 #include <functional>
 
@@ -37,7 +41,72 @@ EgressRules each_rules() {
       EgressRules{EgressRules::Kind::metadata_only, {}, true});
 }
 
+enum class Way { straight, by_stations };
+
+/// One datagram to this host itself; 0 or the errno. With stations it names itself as the first.
+int send_datagram(int family, Way way) {
+  const UniqueFd fd(::socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_in ipv4{};
+  ipv4.sin_family = AF_INET;
+  ipv4.sin_port = htons(7000);
+  ipv4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  sockaddr_in6 ipv6{};
+  ipv6.sin6_family = AF_INET6;
+  ipv6.sin6_port = htons(7000);
+  ipv6.sin6_addr = in6addr_loopback;
+  if (way == Way::by_stations) {
+    const unsigned char source_route[8] = {131, 7, 4, 127, 0, 0, 1, 0};
+    unsigned char segment_route[24] = {0, 2, 4};
+    segment_route[23] = 1;  // ::1
+    const int set = family == AF_INET ? ::setsockopt(fd.get(), IPPROTO_IP, IP_OPTIONS, source_route,
+                                                     sizeof(source_route))
+                                      : ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_RTHDR,
+                                                     segment_route, sizeof(segment_route));
+    if (set != 0) return -errno;
+  }
+  const auto* const to = family == AF_INET ? reinterpret_cast<const sockaddr*>(&ipv4)
+                                           : reinterpret_cast<const sockaddr*>(&ipv6);
+  const socklen_t size = family == AF_INET ? sizeof(ipv4) : sizeof(ipv6);
+  return ::sendto(fd.get(), "x", 1, 0, to, size) == 1 ? 0 : errno;
+}
+
 }  // namespace
+
+TEST_CASE("a packet that names stations on its way is dropped, wherever its first one is") {
+  if (!is_root()) return;
+  const auto filter = packet_filter({EgressRules::Kind::allowlist, {"192.0.2.1", "::/0"}, false});
+  REQUIRE(filter);
+  const int family = GENERATE(AF_INET, AF_INET6);
+  PacketFilter open = *filter;
+  std::erase_if(open.rules, [](const FilterRule& rule) {
+    return rule.match == FilterRule::Match::ip_options ||
+           rule.match == FilterRule::Match::routing_header;
+  });
+  const auto send_behind = [family](const PacketFilter& rules, Way way) {
+    return in_new_network([&] {
+      if (shell("ip link set lo up") != 0 || !load_packet_filter(rules)) return 101;
+      return send_datagram(family, way);
+    });
+  };
+  CHECK(send_behind(*filter, Way::straight) == 0);
+  CHECK(send_behind(*filter, Way::by_stations) == EPERM);
+  CHECK(send_behind(open, Way::by_stations) == 0);  // without these two rules it leaves
+}
+
+TEST_CASE("what drops stations is the same in the kernel and in the text for people") {
+  if (!is_root()) return;
+  const EgressRules rules = each_rules();
+  const TempDir files;
+  const std::string text = files.write("ruleset", *egress_ruleset(rules));
+  const std::string loaded = files.path().string() + "/loaded";
+  const std::string read = files.path().string() + "/read";
+  const std::string list = "nft list ruleset | head -5 >";
+  CHECK(in_new_network([&] {
+          return load_packet_filter(*packet_filter(rules)) ? shell(list + loaded) : 1;
+        }) == 0);
+  CHECK(in_new_network([&] { return shell("nft -f " + text + " && " + list + read); }) == 0);
+  CHECK(shell("diff " + loaded + " " + read + " >&2") == 0);
+}
 
 TEST_CASE("a filter is loaded, found again in the kernel, and is what nft shows") {
   if (!is_root()) return;

@@ -35,7 +35,8 @@ struct Watch {
 
 bool names_the_cause(const Ran& ran) {
   const std::string error = ran.result.error.value_or("");
-  return error.find("did not die") != std::string::npos;
+  return error.find("did not die") != std::string::npos &&
+         error.find("(state D)") != std::string::npos;
 }
 
 /// The life of one such run, of its neighbours, and of the time after it.

@@ -28,6 +28,8 @@ struct PacketField {
 };
 constexpr PacketField ipv4_destination{NFT_PAYLOAD_NETWORK_HEADER, 16, 4};
 constexpr PacketField ipv6_destination{NFT_PAYLOAD_NETWORK_HEADER, 24, 16};
+constexpr PacketField ipv4_length{NFT_PAYLOAD_NETWORK_HEADER, 0, 1};
+constexpr PacketField ipv4_protocol{NFT_PAYLOAD_NETWORK_HEADER, 9, 1};
 constexpr PacketField ipv6_hop_limit{NFT_PAYLOAD_NETWORK_HEADER, 7, 1};
 constexpr PacketField icmpv6_type{NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1};
 
@@ -57,6 +59,16 @@ class Expressions {
       rule_.network_number(NFTA_PAYLOAD_BASE, field.base);
       rule_.network_number(NFTA_PAYLOAD_OFFSET, field.offset);
       rule_.network_number(NFTA_PAYLOAD_LEN, field.length);
+    });
+  }
+  /// Whether a packet of IPv6 has an extension header of this kind: 1 or 0.
+  void load_has_header(std::uint8_t kind) {
+    expression("exthdr", [&] {
+      rule_.network_number(NFTA_EXTHDR_DREG, value_register);
+      rule_.number(NFTA_EXTHDR_TYPE, kind);
+      rule_.network_number(NFTA_EXTHDR_OFFSET, 0);
+      rule_.network_number(NFTA_EXTHDR_LEN, 1);
+      rule_.network_number(NFTA_EXTHDR_FLAGS, NFT_EXTHDR_F_PRESENT);
     });
   }
   void mask(std::span<const std::byte> bits) {
@@ -141,16 +153,46 @@ void match_neighbour_discovery(Expressions& expressions) {
   expressions.compare(NFT_CMP_EQ, hop_limit_of_this_link);
 }
 
+void match_ip_options(Expressions& expressions) {
+  constexpr std::uint8_t words_without_options = 5;
+  constexpr std::byte length_bits[]{std::byte{0x0f}};
+  expressions.load_meta(NFT_META_NFPROTO);
+  expressions.compare(NFT_CMP_EQ, NFPROTO_IPV4);
+  expressions.load(ipv4_protocol);
+  expressions.compare(NFT_CMP_NEQ, IPPROTO_IGMP);
+  expressions.load(ipv4_length);
+  expressions.mask(length_bits);
+  expressions.compare(NFT_CMP_NEQ, words_without_options);
+}
+
+void match_routing_header(Expressions& expressions) {
+  expressions.load_meta(NFT_META_NFPROTO);
+  expressions.compare(NFT_CMP_EQ, NFPROTO_IPV6);
+  expressions.load_has_header(IPPROTO_ROUTING);
+  expressions.compare(NFT_CMP_EQ, std::uint8_t{1});
+}
+
+void match(Expressions& expressions, const FilterRule& rule) {
+  switch (rule.match) {
+    case FilterRule::Match::destination:
+      return match_destination(expressions, rule.destination);
+    case FilterRule::Match::neighbour_discovery:
+      return match_neighbour_discovery(expressions);
+    case FilterRule::Match::ip_options:
+      return match_ip_options(expressions);
+    case FilterRule::Match::routing_header:
+      return match_routing_header(expressions);
+    case FilterRule::Match::everything:
+      break;
+  }
+}
+
 NetlinkMessage rule_message(const FilterRule& rule, unsigned flags) {
   NetlinkMessage message = nft_message(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND | flags);
   message.text(NFTA_RULE_TABLE, table_name);
   message.text(NFTA_RULE_CHAIN, chain_name);
   Expressions expressions(message);
-  if (rule.match == FilterRule::Match::destination) {
-    match_destination(expressions, rule.destination);
-  } else if (rule.match == FilterRule::Match::neighbour_discovery) {
-    match_neighbour_discovery(expressions);
-  }
+  match(expressions, rule);
   expressions.decide(rule.verdict);
   expressions.end();
   return message;

@@ -19,9 +19,9 @@ namespace {
 constexpr int exit_worked = 0, exit_denied = 10, exit_usage = 98, exit_refused = 99;
 
 const Verb* find_verb(const char* name) {
-  Verbs (*const all[])() = {file_verbs,     mount_verbs,   privilege_verbs, process_verbs,
-                            call_verbs,     network_verbs, egress_verbs,    ipc_verbs,
-                            terminal_verbs, flood_verbs};
+  Verbs (*const all[])() = {file_verbs,     mount_verbs,      privilege_verbs, process_verbs,
+                            call_verbs,     network_verbs,    egress_verbs,    ipc_verbs,
+                            terminal_verbs, scheduling_verbs, shared_verbs,    flood_verbs};
   for (const auto verbs : all) {
     const Verbs some = verbs();
     for (int i = 0; i < some.count; ++i) {

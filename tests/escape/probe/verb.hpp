@@ -29,6 +29,8 @@ Verbs file_verbs();
 Verbs mount_verbs();
 Verbs privilege_verbs();
 Verbs process_verbs();
+Verbs scheduling_verbs();
+Verbs shared_verbs();
 Verbs call_verbs();
 Verbs network_verbs();
 Verbs egress_verbs();

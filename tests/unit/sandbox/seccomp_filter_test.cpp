@@ -3,10 +3,14 @@
 #include "unit/sandbox/bpf_interpreter.hpp"
 
 #include <asm/unistd.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <catch2/catch.hpp>
 #include <cerrno>
@@ -69,7 +73,6 @@ TEST_CASE("what every script does is allowed") {
                             __NR_rseq,
                             __NR_pidfd_open,
                             __NR_close_range,
-                            __NR_openat2,
                             __NR_faccessat2,
                             __NR_landlock_create_ruleset,
                             __NR_landlock_restrict_self,
@@ -132,8 +135,8 @@ TEST_CASE("calls that look after no host are refused with EPERM") {
 }
 
 TEST_CASE("calls that programs can do without do not exist") {
-  for (const long number :
-       {__NR_clone3, __NR_io_uring_setup, __NR_io_uring_enter, __NR_io_uring_register}) {
+  for (const long number : {__NR_clone3, __NR_io_uring_setup, __NR_io_uring_enter,
+                            __NR_io_uring_register, __NR_openat2, __NR_io_setup}) {
     CAPTURE(number);
     CHECK(verdict(number) == error(ENOSYS));
   }
@@ -172,7 +175,8 @@ TEST_CASE("processes and threads may be made, namespaces not, with whatever othe
 TEST_CASE("nothing can be typed into a terminal, not even with bits that nobody reads") {
   CHECK(verdict(__NR_ioctl, {0, TIOCGWINSZ}) == allowed);
   CHECK(verdict(__NR_ioctl, {0, FIONREAD}) == allowed);
-  for (const std::uint64_t command : {std::uint64_t{TIOCSTI}, std::uint64_t{TIOCLINUX}}) {
+  for (const std::uint64_t command :
+       std::initializer_list<std::uint64_t>{std::uint64_t{TIOCSTI}, std::uint64_t{TIOCLINUX}}) {
     CHECK(verdict(__NR_ioctl, {0, command}) == error(EPERM));
     CHECK(verdict(__NR_ioctl, {0, command | high_bit}) == error(EPERM));
     CHECK(verdict(__NR_ioctl, {0, command | ~0ULL << 32U}) == error(EPERM));
@@ -226,7 +230,7 @@ TEST_CASE("a pair of sockets is of the unix family") {
   CHECK(verdict(__NR_socketpair, {AF_TIPC, SOCK_STREAM, 0}) != allowed);
 }
 
-TEST_CASE("no socket may have an address that is not its host's; all other options are free") {
+TEST_CASE("no socket may have an address that is not its host's or name stations on the way") {
   const auto option = [](std::uint64_t level, std::uint64_t number) {
     return verdict(__NR_setsockopt, {3, level, number});
   };
@@ -235,12 +239,108 @@ TEST_CASE("no socket may have an address that is not its host's; all other optio
   CHECK(option(IPPROTO_IPV6, IPV6_FREEBIND) == error(EPERM));
   CHECK(option(IPPROTO_IPV6, IPV6_TRANSPARENT) == error(EPERM));
   CHECK(option(IPPROTO_IPV6 | high_bit, IPV6_FREEBIND | high_bit) == error(EPERM));
+  CHECK(option(IPPROTO_IP, IP_OPTIONS) == error(EPERM));
+  CHECK(option(IPPROTO_IPV6, IPV6_RTHDR) == error(EPERM));
+  CHECK(option(IPPROTO_IPV6, IPV6_2292PKTOPTIONS) == error(EPERM));
   CHECK(option(IPPROTO_IP, IP_TTL) == allowed);
+  CHECK(option(IPPROTO_IP, IPV6_RTHDR) == allowed);
+  CHECK(option(IPPROTO_IPV6, IP_OPTIONS) == allowed);
+  CHECK(option(IPPROTO_IPV6, IPV6_RECVRTHDR) == allowed);
   CHECK(option(IPPROTO_IP, IPV6_FREEBIND) == allowed);
   CHECK(option(IPPROTO_IPV6, IPV6_V6ONLY) == allowed);
   CHECK(option(IPPROTO_IPV6, IP_FREEBIND) == allowed);
   CHECK(option(SOL_SOCKET, IP_FREEBIND) == allowed);  // SO_REUSEPORT
   CHECK(option(SOL_SOCKET, SO_REUSEADDR) == allowed);
+}
+
+TEST_CASE("how init is scheduled is not for scripts to say; all other processes are theirs") {
+  for (const long number :
+       {__NR_sched_setscheduler, __NR_sched_setparam, __NR_sched_setattr, __NR_sched_setaffinity}) {
+    CAPTURE(number);
+    CHECK(verdict(number, {1}) == error(EPERM));
+    CHECK(verdict(number, {1 | high_bit}) == error(EPERM));
+    for (const std::uint64_t other : std::initializer_list<std::uint64_t>{0, 2, 4711})
+      CHECK(verdict(number, {other}) == allowed);
+  }
+  CHECK(verdict(__NR_setpriority, {PRIO_PROCESS, 1, 19}) == error(EPERM));
+  CHECK(verdict(__NR_setpriority, {PRIO_PROCESS | high_bit, 1 | high_bit, 19}) == error(EPERM));
+  CHECK(verdict(__NR_setpriority, {PRIO_PROCESS, 0, 19}) == allowed);
+  CHECK(verdict(__NR_setpriority, {PRIO_PROCESS, 2, 19}) == allowed);
+  CHECK(verdict(__NR_setpriority, {PRIO_PGRP, 0, 19}) == allowed);
+  for (const std::uint64_t user : std::initializer_list<std::uint64_t>{0, 1, 65'532}) {
+    CHECK(verdict(__NR_setpriority, {PRIO_USER, user, 19}) == error(EPERM));
+    CHECK(verdict(__NR_setpriority, {PRIO_USER | high_bit, user, 19}) == error(EPERM));
+    CHECK(verdict(__NR_ioprio_set, {3, user, 7}) == error(EPERM));
+  }
+  CHECK(verdict(__NR_ioprio_set, {1, 1, 7}) == error(EPERM));
+  CHECK(verdict(__NR_ioprio_set, {1, 0, 7}) == allowed);
+  CHECK(verdict(__NR_ioprio_set, {1, 2, 7}) == allowed);
+  CHECK(verdict(__NR_ioprio_set, {2, 0, 7}) == allowed);
+  CHECK(verdict(__NR_sched_getaffinity, {1}) == allowed);
+  CHECK(verdict(__NR_getpriority, {PRIO_USER, 0}) == allowed);
+}
+
+TEST_CASE("no file gets a set-user-id or set-group-id bit, whichever call sets its mode") {
+  struct Row {
+    long number;
+    std::size_t index;  // of the mode
+  };
+  const Row rows[] = {
+#if defined(__x86_64__)
+    {__NR_chmod, 1},
+    {__NR_creat, 1},
+    {__NR_mknod, 1},
+#endif
+    {__NR_fchmod, 1},
+    {__NR_fchmodat, 2},
+    {452, 2},
+    {__NR_mknodat, 2}
+  };
+  for (const Row& row : rows) {
+    const auto with = [&row](std::uint64_t mode) {
+      return row.index == 1 ? verdict(row.number, {0, mode}) : verdict(row.number, {0, 0, mode});
+    };
+    CAPTURE(row.number);
+    for (const std::uint64_t mode :
+         std::initializer_list<std::uint64_t>{0, 0644, 0755, 01777, 0777})
+      CHECK(with(mode) == allowed);
+    for (const std::uint64_t mode :
+         std::initializer_list<std::uint64_t>{04755, 02755, 06755, 04000, 07777}) {
+      CHECK(with(mode) == error(EPERM));
+      CHECK(with(mode | high_bit) == error(EPERM));
+    }
+  }
+}
+
+TEST_CASE("open looks at a mode only where it makes a file") {
+  const auto open_at = [](std::uint64_t flags, std::uint64_t mode) {
+    return verdict(__NR_openat, {0, 0, flags, mode});
+  };
+  for (const std::uint64_t making : std::initializer_list<std::uint64_t>{
+           O_CREAT, O_CREAT | O_EXCL | O_CLOEXEC, O_TMPFILE | O_RDWR}) {
+    CHECK(open_at(making, 04755) == error(EPERM));
+    CHECK(open_at(making, 02644) == error(EPERM));
+    CHECK(open_at(making | high_bit, 06755 | high_bit) == error(EPERM));
+    CHECK(open_at(making, 01755) == allowed);
+#if defined(__x86_64__)
+    CHECK(verdict(__NR_open, {0, making, 04755}) == error(EPERM));
+    CHECK(verdict(__NR_open, {0, making, 0755}) == allowed);
+#endif
+  }
+  for (const std::uint64_t reading :
+       std::initializer_list<std::uint64_t>{O_RDONLY, O_DIRECTORY | O_CLOEXEC, O_RDWR | O_TRUNC}) {
+    CHECK(open_at(reading, 07777) == allowed);
+  }
+}
+
+TEST_CASE("pages of the host's pool are not given out, all other memory is") {
+  CHECK(verdict(__NR_mmap, {0, 4096, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB}) ==
+        error(ENOMEM));
+  CHECK(verdict(__NR_mmap, {0, 4096, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE}) == allowed);
+  CHECK(verdict(__NR_memfd_create, {0, 1}) == allowed);
+  CHECK(verdict(__NR_memfd_create, {0, 1 | 4}) == error(EPERM));
+  CHECK(verdict(__NR_shmget, {0, 4096, 01600}) == allowed);
+  CHECK(verdict(__NR_shmget, {0, 4096, 01600 | SHM_HUGETLB}) == error(EPERM));
 }
 
 TEST_CASE("a personality can be asked for and not changed") {

@@ -174,12 +174,21 @@ TEST_CASE("fewer are kept where they would take too much") {
 TEST_CASE("how many of an order may stand ready follows from what runs share") {
   LaunchOrder order;
   order.engine = Engine::native;
+  order.native.emplace().confined = true;
   CHECK(prepared_runs_max(order) > 1'000);
   order.resource_settings = {{Resource::processes, 64}, {Resource::open_files, 10}};
   CHECK(prepared_runs_max(order) == 4);
   order.resource_settings.front().value = 8;
   CHECK(prepared_runs_max(order) == 0);
   order.identity_is_own = true;
+  CHECK(prepared_runs_max(order) > 1'000);
+  // Who sees the host's files reaches the directory of another run, unless that is another user's.
+  order.native->confined = false;
+  CHECK(prepared_runs_max(order) > 1'000);
+  order.identity_is_own = false;
+  order.resource_settings.clear();
+  CHECK(prepared_runs_max(order) == 0);
+  order.native->confined = true;
   CHECK(prepared_runs_max(order) > 1'000);
   order.network = NetworkOrder{Egress::slirp4netns, {}};
   CHECK(prepared_runs_max(order) > 1'000);
