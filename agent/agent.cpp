@@ -71,8 +71,8 @@ class Agent {
   asio::awaitable<void> look_at_host();
   void tell_what_this_host_can_do() {
     auto capabilities = sandbox::startup_capabilities(
-        policy_for_run(policies_.resolve(), parts_.config), runner_.facts(), runner_settings(parts_.config).default_identity,
-        parts_.config.sandbox_uid_range);
+        policy_for_run(policies_.resolve(), parts_.config), runner_.facts(),
+        runner_settings(parts_.config).default_identity, parts_.config.sandbox_uid_range);
     // `doctor` tells these at length; a log line is for the facts.
     capabilities["capabilities"].erase("findings");
     capabilities.erase("layers");
