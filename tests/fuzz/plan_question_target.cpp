@@ -1,3 +1,4 @@
+#include "sandbox/operators_word.hpp"
 #include "sandbox/plan_question.hpp"
 #include "tests/fuzz/promises.hpp"
 #include "tests/fuzz/targets.hpp"
@@ -19,7 +20,10 @@ Broken check_plan_question_target(std::string_view input) {
     facts.cgroup_memory = facts.cgroup_pids = facts.cgroup_cpu = true;
     return facts;
   };
-  const auto answer = answer_plan_question(input, this_host, Identity{65'532, 65'532});
+  OperatorsWord word;
+  word.supervisor_is_root = true;
+  word.identity = {65'532, 65'532};
+  const auto answer = answer_plan_question(input, this_host, word);
   if (!answer) return unless_fit_for_log(answer.error(), 8192);
   const json said = json::parse(*answer, nullptr, false);
   if (!said.is_object()) return "an answer that is no JSON";

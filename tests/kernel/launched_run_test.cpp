@@ -59,6 +59,8 @@ struct Standing {
                       0,
                       {},
                       {},
+                      1'024,
+                      false,
                       Error{ErrorCode::unsupported, "not needed here"}};
   UniqueFd output;
   std::unique_ptr<LaunchedRun> run;
