@@ -63,6 +63,15 @@ bool is_trustworthy(const struct stat& facts) {
   return is_ours && (is_closed || (facts.st_mode & S_ISVTX) != 0);
 }
 
+/// The same of every directory above: who owns one of them could put another tree in its place.
+bool way_is_trustworthy(const std::filesystem::path& path) {
+  struct stat facts {};
+  for (auto above = path; above.has_relative_path(); above = above.parent_path()) {
+    if (::stat(above.c_str(), &facts) != 0 || !is_trustworthy(facts)) return false;
+  }
+  return true;
+}
+
 /// Every directory that is missing on the way, as private as it can be.
 void make_missing(const std::filesystem::path& path) {
   if (path.empty() || ::access(path.c_str(), F_OK) == 0) return;
@@ -153,10 +162,10 @@ Result<void> ScratchArea::make_anew() {
   }
   const bool is_the_old_one =
       facts.st_dev == parent_facts_.device && facts.st_ino == parent_facts_.inode;
-  if (!is_the_old_one && !is_trustworthy(facts)) {
+  if (!is_the_old_one && !way_is_trustworthy(parent_path_)) {
     return Error{ErrorCode::not_permitted,
                  "the scratch parent " + parent_path_ +
-                     " was replaced by a directory of another user; remove that and restart"};
+                     " was replaced by a directory of another user, or lies in one; remove that"};
   }
   if (was_missing && facts.st_uid == ::geteuid()) {
     ::fchmod(parent.get(), parent_facts_.mode);

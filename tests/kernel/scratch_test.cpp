@@ -162,13 +162,14 @@ TEST_CASE("a run that stands ready is made again when its scratch directory is g
 TEST_CASE("a scratch parent that another user put in its place is not used") {
   if (!require_layer("root", is_root(), "only root can give a directory to another user")) return;
   const TempDir outside;
-  const fs::path parent = outside.path() / "parent";
+  const fs::path above = outside.path() / "above", parent = above / "parent";
   fs::create_directories(parent);
   ScriptBench bench(Engine::native, ScriptBench::Egress::untried, std::nullopt, std::nullopt,
                     RootScripts::refused, parent.string());
-  fs::remove_all(parent);
+  fs::remove_all(above);
   fs::create_directories(parent);
-  REQUIRE(::chown(parent.c_str(), 65'531, 65'531) == 0);
+  const fs::path strangers = GENERATE(0, 1) == 0 ? parent : above;
+  REQUIRE(::chown(strangers.c_str(), 65'531, 65'531) == 0);
   const Ran ran = bench.run(script("echo ran"), policy_for(Engine::native));
   CHECK(ran.result.outcome == Outcome::setup_failed);
   CHECK(ran.result.error.value_or("").find("another user") != std::string::npos);
