@@ -25,7 +25,7 @@ TEST_CASE("golden: the shipped default under a root launcher, step by step") {
         "limit: nproc 256\n"
         "limit: fsize 268435456\n"
         "output cap: 5242880\n"
-        "environment: API_TOKEN HOME PATH TMPDIR\n"
+        "environment: API_TOKEN HOME LOGNAME PATH SHELL TMPDIR USER\n"
         "environment dropped: \"LD_PRELOAD\"\n"
         "command: sh -c 'echo hi'\n"
         "layer resources: enforced by limits: cpu, nofile, nproc, fsize; output cap\n"
@@ -33,7 +33,7 @@ TEST_CASE("golden: the shipped default under a root launcher, step by step") {
         "directory writable\n"
         "layer network: enforced by bwrap: own network namespace without uplink\n"
         "layer privilege: enforced by launcher changes to 65532:65532 without groups before "
-        "anything else starts; system call filter\n"
+        "anything else starts; no capability in any set; system call filter\n"
         "note resources: memoryBytes does not limit this run by itself: only a JavaScript runtime "
         "keeps the heap limit, a shell does not; give the satellite's service or container a "
         "memory limit (MemoryMax=, --memory, resources.limits.memory)\n");
