@@ -1,6 +1,7 @@
 #include "sandbox/build_plan.hpp"
 
 #include "sandbox/decide.hpp"
+#include "sandbox/planning/account.hpp"
 #include "sandbox/planning/draft.hpp"
 #include "sandbox/planning/egress_notes.hpp"
 #include "sandbox/planning/promised_layers.hpp"
@@ -77,6 +78,27 @@ std::optional<std::string> start_directory(Draft& draft) {
   return *draft.inputs.scratch_directory + "/" + *wanted;
 }
 
+/// What is bounded under the native engine and not here.
+void note_missing_sizes(Draft& draft) {
+  const auto& sizes = draft.plan.memory_sizes;
+  const auto has_size = [&sizes](const std::string& path) {
+    return std::any_of(sizes.begin(), sizes.end(),
+                       [&path](const MemorySize& size) { return size.path == path; });
+  };
+  if (draft.policy.filesystem.scratch_bytes && !has_size(draft.plan.scratch_directory)) {
+    draft.note(Layer::filesystem,
+               "scratchBytes does not limit this run: only the native engine, and bubblewrap since "
+               "0.7, give the scratch directory a size; give the scratch parent a file system of "
+               "its own, or a quota");
+  }
+  if (draft.plan.has_own_view && sizes.empty()) {
+    draft.note(Layer::filesystem,
+               "/tmp and /dev/shm of this run are in memory and have no size of their own: this "
+               "bubblewrap is older than 0.7; update it, or give runs a memory limit (a delegated "
+               "control group)");
+  }
+}
+
 void plan_wrapper(Draft& draft) {
   FilesystemInputs inputs;
   inputs.scratch_directory = draft.inputs.scratch_directory;
@@ -85,6 +107,7 @@ void plan_wrapper(Draft& draft) {
   inputs.start_directory = start_directory(draft);
   inputs.filter_file = draft.inputs.filter_file;
   inputs.launcher_makes_network = draft.inputs.launcher_makes_network;
+  inputs.wants_own_view = draft.inputs.launcher_makes_network;
   inputs.inner_uid = draft.identity.inner_uid;
   inputs.inner_gid = draft.identity.inner_gid;
   inputs.script_identity = draft.plan.identity ? draft.plan.identity : draft.inputs.agent_identity;
@@ -108,13 +131,13 @@ void plan_wrapper(Draft& draft) {
     draft.plan.engine = draft.wrapper.engine;
     draft.plan.wrapper = draft.wrapper.wrapper;
     draft.plan.native = draft.wrapper.native;
+    draft.plan.wrapper_files = draft.wrapper.wrapper_files;
+    draft.plan.writable_paths = draft.wrapper.writable_paths;
+    draft.plan.memory_sizes = draft.wrapper.memory_sizes;
+    draft.plan.has_own_view = draft.wrapper.has_own_view;
     if (namespaced) draft.plan.egress = draft.network.egress;
   }
-  if (draft.policy.filesystem.scratch_bytes && draft.plan.engine != Engine::native) {
-    draft.note(Layer::filesystem,
-               "scratchBytes does not limit this run: only the native engine gives the scratch "
-               "directory a size; give the scratch parent a file system of its own, or a quota");
-  }
+  note_missing_sizes(draft);
   // Within its own file view the wrapper changes directory itself.
   if (!(draft.wrapped() && confined) || draft.plan.native)
     draft.plan.working_directory = inputs.start_directory;
@@ -132,14 +155,41 @@ void judge_inner_identity(Draft& draft) {
                         "as host root; run the satellite as an unprivileged user");
 }
 
+/// The account that whoami tells; nothing where that is the agent's own, which knows better.
+std::optional<Account> account_of_script(const Draft& draft, bool confined) {
+  const auto& kept = draft.inputs.agent_identity;
+  const auto& identity = draft.plan.identity ? draft.plan.identity : kept;
+  if (!identity) return std::nullopt;
+  if (confined) return made_account(identity->uid, draft.plan.scratch_directory);
+  if (auto found =
+          find_account(draft.world.public_text("/etc/passwd").value_or(""), identity->uid)) {
+    return found;
+  }
+  if (kept && *identity == *kept) return std::nullopt;
+  // No account has it. Programs take the number wherever they take a name.
+  return Account{std::to_string(identity->uid), {}, {}};
+}
+
+/// What the agent's own environment says of its user and host would be wrong of the script.
+void tell_of_script(const Draft& draft, bool confined, std::map<std::string, std::string>& base) {
+  // The agent's own home is neither visible to a confined script nor readable to a dropped one.
+  if (draft.inputs.scratch_directory && (confined || draft.plan.identity)) {
+    base["HOME"] = *draft.inputs.scratch_directory;
+  }
+  if (const auto account = account_of_script(draft, confined)) {
+    base["USER"] = base["LOGNAME"] = account->name;
+    base["SHELL"] = usable_shell(*account);
+  } else if (const auto user = base.find("USER"); user != base.end()) {
+    base["LOGNAME"] = user->second;
+  }
+  const auto name = base.find("HOSTNAME");
+  if (name != base.end() && !draft.world.host_name.empty()) name->second = draft.world.host_name;
+}
+
 void plan_environment(Draft& draft) {
   auto& base = draft.inputs.base_environment;
   const bool confined = draft.wrapped() && draft.policy.filesystem.mode != FilesystemMode::off;
-  // The agent's own home is neither visible to a confined script nor readable to a dropped one.
-  if (draft.inputs.home_is_scratch && draft.inputs.scratch_directory &&
-      (confined || draft.plan.identity)) {
-    base["HOME"] = *draft.inputs.scratch_directory;
-  }
+  if (draft.inputs.tells_of_script && draft.policy.enabled) tell_of_script(draft, confined, base);
   auto environment =
       build_environment(base, draft.inputs.environment,
                         draft.policy.enabled ? EnvironmentGuard::on : EnvironmentGuard::off);

@@ -29,11 +29,13 @@ struct RunInputs {
   /// Where the packet filter and the rootless egress set-up would be staged. Absent = not possible.
   std::optional<std::string> filter_file, egress_script;
   /// The launcher makes a filtered network by itself, before any wrapper starts: nothing to stage.
+  /// It also gives a wrapper the files that are made for the run; without it the seeds' view is
+  /// planned.
   bool launcher_makes_network = false;
   /// The interpreter keeps a heap limit given by NODE_OPTIONS; `sh` does not.
   bool keeps_heap_limit = false;
-  /// Shows the script its scratch directory as HOME wherever the agent's own would be out of reach.
-  bool home_is_scratch = true;
+  /// Tells the script of itself instead of the agent: HOME, USER, LOGNAME, SHELL, HOSTNAME.
+  bool tells_of_script = true;
   std::optional<Identity>
       default_identity;  ///< fills a missing privilege.uid under a root launcher
   /// Goes before default_identity: this run's own among the ids set aside for runs.

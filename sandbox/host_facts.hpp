@@ -52,6 +52,8 @@ struct HostFacts {
   bool launcher_sets_rlimits = false;
   // The launcher builds every namespace, mount and filter itself: no wrapper program is needed.
   bool native_engine = false;
+  // The wrapper can give memory file systems a size (bubblewrap since 0.7).
+  bool wrapper_sizes_memory = false;
   /// Nothing was tried yet about ways out of a network namespace: net_egress_* say nothing.
   bool egress_untried = false;
   /// The macvlan uplink has an IPv6 address too; slirp4netns carries IPv4 only.

@@ -35,6 +35,13 @@ struct Identity {
   bool operator==(const Identity&) const = default;
 };
 
+/// A file system in memory and how much it may hold.
+struct MemorySize {
+  std::string path;
+  std::uint64_t bytes = 0;
+  bool operator==(const MemorySize&) const = default;
+};
+
 /// How packets leave the run's own network namespace.
 enum class Egress { host, routeless, macvlan, slirp4netns };
 std::string_view name_of(Egress egress);
@@ -48,6 +55,15 @@ struct Plan {
   /// The wrapper's command line without the closing `--`; empty when no wrapper engages.
   std::vector<std::string> wrapper;
   std::optional<NativePlan> native;  ///< set exactly for Engine::native
+  /// What the wrapper reads from its descriptors, wrapper_file_fd_first and up: the files that are
+  /// made for the run.
+  std::vector<std::string> wrapper_files;
+  /// The script's view is the native engine's, whoever builds it: a sealed root, a few files of
+  /// /etc. Else it is the seeds', with all of /etc and a root that takes writes.
+  bool has_own_view = false;
+  std::vector<std::string> writable_paths;  ///< all that Landlock lets the script write to
+  /// Memory file systems that the script may fill; empty where the wrapper cannot give them a size.
+  std::vector<MemorySize> memory_sizes;
   /// Limits set on the script by the launcher; the same numbers the seeds' `prlimit` prelude names.
   std::vector<ResourceSetting> resource_settings;
   std::vector<std::string> command;  ///< e.g. sh -c SCRIPT

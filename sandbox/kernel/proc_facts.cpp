@@ -137,6 +137,9 @@ Result<std::string> read_small_file(int directory_fd, const std::string& path,
 
 Result<ProcessStatus> parse_status(std::string_view text) {
   ProcessStatus status;
+  const auto parent = field<std::int32_t>(text, "PPid:");
+  if (!parent) return broken("PPid");
+  status.parent = *parent;
   if (!read_ids(text, "Uid:", status.uid)) return broken("Uid");
   if (!read_ids(text, "Gid:", status.gid)) return broken("Gid");
   auto groups = line_named(text, "Groups:");

@@ -24,6 +24,7 @@ struct ProcessStatus {
   std::array<std::uint64_t, 5> capabilities{};
   bool no_new_privileges = false;
   std::uint32_t seccomp_mode = 0, seccomp_filters = 0;
+  std::int32_t parent = 0;  ///< as numbered in the pid namespace of the reader; 0 = outside of it
 };
 
 /// Pure. Errors: invalid_input when one of the expected lines is missing or broken, so that a fact

@@ -11,6 +11,8 @@ struct NativeSetup;
 struct InitLaunch {
   int fds[init_fd_end] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};  ///< by InitFd, -1 = none
   int null_fd = -1;
+  const int* wrapper_file_fds = nullptr;  ///< they get the numbers behind those of `fds`
+  int wrapper_file_count = 0;
   int wrapper_messages_fd = -1;        ///< what the wrapper writes to its standard error
   const char* wrapper_path = nullptr;  ///< null = no wrapper: this process becomes init itself
   const char* const* wrapper_arguments = nullptr;

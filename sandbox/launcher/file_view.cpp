@@ -50,6 +50,8 @@ class FileView {
         return make_link(step_.source);
       case FileStepKind::text:
         return write_new(step_.source);
+      case FileStepKind::append:
+        return write_text(O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, step_.source);
       case FileStepKind::copy:
         return copy_or_skip();
       case FileStepKind::mirror:
@@ -126,8 +128,11 @@ class FileView {
   }
 
   void write_new(const char* text) const {
-    const long fd = must(__NR_openat, here, address(step_.target),
-                         O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, step_.mode);
+    write_text(O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, text);
+  }
+
+  void write_text(long flags, const char* text) const {
+    const long fd = must(__NR_openat, here, address(step_.target), flags, step_.mode);
     long size = 0;
     while (text[size] != '\0') ++size;
     write_all(fd, text, size);

@@ -103,7 +103,9 @@ void drop_capabilities(const Attempt& attempt) {
 void take_session_keyring(const Attempt& attempt) {
   const long joined =
       attempt.may(SetupStep::session_keyring, 0, __NR_keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0);
-  if (joined < 0 && joined != error_no_system_call) {
+  // Refused by a filter around the satellite, whose keyrings are then out of every run's reach.
+  const bool has_none = joined == error_no_system_call || joined == error_not_permitted;
+  if (joined < 0 && !has_none) {
     attempt.give_up(SetupStep::session_keyring, 0, joined);
   }
 }

@@ -175,6 +175,8 @@ void run_init(InitBlock* own) {
   call(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
   const long own_pid = call(__NR_getpid);
   const Attempt attempt(block.fault, init_fd_control);
+  // No wrapper does it. The native set-up did, with the privileges of that time.
+  if (own == nullptr && run.own_pid_namespace) take_session_keyring(attempt);
   const long filtered = make_filtered_event(attempt, block);
   run.script = attempt.must(SetupStep::fork_script, 0, __NR_clone, signal_child, 0, 0, 0, 0);
   if (run.script == 0) become_script(block, {own_pid, filtered});

@@ -39,7 +39,6 @@ enum class SetupStep : std::uint32_t {
   mount,
   join_namespace,
   loopback,
-  host_name,
   private_mounts,
   new_root,
   file_step,
@@ -106,6 +105,11 @@ enum InitFd : int {
   init_fd_program = 10,     ///< the init program itself, for the wrapper to execute
   init_fd_end = 11,
 };
+
+/// Behind them, while a wrapper builds the run's view: the files that it is to put there. It closes
+/// each when it has read it.
+constexpr int wrapper_file_fd_first = init_fd_end;
+constexpr int wrapper_files_max = 16;
 
 /// Descriptors of the script while it waits at the barrier; the barrier closes at exec.
 enum ScriptFd : int { script_fd_long_script = 3, script_fd_barrier = 4, script_fd_filtered = 5 };

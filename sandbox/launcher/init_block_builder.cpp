@@ -79,8 +79,7 @@ void add_limits(const LaunchOrder& order, const BlockFacts& facts, InitBlock& he
   if (is_confined(order)) head.limits[head.limit_count++] = {RLIMIT_CORE, 0, 1};
 }
 
-void add_native(const LaunchOrder& order, const BlockFacts& facts, BlockText& text,
-                InitBlock& head) {
+void add_native(const BlockFacts& facts, BlockText& text, InitBlock& head) {
   head.sheds_capabilities = 1;
   head.stays_until_dismissed = 1;
   if (!facts.launcher_is_root) {
@@ -91,9 +90,14 @@ void add_native(const LaunchOrder& order, const BlockFacts& facts, BlockText& te
     head.uid_map = text.text(same(facts.own.uid));
     head.gid_map = text.text(same(facts.own.gid));
   }
+}
+
+/// For every engine with namespaces, since it asks for none of their privileges.
+void add_landlock(const LaunchOrder& order, const BlockFacts& facts, BlockText& text,
+                  InitBlock& head) {
   head.landlock_abi = facts.landlock_abi;
-  head.landlock_path_count = static_cast<std::uint32_t>(order.native->writable_paths.size());
-  for (const auto& path : order.native->writable_paths) {
+  head.landlock_path_count = static_cast<std::uint32_t>(order.writable_paths.size());
+  for (const auto& path : order.writable_paths) {
     const auto offset = text.text(path);
     if (head.landlock_paths == 0) head.landlock_paths = offset;
   }
@@ -143,8 +147,9 @@ std::string build_init_block(const LaunchOrder& order, const BlockFacts& facts) 
     head.seccomp_program = text.bytes(std::as_bytes(facts.filter));
     head.init_seccomp_length = static_cast<std::uint32_t>(facts.init_filter.size());
     head.init_seccomp_program = text.bytes(std::as_bytes(facts.init_filter));
+    add_landlock(order, facts, text, head);
   }
-  if (order.native) add_native(order, facts, text, head);
+  if (order.native) add_native(facts, text, head);
   head.fault = order.fault;
   return text.finish(head);
 }

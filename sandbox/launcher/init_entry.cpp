@@ -15,26 +15,44 @@
 namespace satellite::sandbox::bare {
 namespace {
 
-constexpr int clear_descriptors_from = 100;  // above every InitFd, below the usual soft limit
+constexpr int clear_descriptors_from = 100;  // above all of these, below the usual soft limit
+static_assert(init_fd_end + wrapper_files_max <= clear_descriptors_from);
 constexpr Fault no_fault{};
+
+/// Between the numbers that descriptors had and those that they are to get.
+long move_away(int fd) {
+  return call(__NR_fcntl, fd, F_DUPFD_CLOEXEC, clear_descriptors_from);
+}
+
+/// What the wrapper reads, right behind what init has. Returns the first number that is free.
+int place_wrapper_files(const long (&moved)[wrapper_files_max], int count) {
+  for (int i = 0; i < count; ++i) {
+    const long placed = call(__NR_dup3, moved[i], init_fd_end + i, 0);
+    if (placed < 0) fail(init_fd_control, SetupStep::descriptors, placed, init_fd_end + i);
+  }
+  return init_fd_end + count;
+}
 
 /// Moves the prepared descriptors to their agreed numbers. They may already sit on each other's
 /// numbers, so all go out of the way first.
 void place_descriptors(const InitLaunch& launch) {
   const int control = launch.fds[init_fd_control];
+  long files[wrapper_files_max];
+  for (int i = 0; i < launch.wrapper_file_count; ++i) {
+    files[i] = move_away(launch.wrapper_file_fds[i]);
+    if (files[i] < 0) fail(control, SetupStep::descriptors, files[i], init_fd_end + i);
+  }
   int moved[init_fd_end];
   for (int i = 0; i < init_fd_end; ++i) {
     moved[i] = -1;
     if (launch.fds[i] < 0) continue;
-    const long fd = call(__NR_fcntl, launch.fds[i], F_DUPFD_CLOEXEC, clear_descriptors_from);
+    const long fd = move_away(launch.fds[i]);
     if (fd < 0) fail(control, SetupStep::descriptors, fd, i);
     moved[i] = static_cast<int>(fd);
   }
-  const long null_fd = call(__NR_fcntl, launch.null_fd, F_DUPFD_CLOEXEC, clear_descriptors_from);
+  const long null_fd = move_away(launch.null_fd);
   const long messages =
-      launch.wrapper_messages_fd < 0
-          ? null_fd
-          : call(__NR_fcntl, launch.wrapper_messages_fd, F_DUPFD_CLOEXEC, clear_descriptors_from);
+      launch.wrapper_messages_fd < 0 ? null_fd : move_away(launch.wrapper_messages_fd);
   if (null_fd < 0) fail(moved[init_fd_control], SetupStep::descriptors, null_fd);
   if (messages < 0) fail(moved[init_fd_control], SetupStep::descriptors, messages);
   const long standard[3] = {null_fd, null_fd, messages};
@@ -47,7 +65,8 @@ void place_descriptors(const InitLaunch& launch) {
     const long placed = call(__NR_dup3, source, i, 0);
     if (placed < 0) fail(moved[init_fd_control], SetupStep::descriptors, placed, i);
   }
-  const long closed = call(__NR_close_range, init_fd_end, ~0U, 0);
+  const int end = place_wrapper_files(files, launch.wrapper_file_count);
+  const long closed = call(__NR_close_range, end, ~0U, 0);
   if (closed < 0) fail(init_fd_control, SetupStep::descriptors, closed, init_fd_end);
 }
 

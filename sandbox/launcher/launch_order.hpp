@@ -22,7 +22,9 @@ struct Expectation {
   bool own_user_namespace = false;
   bool filtered_calls = false;     ///< a system call filter is in force
   bool bare_of_privilege = false;  ///< every capability set is empty, the bounding set too
-  bool sealed_root = false;        ///< the root itself is read-only and honours no set-user-id file
+  /// Memory file systems with at most this much room each, and no further writable one.
+  std::vector<MemorySize> memory_sizes;
+  bool sealed_root = false;  ///< the root itself is read-only and honours no set-user-id file
   std::optional<Identity> identity;  ///< exactly these host ids, no supplementary group
   std::vector<ResourceSetting> resource_settings;
   std::string uplink;              ///< the one interface besides lo; empty = not asked about
@@ -55,6 +57,8 @@ struct LaunchOrder {
   std::vector<ResourceSetting> resource_settings;
   std::optional<std::string> standard_input;  ///< absent = /dev/null
   std::optional<NativePlan> native;           ///< set exactly for Engine::native
+  std::vector<std::string> wrapper_files;     ///< what the wrapper finds at its descriptors
+  std::vector<std::string> writable_paths;    ///< all that Landlock lets the script write to
   Fault fault;                                ///< only ever set by tests
   Expectation expectation;
   std::optional<NetworkOrder> network;

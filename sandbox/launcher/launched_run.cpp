@@ -181,9 +181,13 @@ void LaunchedRun::fail(const RunSetupFailed& failure) {
 /// A prepared run is measured when it is ready, and of that again when it has its task, what the
 /// task can have changed.
 std::optional<LauncherRecord> LaunchedRun::verify(const LauncherState& state) {
-  const MeasureRequest request{*script_,           native_ ? pid_ : 0,
-                               scratch_directory_, expected_descriptors_,
-                               network_,           leaf_ ? &*leaf_ : nullptr};
+  const MeasureRequest request{*script_,
+                               native_ ? pid_ : 0,
+                               scratch_directory_,
+                               expected_descriptors_,
+                               network_,
+                               leaf_ ? &*leaf_ : nullptr,
+                               wrapped_};
   auto posture =
       posture_ ? measure_again(request, *posture_) : measure(request, state.surroundings);
   if (!posture) return refuse("cannot verify: " + posture.error().message), std::nullopt;

@@ -7,7 +7,6 @@ namespace satellite::sandbox {
 namespace {
 
 constexpr std::uint32_t steps_max = 256;
-constexpr std::uint32_t paths_max = 16;
 constexpr std::size_t path_size_max = 4'096;
 constexpr std::size_t step_size_min = 3 * sizeof(std::uint32_t);
 
@@ -59,8 +58,6 @@ void write_native_plan(ByteWriter& out, const std::optional<NativePlan>& plan) {
     out.number(static_cast<std::uint8_t>(step.optional));
     out.number(static_cast<std::uint8_t>(step.writable));
   }
-  out.number(static_cast<std::uint32_t>(plan->writable_paths.size()));
-  for (const auto& path : plan->writable_paths) out.text(path);
 }
 
 std::optional<NativePlan> read_native_plan(ByteReader& in) {
@@ -71,8 +68,6 @@ std::optional<NativePlan> read_native_plan(ByteReader& in) {
   plan.root_owned = in.flag();
   plan.steps.resize(in.count(steps_max, step_size_min));
   for (auto& step : plan.steps) step = read_step(in);
-  plan.writable_paths.resize(in.count(paths_max, sizeof(std::uint32_t)));
-  for (auto& path : plan.writable_paths) path = read_path(in);
   return plan;
 }
 

@@ -16,7 +16,6 @@ namespace {
 
 constexpr long signal_kill = 9;
 constexpr long family_internet = 2, type_datagram = 2, close_on_exec = 02000000;
-constexpr const char* host_name = "sandbox";
 
 /// We die with the launcher. It may have died before we asked for that, which only its closed end
 /// of the socket tells: in a new pid namespace the parent's number is always 0.
@@ -90,7 +89,6 @@ void set_up_native(const InitLaunch& launch, const NativeSetup& setup) {
   join_namespaces(attempt, launch);
   if (setup.own_user) map_identity(attempt, setup);
   if (setup.raises_loopback) raise_loopback(attempt);
-  attempt.must(SetupStep::host_name, 0, __NR_sethostname, address(host_name), 7);
   build_file_view(attempt, setup);
   take_session_keyring(attempt);
   become_the_scripts_user(attempt, setup);

@@ -13,12 +13,13 @@ namespace satellite::sandbox {
 namespace {
 
 constexpr std::uint32_t order_magic = 0x4353'4f52;  // "CSOR"
-constexpr std::uint32_t order_version = 4;
+constexpr std::uint32_t order_version = 5;
 constexpr std::uint32_t words_max = 4'096;
 constexpr std::size_t word_size_max = (128U << 10U) - 1;  // MAX_ARG_STRLEN, execve(2)
 constexpr std::size_t text_size_max = 2U << 20U;
 constexpr std::size_t path_size_max = 4'096;
 constexpr std::uint32_t limits_max = 8;
+constexpr std::uint32_t paths_max = 16;
 constexpr std::size_t interface_name_size_max = 15;
 constexpr std::uint32_t environment_entries_max = 4'096;
 constexpr std::uint64_t cpu_percent_max = 1'000'000;  // ten thousand processors
@@ -60,6 +61,14 @@ void write_cgroup(ByteWriter& out, const CgroupLimits& limits) {
   }
 }
 
+void write_sizes(ByteWriter& out, const std::vector<MemorySize>& sizes) {
+  out.number(static_cast<std::uint32_t>(sizes.size()));
+  for (const auto& size : sizes) {
+    out.text(size.path);
+    out.number(size.bytes);
+  }
+}
+
 void write_expectation(ByteWriter& out, const Expectation& expectation) {
   for (const bool flag :
        {expectation.own_namespaces, expectation.own_network, expectation.routeless,
@@ -69,6 +78,7 @@ void write_expectation(ByteWriter& out, const Expectation& expectation) {
   }
   write_identity(out, expectation.identity);
   write_settings(out, expectation.resource_settings);
+  write_sizes(out, expectation.memory_sizes);
   out.text(expectation.uplink);
   out.number(expectation.filter_rules);
   write_cgroup(out, expectation.cgroup);
@@ -79,6 +89,8 @@ void write_frame(ByteWriter& out, const LaunchOrder& order) {
   out.number(order.run_number);
   out.number(static_cast<std::uint32_t>(order.engine));
   write_words(out, order.wrapper);
+  write_words(out, order.wrapper_files);
+  write_words(out, order.writable_paths);
   out.text(order.scratch_directory);
   write_identity(out, order.identity);
   out.number(static_cast<std::uint8_t>(order.identity_is_own));
@@ -116,6 +128,28 @@ std::vector<std::string> read_words(ByteReader& in) {
   std::vector<std::string> words(in.count(words_max, sizeof(std::uint32_t)));
   for (auto& word : words) word = read_c_string(in, word_size_max);
   return words;
+}
+
+std::vector<std::string> read_texts(ByteReader& in) {
+  std::vector<std::string> texts(in.count(wrapper_files_max, sizeof(std::uint32_t)));
+  for (auto& text : texts) text = in.text(text_size_max);
+  return texts;
+}
+
+std::vector<std::string> read_paths(ByteReader& in) {
+  std::vector<std::string> paths(in.count(paths_max, sizeof(std::uint32_t)));
+  for (auto& path : paths) path = read_c_string(in, path_size_max);
+  return paths;
+}
+
+std::vector<MemorySize> read_sizes(ByteReader& in) {
+  constexpr std::size_t element_size = sizeof(std::uint32_t) + sizeof(std::uint64_t);
+  std::vector<MemorySize> sizes(in.count(paths_max, element_size));
+  for (auto& size : sizes) {
+    size.path = read_c_string(in, path_size_max);
+    size.bytes = in.number<std::uint64_t>();
+  }
+  return sizes;
 }
 
 std::optional<std::string> read_optional(ByteReader& in, std::size_t size_max) {
@@ -176,6 +210,7 @@ Expectation read_expectation(ByteReader& in) {
   }
   expectation.identity = read_identity(in);
   expectation.resource_settings = read_settings(in);
+  expectation.memory_sizes = read_sizes(in);
   expectation.uplink = read_c_string(in, interface_name_size_max);
   expectation.filter_rules = in.number<std::uint32_t>();
   expectation.cgroup = read_cgroup(in);
@@ -188,6 +223,8 @@ void read_frame(ByteReader& in, LaunchOrder& order) {
   if (engine > static_cast<std::uint32_t>(Engine::native)) in.fail();
   order.engine = static_cast<Engine>(engine);
   order.wrapper = read_words(in);
+  order.wrapper_files = read_texts(in);
+  order.writable_paths = read_paths(in);
   order.scratch_directory = read_c_string(in, path_size_max);
   order.identity = read_identity(in);
   order.identity_is_own = in.flag();
@@ -221,6 +258,7 @@ Result<void> make_sense(const LaunchOrder& order) {
   if (native != order.native.has_value()) return not_an_order("file view and engine disagree");
   if (order.identity_is_own && !order.identity) return not_an_order("an own identity is missing");
   if (wrapped == order.wrapper.empty()) return not_an_order("wrapper and engine disagree");
+  if (!wrapped && !order.wrapper_files.empty()) return not_an_order("files without a wrapper");
   if (wrapped && !order.wrapper.front().starts_with('/')) {
     return not_an_order("the wrapper is not an absolute path");
   }

@@ -131,6 +131,28 @@ void miss_uplink(const Expectation& expected, const Posture& seen, Missing& miss
   }
 }
 
+/// A size is rounded up to whole pages, whose largest has 64 KiB.
+bool is_within(const MemorySize& seen, const std::vector<MemorySize>& allowed) {
+  constexpr std::uint64_t page_size_max = 64U << 10U;
+  return std::any_of(allowed.begin(), allowed.end(), [&seen](const MemorySize& one) {
+    return one.path == seen.path && seen.bytes > 0 && seen.bytes < one.bytes + page_size_max;
+  });
+}
+
+void miss_memory_sizes(const Expectation& expected, const Posture& seen, Missing& missing) {
+  for (const auto& size : seen.memory_sizes) {
+    if (is_within(size, expected.memory_sizes)) continue;
+    missing.push_back("filesystem: " + size.path + " in memory may hold " +
+                      std::to_string(size.bytes) + " bytes");
+  }
+  for (const auto& size : expected.memory_sizes) {
+    const bool is_there =
+        std::any_of(seen.memory_sizes.begin(), seen.memory_sizes.end(),
+                    [&size](const MemorySize& one) { return one.path == size.path; });
+    if (!is_there) missing.push_back("filesystem: " + size.path + " is not in memory");
+  }
+}
+
 void miss_filesystem(const Expectation& expected, const Posture& seen, Missing& missing) {
   if (!expected.confined_filesystem) return;
   if (!seen.own_mount || !seen.own_root || !seen.mounts_read) {
@@ -143,6 +165,7 @@ void miss_filesystem(const Expectation& expected, const Posture& seen, Missing& 
     missing.push_back("filesystem: the root is writable or honours set-user-id files");
   }
   if (!seen.private_tmp) missing.push_back("filesystem: /tmp is not private");
+  if (!expected.memory_sizes.empty()) miss_memory_sizes(expected, seen, missing);
 }
 
 bool limit_holds(const ResourceSetting& setting, const Posture& seen) {
@@ -205,6 +228,9 @@ std::string filesystem_evidence(const Posture& seen) {
       seen.landlock_abi == 0 ? "" : ", Landlock ABI " + std::to_string(seen.landlock_abi);
   text += seen.unexpected_writable_mounts.empty() ? "none"
                                                   : joined(seen.unexpected_writable_mounts, " ");
+  for (const auto& size : seen.memory_sizes) {
+    text += ", " + size.path + " of " + std::to_string(size.bytes) + " bytes";
+  }
   return text + landlock;
 }
 

@@ -52,6 +52,7 @@ struct Posture {
   bool root_sealed = false;  ///< `/` itself: read-only, nosuid
   std::uint32_t mounts = 0;
   std::vector<std::string> unexpected_writable_mounts;
+  std::vector<MemorySize> memory_sizes;  ///< of the memory file systems that take writes
 
   std::uint32_t open_descriptors = 0, expected_descriptors = 0;
   std::array<MeasuredLimit, 4> limits{};  ///< by Resource

@@ -8,7 +8,7 @@ namespace satellite::sandbox {
 namespace {
 
 constexpr std::uint32_t record_magic = 0x4353'5243;  // "CSRC"
-constexpr std::uint32_t record_version = 3;
+constexpr std::uint32_t record_version = 4;
 constexpr std::size_t text_size_max = 512;
 constexpr std::size_t name_size_max = 128;
 constexpr std::uint32_t names_max = 4;
@@ -27,6 +27,25 @@ std::vector<std::string> read_names(ByteReader& in) {
   std::vector<std::string> names(in.count(names_max, sizeof(std::uint32_t)));
   for (auto& name : names) name = in.text(name_size_max);
   return names;
+}
+
+void write_sizes(ByteWriter& out, const std::vector<MemorySize>& sizes) {
+  const auto count = std::min<std::size_t>(sizes.size(), names_max);
+  out.number(static_cast<std::uint32_t>(count));
+  for (std::size_t i = 0; i < count; ++i) {
+    out.text(bounded(sizes[i].path, name_size_max));
+    out.number(sizes[i].bytes);
+  }
+}
+
+std::vector<MemorySize> read_sizes(ByteReader& in) {
+  constexpr std::size_t element_size = sizeof(std::uint32_t) + sizeof(std::uint64_t);
+  std::vector<MemorySize> sizes(in.count(names_max, element_size));
+  for (auto& size : sizes) {
+    size.path = in.text(name_size_max);
+    size.bytes = in.number<std::uint64_t>();
+  }
+  return sizes;
 }
 
 /// The flags of a posture in the order in which they travel.
@@ -80,6 +99,7 @@ void write_posture(ByteWriter& out, const Posture& posture) {
   write_names(out, posture.interfaces);
   out.number(posture.mounts);
   write_names(out, posture.unexpected_writable_mounts);
+  write_sizes(out, posture.memory_sizes);
   out.number(posture.open_descriptors);
   out.number(posture.expected_descriptors);
   for (const auto& limit : posture.limits) {
@@ -105,6 +125,7 @@ Posture read_posture(ByteReader& in) {
   posture.interfaces = read_names(in);
   posture.mounts = in.number<std::uint32_t>();
   posture.unexpected_writable_mounts = read_names(in);
+  posture.memory_sizes = read_sizes(in);
   posture.open_descriptors = in.number<std::uint32_t>();
   posture.expected_descriptors = in.number<std::uint32_t>();
   for (auto& limit : posture.limits) {

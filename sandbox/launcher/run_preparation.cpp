@@ -86,6 +86,12 @@ Failure prepare_wrapper(const LaunchOrder& order, const LauncherState& state, Ru
   auto messages = kernel::make_scratch_file("wrapper messages");
   if (!messages) return failed(SetupStep::prepare, messages.error());
   run.wrapper_messages = *std::move(messages);
+  for (const auto& content : order.wrapper_files) {
+    auto file = kernel::make_memory_file("wrapper file", content);
+    if (!file) return failed(SetupStep::prepare, file.error());
+    run.wrapper_file_fds.push_back(file->get());
+    run.wrapper_files.push_back(*std::move(file));
+  }
   run.wrapper = order.wrapper;
   if (order.network && !state.is_root) give_up_namespace_root(run.wrapper);
   for (const char* word : {"--as-pid-1", "--", init_program_path}) run.wrapper.emplace_back(word);
@@ -156,6 +162,8 @@ bare::InitLaunch RunPreparation::launch(const LauncherState& state) {
   if (wrapper.empty()) return launch;
   launch.fds[init_fd_program] = state.init_program->get();
   launch.wrapper_messages_fd = wrapper_messages.get();
+  launch.wrapper_file_fds = wrapper_file_fds.data();
+  launch.wrapper_file_count = static_cast<int>(wrapper_file_fds.size());
   launch.wrapper_path = wrapper_pointers.front();
   launch.wrapper_arguments = wrapper_pointers.data();
   launch.wrapper_environment = wrapper_environment;
@@ -169,6 +177,7 @@ void RunPreparation::close_childs_ends() {
   streams = RunStreams{};
   wipe(block_memory);
   native.reset();
+  wrapper_files.clear();
   for (UniqueFd* fd :
        {&block, &inputs.standard_input, &inputs.long_script, &control.second, &barrier.second}) {
     fd->reset();

@@ -48,6 +48,8 @@ struct RunPreparation {
   std::string block_memory;  ///< native: the child has a copy of it, like of all our memory
   std::unique_ptr<NativePreparation> native;
   UniqueFd block, wrapper_messages;
+  std::vector<UniqueFd> wrapper_files;
+  std::vector<int> wrapper_file_fds;
   TaskInputs inputs;
   std::pair<UniqueFd, UniqueFd> control, barrier;  ///< first: ours, second: init's
   std::vector<std::string> wrapper;                ///< the whole command line; empty = none

@@ -41,7 +41,6 @@ constexpr std::array names{
     StepName{SetupStep::mount, "mount"},
     StepName{SetupStep::join_namespace, "join_namespace"},
     StepName{SetupStep::loopback, "loopback"},
-    StepName{SetupStep::host_name, "host_name"},
     StepName{SetupStep::private_mounts, "private_mounts"},
     StepName{SetupStep::new_root, "new_root"},
     StepName{SetupStep::file_step, "file_step"},

@@ -9,6 +9,7 @@
 #include <linux/nsfs.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <algorithm>
 #include <cerrno>
 #include <memory>
@@ -36,7 +37,8 @@ Result<NamespaceIdentities> namespaces_of(int process) {
   return identities;
 }
 
-Result<void> measure_status(int process, Posture& posture) {
+/// The number of the process's parent, too.
+Result<pid_t> measure_status(int process, Posture& posture) {
   const auto text = kernel::read_small_file(process, "status");
   if (!text) return text.error();
   const auto status = kernel::parse_status(*text);
@@ -48,7 +50,7 @@ Result<void> measure_status(int process, Posture& posture) {
   posture.no_new_privileges = status->no_new_privileges;
   posture.seccomp_mode = status->seccomp_mode;
   posture.seccomp_filters = status->seccomp_filters;
-  return {};
+  return status->parent;
 }
 
 Result<void> measure_namespaces(int process, const OwnSurroundings& own, Posture& posture) {
@@ -132,6 +134,18 @@ bool may_be_writable(const kernel::MountEntry& mount, std::string_view scratch_d
   return mount.type == "devpts" && mount.target == "/dev/pts";
 }
 
+/// Asked of the mounted file system itself: mountinfo names a size only where it is not the usual
+/// half of all memory.
+Result<void> measure_memory(int process, const kernel::MountEntry& mount, Posture& posture) {
+  const std::string path = "root" + mount.target;
+  const UniqueFd place(::openat(process, path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  struct statfs facts {};
+  if (!place || ::fstatfs(place.get(), &facts) != 0) return error_from_errno(mount.target, errno);
+  posture.memory_sizes.push_back({mount.target, static_cast<std::uint64_t>(facts.f_blocks) *
+                                                    static_cast<std::uint64_t>(facts.f_bsize)});
+  return {};
+}
+
 Result<void> measure_mounts(int process, std::string_view scratch_directory,
                             const OwnSurroundings& own, Posture& posture) {
   const auto text = kernel::read_small_file(process, "mountinfo");
@@ -147,6 +161,12 @@ Result<void> measure_mounts(int process, std::string_view scratch_directory,
     if (mount.target == "/") posture.root_sealed = mount.read_only && mount.no_suid;
     if (!mount.read_only && !may_be_writable(mount, scratch_directory, own)) {
       posture.unexpected_writable_mounts.push_back(mount.target);
+    }
+    const bool is_fresh =
+        mount.type == "tmpfs" && mount.root == "/" && !own.mounted_devices.contains(mount.device);
+    if (!mount.read_only && is_fresh) {
+      const auto measured = measure_memory(process, mount, posture);
+      if (!measured) return measured.error();
     }
   }
   posture.mounts_read = true;
@@ -208,11 +228,13 @@ Result<Posture> measure(const MeasureRequest& request, const OwnSurroundings& ow
   if (!process) return error_from_errno("open " + path, errno);
   Posture posture;
   posture.expected_descriptors = request.expected_descriptors;
-  auto done = measure_status(process.get(), posture);
-  if (done) done = measure_namespaces(process.get(), own, posture);
+  const auto parent = measure_status(process.get(), posture);
+  if (!parent) return parent.error();
+  auto done = measure_namespaces(process.get(), own, posture);
   if (done && posture.own_network) done = measure_network(process.get(), posture);
   if (done && posture.own_network) done = measure_network_owner(process.get(), posture);
-  if (done && request.init > 0) done = measure_init(request.init, posture);
+  const pid_t init = request.init_is_parent ? *parent : request.init;
+  if (done && init > 0) done = measure_init(init, posture);
   if (done && posture.own_network && request.network) {
     done = measure_filtered_network(process.get(), *request.network, posture);
   }
@@ -236,8 +258,9 @@ Result<Posture> measure_again(const MeasureRequest& request, Posture before) {
   if (!process) return error_from_errno("open " + path, errno);
   before.expected_descriptors = request.expected_descriptors;
   before.open_descriptors = 0;
-  auto done = measure_status(process.get(), before);
-  if (done) done = measure_descriptors(process.get(), before);
+  const auto parent = measure_status(process.get(), before);
+  if (!parent) return parent.error();
+  const auto done = measure_descriptors(process.get(), before);
   if (!done) return done.error();
   if (request.leaf == nullptr) return before;
   // Its limits are files, which others of the same user may have been able to write meanwhile.

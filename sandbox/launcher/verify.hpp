@@ -46,6 +46,9 @@ struct MeasureRequest {
   std::uint32_t expected_descriptors = 0;
   std::optional<NetworkFacts> network;       ///< of a run that was put into a network made for it
   const kernel::CgroupLeaf* leaf = nullptr;  ///< the run's control group, if it has one
+  /// Beside a wrapper init is no child of ours. It is the parent of the script, which would be
+  /// killed if it died.
+  bool init_is_parent = false;
 };
 
 /// Reads the posture of the stopped script from outside, through one pinned directory of /proc.

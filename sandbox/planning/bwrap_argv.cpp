@@ -1,19 +1,153 @@
 #include "sandbox/planning/wrapper_request.hpp"
 
-namespace satellite::sandbox {
+#include <algorithm>
+#include <cstdio>
 
-std::vector<std::string> bwrap_argv(const WrapperRequest& request) {
+namespace satellite::sandbox {
+namespace {
+
+std::vector<std::string> namespaces_and_identity(const WrapperRequest& request) {
   const bool namespaced =
       request.network.kind == NetworkDecision::Kind::namespaced && !request.enters_network;
   std::vector<std::string> argv{request.program, "--unshare-all",
                                 namespaced ? "--unshare-net" : "--share-net", "--die-with-parent"};
+  if (request.inner_uid) {
+    if (request.inner_gid) {
+      argv.insert(argv.end(), {"--gid", std::to_string(*request.inner_gid)});
+    }
+    argv.insert(argv.end(), {"--uid", std::to_string(*request.inner_uid)});
+  }
+  return argv;
+}
+
+/// Whether a link to this path still leads somewhere: directories of programs and libraries are
+/// shown at their own places.
+bool is_shown_anyway(const std::string& path) {
+  for (const char* directory : {"/usr/", "/bin/", "/sbin/", "/lib/", "/lib64/"}) {
+    if ((path + "/").starts_with(directory)) return true;
+  }
+  return false;
+}
+
+class ViewWords {
+ public:
+  ViewWords(const WrapperRequest& request, const World& world, WrapperCommand& command)
+      : request_(request), world_(world), command_(command) {}
+
+  void add(const FileStep& step) {
+    const std::string target = "/" + step.target;
+    switch (step.kind) {
+      case FileStepKind::directory:
+        if (step.target == "dev") return words({"--dev", "/dev"});
+        // Places and stand-ins that only the native engine needs.
+        if (target.starts_with("/dev/") || target.starts_with("/.")) return;
+        return words({"--dir", target});
+      case FileStepKind::link:
+        if (target.starts_with("/dev/")) return;
+        return words({"--symlink", step.source, target});
+      case FileStepKind::text:
+        if (target.starts_with("/.")) return;
+        return file(target, step.source);
+      case FileStepKind::copy:
+        return copy(target, step.source);
+      case FileStepKind::append:
+        return append(target, step.source);
+      case FileStepKind::mirror:
+        return mirror(target, step.source);
+      case FileStepKind::bind:
+        return words({step.writable ? "--bind" : "--ro-bind", step.source, target});
+      case FileStepKind::memory:
+        return memory(target, step);
+      case FileStepKind::processes:
+        return words({"--proc", target});
+      case FileStepKind::mask:
+        return mask(target, step);
+      case FileStepKind::device:
+      case FileStepKind::node:
+      case FileStepKind::terminals:  // by --dev
+      case FileStepKind::read_only:  // by --proc, for sys, irq, bus and sysrq-trigger
+      case FileStepKind::setting:
+      case FileStepKind::remove:
+        return;
+    }
+  }
+
+  /// Last, when every place that is mounted on exists.
+  void seal() { words({"--remount-ro", "/dev", "--remount-ro", "/"}); }
+
+ private:
+  void words(std::initializer_list<std::string> more) {
+    command_.argv.insert(command_.argv.end(), more);
+  }
+
+  void mode(std::uint32_t bits) {
+    if (!request_.sizes_memory) return;
+    char text[16];
+    std::snprintf(text, sizeof(text), "%04o", bits);
+    words({"--perms", text});
+  }
+
+  void file(const std::string& target, const std::string& content) {
+    mode(0644);
+    const auto number = wrapper_file_fd_first + static_cast<int>(command_.files.size());
+    words({"--file", std::to_string(number), target});
+    command_.files.push_back(content);
+    targets_.push_back(target);
+  }
+
+  void copy(const std::string& target, const std::string& source) {
+    if (auto text = world_.public_text(source)) file(target, *text);
+  }
+
+  void append(const std::string& target, const std::string& text) {
+    const auto made = std::find(targets_.begin(), targets_.end(), target);
+    if (made == targets_.end()) return file(target, text);
+    command_.files[static_cast<std::size_t>(made - targets_.begin())] += text;
+  }
+
+  void mirror(const std::string& target, const std::string& source) {
+    const auto real = world_.real_path(source);
+    if (!real || !world_.is_public(*real)) return;
+    if (*real != source && is_shown_anyway(*real)) return words({"--symlink", *real, target});
+    words({"--ro-bind", *real, target});
+  }
+
+  void memory(const std::string& target, const FileStep& step) {
+    mode(step.mode);
+    if (request_.sizes_memory) words({"--size", std::to_string(step.size)});
+    words({"--tmpfs", target});
+  }
+
+  /// A device that is bound as a plain file cannot be opened.
+  void mask(const std::string& target, const FileStep& step) {
+    if (!world_.exists(target)) return;
+    if (step.source == ".empty") return words({"--ro-bind", "/dev/null", target});
+    words({"--tmpfs", target, "--remount-ro", target});
+  }
+
+  const WrapperRequest& request_;
+  const World& world_;
+  WrapperCommand& command_;
+  std::vector<std::string> targets_;  ///< of command_.files
+};
+
+}  // namespace
+
+WrapperCommand bwrap_with_view(const WrapperRequest& request, const World& world) {
+  WrapperCommand command;
+  command.argv = namespaces_and_identity(request);
+  ViewWords view(request, world, command);
+  for (const auto& step : request.view) view.add(step);
+  view.seal();
+  command.argv.insert(command.argv.end(), {"--chdir", request.start_directory});
+  return command;
+}
+
+std::vector<std::string> bwrap_argv(const WrapperRequest& request) {
+  auto argv = namespaces_and_identity(request);
   const auto add = [&argv](std::initializer_list<std::string> words) {
     argv.insert(argv.end(), words);
   };
-  if (request.inner_uid) {
-    if (request.inner_gid) add({"--gid", std::to_string(*request.inner_gid)});
-    add({"--uid", std::to_string(*request.inner_uid)});
-  }
   if (!request.confined) {
     add({"--bind", "/", "/", "--proc", "/proc", "--dev", "/dev"});
     return argv;

@@ -23,7 +23,8 @@ enum class FileStepKind : std::uint32_t {
   setting,        ///< writes `source` into a file of proc/sys
   remove,         ///< takes a file away that earlier steps needed
   node,           ///< a device node of its own, number `size`; bound where that is forbidden
-  last = node,
+  append,         ///< `source` at the end of a file that earlier steps made, or a new one
+  last = append,
 };
 
 struct FileStep {
@@ -43,7 +44,6 @@ struct NativePlan {
   bool own_network = false;
   bool root_owned = false;  ///< namespaces that belong to the host's own user namespace
   std::vector<FileStep> steps;
-  std::vector<std::string> writable_paths;  ///< all that Landlock lets the script write to
   bool operator==(const NativePlan&) const = default;
 };
 

@@ -1,5 +1,6 @@
 #include "sandbox/planning/filesystem_layer.hpp"
 
+#include "sandbox/planning/account.hpp"
 #include "sandbox/planning/native_plan.hpp"
 
 #include <algorithm>
@@ -66,9 +67,10 @@ std::string obstacle(const FilesystemPolicy& policy, const HostFacts& facts,
   return {};
 }
 
-NativePlan native_plan(const FilesystemPolicy& policy, const HostFacts& facts,
-                       const FilesystemInputs& inputs, const NetworkDecision& network,
-                       const World& world) {
+/// The view as the native engine has it, whoever builds it.
+NativeRequest view_request(const FilesystemPolicy& policy, const HostFacts& facts,
+                           const FilesystemInputs& inputs, const NetworkDecision& network,
+                           const World& world) {
   NativeRequest request;
   request.confined = policy.mode != FilesystemMode::off;
   request.own_network = network.kind == NetworkDecision::Kind::namespaced;
@@ -77,7 +79,10 @@ NativePlan native_plan(const FilesystemPolicy& policy, const HostFacts& facts,
   request.scratch_directory = inputs.scratch_directory.value_or("");
   request.scratch_bytes = policy.scratch_bytes;
   request.identity = inputs.script_identity;
-  if (!request.confined) return plan_native(request);
+  if (!request.confined) return request;
+  request.host_name = world.host_name;
+  request.hosts_addition =
+      hosts_addition(world.public_text("/etc/hosts").value_or(""), world.host_name);
   // The engine's own root has the system directories whatever the plan says.
   if (auto interpreter = further_interpreter(inputs, world)) {
     request.read_only_paths.push_back(*std::move(interpreter));
@@ -86,7 +91,42 @@ NativePlan native_plan(const FilesystemPolicy& policy, const HostFacts& facts,
       world.exists(*inputs.package_directory)) {
     request.read_only_paths.push_back(*inputs.package_directory);
   }
-  return plan_native(request);
+  return request;
+}
+
+FilesystemLayer native_layer(const NativeRequest& request) {
+  FilesystemLayer layer;
+  layer.kind = FilesystemLayer::Kind::enforced;
+  layer.engine = Engine::native;
+  layer.native = plan_native(request);
+  layer.has_own_view = request.confined;
+  layer.writable_paths = writable_paths(request);
+  layer.memory_sizes = memory_sizes(layer.native->steps);
+  return layer;
+}
+
+/// The seeds' view: all of /etc, and a root that takes writes.
+void show_as_seeds(const FilesystemPolicy& policy, const FilesystemInputs& inputs,
+                   const World& world, WrapperRequest& request) {
+  request.read_only_before_scratch = read_only_paths(inputs, world);
+  if (policy.mode == FilesystemMode::scratch_plus_ro && inputs.package_directory &&
+      world.exists(*inputs.package_directory)) {
+    request.read_only_after_scratch = inputs.package_directory;
+  }
+}
+
+void show_own_view(NativeRequest view, const HostFacts& facts, const World& world,
+                   WrapperRequest& request, FilesystemLayer& layer) {
+  request.sizes_memory = facts.wrapper_sizes_memory;
+  // A scratch directory in memory of no size would be worse than one on the disk.
+  if (!request.sizes_memory) view.scratch_bytes.reset();
+  request.view = plan_native(view).steps;
+  auto command = bwrap_with_view(request, world);
+  layer.wrapper = std::move(command.argv);
+  layer.wrapper_files = std::move(command.files);
+  layer.writable_paths = writable_paths(view);
+  if (request.sizes_memory) layer.memory_sizes = memory_sizes(request.view);
+  layer.has_own_view = true;
 }
 
 }  // namespace
@@ -104,12 +144,8 @@ FilesystemLayer build_filesystem_layer(const FilesystemPolicy& policy, const Hos
     return layer;
   }
 
-  if (facts.native_engine) {
-    layer.kind = FilesystemLayer::Kind::enforced;
-    layer.engine = Engine::native;
-    layer.native = native_plan(policy, facts, inputs, network, world);
-    return layer;
-  }
+  const auto view = view_request(policy, facts, inputs, network, world);
+  if (facts.native_engine) return native_layer(view);
 
   WrapperRequest request;
   request.network = network;
@@ -123,16 +159,16 @@ FilesystemLayer build_filesystem_layer(const FilesystemPolicy& policy, const Hos
   if (confined) {
     request.scratch_directory = *inputs.scratch_directory;
     request.start_directory = inputs.start_directory.value_or(*inputs.scratch_directory);
-    request.read_only_before_scratch = read_only_paths(inputs, world);
-    if (policy.mode == FilesystemMode::scratch_plus_ro && inputs.package_directory &&
-        world.exists(*inputs.package_directory)) {
-      request.read_only_after_scratch = inputs.package_directory;
-    }
   }
   layer.kind = FilesystemLayer::Kind::enforced;
   layer.engine = facts.wrapper == Wrapper::bwrap ? Engine::bwrap : Engine::nsjail;
   request.program =
       facts.wrapper_path.empty() ? std::string(name_of(layer.engine)) : facts.wrapper_path;
+  if (confined && inputs.wants_own_view && layer.engine == Engine::bwrap) {
+    show_own_view(view, facts, world, request, layer);
+    return layer;
+  }
+  if (confined) show_as_seeds(policy, inputs, world, request);
   layer.wrapper = layer.engine == Engine::bwrap ? bwrap_argv(request) : nsjail_argv(request);
   return layer;
 }

@@ -20,6 +20,8 @@ struct FilesystemInputs {
   std::optional<std::uint64_t> inner_uid, inner_gid;
   std::optional<Identity> script_identity;  ///< whom the native engine's accounts name
   bool launcher_makes_network = false;      ///< see RunInputs
+  /// The wrapper is to give the script the native engine's view; else the seeds'.
+  bool wants_own_view = false;
 };
 
 /// The one wrapper that carries both the file view and the network namespace of a run, so that the
@@ -31,8 +33,11 @@ struct FilesystemLayer {
   enum class Kind { off, enforced, degrade };
   Kind kind = Kind::off;
   Engine engine = Engine::none;
-  std::vector<std::string> wrapper;  ///< without the closing `--`
-  std::optional<NativePlan> native;  ///< set exactly for Engine::native
+  std::vector<std::string> wrapper;                        ///< without the closing `--`
+  std::optional<NativePlan> native;                        ///< set exactly for Engine::native
+  std::vector<std::string> wrapper_files, writable_paths;  ///< these four as in Plan
+  std::vector<MemorySize> memory_sizes;
+  bool has_own_view = false;
   std::string reason;
 };
 

@@ -44,8 +44,9 @@ Expectation expectation_of(const Plan& plan) {
   // reach.
   expectation.own_user_namespace = wrapped && !(native && plan.native->root_owned);
   expectation.filtered_calls = wrapped;
-  expectation.bare_of_privilege = native;
-  expectation.sealed_root = native && plan.native->confined;
+  expectation.bare_of_privilege = native || plan.engine == Engine::bwrap;
+  expectation.sealed_root = plan.has_own_view;
+  expectation.memory_sizes = plan.memory_sizes;
   expectation.own_network = wrapped && plan.egress != Egress::host;
   expectation.routeless = wrapped && plan.egress == Egress::routeless;
   expectation.confined_filesystem =
@@ -78,6 +79,8 @@ Result<LaunchOrder> make_launch_order(const Plan& plan, OrderInputs inputs) {
   order.standard_input = std::move(inputs.standard_input);
   order.expectation = expectation_of(plan);
   order.native = plan.native;
+  order.wrapper_files = plan.wrapper_files;
+  order.writable_paths = plan.writable_paths;
   if (!order.expectation.uplink.empty()) {
     order.network = NetworkOrder{plan.egress, *plan.filter_rules};
   }

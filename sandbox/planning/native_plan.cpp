@@ -1,5 +1,7 @@
 #include "sandbox/planning/native_plan.hpp"
 
+#include "sandbox/planning/account.hpp"
+
 #include <array>
 #include <utility>
 
@@ -88,21 +90,6 @@ std::string without_root(const std::string& path) {
   return path.substr(path.find_first_not_of('/'));
 }
 
-void add_accounts(Steps& steps, const NativeRequest& request) {
-  std::string users = "root:x:0:0:root:/:/usr/sbin/nologin\n";
-  std::string groups = "root:x:0:\n";
-  if (request.identity && request.identity->uid != 0) {
-    const std::string uid = std::to_string(request.identity->uid);
-    const std::string gid = std::to_string(request.identity->gid);
-    users += "script:x:" + uid + ":" + gid + "::" + request.scratch_directory + ":/bin/sh\n";
-    groups += "script:x:" + gid + ":\n";
-  }
-  users += "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
-  groups += "nogroup:x:65534:\n";
-  steps.text("etc/passwd", std::move(users));
-  steps.text("etc/group", std::move(groups));
-}
-
 void add_etc(Steps& steps, const NativeRequest& request) {
   steps.directory("etc");
   for (const char* path : etc_directories) steps.directory(path);
@@ -111,9 +98,13 @@ void add_etc(Steps& steps, const NativeRequest& request) {
     const std::string target = std::string("etc/") + path;
     steps.add({FileStepKind::copy, target, "/" + target, 0, 0644, true});
   }
+  if (!request.hosts_addition.empty()) {
+    steps.add({FileStepKind::append, "etc/hosts", request.hosts_addition, 0, 0644});
+  }
   steps.add({FileStepKind::link, "etc/mtab", "/proc/self/mounts"});
-  steps.text("etc/hostname", "sandbox\n");
-  add_accounts(steps, request);
+  if (!request.host_name.empty()) steps.text("etc/hostname", request.host_name + "\n");
+  steps.text("etc/passwd", passwd_text(request.identity, request.scratch_directory));
+  steps.text("etc/group", group_text(request.identity));
 }
 
 /// Settings of the run's own namespaces go in before proc/sys is sealed.
@@ -196,14 +187,26 @@ NativePlan plan_native(const NativeRequest& request) {
     steps.add({FileStepKind::bind, target, path, 0, 0755});
   }
   plan.steps = steps.take();
-  plan.writable_paths = {"/tmp", "/dev", request.scratch_directory};
   return plan;
 }
 
+std::vector<std::string> writable_paths(const NativeRequest& request) {
+  if (!request.confined) return {};
+  return {"/tmp", "/dev", request.scratch_directory};
+}
+
+std::vector<MemorySize> memory_sizes(const std::vector<FileStep>& steps) {
+  std::vector<MemorySize> sizes;
+  for (const auto& step : steps) {
+    if (step.kind == FileStepKind::memory) sizes.push_back({"/" + step.target, step.size});
+  }
+  return sizes;
+}
+
 std::string describe_step(const FileStep& step) {
-  static constexpr std::array names{"directory", "link",   "text",    "copy",   "mirror",
-                                    "bind",      "device", "memory",  "proc",   "devpts",
-                                    "read-only", "mask",   "setting", "remove", "device"};
+  static constexpr std::array names{
+      "directory", "link",   "text",      "copy", "mirror",  "bind",   "device", "memory",
+      "proc",      "devpts", "read-only", "mask", "setting", "remove", "device", "append to"};
   static_assert(names.size() == static_cast<std::size_t>(FileStepKind::last) + 1);
   std::string text = names[static_cast<std::size_t>(step.kind)];
   text += " /" + step.target;

@@ -20,6 +20,8 @@ struct NativeRequest {
   std::optional<std::uint64_t> scratch_bytes;
   std::vector<std::string> read_only_paths;  ///< beyond the system directories; may lie in scratch
   std::optional<Identity> identity;          ///< whom made-up accounts name
+  std::string host_name;                     ///< the host's own; empty = not known
+  std::string hosts_addition;                ///< without which that name would not resolve
 };
 
 /// The file view of one run as a list of deeds in their order.
@@ -28,6 +30,12 @@ struct NativeRequest {
 ///         here: a step marked optional is skipped when its source is not there.
 /// Source: research/sandbox-anchors.md 2; the filesystem seed for the directories shown.
 NativePlan plan_native(const NativeRequest& request);
+
+/// All that Landlock lets such a script write to; empty = the file system is not its business.
+std::vector<std::string> writable_paths(const NativeRequest& request);
+
+/// The memory file systems of these steps and how much each may hold.
+std::vector<MemorySize> memory_sizes(const std::vector<FileStep>& steps);
 
 /// One line per step, for people and golden tests.
 std::string describe_step(const FileStep& step);

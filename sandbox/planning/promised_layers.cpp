@@ -35,16 +35,20 @@ std::string filesystem_mechanism(const Plan& plan) {
       plan.promise.requested.filesystem.mode == FilesystemMode::off) {
     return {};
   }
-  if (plan.engine != Engine::native) {
-    return std::string(name_of(plan.engine)) +
-           ": own mount namespace, system read-only, scratch directory writable";
+  const std::string engine(name_of(plan.engine));
+  if (!plan.has_own_view) {
+    return engine + ": own mount namespace, system read-only, scratch directory writable";
   }
-  const auto& scratch_bytes = plan.promise.requested.filesystem.scratch_bytes;
-  return "native: own root in memory, system directories and a few files of /etc read-only, /tmp "
-         "in memory, scratch directory " +
-         (scratch_bytes ? "in memory, at most " + std::to_string(*scratch_bytes) + " bytes"
-                        : std::string("on the host's disk")) +
-         "; Landlock where the kernel has it";
+  const auto scratch =
+      std::find_if(plan.memory_sizes.begin(), plan.memory_sizes.end(),
+                   [&](const MemorySize& size) { return size.path == plan.scratch_directory; });
+  std::string text = engine +
+                     ": own root in memory, system directories and a few files of /etc read-only, "
+                     "/tmp in memory, scratch directory ";
+  text += scratch != plan.memory_sizes.end()
+              ? "in memory, at most " + std::to_string(scratch->bytes) + " bytes"
+              : "on the host's disk";
+  return text + "; Landlock where the kernel has it";
 }
 
 std::string network_mechanism(const Plan& plan) {
@@ -73,7 +77,9 @@ std::string privilege_mechanism(const Plan& plan, const IdentityPlan& identity) 
     mechanism = "the supervisor is not root";
   }
   if (mechanism.empty()) return mechanism;
-  if (plan.engine == Engine::native) mechanism += "; no capability in any set";
+  if (plan.engine == Engine::native || plan.engine == Engine::bwrap) {
+    mechanism += "; no capability in any set";
+  }
   if (plan.engine != Engine::none) mechanism += "; system call filter";
   return mechanism;
 }

@@ -6,12 +6,18 @@
 
 namespace satellite::sandbox {
 
-/// What a plan has to know about paths of the host. A value of two questions, so that the planner
-/// stays pure: tests answer from a list, the runner from the disk (host_world).
+/// What a plan has to know about the host's paths and name. A value of questions, so that the
+/// planner stays pure: tests answer from a list, the runner from the disk (host_world).
 struct World {
   std::function<bool(const std::string& path)> exists;
   /// The path without symbolic links, or nothing when it does not exist.
   std::function<std::optional<std::string>(const std::string& path)> real_path;
+  /// Whether every user of the host may read it: the file itself and each directory on the way.
+  std::function<bool(const std::string& path)> is_public = [](const std::string&) { return true; };
+  /// The content of a file that every user of the host may read and that is not large.
+  std::function<std::optional<std::string>(const std::string& path)> public_text =
+      [](const std::string&) { return std::optional<std::string>(); };
+  std::string host_name{};  ///< as uname(2) tells it; empty = not known
 };
 
 /// Asks the disk of this host, each time anew.

@@ -1,6 +1,9 @@
 #pragma once
 
+#include "sandbox/launcher/init_block.hpp"
+#include "sandbox/planning/file_step.hpp"
 #include "sandbox/planning/network_decision.hpp"
+#include "sandbox/planning/world.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -25,7 +28,25 @@ struct WrapperRequest {
   std::string scratch_directory;
   std::optional<std::string> read_only_after_scratch;  ///< may lie within the scratch directory
   std::string start_directory;
+
+  /// The native engine's view; empty = the seeds', by the paths above.
+  std::vector<FileStep> view;
+  bool sizes_memory = false;  ///< the wrapper can give a memory file system a size and a mode
 };
+
+/// What a wrapper is started with.
+struct WrapperCommand {
+  std::vector<std::string> argv;   ///< up to, and without, the closing `--`
+  std::vector<std::string> files;  ///< contents of descriptors, wrapper_file_fd_first and up
+};
+
+/// bubblewrap with the native engine's view: each step in bubblewrap's own words.
+///
+/// Shape:  pure. A link of the host is shown as a link where it leads into a system directory that
+///         is shown, else as what it leads to; what not every user of the host may read is left
+///         out, since a wrapper that runs as the script could not open it either.
+/// Source: bwrap(1) of 0.4 and 0.8; planning/native_plan for the steps.
+WrapperCommand bwrap_with_view(const WrapperRequest& request, const World& world);
 
 /// Command lines up to, and without, the closing `--`.
 /// Source: the filesystem seed, argument by argument; bwrap(1), nsjail(1).

@@ -14,8 +14,10 @@ namespace asio = boost::asio;
 namespace {
 
 /// The default policy's own plan, as if everything worked: whether it does is what we find out.
-Result<LaunchOrder> confined_trial(const Probing& probing, Engine engine) {
+Result<LaunchOrder> confined_trial(const Probing& probing, Engine engine,
+                                   bool sizes_memory = false) {
   HostFacts hoped = probing.facts;
+  hoped.wrapper_sizes_memory = sizes_memory;
   hoped.native_engine = engine == Engine::native;
   hoped.wrapper = engine == Engine::bwrap ? Wrapper::bwrap : Wrapper::none;
   hoped.user_namespaces = hoped.user_ns_creatable = hoped.net_namespaces = true;
@@ -102,19 +104,25 @@ asio::awaitable<void> probe_wrapper(Probing probing) {
   HostFacts& facts = probing.facts;
   facts.wrapper_path = find_program("bwrap");
   std::string problem = "bwrap is not on PATH";
-  if (!facts.wrapper_path.empty()) {
-    auto order = confined_trial(probing, Engine::bwrap);
+  // An older bubblewrap knows no sizes and gives up at the option; it may work without.
+  for (const bool sizes_memory : {true, false}) {
+    if (facts.wrapper_path.empty() || problem.empty()) break;
+    auto order = confined_trial(probing, Engine::bwrap, sizes_memory);
     problem = order ? std::string() : order.error().message;
-    if (order) {
-      LaunchOrder ready = *std::move(order);
-      const auto end = co_await try_order(probing.context, probing.launcher, std::move(ready));
-      problem = problem_of_trial(end);
-    }
+    if (!order) break;
+    LaunchOrder ready = *std::move(order);
+    const auto end = co_await try_order(probing.context, probing.launcher, std::move(ready));
+    problem = problem_of_trial(end);
+    facts.wrapper_sizes_memory = sizes_memory && problem.empty();
   }
   const bool works = problem.empty();
   if (works) facts.wrapper = Wrapper::bwrap;
+  std::string detail = works ? facts.wrapper_path : problem;
+  if (works && !facts.wrapper_sizes_memory) {
+    detail += "; it cannot bound memory file systems, as bubblewrap since 0.7 can";
+  }
   set_finding(
-      facts, "wrapper", works, works ? facts.wrapper_path : problem,
+      facts, "wrapper", works, std::move(detail),
       facts.wrapper_path.empty()
           ? "install bubblewrap"
           : "see user_namespaces; bubblewrap must be allowed to make namespaces and mounts");

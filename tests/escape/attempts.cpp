@@ -28,11 +28,10 @@ bool matches(const std::string& said, std::string_view expected) {
   return false;
 }
 
-/// Layers that an engine builds besides those of a report: only our own closes more of proc and
-/// etc.
+/// Layers that an engine builds besides those of a report.
 bool has_layer(Engine engine, std::string_view layer) {
   const std::set<std::string_view> ours{"masks", "closed-etc", "landlock"};
-  return engine == Engine::native || !ours.contains(layer);
+  return engine == Engine::native || engine == Engine::bwrap || !ours.contains(layer);
 }
 
 bool report_mentions(const EffectiveSandbox& report, std::string_view word) {

@@ -34,7 +34,7 @@ struct Attempt {
   std::string_view number;
   std::string_view layer;  ///< which layer stops it, as in MUST_WORK
   std::string_view words;
-  Expected bwrap;   ///< under bubblewrap, whose view of proc and etc is the host.s
+  Expected bwrap;   ///< under bubblewrap, which builds the same view by its own means
   Expected native;  ///< under the engine of our own
   Control control;
 };

@@ -15,6 +15,8 @@ LaunchOrder full_order() {
   order.run_number = 42;
   order.engine = Engine::bwrap;
   order.wrapper = {"/usr/bin/bwrap", "--unshare-all", ""};
+  order.wrapper_files = {"root:x:0:0\n", std::string("a\0b", 3), ""};
+  order.writable_paths = {"/tmp", "/dev"};
   order.command = {"sh", "-c", "echo hi"};
   order.long_script = std::string(200'000, 'x');
   order.environment = {{"A", "1"}, {"B", ""}};
@@ -27,6 +29,7 @@ LaunchOrder full_order() {
   order.expectation.own_network = true;
   order.expectation.identity = order.identity;
   order.expectation.resource_settings = order.resource_settings;
+  order.expectation.memory_sizes = {{"/tmp", 1ULL << 28U}};
   order.expectation.uplink = "tap0";
   order.expectation.filter_rules = 8;
   order.network = NetworkOrder{
@@ -40,6 +43,7 @@ std::vector<LauncherRecord> sample_records() {
   posture.own_network = posture.network_read = true;
   posture.interfaces = {"lo", "eth0"};
   posture.unexpected_writable_mounts = {"/var"};
+  posture.memory_sizes = {{"/tmp", 268'435'456}, {"/dev/shm", 67'108'864}};
   posture.limits[1] = {64, 128};
   posture.filter_rules = 8;
   posture.routes = {"default via 10.0.2.2 dev tap0"};
@@ -73,6 +77,9 @@ TEST_CASE("an order survives its journey unchanged") {
   CHECK(encode_order(*back) == bytes);
   CHECK(back->command == order.command);
   CHECK(back->standard_input == order.standard_input);
+  CHECK(back->wrapper_files == order.wrapper_files);
+  CHECK(back->writable_paths == order.writable_paths);
+  CHECK(back->expectation.memory_sizes == order.expectation.memory_sizes);
   CHECK(back->identity_is_own);
   CHECK(back->expectation.own_network);
   CHECK_FALSE(back->expectation.routeless);
@@ -99,6 +106,12 @@ TEST_CASE("the frame of an order is all of it but the task") {
   }
   SECTION("another wrapper") {
     other.wrapper.back() = "x";
+  }
+  SECTION("another file for the wrapper") {
+    other.wrapper_files.front() += "x";
+  }
+  SECTION("another path to write to") {
+    other.writable_paths.pop_back();
   }
   SECTION("another scratch directory") {
     other.scratch_directory += "1";
@@ -158,6 +171,14 @@ TEST_CASE("orders that make no sense are refused") {
   SECTION("an empty environment name") {
     order.environment[0].first.clear();
   }
+  SECTION("more files for the wrapper than there are descriptors") {
+    order.wrapper_files.resize(wrapper_files_max + 1);
+  }
+  SECTION("files without a wrapper") {
+    order.engine = Engine::none;
+    order.wrapper.clear();
+    order.network.reset();
+  }
   SECTION("a wrapper without an engine") {
     order.engine = Engine::none;
   }
@@ -214,6 +235,7 @@ TEST_CASE("the largest record fits into one message") {
   Posture posture;
   posture.interfaces.assign(100, std::string(1'000, 'i'));
   posture.unexpected_writable_mounts.assign(100, std::string(5'000, 'm'));
+  posture.memory_sizes.assign(100, {std::string(5'000, 'p'), 1});
   const LauncherRecord records[] = {
       {1, RunStarted{posture}},
       {2, RunSetupFailed{SetupStep::exec, 0, 0, std::string(9'999, 't')}},

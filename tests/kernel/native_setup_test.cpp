@@ -15,11 +15,11 @@ namespace {
 
 std::vector<SetupStep> steps_of_a_run() {
   using enum SetupStep;
-  std::vector<SetupStep> steps{loopback,          host_name,        private_mounts, new_root,
-                               file_step,         seal_root,        pivot_root,     detach_host,
-                               session_keyring,   capabilities,     fork_script,    new_session,
-                               no_new_privileges, standard_streams, descriptors,    limit,
-                               working_directory, landlock,         seccomp,        exec};
+  std::vector<SetupStep> steps{loopback,         private_mounts, new_root,    file_step,
+                               seal_root,        pivot_root,     detach_host, session_keyring,
+                               capabilities,     fork_script,    new_session, no_new_privileges,
+                               standard_streams, descriptors,    limit,       working_directory,
+                               landlock,         seccomp,        exec};
   if (is_root()) {
     steps.insert(steps.end(), {groups, group_id, user_id, confirm_identity});
   } else {
@@ -149,7 +149,7 @@ TEST_CASE("what the native engine promised and did not do is missed at the barri
       if (step.target == "tmp") step = {FileStepKind::bind, "tmp", "/usr/share", 0, 0755};
       if (step.target.starts_with("tmp/")) step = {FileStepKind::directory, "dev/other", {}};
     }
-    order.native->writable_paths = {"/dev"};
+    order.writable_paths = {"/dev"};
     order.working_directory = "/";
     CHECK(refused().find("/tmp is not private") != std::string::npos);
   }

@@ -237,11 +237,11 @@ TEST_CASE("a host file that changed since is not shown as it was") {
       bench.run(script("true"), bench.policy);
       if (!bench.wait_until_prepared(1)) ::_exit(101);
       files.write("hosts", "192.0.2.8 second\n");
-      const Ran ran = bench.run(script("cat /etc/hosts"), bench.policy);
+      const Ran ran = bench.run(script("head -n 1 /etc/hosts"), bench.policy);
       if (ran.standard_output != "192.0.2.8 second\n") problem = 102;
       if (ran.result.was_prepared) problem = 103;
       if (!bench.wait_until_prepared(1)) problem = 104;
-      const Ran next = bench.run(script("cat /etc/hosts"), bench.policy);
+      const Ran next = bench.run(script("head -n 1 /etc/hosts"), bench.policy);
       if (!next.result.was_prepared) problem = 105;
       if (next.standard_output != "192.0.2.8 second\n") problem = 106;
     }

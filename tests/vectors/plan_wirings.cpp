@@ -190,7 +190,7 @@ RunInputs run_inputs_of(const json& test_case) {
   inputs.filter_file = text_at(in, "nftRulesetPath");
   inputs.egress_script = text_at(in, "rootlessLauncherPath");
   inputs.keeps_heap_limit = in.value("appliesNodeMemoryCap", false);
-  inputs.home_is_scratch = false;  // an addition of ours, per run
+  inputs.tells_of_script = false;  // an addition of ours, per run
   return inputs;
 }
 

@@ -30,6 +30,22 @@ long connect_abstract(const char* const* words) {
   return connect_unix(words[0], true);
 }
 
+/// A name that the kernel chooses, so that runs side by side do not meet.
+long connect_own_abstract(const char* const*) {
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  auto* const generic = reinterpret_cast<sockaddr*>(&name);
+  socklen_t size = sizeof(name);
+  const int listening = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (listening < 0 || ::bind(listening, generic, sizeof(name.sun_family)) != 0 ||
+      ::listen(listening, 1) != 0 || ::getsockname(listening, generic, &size) != 0) {
+    return -errno;
+  }
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -errno;
+  return answered(::connect(fd, generic, size));
+}
+
 long connect_path(const char* const* words) {
   return connect_unix(words[0], false);
 }
@@ -63,6 +79,7 @@ long lock_file(const char* const* words) {
 
 constexpr Verb verbs[] = {
     {"connect-abstract", 1, Danger::none, connect_abstract},
+    {"connect-own-abstract", 0, Danger::none, connect_own_abstract},
     {"connect-path", 1, Danger::none, connect_path},
     {"shared-memory", 1, Danger::none, shared_memory},
     {"semaphores", 1, Danger::none, semaphores},

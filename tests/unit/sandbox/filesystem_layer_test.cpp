@@ -147,3 +147,137 @@ TEST_CASE("the wrapper is started by its absolute path when the probe found one"
   CHECK(layer_for(FilesystemMode::scratch_only, scratch_only_inputs(), imagined_world(), facts)
             .wrapper.front() == "/usr/bin/bwrap");
 }
+
+TEST_CASE("golden: bubblewrap builds the native engine's view in its own words") {
+  auto inputs = scratch_only_inputs();
+  inputs.wants_own_view = true;
+  inputs.script_identity = Identity{998, 997};
+  World world = world_with({"/usr", "/etc/nsswitch.conf", "/etc/closed", "/etc/ssl/openssl.cnf",
+                            "/proc/kcore", "/proc/acpi"});
+  world.real_path = [](const std::string& path) -> std::optional<std::string> {
+    if (path == "/bin") return "/usr/bin";                     // a link that still leads there
+    if (path == "/etc/ssl/certs") return "/var/lib/ca/certs";  // one that does not
+    if (path == "/usr" || path == "/etc/nsswitch.conf" || path == "/etc/krb5.conf") return path;
+    return std::nullopt;
+  };
+  world.is_public = [](const std::string& path) { return path != "/etc/krb5.conf"; };
+  world.public_text = [](const std::string& path) -> std::optional<std::string> {
+    if (path == "/etc/hosts") return "127.0.0.1 localhost\n";
+    return std::nullopt;
+  };
+  world.host_name = "db7";
+  HostFacts facts = unprivileged_bwrap_host();
+  facts.wrapper_sizes_memory = true;
+  const auto layer = layer_for(FilesystemMode::scratch_only, inputs, world, facts);
+  REQUIRE(layer.has_own_view);
+  CHECK(layer.wrapper == Words{"bwrap",
+                               "--unshare-all",
+                               "--share-net",
+                               "--die-with-parent",
+                               "--ro-bind",
+                               "/usr",
+                               "/usr",
+                               "--symlink",
+                               "/usr/bin",
+                               "/bin",
+                               "--dir",
+                               "/etc",
+                               "--dir",
+                               "/etc/ssl",
+                               "--dir",
+                               "/etc/pki",
+                               "--dir",
+                               "/etc/pki/tls",
+                               "--dir",
+                               "/etc/ssh",
+                               "--dir",
+                               "/etc/snmp",
+                               "--ro-bind",
+                               "/var/lib/ca/certs",
+                               "/etc/ssl/certs",
+                               "--ro-bind",
+                               "/etc/nsswitch.conf",
+                               "/etc/nsswitch.conf",
+                               "--perms",
+                               "0644",
+                               "--file",
+                               "11",
+                               "/etc/hosts",
+                               "--symlink",
+                               "/proc/self/mounts",
+                               "/etc/mtab",
+                               "--perms",
+                               "0644",
+                               "--file",
+                               "12",
+                               "/etc/hostname",
+                               "--perms",
+                               "0644",
+                               "--file",
+                               "13",
+                               "/etc/passwd",
+                               "--perms",
+                               "0644",
+                               "--file",
+                               "14",
+                               "/etc/group",
+                               "--proc",
+                               "/proc",
+                               "--ro-bind",
+                               "/dev/null",
+                               "/proc/kcore",
+                               "--tmpfs",
+                               "/proc/acpi",
+                               "--remount-ro",
+                               "/proc/acpi",
+                               "--dev",
+                               "/dev",
+                               "--perms",
+                               "1777",
+                               "--size",
+                               "67108864",
+                               "--tmpfs",
+                               "/dev/shm",
+                               "--perms",
+                               "1777",
+                               "--size",
+                               "268435456",
+                               "--tmpfs",
+                               "/tmp",
+                               "--dir",
+                               "/tmp",
+                               "--bind",
+                               "/tmp/x",
+                               "/tmp/x",
+                               "--remount-ro",
+                               "/dev",
+                               "--remount-ro",
+                               "/",
+                               "--chdir",
+                               "/tmp/x"});
+  REQUIRE(layer.wrapper_files.size() == 4);
+  CHECK(layer.wrapper_files[0] == "127.0.0.1 localhost\n127.0.1.1\tdb7\n");
+  CHECK(layer.wrapper_files[1] == "db7\n");
+  CHECK(layer.wrapper_files[2].find("script:x:998:997::/tmp/x:/bin/sh\n") != std::string::npos);
+  CHECK(layer.writable_paths == Words{"/tmp", "/dev", "/tmp/x"});
+  CHECK(layer.memory_sizes ==
+        std::vector<MemorySize>{{"/dev/shm", 67'108'864}, {"/tmp", 268'435'456}});
+}
+
+TEST_CASE("without sizes a scratch directory stays on the disk and no size is promised") {
+  auto inputs = scratch_only_inputs();
+  inputs.wants_own_view = true;
+  const FilesystemPolicy sized{FilesystemMode::scratch_only, 1'048'576};
+  HostFacts facts = unprivileged_bwrap_host();
+  const auto old =
+      build_filesystem_layer(sized, facts, inputs, NetworkDecision{}, imagined_world());
+  CHECK(has_run(old.wrapper, {"--bind", "/tmp/x", "/tmp/x"}));
+  CHECK_FALSE(has_word(old.wrapper, "--size"));
+  CHECK_FALSE(has_word(old.wrapper, "--perms"));
+  CHECK(old.memory_sizes.empty());
+  facts.wrapper_sizes_memory = true;
+  const auto sizing =
+      build_filesystem_layer(sized, facts, inputs, NetworkDecision{}, imagined_world());
+  CHECK(has_run(sizing.wrapper, {"--perms", "0700", "--size", "1048576", "--tmpfs", "/tmp/x"}));
+  CHECK(sizing.memory_sizes.back() == MemorySize{"/tmp/x", 1'048'576});
+}

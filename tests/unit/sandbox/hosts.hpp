@@ -69,8 +69,10 @@ inline HostFacts mac_host() {
 }
 
 inline World imagined_world() {
-  return {[](const std::string&) { return true; },
-          [](const std::string& path) { return std::optional(path); }};
+  World world;
+  world.exists = [](const std::string&) { return true; };
+  world.real_path = [](const std::string& path) { return std::optional(path); };
+  return world;
 }
 
 inline Policy policy_of(const std::string& text) {
