@@ -132,7 +132,8 @@ asio::awaitable<void> Runner::State::try_egress() {
     co_return;
   }
   trying_egress = true;
-  ProbeSettings probe{planner.settings().default_identity, planner.settings().macvlan, true};
+  ProbeSettings probe{planner.settings().default_identity, planner.settings().macvlan, true,
+                      planner.settings().engines};
   co_await probe_egress(context, launcher, std::move(probe), planner.facts);
   egress_tried.cancel();
 }

@@ -28,7 +28,9 @@ int plan_command(const Invocation& invocation) {
     auto launcher = sandbox::Launcher::start(launcher_settings(*config));
     if (!launcher) return {};
     (*launcher)->attach(context, [] {});
-    return sandbox::probe_host_first(context, **launcher, probe_settings(*config));
+    sandbox::ProbeSettings settings = probe_settings(*config);
+    settings.tries_every_engine = true;  // the question may be about any
+    return sandbox::probe_host_first(context, **launcher, std::move(settings));
   };
   const auto answer = sandbox::answer_plan_question(
       *question, this_host, runner_settings(*config).default_identity, config->sandbox_uid_range);
