@@ -21,10 +21,10 @@ using namespace satellite::tests;
 namespace {
 
 Engine each_engine() {
-  return GENERATE(Engine::none, Engine::bwrap, Engine::native);
+  return GENERATE(from_range(with_nsjail({Engine::none, Engine::bwrap, Engine::native})));
 }
 Engine each_confining_engine() {
-  return GENERATE(Engine::bwrap, Engine::native);
+  return GENERATE(from_range(with_nsjail({Engine::bwrap, Engine::native})));
 }
 
 std::string host_name() {
