@@ -1,6 +1,7 @@
 #include "sandbox/build_plan.hpp"
 
 #include "sandbox/decide.hpp"
+#include "sandbox/engine_list.hpp"
 #include "sandbox/planning/account.hpp"
 #include "sandbox/planning/draft.hpp"
 #include "sandbox/planning/egress_notes.hpp"
@@ -138,9 +139,10 @@ void plan_wrapper(Draft& draft) {
     if (namespaced) draft.plan.egress = draft.network.egress;
   }
   note_missing_sizes(draft);
-  // Within its own file view the wrapper changes directory itself.
-  if (!(draft.wrapped() && confined) || draft.plan.native)
-    draft.plan.working_directory = inputs.start_directory;
+  // Within its own file view bubblewrap changes directory itself, and so would the seeds' nsjail.
+  const bool by_wrapper = draft.wrapped() && confined && !draft.plan.native &&
+                          (draft.plan.engine == Engine::bwrap || !inputs.launcher_makes_network);
+  if (!by_wrapper) draft.plan.working_directory = inputs.start_directory;
 }
 
 void judge_inner_identity(Draft& draft) {
@@ -224,19 +226,19 @@ EnforcedLayers hold_operators_word(Draft& draft) {
   return must_hold;
 }
 
-/// An engine that this run may not use is an engine that this host does not have.
-void forbid_other_engines(Draft& draft) {
-  const auto allowed = [&draft](Engine engine) {
-    const auto& engines = draft.inputs.engines;
-    return std::find(engines.begin(), engines.end(), engine) != engines.end();
+/// Without this, the reasons for what is missing would advise to install what is there.
+void name_forbidden_engines(Draft& draft, const HostFacts& before) {
+  if (draft.wrapped() || draft.plan.promise.downgrades.empty()) return;
+  std::string names;
+  const auto add = [&names](std::string_view name) {
+    names += (names.empty() ? "" : ", ") + std::string(name);
   };
-  draft.facts.native_engine = draft.facts.native_engine && allowed(Engine::native);
-  const Wrapper found = draft.facts.wrapper;
-  if ((found == Wrapper::bwrap && allowed(Engine::bwrap)) ||
-      (found == Wrapper::nsjail && allowed(Engine::nsjail))) {
-    return;
-  }
-  draft.facts.wrapper = Wrapper::none;
+  if (before.native_engine && !draft.facts.native_engine) add(name_of(Engine::native));
+  const bool is_engine = before.wrapper == Wrapper::bwrap || before.wrapper == Wrapper::nsjail;
+  if (is_engine && before.wrapper != draft.facts.wrapper) add(name_of(before.wrapper));
+  if (names.empty()) return;
+  draft.note(Layer::filesystem,
+             "works here and may not be used: " + names + "; allow it in sandbox.engines");
 }
 
 }  // namespace
@@ -249,7 +251,7 @@ void offer_from(const std::optional<IdentityRange>& range, RunInputs& inputs) {
 Decision build_plan(const ResolvedPolicy& resolved, const HostFacts& facts, RunInputs inputs,
                     const World& world) {
   Draft draft{resolved, resolved.policy, facts, std::move(inputs), world, {}, {}, {}, {}};
-  forbid_other_engines(draft);
+  restrict_engines(draft.facts, draft.inputs.engines);
   draft.plan.promise.requested = resolved.policy;
   draft.plan.promise.platform = facts.platform;
   draft.plan.promise.notes = resolved.remarks;
@@ -260,6 +262,7 @@ Decision build_plan(const ResolvedPolicy& resolved, const HostFacts& facts, RunI
     plan_limits(draft);
     plan_network(draft);
     plan_wrapper(draft);
+    name_forbidden_engines(draft, facts);
     judge_inner_identity(draft);
     plan_settings(draft);
   } else {

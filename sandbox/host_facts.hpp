@@ -14,6 +14,12 @@ namespace satellite::sandbox {
 enum class Wrapper { none, bwrap, nsjail, firejail };
 std::string_view name_of(Wrapper wrapper);
 
+/// A wrapper program that put a run together here, measured at its barrier.
+struct WorkingWrapper {
+  Wrapper wrapper = Wrapper::none;
+  std::string path;  ///< absolute
+};
+
 struct MacvlanAddressing {
   std::string ip, netmask, gateway;
   bool operator==(const MacvlanAddressing&) const = default;
@@ -62,7 +68,10 @@ struct HostFacts {
   std::vector<std::string> name_servers;
   // What a control group of our own (cgroup v2, delegated) can really limit.
   bool cgroup_memory = false, cgroup_pids = false, cgroup_cpu = false;
-  std::string wrapper_path;                 ///< absolute, empty when there is none
+  std::string wrapper_path;  ///< absolute, empty when there is none
+  /// All that were tried and work, the one of `wrapper` first: a run that may not use that one may
+  /// be allowed another.
+  std::vector<WorkingWrapper> working_wrappers;
   std::vector<CapabilityFinding> findings;  ///< one per capability, for `doctor` and the logs
 };
 

@@ -17,7 +17,8 @@ asio::awaitable<HostFacts> probe_host(asio::io_context& context, Launcher& launc
   facts.euid_is_root = launcher.is_root();
   facts.has_prlimit = !find_program("prlimit").empty();
   facts.rlimit_native = facts.has_prlimit;
-  const Probing probing{context, launcher, identity_of_trials(launcher, settings), facts};
+  const Probing probing{context, launcher,         identity_of_trials(launcher, settings),
+                        facts,   settings.engines, settings.tries_every_engine};
   co_await probe_launcher(probing);
   co_await probe_cgroup(probing);
   co_await probe_native(probing);
@@ -45,6 +46,7 @@ HostFacts probe_host_first(asio::io_context& context, Launcher& launcher, ProbeS
 }
 
 HostFacts examine_host(asio::io_context& context, Launcher& launcher, ProbeSettings settings) {
+  settings.tries_every_engine = true;
   HostFacts facts = probe_host_first(context, launcher, std::move(settings));
   probe_identity(facts);
   probe_seccomp(facts);

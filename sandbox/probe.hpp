@@ -7,6 +7,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <optional>
+#include <vector>
 
 namespace satellite::sandbox {
 
@@ -18,6 +19,11 @@ struct ProbeSettings {
   ConfiguredMacvlan macvlan{};  ///< the uplink that the launcher was started with
   /// Off: what a run's way out needs is tried when the first run needs it (sandbox/probing/egress).
   bool tries_egress = true;
+  /// Those that runs may use. A wrapper is tried when it is one of them, nsjail only where no
+  /// other engine works.
+  std::vector<Engine> engines{Engine::native, Engine::bwrap, Engine::nsjail};
+  /// For a person who wants to know, and for questions about any engine.
+  bool tries_every_engine = false;
 };
 
 /// What this host can really do, found by doing it: a script under every layer of the default

@@ -15,7 +15,7 @@ std::vector<HostReadiness::Reason> obstacles(const HostFacts& facts) {
     reasons.push_back(
         {"wrapper",
          "the native engine does not work here and no sandbox wrapper was found on PATH: see "
-         "native_engine in `checkstack-satellite doctor`, or install bubblewrap"});
+         "native_engine in `checkstack-satellite doctor`, or install bubblewrap or nsjail"});
   }
   if (!facts.native_engine && !facts.user_ns_creatable) {
     reasons.push_back(

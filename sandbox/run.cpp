@@ -162,7 +162,8 @@ asio::awaitable<void> Runner::State::try_egress() {
   // Whoever tried it may have failed to come to an answer: then it is the next one's turn.
   if (!planner.facts.egress_untried) co_return;
   const TryingEgress trying(*this);
-  ProbeSettings probe{planner.settings().default_identity, planner.settings().macvlan, true};
+  ProbeSettings probe{planner.settings().default_identity, planner.settings().macvlan, true,
+                      planner.settings().engines};
   co_await probe_egress(context, launcher, std::move(probe), planner.facts);
 }
 

@@ -51,7 +51,8 @@ class CancelSwitch {
 struct RunnerSettings {
   std::chrono::milliseconds grace{2'000};    ///< between TERM and KILL
   std::optional<Identity> default_identity;  ///< used when the policy drops but names no uid
-  std::vector<Engine> engines{Engine::native, Engine::bwrap};  ///< that may be used; empty = none
+  /// That may be used, the strongest that works first; empty = none.
+  std::vector<Engine> engines{Engine::native, Engine::bwrap, Engine::nsjail};
   ConfiguredMacvlan macvlan{};               ///< the uplink that the launcher was started with
   std::optional<std::uint64_t> cpu_percent;  ///< of one processor, for each run in a control group
   std::size_t prepared_runs = 0;             ///< that may stand ready for a script; 0 = none

@@ -1,6 +1,7 @@
 #include "agent/commands/commands.hpp"
 #include "agent/commands/input.hpp"
 #include "agent/runs/runner_settings.hpp"
+#include "sandbox/engine_list.hpp"
 #include "sandbox/launcher/launcher_link.hpp"
 #include "sandbox/probe.hpp"
 #include "sandbox/readiness.hpp"
@@ -53,7 +54,9 @@ int doctor_command(const Invocation& invocation) {
   if (!launcher) return no_launcher(launcher.error());
   (*launcher)->attach(context, [] {});
   const auto facts = sandbox::examine_host(context, **launcher, probe_settings(*config));
-  const auto readiness = sandbox::assess_readiness(facts);
+  auto usable = facts;
+  sandbox::restrict_engines(usable, config->sandbox_engines);
+  const auto readiness = sandbox::assess_readiness(usable);
   invocation.json ? print_json(facts, readiness) : print_text(facts, readiness);
   return readiness.enforceable ? exit_done : exit_failed;
 }

@@ -33,7 +33,9 @@ int plan_command(const Invocation& invocation) {
       return {};
     }
     (*launcher)->attach(context, [] {});
-    return sandbox::probe_host_first(context, **launcher, probe_settings(*config));
+    sandbox::ProbeSettings settings = probe_settings(*config);
+    settings.tries_every_engine = true;  // the question may be about any
+    return sandbox::probe_host_first(context, **launcher, std::move(settings));
   };
   const auto answer = sandbox::answer_plan_question(*question, this_host, config->operators_word);
   // Of a host that could not be looked at nothing is said.

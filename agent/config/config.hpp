@@ -1,6 +1,7 @@
 #pragma once
 
 #include "protocol/vocabulary/secret.hpp"
+#include "sandbox/engine_list.hpp"
 #include "sandbox/identity_range.hpp"
 #include "sandbox/operators_word.hpp"
 
@@ -8,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace satellite::agent {
 
@@ -29,6 +31,7 @@ struct Config {
   std::uint32_t sandbox_uid = 0;  ///< what a run drops to when the policy names nobody
   std::uint32_t sandbox_gid = 0;
   std::optional<sandbox::IdentityRange> sandbox_uid_range;  ///< a user for each run instead
+  std::vector<sandbox::Engine> sandbox_engines;             ///< that runs may use
   std::string scratch_directory;
   std::uint32_t prepared_runs = 0;  ///< sandboxes that may stand ready
 

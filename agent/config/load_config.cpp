@@ -148,6 +148,9 @@ Result<void> take_identity(const Values& values, Config& config) {
     if (!gid) return gid.error();
     config.sandbox_gid = *gid;
   }
+  auto engines = sandbox::parse_engines(values.at("sandbox.engines").value);
+  if (!engines) return invalid(values.at("sandbox.engines"), engines.error().message);
+  config.sandbox_engines = *std::move(engines);
   const auto prepared_runs = number(values.at("sandbox.prepared_runs"));
   if (!prepared_runs) return prepared_runs.error();
   config.prepared_runs = *prepared_runs;

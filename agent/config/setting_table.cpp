@@ -42,6 +42,8 @@ constexpr std::array settings{
     Setting{"sandbox.uid_range", "CHECKSTACK_SANDBOX_UID_RANGE", "--sandbox-uid-range",
             SettingKind::range, "",
             "BASE:COUNT: user ids of which each run gets one for itself under a root agent"},
+    Setting{"sandbox.engines", "CHECKSTACK_SANDBOX_ENGINES", "--sandbox-engines", SettingKind::text,
+            "native,bwrap,nsjail", "engines that may be used; of those that work, the first here"},
     Setting{
         "sandbox.prepared_runs", "CHECKSTACK_SATELLITE_PREPARED_RUNS", "--prepared-runs",
         SettingKind::count, "4",

@@ -9,6 +9,7 @@ sandbox::RunnerSettings runner_settings(const Config& config) {
   settings.default_identity = sandbox::Identity{config.sandbox_uid, config.sandbox_gid};
   settings.macvlan = sandbox::macvlan_of_environment();
   settings.prepared_runs = config.prepared_runs;
+  settings.engines = config.sandbox_engines;
   return settings;
 }
 
@@ -21,7 +22,7 @@ sandbox::LauncherSettings launcher_settings(const Config& config) {
 
 sandbox::ProbeSettings probe_settings(const Config& config) {
   return {sandbox::Identity{config.sandbox_uid, config.sandbox_gid},
-          sandbox::macvlan_of_environment()};
+          sandbox::macvlan_of_environment(), true, config.sandbox_engines};
 }
 
 sandbox::ResolvedPolicy policy_for_run(sandbox::ResolvedPolicy resolved, const Config& config) {

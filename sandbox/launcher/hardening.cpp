@@ -18,6 +18,7 @@ constexpr long error_invalid = -22;         // EINVAL
 constexpr long error_access = -13;          // EACCES
 constexpr long error_not_permitted = -1;    // EPERM
 constexpr long error_io = -5;               // EIO
+constexpr long error_read_only = -30;       // EROFS
 constexpr long capability_max = 63;
 
 constexpr long locked_securebits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
@@ -63,10 +64,13 @@ void allow_beneath(const Attempt& attempt, long ruleset, const char* path, std::
   call(__NR_close, rule.directory);
 }
 
-/// Nothing in proc may be written, and only Landlock says so for a process's own files there.
+/// Nothing in proc may be written, and only Landlock says so for a process's own files there; under
+/// nsjail they are read-only before it is asked.
 void try_the_border(const Attempt& attempt) {
   const long opened = call(__NR_openat, AT_FDCWD, address("/proc/self/comm"), O_WRONLY | O_CLOEXEC);
-  if (opened != error_access) attempt.give_up(SetupStep::landlock, -1, opened);
+  if (opened != error_access && opened != error_read_only) {
+    attempt.give_up(SetupStep::landlock, -1, opened);
+  }
 }
 
 }  // namespace

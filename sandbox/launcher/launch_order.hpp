@@ -14,10 +14,11 @@ namespace satellite::sandbox {
 /// What must be true of the stopped script before it may start; read from outside at the barrier.
 /// A `true` that is not found = kill, outcome `refused`.
 struct Expectation {
-  bool own_namespaces = false;       ///< mount, pid, ipc, uts differ from the launcher's
-  bool own_network = false;          ///< network namespace differs from the launcher's
-  bool routeless = false;            ///< and holds nothing but lo
-  bool confined_filesystem = false;  ///< own root; system directories read-only
+  bool own_namespaces = false;        ///< mount, pid, ipc, uts differ from the launcher's
+  bool own_network = false;           ///< network namespace differs from the launcher's
+  bool routeless = false;             ///< and holds nothing but lo
+  bool network_out_of_reach = false;  ///< and belongs to a user namespace above the script's
+  bool confined_filesystem = false;   ///< own root; system directories read-only
   bool not_host_root = false;  ///< host uid is not 0 and no capability outside a user namespace
   bool own_user_namespace = false;
   bool filtered_calls = false;     ///< a system call filter is in force

@@ -7,9 +7,12 @@
 #include "sandbox/launcher/order_codec.hpp"
 #include "sandbox/launcher/run_accounting.hpp"
 #include "sandbox/launcher/spawn.hpp"
+#include "sandbox/launcher/wrapper_command.hpp"
 
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -20,7 +23,8 @@
 namespace satellite::sandbox {
 namespace {
 
-constexpr std::size_t wrapper_text_size_max = 400;
+// nsjail begins with what it thinks of its settings.
+constexpr std::size_t wrapper_messages_size_max = 2'000;
 
 }  // namespace
 
@@ -82,6 +86,7 @@ std::variant<std::unique_ptr<LaunchedRun>, RunSetupFailed> LaunchedRun::start(
   run->wrapped_ = !made.wrapper.empty();
   run->confined_ = is_confined(order);
   run->native_ = order.engine == Engine::native;
+  run->ends_with_init_ = order.engine == Engine::nsjail;
   run->identity_ = order.identity;
   run->identity_is_own_ = order.identity_is_own;
   run->control_ = std::move(made.control.first);
@@ -227,7 +232,17 @@ void LaunchedRun::on_control() {
   if (incoming.closed) return control_.reset();
   if (!incoming.report) return;
   if (incoming.report->kind == InitReportKind::failed) take_failure(*incoming.report);
-  if (incoming.report->kind == InitReportKind::ended) ended_ = *incoming.report;
+  if (incoming.report->kind == InitReportKind::ended) {
+    ended_ = *incoming.report;
+    end_wrapper();
+  }
+}
+
+/// nsjail may miss the end of its child and then looks after a second; until then it holds the
+/// script's pipes open. Everything below it is dead, and it has nothing to put in order.
+void LaunchedRun::end_wrapper() const {
+  if (!ends_with_init_) return;
+  ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
 }
 
 std::optional<LauncherRecord> LaunchedRun::take_early_end(bool lost_uplink) {
@@ -267,7 +282,8 @@ std::optional<LauncherRecord> LaunchedRun::on_exit() {
   } else if (stage_ < Stage::verified) {
     RunSetupFailed silent{wrapped_ ? SetupStep::wrapper : SetupStep::fork_script, 0, 0, {}};
     if (wrapper_messages_) {
-      silent.text = kernel::read_beginning(wrapper_messages_.get(), wrapper_text_size_max);
+      silent.text = told_by_wrapper(
+          kernel::read_beginning(wrapper_messages_.get(), wrapper_messages_size_max));
     }
     record.event = std::move(silent);
   } else if (ended_) {

@@ -116,6 +116,7 @@ class LaunchedRun {
   void take_failure(const InitReport& report);
   void refuse(std::string missing);
   void send_command(InitCommand command);
+  void end_wrapper() const;
   /// The byte for which the script's process waits after each time that it was measured.
   void send_go() const;
 
@@ -123,6 +124,7 @@ class LaunchedRun {
   pid_t pid_ = -1;
   bool wrapped_ = false, confined_ = false, native_ = false, told_end_ = false;
   bool dismissed_ = false;
+  bool ends_with_init_ = false;  ///< its wrapper is killed when init has told the end
   std::optional<Identity> identity_;
   bool identity_is_own_ = false;
   Stage stage_ = Stage::setting_up;

@@ -73,7 +73,8 @@ void write_expectation(ByteWriter& out, const Expectation& expectation) {
   for (const bool flag :
        {expectation.own_namespaces, expectation.own_network, expectation.routeless,
         expectation.confined_filesystem, expectation.not_host_root, expectation.own_user_namespace,
-        expectation.filtered_calls, expectation.bare_of_privilege, expectation.sealed_root}) {
+        expectation.filtered_calls, expectation.bare_of_privilege, expectation.sealed_root,
+        expectation.network_out_of_reach}) {
     out.number(static_cast<std::uint8_t>(flag));
   }
   write_identity(out, expectation.identity);
@@ -205,7 +206,8 @@ Expectation read_expectation(ByteReader& in) {
   for (bool* flag : {&expectation.own_namespaces, &expectation.own_network, &expectation.routeless,
                      &expectation.confined_filesystem, &expectation.not_host_root,
                      &expectation.own_user_namespace, &expectation.filtered_calls,
-                     &expectation.bare_of_privilege, &expectation.sealed_root}) {
+                     &expectation.bare_of_privilege, &expectation.sealed_root,
+                     &expectation.network_out_of_reach}) {
     *flag = in.flag();
   }
   expectation.identity = read_identity(in);
@@ -250,11 +252,8 @@ Error not_an_order(const char* why) {
 
 Result<void> make_sense(const LaunchOrder& order) {
   if (order.command.empty() || order.command.front().empty()) return not_an_order("no command");
-  const bool wrapped = order.engine == Engine::bwrap;
+  const bool wrapped = order.engine == Engine::bwrap || order.engine == Engine::nsjail;
   const bool native = order.engine == Engine::native;
-  if (!wrapped && !native && order.engine != Engine::none) {
-    return Error{ErrorCode::unsupported, "the launcher cannot run this engine"};
-  }
   if (native != order.native.has_value()) return not_an_order("file view and engine disagree");
   if (order.identity_is_own && !order.identity) return not_an_order("an own identity is missing");
   if (wrapped == order.wrapper.empty()) return not_an_order("wrapper and engine disagree");

@@ -106,7 +106,7 @@ void miss_namespaces(const Expectation& expected, const Posture& seen, Missing& 
   if (expected.own_network && !seen.own_network) {
     missing.push_back("network: shares the host's network namespace");
   }
-  if (expected.own_network && expected.bare_of_privilege && seen.owns_network) {
+  if (expected.network_out_of_reach && seen.owns_network) {
     missing.push_back("network: the script's own user namespace owns it");
   }
   if (expected.routeless && !only_loopback(seen)) {

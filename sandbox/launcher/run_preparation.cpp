@@ -4,6 +4,7 @@
 #include "sandbox/kernel/memory_file.hpp"
 #include "sandbox/kernel/socket_messages.hpp"
 #include "sandbox/launcher/init_block_builder.hpp"
+#include "sandbox/launcher/wrapper_command.hpp"
 #include "sandbox/planning/cgroup_plan.hpp"
 
 #include <unistd.h>
@@ -14,9 +15,6 @@ namespace satellite::sandbox {
 namespace {
 
 using Failure = std::optional<RunSetupFailed>;
-
-constexpr const char* init_program_path = "/proc/self/fd/10";
-static_assert(init_fd_program == 10);
 
 // All a wrapper gets: what a script's environment may hold (LD_DEBUG_OUTPUT, secrets) must never
 // reach a program that runs outside the sandbox.
@@ -68,20 +66,11 @@ Failure prepare_sockets(RunPreparation& run) {
   return std::nullopt;
 }
 
-/// The user namespace that owns the run's network maps us to its root, and a wrapper started as
-/// root would leave the script the capabilities of a root. The script gets none, and our own
-/// number.
-void give_up_namespace_root(std::vector<std::string>& wrapper) {
-  wrapper.insert(wrapper.begin() + 1,
-                 {"--unshare-user", "--cap-drop", "ALL", "--uid", std::to_string(::geteuid()),
-                  "--gid", std::to_string(::getegid())});
-}
-
 Failure prepare_wrapper(const LaunchOrder& order, const LauncherState& state, RunPreparation& run) {
   if (order.native) {
     run.native = std::make_unique<NativePreparation>(order, run.owner, state.is_root);
   }
-  if (order.engine != Engine::bwrap) return std::nullopt;
+  if (order.wrapper.empty()) return std::nullopt;
   if (!state.init_program) return failed(SetupStep::prepare, state.init_program.error());
   auto messages = kernel::make_scratch_file("wrapper messages");
   if (!messages) return failed(SetupStep::prepare, messages.error());
@@ -92,9 +81,15 @@ Failure prepare_wrapper(const LaunchOrder& order, const LauncherState& state, Ru
     run.wrapper_file_fds.push_back(file->get());
     run.wrapper_files.push_back(*std::move(file));
   }
-  run.wrapper = order.wrapper;
-  if (order.network && !state.is_root) give_up_namespace_root(run.wrapper);
-  for (const char* word : {"--as-pid-1", "--", init_program_path}) run.wrapper.emplace_back(word);
+  // The user namespace that owns such a network maps us to its root.
+  const bool as_namespace_root = order.network && !state.is_root;
+  if (order.engine == Engine::nsjail) {
+    auto directories =
+        NsjailDirectories::take(as_namespace_root ? 0 : run.owner.uid, run.owner.uid);
+    if (!directories) return failed(SetupStep::prepare, directories.error());
+    run.nsjail_directories.emplace(*std::move(directories));
+  }
+  run.wrapper = wrapper_command(order, as_namespace_root);
   for (const auto& word : run.wrapper) run.wrapper_pointers.push_back(word.c_str());
   run.wrapper_pointers.push_back(nullptr);
   return std::nullopt;

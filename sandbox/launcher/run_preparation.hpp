@@ -6,6 +6,7 @@
 #include "sandbox/kernel/scratch_area.hpp"
 #include "sandbox/launcher/child.hpp"
 #include "sandbox/launcher/native_preparation.hpp"
+#include "sandbox/launcher/nsjail_directories.hpp"
 #include "sandbox/launcher/records.hpp"
 #include "sandbox/launcher/run_task.hpp"
 #include "sandbox/launcher/verify.hpp"
@@ -51,8 +52,9 @@ struct RunPreparation {
   std::vector<UniqueFd> wrapper_files;
   std::vector<int> wrapper_file_fds;
   TaskInputs inputs;
-  std::pair<UniqueFd, UniqueFd> control, barrier;  ///< first: ours, second: init's
-  std::vector<std::string> wrapper;                ///< the whole command line; empty = none
+  std::pair<UniqueFd, UniqueFd> control, barrier;       ///< first: ours, second: init's
+  std::vector<std::string> wrapper;                     ///< the whole command line; empty = none
+  std::optional<NsjailDirectories> nsjail_directories;  ///< until the run's root is built
   std::vector<const char*> wrapper_pointers;
   Identity owner;
   bool change_identity = false;

@@ -71,6 +71,7 @@ target_sources(satellite_sandbox PRIVATE
   ${launcher_dir}/native_plan_codec.cpp
   ${launcher_dir}/native_preparation.cpp
   ${launcher_dir}/native_setup.cpp
+  ${launcher_dir}/nsjail_directories.cpp
   ${launcher_dir}/network_order_codec.cpp
   ${launcher_dir}/order_codec.cpp
   ${launcher_dir}/posture.cpp
@@ -84,6 +85,7 @@ target_sources(satellite_sandbox PRIVATE
   ${launcher_dir}/setup_steps.cpp
   ${launcher_dir}/spawn.cpp
   ${launcher_dir}/verify.cpp
+  ${launcher_dir}/wrapper_command.cpp
   ${launcher_dir}/../kernel/cgroup_home.cpp
   ${launcher_dir}/../kernel/cgroup_leaf.cpp
   ${launcher_dir}/../kernel/cgroup_text.cpp

@@ -20,15 +20,6 @@ std::vector<std::string> namespaces_and_identity(const WrapperRequest& request) 
   return argv;
 }
 
-/// Whether a link to this path still leads somewhere: directories of programs and libraries are
-/// shown at their own places.
-bool is_shown_anyway(const std::string& path) {
-  for (const char* directory : {"/usr/", "/bin/", "/sbin/", "/lib/", "/lib64/"}) {
-    if ((path + "/").starts_with(directory)) return true;
-  }
-  return false;
-}
-
 class ViewWords {
  public:
   ViewWords(const WrapperRequest& request, const World& world, WrapperCommand& command)
@@ -132,6 +123,13 @@ class ViewWords {
 };
 
 }  // namespace
+
+bool is_shown_anyway(const std::string& path) {
+  for (const char* directory : {"/usr/", "/bin/", "/sbin/", "/lib/", "/lib64/"}) {
+    if ((path + "/").starts_with(directory)) return true;
+  }
+  return false;
+}
 
 WrapperCommand bwrap_with_view(const WrapperRequest& request, const World& world) {
   WrapperCommand command;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <utility>
 
 namespace satellite::sandbox {
 namespace {
@@ -49,7 +50,8 @@ std::string obstacle(const FilesystemPolicy& policy, const HostFacts& facts,
                      const FilesystemInputs& inputs, const NetworkDecision& network) {
   if (facts.platform != "linux") return "namespaces need Linux (platform=" + facts.platform + ")";
   if (!facts.native_engine && facts.wrapper != Wrapper::bwrap && facts.wrapper != Wrapper::nsjail) {
-    return "no wrapper that can build namespaces may be used on this host: install bubblewrap";
+    return "no wrapper that can build namespaces may be used on this host: install bubblewrap or "
+           "nsjail";
   }
   if (!facts.native_engine && !facts.user_namespaces) {
     return "user namespaces cannot be created on this host: allow unprivileged user namespaces "
@@ -115,15 +117,24 @@ void show_as_seeds(const FilesystemPolicy& policy, const FilesystemInputs& input
   }
 }
 
+/// By the wrapper that our launcher starts; without file confinement nsjail alone, whose words for
+/// that are not the seeds' either.
 void show_own_view(NativeRequest view, const HostFacts& facts, const World& world,
                    WrapperRequest& request, FilesystemLayer& layer) {
-  request.sizes_memory = facts.wrapper_sizes_memory;
+  const bool by_nsjail = layer.engine == Engine::nsjail;
+  request.host_name = world.host_name;
+  request.sizes_memory = by_nsjail || facts.wrapper_sizes_memory;
   // A scratch directory in memory of no size would be worse than one on the disk.
   if (!request.sizes_memory) view.scratch_bytes.reset();
-  request.view = plan_native(view).steps;
-  auto command = bwrap_with_view(request, world);
+  if (view.confined) request.view = plan_native(view).steps;
+  if (by_nsjail) layer.reason = nsjail_obstacle(request);
+  layer.kind =
+      layer.reason.empty() ? FilesystemLayer::Kind::enforced : FilesystemLayer::Kind::degrade;
+  if (!layer.reason.empty()) return;
+  auto command = by_nsjail ? nsjail_with_view(request, world) : bwrap_with_view(request, world);
   layer.wrapper = std::move(command.argv);
   layer.wrapper_files = std::move(command.files);
+  if (!view.confined) return;
   layer.writable_paths = writable_paths(view);
   if (request.sizes_memory) layer.memory_sizes = memory_sizes(request.view);
   layer.has_own_view = true;
@@ -160,16 +171,16 @@ FilesystemLayer build_filesystem_layer(const FilesystemPolicy& policy, const Hos
     request.scratch_directory = *inputs.scratch_directory;
     request.start_directory = inputs.start_directory.value_or(*inputs.scratch_directory);
   }
-  layer.kind = FilesystemLayer::Kind::enforced;
   layer.engine = facts.wrapper == Wrapper::bwrap ? Engine::bwrap : Engine::nsjail;
   request.program =
       facts.wrapper_path.empty() ? std::string(name_of(layer.engine)) : facts.wrapper_path;
-  if (confined && inputs.wants_own_view && layer.engine == Engine::bwrap) {
+  if (inputs.wants_own_view && (confined || layer.engine == Engine::nsjail)) {
     show_own_view(view, facts, world, request, layer);
     return layer;
   }
+  layer.kind = FilesystemLayer::Kind::enforced;
   if (confined) show_as_seeds(policy, inputs, world, request);
-  layer.wrapper = layer.engine == Engine::bwrap ? bwrap_argv(request) : nsjail_argv(request);
+  layer.wrapper = layer.engine == Engine::bwrap ? bwrap_argv(request) : seed_nsjail_argv(request);
   return layer;
 }
 

@@ -44,10 +44,15 @@ Expectation expectation_of(const Plan& plan) {
   // reach.
   expectation.own_user_namespace = wrapped && !(native && plan.native->root_owned);
   expectation.filtered_calls = wrapped;
-  expectation.bare_of_privilege = native || plan.engine == Engine::bwrap;
-  expectation.sealed_root = plan.has_own_view;
+  expectation.bare_of_privilege = wrapped;
+  // nsjail cannot make its root refuse set-user-id files; that it is read-only shows by its size
+  // not being among those that take writes.
+  expectation.sealed_root = plan.has_own_view && plan.engine != Engine::nsjail;
   expectation.memory_sizes = plan.memory_sizes;
   expectation.own_network = wrapped && plan.egress != Egress::host;
+  // Without an uplink nsjail's own user namespace has both: the script, and a network of nothing.
+  expectation.network_out_of_reach = expectation.own_network && (plan.engine != Engine::nsjail ||
+                                                                 plan.egress != Egress::routeless);
   expectation.routeless = wrapped && plan.egress == Egress::routeless;
   expectation.confined_filesystem =
       wrapped && promise.requested.filesystem.mode != FilesystemMode::off;

@@ -24,10 +24,11 @@ bool has_macvlan_uplink(const HostFacts& facts) {
 }
 
 std::string cannot_isolate(const HostFacts& facts, std::string_view what) {
+  const bool has_wrapper = facts.wrapper == Wrapper::bwrap || facts.wrapper == Wrapper::nsjail;
   std::string reason(what);
-  reason +=
-      " needs a fresh network namespace, and this host cannot make one for a run: install "
-      "bubblewrap and allow unprivileged user and network namespaces";
+  reason += " needs a fresh network namespace, and this host cannot make one for a run: ";
+  if (!has_wrapper) reason += "install bubblewrap or nsjail and ";
+  reason += "allow unprivileged user and network namespaces";
   if (facts.platform != "linux") reason += " (platform=" + facts.platform + ")";
   return reason;
 }
@@ -86,8 +87,8 @@ NetworkDecision decide_unrestricted(const NetworkPolicy& policy, const HostFacts
   }
   decision.reason =
       "blocking link-local and cloud metadata addresses needs a network namespace with a filtered "
-      "way out (slirp4netns with bubblewrap, or a macvlan uplink with nsjail), which this host "
-      "does not offer";
+      "way out (slirp4netns, or a macvlan uplink under a root satellite), which this host does not "
+      "offer";
   return decision;
 }
 
@@ -111,8 +112,8 @@ NetworkDecision decide_allowlist(const NetworkPolicy& policy, const HostFacts& f
   }
   if (facts.egress_untried) return degraded(not_tried_yet);
   return degraded(
-      "the allowlist needs a filtered way out of the network namespace: rootless (slirp4netns with "
-      "bubblewrap) or a macvlan uplink with static addressing (nsjail, root, "
+      "the allowlist needs a filtered way out of the network namespace: rootless (slirp4netns), "
+      "or a macvlan uplink with static addressing (a root satellite, "
       "CHECKSTACK_SANDBOX_MACVLAN_IP/_NM/_GW), and this host offers neither; a namespace without "
       "one would be a blackhole for the allowed addresses");
 }

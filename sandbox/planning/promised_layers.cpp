@@ -77,9 +77,7 @@ std::string privilege_mechanism(const Plan& plan, const IdentityPlan& identity) 
     mechanism = "the supervisor is not root";
   }
   if (mechanism.empty()) return mechanism;
-  if (plan.engine == Engine::native || plan.engine == Engine::bwrap) {
-    mechanism += "; no capability in any set";
-  }
+  if (plan.engine != Engine::none) mechanism += "; no capability in any set";
   if (plan.engine != Engine::none) mechanism += "; system call filter";
   return mechanism;
 }

@@ -32,6 +32,7 @@ struct WrapperRequest {
   /// The native engine's view; empty = the seeds', by the paths above.
   std::vector<FileStep> view;
   bool sizes_memory = false;  ///< the wrapper can give a memory file system a size and a mode
+  std::string host_name;      ///< that the run is to have; empty = not known
 };
 
 /// What a wrapper is started with.
@@ -51,6 +52,22 @@ WrapperCommand bwrap_with_view(const WrapperRequest& request, const World& world
 /// Command lines up to, and without, the closing `--`.
 /// Source: the filesystem seed, argument by argument; bwrap(1), nsjail(1).
 std::vector<std::string> bwrap_argv(const WrapperRequest& request);
-std::vector<std::string> nsjail_argv(const WrapperRequest& request);
+/// The seeds' line, for comparison with the existing satellite only: the program has no
+/// `--clone_newnet` and no `--nftables_file`, sets limits of its own and shows no /tmp and no /dev.
+std::vector<std::string> seed_nsjail_argv(const WrapperRequest& request);
+/// nsjail with the same view, a settings file with what is made for the run among the files.
+///
+/// Shape:  pure; links and what is not public as above. Without a view the whole host is shown,
+///         writable. Our launcher adds what only it knows (launcher/wrapper_command).
+/// Source: nsjail's command line and config.proto as of June 2026.
+WrapperCommand nsjail_with_view(const WrapperRequest& request, const World& world);
+
+/// Why nsjail cannot carry the request, or empty: it parts source and target by colons and knows no
+/// other way to write one.
+std::string nsjail_obstacle(const WrapperRequest& request);
+
+/// Whether a link to this path still leads somewhere: directories of programs and libraries are
+/// shown at their own places.
+bool is_shown_anyway(const std::string& path);
 
 }  // namespace satellite::sandbox

@@ -32,7 +32,7 @@ std::string obstacle(const HostFacts& facts, const ProbeSettings& settings, Egre
     if (!settings.macvlan.settings) return "CHECKSTACK_SANDBOX_MACVLAN_IP, _NM and _GW are not set";
     if (!facts.euid_is_root) return "the satellite is not root";
   }
-  if (!facts.native_engine && facts.wrapper != Wrapper::bwrap) {
+  if (!facts.native_engine && facts.wrapper == Wrapper::none) {
     return "no engine can put a run into a network made for it: see native_engine and wrapper";
   }
   return {};
@@ -58,7 +58,8 @@ Result<LaunchOrder> egress_trial(Launcher& launcher, const HostFacts& facts,
   Policy policy = shipped_default_policy();
   policy.network.mode = NetworkMode::allowlist;
   policy.network.allow = {trial_destination};
-  return trial_order(launcher, hoped, policy, identity_of_trials(launcher, settings));
+  return trial_order(launcher, hoped, policy, identity_of_trials(launcher, settings),
+                     settings.engines);
 }
 
 void take_answer(HostFacts& facts, const ProbeSettings& settings, Egress egress,

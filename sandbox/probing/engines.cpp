@@ -3,6 +3,7 @@
 #include "sandbox/probing/probing.hpp"
 #include "sandbox/probing/remedies.hpp"
 
+#include <algorithm>
 #include <boost/asio/awaitable.hpp>
 #include <string>
 #include <string_view>
@@ -13,23 +14,29 @@ namespace asio = boost::asio;
 
 namespace {
 
+Wrapper wrapper_of(Engine engine) {
+  if (engine == Engine::bwrap) return Wrapper::bwrap;
+  return engine == Engine::nsjail ? Wrapper::nsjail : Wrapper::none;
+}
+
 /// The default policy's own plan, as if everything worked: whether it does is what we find out.
 Result<LaunchOrder> confined_trial(const Probing& probing, Engine engine,
                                    bool sizes_memory = false) {
   HostFacts hoped = probing.facts;
   hoped.wrapper_sizes_memory = sizes_memory;
   hoped.native_engine = engine == Engine::native;
-  hoped.wrapper = engine == Engine::bwrap ? Wrapper::bwrap : Wrapper::none;
+  hoped.wrapper = wrapper_of(engine);
+  hoped.wrapper_path = find_program(name_of(hoped.wrapper));
   hoped.user_namespaces = hoped.user_ns_creatable = hoped.net_namespaces = true;
   hoped.launcher_sets_rlimits = true;
   hoped.launcher_drops_privilege = hoped.euid_is_root;
-  return trial_order(probing.launcher, hoped, shipped_default_policy(), probing.identity);
+  return trial_order(probing.launcher, hoped, shipped_default_policy(), probing.identity, {engine});
 }
 
 /// What an operator can do about a trial that did not reach its script.
 std::string_view remedy_of(const TrialEnd& end) {
   constexpr std::string_view otherwise =
-      "see the step that failed; until it works bubblewrap is used where it is installed";
+      "see the step that failed; until it works bubblewrap or nsjail is used where it is installed";
   if (!end) return otherwise;
   const auto* const failure = std::get_if<RunSetupFailed>(&end->event);
   if (failure == nullptr) return otherwise;
@@ -61,6 +68,58 @@ asio::awaitable<void> probe_namespaces(Probing probing) {
               remedy_for(primitive, error_number_of(end), read_host_signs()));
 }
 
+bool may_use(const Probing& probing, Engine engine) {
+  return std::find(probing.engines.begin(), probing.engines.end(), engine) != probing.engines.end();
+}
+
+Engine engine_of(Wrapper wrapper) {
+  return wrapper == Wrapper::bwrap ? Engine::bwrap : Engine::nsjail;
+}
+
+/// Why a wrapper is not even tried, or empty. A trial takes as long as a run, and a start waits for
+/// it, so nsjail is tried where nothing stronger works.
+std::string reason_not_to_try(const Probing& probing, Wrapper wrapper) {
+  const std::string name(name_of(wrapper));
+  if (find_program(name).empty()) return name + " is not on PATH";
+  if (probing.tries_every_engine) return {};
+  if (!may_use(probing, engine_of(wrapper))) return name + " is not one of sandbox.engines";
+  const HostFacts& facts = probing.facts;
+  const bool stronger =
+      (facts.native_engine && may_use(probing, Engine::native)) || facts.wrapper != Wrapper::none;
+  if (wrapper == Wrapper::nsjail && stronger) return name + " was not tried";
+  return {};
+}
+
+/// Empty when a script ran in it under every layer. An older bubblewrap knows no sizes and gives up
+/// at the option; it may work without.
+asio::awaitable<std::string> try_wrapper(Probing probing, Wrapper wrapper) {
+  std::string problem;
+  for (const bool sizes_memory : {true, false}) {
+    auto order = confined_trial(probing, engine_of(wrapper), sizes_memory);
+    problem = order ? std::string() : order.error().message;
+    if (order) {
+      LaunchOrder ready = *std::move(order);
+      const auto end = co_await try_order(probing.context, probing.launcher, std::move(ready));
+      problem = problem_of_trial(end);
+    }
+    if (wrapper != Wrapper::bwrap) break;
+    probing.facts.wrapper_sizes_memory = sizes_memory && problem.empty();
+    if (problem.empty()) break;
+  }
+  if (!problem.empty()) problem = std::string(name_of(wrapper)) + ": " + problem;
+  co_return problem;
+}
+
+/// The first that works is what runs get which may use any.
+void take_wrapper(HostFacts& facts, Wrapper wrapper) {
+  const std::string path = find_program(name_of(wrapper));
+  if (facts.wrapper == Wrapper::none) {
+    facts.wrapper = wrapper;
+    facts.wrapper_path = path;
+  }
+  facts.working_wrappers.push_back({wrapper, path});
+}
+
 }  // namespace
 
 asio::awaitable<void> probe_launcher(Probing probing) {
@@ -86,6 +145,10 @@ asio::awaitable<void> probe_launcher(Probing probing) {
 
 asio::awaitable<void> probe_native(Probing probing) {
   HostFacts& facts = probing.facts;
+  if (!probing.tries_every_engine && !may_use(probing, Engine::native)) {
+    co_return set_finding(facts, "native_engine", false, "native is not one of sandbox.engines",
+                          "allow it in sandbox.engines");
+  }
   const auto order = confined_trial(probing, Engine::native);
   TrialEnd end;
   if (order) {
@@ -102,30 +165,28 @@ asio::awaitable<void> probe_native(Probing probing) {
 
 asio::awaitable<void> probe_wrapper(Probing probing) {
   HostFacts& facts = probing.facts;
-  facts.wrapper_path = find_program("bwrap");
-  std::string problem = "bwrap is not on PATH";
-  // An older bubblewrap knows no sizes and gives up at the option; it may work without.
-  for (const bool sizes_memory : {true, false}) {
-    if (facts.wrapper_path.empty() || problem.empty()) break;
-    auto order = confined_trial(probing, Engine::bwrap, sizes_memory);
-    problem = order ? std::string() : order.error().message;
-    if (!order) break;
-    LaunchOrder ready = *std::move(order);
-    const auto end = co_await try_order(probing.context, probing.launcher, std::move(ready));
-    problem = problem_of_trial(end);
-    facts.wrapper_sizes_memory = sizes_memory && problem.empty();
+  std::string problems, remedy;
+  for (const Wrapper wrapper : {Wrapper::bwrap, Wrapper::nsjail}) {
+    std::string problem = reason_not_to_try(probing, wrapper);
+    if (problem.empty()) {
+      const auto seen = co_await try_wrapper(probing, wrapper);
+      problem = seen;
+      if (problem.empty()) take_wrapper(facts, wrapper);
+      if (!problem.empty()) remedy = std::string(name_of(wrapper));
+    }
+    if (!problem.empty()) problems += (problems.empty() ? "" : "; ") + problem;
   }
-  const bool works = problem.empty();
-  if (works) facts.wrapper = Wrapper::bwrap;
-  std::string detail = works ? facts.wrapper_path : problem;
-  if (works && !facts.wrapper_sizes_memory) {
-    detail += "; it cannot bound memory file systems, as bubblewrap since 0.7 can";
+  const bool works = facts.wrapper != Wrapper::none;
+  std::string paths;
+  for (const auto& one : facts.working_wrappers) paths += (paths.empty() ? "" : ", ") + one.path;
+  if (facts.wrapper == Wrapper::bwrap && !facts.wrapper_sizes_memory) {
+    paths += "; it cannot bound memory file systems, as bubblewrap since 0.7 can";
   }
-  set_finding(
-      facts, "wrapper", works, std::move(detail),
-      facts.wrapper_path.empty()
-          ? "install bubblewrap"
-          : "see user_namespaces; bubblewrap must be allowed to make namespaces and mounts");
+  set_finding(facts, "wrapper", works, works ? paths : problems,
+              remedy.empty() ? "install bubblewrap or nsjail"
+                             : "see user_namespaces; " + remedy +
+                                   " must be allowed to make namespaces and "
+                                   "mounts");
   co_await probe_namespaces(probing);
 }
 

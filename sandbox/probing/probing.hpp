@@ -20,6 +20,8 @@ struct Probing {
   Launcher& launcher;
   std::optional<Identity> identity;  ///< whom a privileged launcher drops to
   HostFacts& facts;
+  std::vector<Engine> engines{};  ///< see ProbeSettings
+  bool tries_every_engine = false;
 };
 
 /// `remedy` is dropped when the capability is there; a finding of that name is replaced.

@@ -74,12 +74,18 @@ std::string version_of(const std::string& path) {
 }  // namespace
 
 void probe_wrapper_programs(HostFacts& facts) {
+  const bool another_works = facts.native_engine || facts.wrapper != Wrapper::none;
   for (const char* name : {"bwrap", "nsjail", "firejail"}) {
     const std::string path = find_program(name);
-    set_finding(facts, std::string("program_") + name, !path.empty(),
-                path.empty() ? std::string(name) + " is not on PATH" : path,
-                std::string("not needed where another engine works; install ") +
-                    (std::string_view(name) == "bwrap" ? "bubblewrap" : name) + " to use it");
+    const std::string missing = std::string(name) + " is not on PATH" +
+                                (another_works ? "; not needed, since another engine works" : "");
+    const std::string remedy = another_works
+                                   ? std::string()
+                                   : std::string("install ") +
+                                         (std::string_view(name) == "bwrap" ? "bubblewrap" : name) +
+                                         " to use it";
+    set_finding(facts, std::string("program_") + name, !path.empty(), path.empty() ? missing : path,
+                remedy);
   }
 }
 

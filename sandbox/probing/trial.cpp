@@ -89,7 +89,8 @@ LaunchOrder bare_trial(Launcher& launcher, const std::optional<Identity>& identi
 }
 
 Result<LaunchOrder> trial_order(Launcher& launcher, const HostFacts& hoped, const Policy& policy,
-                                const std::optional<Identity>& identity) {
+                                const std::optional<Identity>& identity,
+                                const std::vector<Engine>& engines) {
   OrderInputs order_inputs;
   order_inputs.run_number = launcher.next_run_number();
   RunInputs inputs;
@@ -98,13 +99,12 @@ Result<LaunchOrder> trial_order(Launcher& launcher, const HostFacts& hoped, cons
   inputs.default_identity = identity;
   inputs.agent_identity = Identity{::geteuid(), ::getegid()};
   inputs.launcher_makes_network = true;
+  inputs.engines = engines;
   const auto decision = build_plan({policy, false}, hoped, std::move(inputs), host_world());
   if (const auto* refusal = std::get_if<Refusal>(&decision)) {
     return Error{ErrorCode::unsupported, refusal_text(refusal->promise.downgrades)};
   }
-  auto order = make_launch_order(std::get<Plan>(decision), std::move(order_inputs));
-  if (order && !order->wrapper.empty()) order->wrapper.front() = hoped.wrapper_path;
-  return order;
+  return make_launch_order(std::get<Plan>(decision), std::move(order_inputs));
 }
 
 }  // namespace satellite::sandbox

@@ -10,6 +10,7 @@
 #include <boost/asio/io_context.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace satellite::sandbox {
 
@@ -32,9 +33,10 @@ int error_number_of(const TrialEnd& end);
 /// A run of `true` without a wrapper, with one limit, for the launcher to try.
 LaunchOrder bare_trial(Launcher& launcher, const std::optional<Identity>& identity);
 
-/// A run of `true` under `policy` on a host that has what is hoped for. Errors: unsupported when
-/// the plan is a refusal even so.
+/// A run of `true` under `policy` on a host that has what is hoped for, by one of `engines`.
+/// Errors: unsupported when the plan is a refusal even so.
 Result<LaunchOrder> trial_order(Launcher& launcher, const HostFacts& hoped, const Policy& policy,
-                                const std::optional<Identity>& identity);
+                                const std::optional<Identity>& identity,
+                                const std::vector<Engine>& engines);
 
 }  // namespace satellite::sandbox

@@ -71,10 +71,7 @@ Result<LaunchOrder> RunPlanner::order_for(const Plan& plan, const RunRequest& re
   inputs.run_number = place.number;
   inputs.language = request.language;
   if (request.has_standard_input) inputs.standard_input = request.standard_input;
-  auto order = make_launch_order(plan, std::move(inputs));
-  // The plan names the wrapper as the command line would; the launcher searches no path.
-  if (order && !order->wrapper.empty()) order->wrapper.front() = facts.wrapper_path;
-  return order;
+  return make_launch_order(plan, std::move(inputs));
 }
 
 Result<LaunchOrder> RunPlanner::order_without_task(const ResolvedPolicy& policy,

@@ -1,5 +1,6 @@
 #include "tests/end_to_end/scene.hpp"
 #include "tests/support/in_child.hpp"
+#include "tests/support/require_layer.hpp"
 
 #include <sys/resource.h>
 #include <algorithm>
@@ -89,6 +90,26 @@ TEST_CASE("exec runs a script here under the shipped policy and prints output an
   CHECK(answer.at("outputTruncated") == false);
   CHECK(answer.at("durationMs").is_number_integer());
   CHECK(answer.at("sandbox").at("engine") == "native");
+}
+
+TEST_CASE("exec takes the engine that sandbox.engines leaves, and an unknown one is wrong usage") {
+  const TempDir files;
+  const std::string file = files.write("check.sh", "echo out");
+  const auto with_engines = [&](const char* engines) {
+    auto environment = path;
+    environment["CHECKSTACK_SANDBOX_ENGINES"] = engines;
+    return run_satellite({"exec", file, "--json"}, environment);
+  };
+  const auto wrong = with_engines("native,firejail");
+  CHECK(wrong.exit_code == 2);
+  CHECK(wrong.standard_error.find("sandbox.engines") != std::string::npos);
+  CHECK(wrong.standard_error.find("firejail") != std::string::npos);
+  CHECK(json::parse(with_engines("bwrap").standard_output).at("sandbox").at("engine") == "bwrap");
+  const json by_nsjail = json::parse(with_engines("nsjail").standard_output);
+  const bool there = by_nsjail.at("outcome") == "exited";
+  if (!require_part("nsjail", there, by_nsjail.value("error", ""))) return;
+  CHECK(by_nsjail.at("stdout") == "out\n");
+  CHECK(by_nsjail.at("sandbox").at("engine") == "nsjail");
 }
 
 TEST_CASE("exec takes a policy and refuses what nobody can enforce") {

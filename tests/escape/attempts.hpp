@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,7 @@ struct Attempt {
   Expected bwrap;   ///< under bubblewrap, which builds the same view by its own means
   Expected native;  ///< under the engine of our own
   Control control;
+  std::optional<Expected> nsjail{};  ///< under nsjail, where it is as under neither of the others
 };
 
 /// Runs every attempt under every engine of this host, and its control. An attempt whose layer an

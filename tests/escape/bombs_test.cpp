@@ -322,7 +322,8 @@ TEST_CASE("descriptors that hang in messages keep no other run from starting", "
 
 TEST_CASE("when the host runs out of memory, scripts go first and their supervisors last",
           "[bombs]") {
-  const Engine engine = GENERATE(Engine::none, Engine::bwrap, Engine::native);
+  const Engine engine =
+      GENERATE(from_range(with_nsjail({Engine::none, Engine::bwrap, Engine::native})));
   ScriptBench bench(engine);
   const std::string before = read_proc(bench.launcher->pid(), "oom_score_adj");
   REQUIRE(before != "1000\n");

@@ -87,7 +87,7 @@ std::vector<Engine> confining_engines() {
     const ScriptBench bench;
     if (bench.facts.native_engine) found.push_back(Engine::native);
     if (bench.facts.wrapper == sandbox::Wrapper::bwrap) found.push_back(Engine::bwrap);
-    return found;
+    return with_nsjail(std::move(found));
   }();
   return engines;
 }

@@ -16,7 +16,7 @@ namespace {
 constexpr std::uint64_t mebibyte = 1U << 20U;
 
 Engine each_engine() {
-  return GENERATE(Engine::none, Engine::native, Engine::bwrap);
+  return GENERATE(from_range(with_nsjail({Engine::none, Engine::native, Engine::bwrap})));
 }
 
 const CapabilityFinding& finding_of(const ScriptBench& bench) {

@@ -19,7 +19,7 @@ namespace {
 namespace asio = boost::asio;
 
 Engine each_engine() {
-  return GENERATE(Engine::none, Engine::bwrap, Engine::native);
+  return GENERATE(from_range(with_nsjail({Engine::none, Engine::bwrap, Engine::native})));
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ using namespace satellite::tests;
 namespace {
 
 Engine each_engine() {
-  return GENERATE(Engine::none, Engine::bwrap, Engine::native);
+  return GENERATE(from_range(with_nsjail({Engine::none, Engine::bwrap, Engine::native})));
 }
 
 }  // namespace

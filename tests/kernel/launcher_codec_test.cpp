@@ -189,7 +189,7 @@ TEST_CASE("orders that make no sense are refused") {
     order.wrapper[0] = "bwrap";
   }
   SECTION("an engine this launcher does not have") {
-    order.engine = Engine::nsjail;
+    order.engine = static_cast<Engine>(static_cast<int>(Engine::native) + 1);
   }
   SECTION("a network without a filter") {
     order.network->filter.rules.clear();

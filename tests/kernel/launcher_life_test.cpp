@@ -14,7 +14,7 @@ using namespace satellite::tests;
 namespace {
 
 Engine each_engine() {
-  return GENERATE(Engine::none, Engine::bwrap);
+  return GENERATE(from_range(with_nsjail({Engine::none, Engine::bwrap})));
 }
 
 /// An agent of its own process, which runs one script for ever; its pid and its scratch area.

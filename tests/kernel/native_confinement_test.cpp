@@ -49,7 +49,8 @@ std::string seccomp_mode_of(pid_t pid) {
 }  // namespace
 
 TEST_CASE("the init of a confined run is filtered before its script starts, and others are not") {
-  const Engine engine = GENERATE(Engine::none, Engine::bwrap, Engine::native);
+  const Engine engine =
+      GENERATE(from_range(with_nsjail({Engine::none, Engine::bwrap, Engine::native})));
   ScriptBench bench(engine);
   Listener listener;
   std::vector<std::string> modes;

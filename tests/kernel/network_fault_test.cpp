@@ -93,7 +93,7 @@ TEST_CASE("a run whose host lost its packet filter is not started, and says what
   const TestNetwork network;
   const Way way = each_way();
   INFO(name_of(way));
-  const Engine engine = GENERATE(Engine::native, Engine::bwrap);
+  const Engine engine = GENERATE(from_range(with_nsjail({Engine::native, Engine::bwrap})));
   const auto run = [&](bool filter_is_there) {
     return by(way, [&] {
       if (!filter_is_there) fail_packet_filter_sockets(EPROTONOSUPPORT);

@@ -26,7 +26,7 @@ TEST_CASE("output of exactly the cap is not too much") {
 }
 
 TEST_CASE("a script that writes more than the cap is killed and exactly the cap is delivered") {
-  const Engine engine = GENERATE(Engine::none, Engine::bwrap);
+  const Engine engine = GENERATE(from_range(with_nsjail({Engine::none, Engine::bwrap})));
   ScriptBench bench(engine);
   const std::string marker = unique_marker();
   const Ran ran = bench.run(script("yes " + marker), capped_at(engine, 1'000'000));

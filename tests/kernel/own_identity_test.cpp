@@ -20,7 +20,7 @@ namespace {
 const std::uint32_t first_id = identities_of_this_process(1).first;
 
 Engine each_engine() {
-  return GENERATE(Engine::none, Engine::bwrap, Engine::native);
+  return GENERATE(from_range(with_nsjail({Engine::none, Engine::bwrap, Engine::native})));
 }
 
 struct OwnIdentities : ScriptBench {

@@ -21,10 +21,10 @@ using namespace satellite::tests;
 namespace {
 
 Engine each_engine() {
-  return GENERATE(Engine::none, Engine::bwrap, Engine::native);
+  return GENERATE(from_range(with_nsjail({Engine::none, Engine::bwrap, Engine::native})));
 }
 Engine each_confining_engine() {
-  return GENERATE(Engine::bwrap, Engine::native);
+  return GENERATE(from_range(with_nsjail({Engine::bwrap, Engine::native})));
 }
 
 std::string host_name() {
@@ -70,8 +70,7 @@ LaunchOrder wrapped_order(const NativeOrders& bench) {
   inputs.engines = {Engine::bwrap};
   OrderInputs numbered;
   numbered.run_number = bench.launcher->next_run_number();
-  inputs.scratch_directory =
-      bench.launcher->scratch_area() + "/run-" + std::to_string(numbered.run_number);
+  inputs.scratch_directory = bench.launcher->scratch_directory(numbered.run_number);
   const auto decision =
       build_plan({shipped_default_policy(), false}, bench.facts, inputs, host_world());
   REQUIRE(std::holds_alternative<Plan>(decision));

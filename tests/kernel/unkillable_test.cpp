@@ -90,7 +90,8 @@ TEST_CASE(
     "a run that cannot be killed is told, holds up nobody, and keeps what it has until it is "
     "gone") {
   if (!can_hang()) return;
-  const Engine engine = GENERATE(Engine::none, Engine::bwrap, Engine::native);
+  const Engine engine =
+      GENERATE(from_range(with_nsjail({Engine::none, Engine::bwrap, Engine::native})));
   const StuckMount mount;
   CHECK(story(engine, mount) == expected_story);
 }

@@ -33,6 +33,14 @@ bool require_layer(std::string_view layer, bool available, std::string_view reas
   return false;
 }
 
+bool require_part(std::string_view layer, bool available, std::string_view reason) {
+  if (available) return true;
+  std::cout << "SKIPPED in \"" << Catch::getResultCapture().getCurrentTestName()
+            << "\": the part for " << layer << ": " << reason << std::endl;
+  if (must_work(layer)) FAIL("MUST_WORK names " << layer << ", but: " << reason);
+  return false;
+}
+
 int skipped_tests() {
   return static_cast<int>(skipped.size());
 }

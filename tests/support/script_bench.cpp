@@ -1,5 +1,7 @@
 #include "tests/support/script_bench.hpp"
 
+#include "tests/support/require_layer.hpp"
+
 #include <poll.h>
 #include <unistd.h>
 #include <boost/asio/co_spawn.hpp>
@@ -51,8 +53,14 @@ ScriptBench::ScriptBench(sandbox::Engine engine, Egress egress,
   if (engine != sandbox::Engine::none) settings.engines.push_back(engine);
   settings.grace = std::chrono::milliseconds(200);
   launcher->attach(context, [this] { launcher_gone = true; });
-  facts = sandbox::probe_host_first(
-      context, *launcher, {settings.default_identity, {macvlan, {}}, egress == Egress::tried});
+  // nsjail is tried only where it alone may be used.
+  const bool by_nsjail = engine == sandbox::Engine::nsjail;
+  const std::vector<sandbox::Engine> usual{sandbox::Engine::native, sandbox::Engine::bwrap};
+  facts = sandbox::probe_host_first(context, *launcher,
+                                    {settings.default_identity,
+                                     {macvlan, {}},
+                                     egress == Egress::tried,
+                                     by_nsjail ? settings.engines : usual});
   cancel = std::make_unique<sandbox::CancelSwitch>(context);
 }
 
@@ -130,6 +138,19 @@ bool ScriptBench::wait_until_prepared(std::size_t count) {
     if (context.stopped()) context.restart();
   }
   return true;
+}
+
+std::vector<sandbox::Engine> with_nsjail(std::vector<sandbox::Engine> others) {
+  static const std::string problem = [] {
+    const ScriptBench bench(sandbox::Engine::nsjail);
+    if (bench.facts.wrapper == sandbox::Wrapper::nsjail) return std::string();
+    for (const auto& finding : bench.facts.findings) {
+      if (finding.name == "wrapper") return finding.detail;
+    }
+    return std::string("it does not work");
+  }();
+  if (require_part("nsjail", problem.empty(), problem)) others.push_back(sandbox::Engine::nsjail);
+  return others;
 }
 
 sandbox::RunRequest script(std::string text) {

@@ -90,6 +90,9 @@ class ScriptBench {
   std::unique_ptr<sandbox::Runner> lasting_;
 };
 
+/// `others`, and nsjail where it works; where it does not, the test says so and goes on.
+std::vector<sandbox::Engine> with_nsjail(std::vector<sandbox::Engine> others);
+
 /// A shell script with a PATH and a timeout that no test should reach.
 sandbox::RunRequest script(std::string text);
 

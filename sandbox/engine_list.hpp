@@ -1,0 +1,27 @@
+#pragma once
+
+#include "protocol/vocabulary/result.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace satellite::sandbox {
+
+enum class Engine;  // plan.hpp
+struct HostFacts;   // host_facts.hpp
+
+/// Engines by their names, `native,bwrap,nsjail`, in the order in which runs try them, whatever
+/// order they were written in: the list says what may be used, not what is liked best.
+///
+/// Errors: invalid_input for an empty list or another word.
+Result<std::vector<Engine>> parse_engines(std::string_view text);
+
+/// Every engine there is, the strongest first.
+std::vector<Engine> all_engines();
+
+/// An engine that may not be used is an engine that this host does not have. Among wrappers the
+/// first that may be used goes in the place of the one that may not.
+void restrict_engines(HostFacts& facts, const std::vector<Engine>& engines);
+
+}  // namespace satellite::sandbox

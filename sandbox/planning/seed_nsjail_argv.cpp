@@ -1,0 +1,53 @@
+#include "sandbox/planning/wrapper_request.hpp"
+
+namespace satellite::sandbox {
+namespace {
+
+void add_network(std::vector<std::string>& argv, const WrapperRequest& request) {
+  const NetworkDecision& network = request.network;
+  if (network.kind != NetworkDecision::Kind::namespaced) {
+    argv.emplace_back("--disable_clone_newnet");
+    return;
+  }
+  argv.emplace_back("--clone_newnet");
+  if (network.uplink.empty()) return;
+  argv.insert(argv.end(), {"--macvlan_iface", network.uplink});
+  if (network.addressing) {
+    argv.insert(argv.end(),
+                {"--macvlan_vs_ip", network.addressing->ip, "--macvlan_vs_nm",
+                 network.addressing->netmask, "--macvlan_vs_gw", network.addressing->gateway});
+  }
+  if (network.ruleset && request.filter_file) {
+    argv.insert(argv.end(), {"--nftables_file", *request.filter_file});
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> seed_nsjail_argv(const WrapperRequest& request) {
+  std::vector<std::string> argv{request.program, "--quiet", "--mode", "o"};
+  add_network(argv, request);
+  const auto add = [&argv](std::initializer_list<std::string> words) {
+    argv.insert(argv.end(), words);
+  };
+  if (request.inner_uid) {
+    add({"--user", std::to_string(*request.inner_uid)});
+    if (request.inner_gid) add({"--group", std::to_string(*request.inner_gid)});
+  }
+  if (!request.confined) {
+    add({"--bindmount", "/:/"});
+    return argv;
+  }
+  for (const auto& path : request.read_only_before_scratch) {
+    add({"--bindmount_ro", path + ":" + path});
+  }
+  add({"--bindmount", request.scratch_directory + ":" + request.scratch_directory});
+  if (request.read_only_after_scratch) {
+    const std::string& path = *request.read_only_after_scratch;
+    add({"--bindmount_ro", path + ":" + path});
+  }
+  add({"--cwd", request.start_directory});
+  return argv;
+}
+
+}  // namespace satellite::sandbox
