@@ -361,17 +361,19 @@ std::string variants_of(Alphabet alphabet, char unit) {
   return variants;
 }
 
-/// What may stand behind the first unit.
-std::string seconds_of(const SecretForm& form) {
-  std::string seconds = variants_of(form.alphabet, form.units[1]);
+/// What may stand where unit `index` is to come, behind one that stands as it is.
+std::string followers_of(const SecretForm& form, std::size_t index) {
+  std::string followers = variants_of(form.alphabet, form.units[index]);
   for (unsigned bit = 0; bit < 7; ++bit) {
     const auto family = static_cast<EscapeSet>(1U << bit);
-    if ((form.escaped & family) != 0) seconds += introducer_of(family);
+    if ((form.escaped & family) != 0) followers += introducer_of(family);
   }
-  if ((form.escaped & escapes::single_quote) != 0) seconds += '$';
-  if (wraps(form.alphabet)) seconds += "\r\n";
-  if (form.units[1] == '\n') seconds += '\r';
-  return seconds;
+  if ((form.escaped & escapes::single_quote) != 0) followers += '$';
+  if (wraps(form.alphabet)) followers += "\r\n";
+  if (form.units[index] == '\n') followers += '\r';
+  // Between two bytes: separators, the end of a line, `0x`.
+  if (form.alphabet == Alphabet::hexadecimal && index % 2 == 0) followers += " \t:-,._\r\n|0";
+  return followers;
 }
 
 constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -405,7 +407,7 @@ void add_escaped_pairs(const SecretForm& form, std::vector<FirstPair>& pairs) {
   if (escapes_with(escapes::equals)) add_pair(pairs, '=', first_digits_of(unit));
   if (escapes_with(escapes::single_quote) && unit == '\'') add_pair(pairs, '\'', "\\\"'");
   if (escapes_with(escapes::double_quote) && unit == '"') add_pair(pairs, '"', "\"");
-  if (escapes_with(escapes::plus) && unit == ' ') add_pair(pairs, '+', seconds_of(form));
+  if (escapes_with(escapes::plus) && unit == ' ') add_pair(pairs, '+', followers_of(form, 1));
 }
 
 }  // namespace
@@ -417,7 +419,7 @@ FormMatch match_form(const SecretForm& form, std::string_view text, std::size_t 
 
 std::vector<FirstPair> first_pairs_of(const SecretForm& form) {
   std::vector<FirstPair> pairs;
-  const std::string seconds = seconds_of(form);
+  const std::string seconds = followers_of(form, 1);
   for (const char first : variants_of(form.alphabet, form.units[0])) {
     if ((family_of(first) & form.escaped) == 0) add_pair(pairs, first, seconds);
   }
@@ -427,6 +429,17 @@ std::vector<FirstPair> first_pairs_of(const SecretForm& form) {
     add_escaped_pairs(form, pairs);
   }
   return pairs;
+}
+
+std::vector<FirstThree> first_threes_of(const SecretForm& form) {
+  std::vector<FirstThree> threes;
+  const std::string thirds = followers_of(form, 2);
+  for (const char first : variants_of(form.alphabet, form.units[0])) {
+    for (const char second : variants_of(form.alphabet, form.units[1])) {
+      for (const char third : thirds) threes.push_back({first, second, third});
+    }
+  }
+  return threes;
 }
 
 }  // namespace satellite::sandbox

@@ -56,4 +56,10 @@ struct FirstPair {
 /// All of them for one form, perhaps a few more.
 std::vector<FirstPair> first_pairs_of(const SecretForm& form);
 
+/// Three characters with which a match begins whose first two are the first units as they are.
+struct FirstThree {
+  char first = 0, second = 0, third = 0;
+};
+std::vector<FirstThree> first_threes_of(const SecretForm& form);
+
 }  // namespace satellite::sandbox

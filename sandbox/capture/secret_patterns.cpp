@@ -17,6 +17,16 @@ std::uint16_t pair_at(const char* text) {
   return pair;
 }
 
+/// A place in a table of three characters each; two that share one cost a closer look.
+std::uint16_t place_of(std::uint16_t pair, char third) {
+  const unsigned mixed = pair * 0x9E37U ^ static_cast<unsigned char>(third) * 0x01F5U;
+  return static_cast<std::uint16_t>(mixed & 0xFFFFU);
+}
+
+bool is_alphanumeric(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
 std::string_view without_outer_space(std::string_view text) {
   constexpr std::string_view space = " \t\r\n";
   const std::size_t first = text.find_first_not_of(space);
@@ -40,12 +50,17 @@ SecretPatterns::SecretPatterns(const std::vector<std::string_view>& secrets) {
   std::for_each(unique_end, forms_.end(), [](SecretForm& form) { wipe(form.units); });
   forms_.erase(unique_end, forms_.end());
   is_first_pair_.assign(pair_count, 0);
+  is_first_three_.assign(pair_count, 0);
   for (std::uint32_t index = 0; index < forms_.size(); ++index) {
     for (const FirstPair pair : first_pairs_of(forms_[index])) {
       const std::array<char, 2> bytes{pair.first, pair.second};
       entries_.push_back({pair_at(bytes.data()), index});
       is_first_pair_[entries_.back().pair] = 1;
       is_first_[static_cast<unsigned char>(pair.first)] = true;
+    }
+    for (const FirstThree three : first_threes_of(forms_[index])) {
+      const std::array<char, 2> bytes{three.first, three.second};
+      is_first_three_[place_of(pair_at(bytes.data()), three.third)] = 1;
     }
   }
   std::sort(entries_.begin(), entries_.end());
@@ -80,6 +95,15 @@ std::size_t SecretPatterns::next_candidate(std::string_view text, std::size_t fr
   return from;
 }
 
+bool SecretPatterns::goes_on(std::string_view text, std::size_t start) const {
+  // Letters and digits introduce no escape, so that two of them are the first units themselves.
+  if (start + 2 >= text.size() || !is_alphanumeric(text[start]) ||
+      !is_alphanumeric(text[start + 1])) {
+    return true;
+  }
+  return is_first_three_[place_of(pair_at(text.data() + start), text[start + 2])] != 0;
+}
+
 SecretPatterns::Match SecretPatterns::match_at(std::string_view text, std::size_t start,
                                                TextEnd end) const {
   const std::uint16_t pair = pair_at(text.data() + start);
@@ -98,6 +122,7 @@ std::optional<SecretPatterns::Match> SecretPatterns::find(std::string_view text,
   if (forms_.empty() || from >= text.size()) return std::nullopt;
   for (std::size_t at = next_candidate(text, from); at + 1 < text.size();
        at = next_candidate(text, at + 1)) {
+    if (!goes_on(text, at)) continue;
     const Match match = match_at(text, at, end);
     if (match.unfinished || match.size > 0) return match;
   }

@@ -50,12 +50,14 @@ class SecretPatterns {
   };
   void add_forms(std::string_view secret);
   std::size_t next_candidate(std::string_view text, std::size_t from) const;
+  bool goes_on(std::string_view text, std::size_t start) const;
   Match match_at(std::string_view text, std::size_t start, TextEnd end) const;
 
   std::vector<SecretForm> forms_;
-  std::vector<Entry> entries_;               ///< sorted
-  std::vector<std::uint8_t> is_first_pair_;  ///< by pair
-  std::array<bool, 256> is_first_{};         ///< by byte
+  std::vector<Entry> entries_;                ///< sorted
+  std::vector<std::uint8_t> is_first_pair_;   ///< by pair
+  std::vector<std::uint8_t> is_first_three_;  ///< by pair and third character, mixed
+  std::array<bool, 256> is_first_{};          ///< by byte
 };
 
 }  // namespace satellite::sandbox

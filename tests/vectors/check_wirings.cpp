@@ -6,6 +6,8 @@
 #include "protocol/decode.hpp"
 #include "vectors/wiring.hpp"
 
+#include <chrono>
+
 namespace satellite::vectors {
 namespace {
 
@@ -119,7 +121,9 @@ json template_answer(const json& test_case, const json& file) {
                                  R"("metadata":{"owner":"team-a","tier":1,"tags":["x","y"]}}})";
   const auto scope = parse_script_value(scope_text);
   if (!scope) return scope.error().message;
-  const auto text = render_template(test_case.at("in").get<std::string>(), *scope, ScriptDate{});
+  const auto since = std::chrono::system_clock::now().time_since_epoch();
+  const ScriptDate now{std::chrono::duration_cast<std::chrono::milliseconds>(since).count()};
+  const auto text = render_template(test_case.at("in").get<std::string>(), *scope, now);
   if (!text) return {{"err", text.error().message}};
   return {{"out", *text}};
 }
