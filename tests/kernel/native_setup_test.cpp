@@ -88,7 +88,7 @@ TEST_CASE("a file that has no room in the run is a failure, not a shorter file")
   const std::uint64_t size = GENERATE(std::uint64_t{4'096}, std::uint64_t{65'536});
   order.native->steps.push_back({FileStepKind::memory, "room", {}, size, 0755});
   order.native->steps.push_back({FileStepKind::copy, "room/copy", source});
-  order.native->steps.push_back({FileStepKind::read_only, "room"});
+  order.native->steps.push_back({FileStepKind::read_only, "room", {}});
   const auto end = bench.perform(order);
   if (size > content.size() * 2) {
     CHECK(std::holds_alternative<RunEnded>(end.record.event));
