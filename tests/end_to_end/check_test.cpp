@@ -31,7 +31,7 @@ TEST_CASE(
   CHECK(entry.at("_sandbox").at("downgrades").empty());
   // Stored with every run: where nothing is missing there is nothing to say.
   CHECK_FALSE(entry.at("_sandbox").contains("notes"));
-  CHECK(result.dump().size() < 600);
+  CHECK(result.dump().size() < 700);
   CHECK_FALSE(entry.at("_sandbox").at("engine").get<std::string>().empty());
   CHECK(entry.at("outputTruncated") == false);
   CHECK(entry.at("executionTimeMs").is_number_integer());

@@ -153,6 +153,7 @@ TEST_CASE("a scratch directory goes with its run, however the script arranged it
       policy_for(engine));
   CHECK(ran.standard_output == "made\n");
   CHECK(std::filesystem::exists(precious));
+  INFO(sandbox::name_of(engine));
   CHECK(eventually([&] { return std::filesystem::is_empty(bench.launcher->scratch_area()); }));
 }
 

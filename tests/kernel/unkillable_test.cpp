@@ -90,9 +90,10 @@ TEST_CASE(
     "a run that cannot be killed is told, holds up nobody, and keeps what it has until it is "
     "gone") {
   if (!can_hang()) return;
-  const Engine engine =
-      GENERATE(from_range(with_nsjail({Engine::none, Engine::bwrap, Engine::native})));
+  // Not nsjail: it cannot make a mount below what it shows read-only, and such a run is refused.
+  const Engine engine = GENERATE(Engine::none, Engine::bwrap, Engine::native);
   const StuckMount mount;
+  INFO(name_of(engine));
   CHECK(story(engine, mount) == expected_story);
 }
 

@@ -130,7 +130,7 @@ void ScriptBench::keep_prepared(std::size_t count) {
 }
 
 bool ScriptBench::wait_until_prepared(std::size_t count) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   context.restart();
   while (lasting_->count_prepared() < count) {
     if (std::chrono::steady_clock::now() > deadline) return false;

@@ -107,7 +107,7 @@ int count_processes(const std::string& marker);
 std::vector<pid_t> processes_with(const std::string& marker);
 /// Polls until the condition holds, at most `patience`; whether it did.
 bool eventually(const std::function<bool()>& condition,
-                std::chrono::milliseconds patience = std::chrono::seconds(10));
+                std::chrono::milliseconds patience = std::chrono::seconds(60));
 
 std::string read_proc(pid_t pid, const std::string& file);
 
