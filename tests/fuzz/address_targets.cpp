@@ -60,8 +60,15 @@ Broken check_address_block_target(std::string_view input) {
     }
   }
   const auto both = permitted_by_both(a, b);
+  // One entry that is no address closes its list, and so the list that both permit.
+  const auto is_closed = [](const std::vector<std::string>& list) {
+    return std::any_of(list.begin(), list.end(),
+                       [](const auto& entry) { return !parse_address_block(entry); });
+  };
+  if (is_closed(both) != (is_closed(a) || is_closed(b))) return "a broken entry was lost or made";
   for (const auto& entry : both) {
-    if (!is_within(entry, a) || !is_within(entry, b)) return "more than both permit: " + entry;
+    if (!is_closed(both) && (!is_within(entry, a) || !is_within(entry, b)))
+      return "more than both permit: " + entry;
   }
   for (const auto& entry : a) {
     if (is_within(entry, b) && !is_within(entry, both)) return "less than both permit: " + entry;

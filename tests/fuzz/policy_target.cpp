@@ -1,4 +1,5 @@
 #include "sandbox/planning/address_block.hpp"
+#include "sandbox/planning/packet_filter.hpp"
 #include "sandbox/policy_json.hpp"
 #include "tests/fuzz/promises.hpp"
 #include "tests/fuzz/targets.hpp"
@@ -50,10 +51,20 @@ bool is_within(const std::string& entry, const std::vector<std::string>& list) {
   });
 }
 
+/// One entry that is no address closes a whole list, and so do too many.
+bool permits_nothing(const std::vector<std::string>& list) {
+  return list.size() > allow_entries_max ||
+         std::any_of(list.begin(), list.end(), [](const std::string& entry) {
+           return !parse_address_block(entry).has_value();
+         });
+}
+
 bool permits_more(const NetworkPolicy& a, const NetworkPolicy& b) {
   if (openness_of(a.mode) > openness_of(b.mode)) return true;
   if (b.deny_link_local_and_metadata && !a.deny_link_local_and_metadata) return true;
   if (a.mode != NetworkMode::allowlist || b.mode != NetworkMode::allowlist) return false;
+  if (permits_nothing(a.allow)) return false;
+  if (permits_nothing(b.allow)) return true;
   return !std::all_of(a.allow.begin(), a.allow.end(),
                       [&](const std::string& entry) { return is_within(entry, b.allow); });
 }
