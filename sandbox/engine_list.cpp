@@ -73,7 +73,9 @@ std::string engine_remedy(const std::vector<Engine>& allowed) {
   }
   if (allows_all) return "install bubblewrap or nsjail";
   if (names.empty()) return "allow an engine in sandbox.engines";
-  return "sandbox.engines allows only " + names + ": make that work, or allow another engine";
+  const bool is_one = names.find(',') == std::string::npos;
+  return "sandbox.engines allows only " + names + ": make " + (is_one ? "it" : "one of these") +
+         " work, or allow another";
 }
 
 }  // namespace satellite::sandbox
