@@ -72,12 +72,15 @@ class Agent {
   void tell_what_this_host_can_do() {
     auto capabilities = sandbox::startup_capabilities(
         policy_for_run(policies_.resolve(), parts_.config), runner_.facts(),
-        runner_settings(parts_.config).default_identity, parts_.config.sandbox_uid_range);
+        runner_settings(parts_.config).default_identity, parts_.config.sandbox_uid_range,
+        parts_.config.sandbox_engines);
     // `doctor` tells these at length; a log line is for the facts.
     capabilities["capabilities"].erase("findings");
     capabilities.erase("layers");
     parts_.log.info("sandbox_capabilities", capabilities.dump());
-    const auto readiness = sandbox::assess_readiness(runner_.facts());
+    const auto readiness =
+        sandbox::assess_readiness(runner_.facts(), parts_.config.sandbox_engines,
+                                  parts_.config.operators_word.may_be_unconfined());
     if (!readiness.enforceable) parts_.log.warn("sandbox_not_ready", readiness.guidance);
   }
   asio::awaitable<void> stay_connected();

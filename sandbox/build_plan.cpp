@@ -40,8 +40,8 @@ bool can_stage(const Draft& draft) {
 }
 
 void plan_network(Draft& draft) {
-  draft.network =
-      decide_network(draft.policy.network, draft.facts, draft.resolved.blocked_addresses);
+  draft.network = decide_network(draft.policy.network, draft.facts,
+                                 draft.resolved.blocked_addresses, draft.inputs.engines);
   draft.plan.packet_filter = draft.network.ruleset;
   draft.plan.filter_rules = draft.network.filter;
   switch (draft.network.kind) {
@@ -88,8 +88,9 @@ void note_missing_sizes(Draft& draft) {
   };
   if (draft.policy.filesystem.scratch_bytes && !has_size(draft.plan.scratch_directory)) {
     draft.note(Layer::filesystem,
-               "scratchBytes does not limit this run: only the native engine, and bubblewrap since "
-               "0.7, give the scratch directory a size; give the scratch parent a file system of "
+               "scratchBytes does not limit this run: only the native engine, nsjail, and "
+               "bubblewrap since 0.7 give the scratch directory a size; give the scratch parent a "
+               "file system of "
                "its own, or a quota");
   }
   if (draft.plan.has_own_view && sizes.empty()) {
@@ -102,6 +103,7 @@ void note_missing_sizes(Draft& draft) {
 
 void plan_wrapper(Draft& draft) {
   FilesystemInputs inputs;
+  inputs.engines = draft.inputs.engines;
   inputs.scratch_directory = draft.inputs.scratch_directory;
   inputs.package_directory = draft.inputs.package_directory;
   inputs.interpreter = draft.inputs.interpreter;

@@ -61,4 +61,21 @@ void restrict_engines(HostFacts& facts, const std::vector<Engine>& engines) {
   facts.wrapper_path = found ? other->path : std::string();
 }
 
+std::string engine_remedy(const std::vector<Engine>& allowed) {
+  std::string names;
+  bool allows_all = true;
+  for (const Engine engine : all_engines()) {
+    if (!holds(allowed, engine)) {
+      allows_all = false;
+      continue;
+    }
+    names += (names.empty() ? "" : ", ") + std::string(name_of(engine));
+  }
+  if (allows_all) return "install bubblewrap or nsjail";
+  if (names.empty()) return "allow an engine in sandbox.engines";
+  const bool is_one = names.find(',') == std::string::npos;
+  return "sandbox.engines allows only " + names + ": make " + (is_one ? "it" : "one of these") +
+         " work, or allow another";
+}
+
 }  // namespace satellite::sandbox

@@ -24,4 +24,8 @@ std::vector<Engine> all_engines();
 /// first that may be used goes in the place of the one that may not.
 void restrict_engines(HostFacts& facts, const std::vector<Engine>& engines);
 
+/// What an operator can do where none of the engines that may be used works: install a program, or
+/// let another engine be used, which is better advice where sandbox.engines forbids one.
+std::string engine_remedy(const std::vector<Engine>& allowed);
+
 }  // namespace satellite::sandbox

@@ -1,6 +1,7 @@
 #include "sandbox/observability.hpp"
 
 #include "sandbox/build_plan.hpp"
+#include "sandbox/planning/network_decision.hpp"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -29,27 +30,29 @@ void add_field(LogText& log, std::string_view layer, const std::string& text) {
   log.fields.emplace_back(layer, text);
 }
 
-/// What was not tried is not told as missing: the way out is tried for the first run that needs it.
-void leave_out_untried_network(const HostFacts& facts, const Policy& policy,
-                               EffectiveSandbox& report) {
-  if (!facts.egress_untried || !asks_for_a_way_out(policy)) return;
-  std::erase_if(report.downgrades,
-                [](const Downgrade& downgrade) { return downgrade.layer == Layer::network; });
-  report.notes.push_back({Layer::network,
-                          "not tried yet: the first run that needs a filtered way out of its "
-                          "network namespace tries it"});
+/// What was not tried is not told as missing; what is known to be missing stays.
+void leave_out_untried_network(EffectiveSandbox& report) {
+  const auto erased = std::erase_if(report.downgrades, [](const Downgrade& downgrade) {
+    return downgrade.layer == Layer::network && downgrade.reason.starts_with(egress_not_tried_yet);
+  });
+  if (erased != 0) {
+    report.notes.push_back({Layer::network, std::string(egress_not_tried_yet)});
+  }
 }
 
 }  // namespace
 
 nlohmann::json startup_capabilities(const ResolvedPolicy& resolved, const HostFacts& facts,
                                     const std::optional<Identity>& default_identity,
-                                    const std::optional<IdentityRange>& identity_range) {
+                                    const std::optional<IdentityRange>& identity_range,
+                                    const std::vector<Engine>& engines) {
   ResolvedPolicy degrading = resolved;
   degrading.policy.on_unavailable = OnUnavailable::degrade;
   RunInputs inputs;
   inputs.command = {"sh", "-c", ":"};
   inputs.scratch_directory = "/tmp/checkstack-run";
+  inputs.launcher_makes_network = true;  // as every run of the satellite has it
+  inputs.engines = engines;
   inputs.default_identity = default_identity;
   offer_from(identity_range, inputs);
   const World everything{[](const std::string&) { return true; },
@@ -58,7 +61,7 @@ nlohmann::json startup_capabilities(const ResolvedPolicy& resolved, const HostFa
   // Without a policy yet, a host that cannot confine has every run refused.
   const auto* refusal = std::get_if<Refusal>(&decision);
   EffectiveSandbox report = refusal ? refusal->promise : std::get<Plan>(decision).promise;
-  leave_out_untried_network(facts, resolved.policy, report);
+  leave_out_untried_network(report);
   auto line = to_json(report);
   line.erase("requested");
   line.erase("platform");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sandbox/engine_list.hpp"
 #include "sandbox/host_facts.hpp"
 #include "sandbox/identity_range.hpp"
 #include "sandbox/plan.hpp"
@@ -22,7 +23,8 @@ struct LogText {
 /// computed as if it said `degrade`, so that a refusing policy is explained too.
 nlohmann::json startup_capabilities(const ResolvedPolicy& resolved, const HostFacts& facts,
                                     const std::optional<Identity>& default_identity,
-                                    const std::optional<IdentityRange>& identity_range = {});
+                                    const std::optional<IdentityRange>& identity_range = {},
+                                    const std::vector<Engine>& engines = all_engines());
 
 /// `script sandbox degraded: network not fully enforced on linux`; nothing without downgrades.
 std::optional<LogText> downgrade_warning(const EffectiveSandbox& report);

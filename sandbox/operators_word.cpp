@@ -29,6 +29,7 @@ class Restriction {
     hold_switch();
     hold_files();
     if (word_.ceiling) hold_ceiling(*word_.ceiling);
+    hold_blocked_addresses();
     hold_root();
     if (word_.supervisor_is_root) hold_identity();
     resolved_.blocked_addresses = word_.blocked_addresses;
@@ -67,6 +68,16 @@ class Restriction {
          "filesystem.mode off became scratch-plus-ro (operator.allow_unconfined)");
   }
 
+  /// Without a filter of its own such a run would reach them.
+  void hold_blocked_addresses() {
+    NetworkPolicy& network = policy_.network;
+    if (!word_.blocked_by_choice || word_.blocked_addresses.empty() || !policy_.enabled) return;
+    if (network.mode != NetworkMode::unrestricted || network.deny_link_local_and_metadata) return;
+    network.deny_link_local_and_metadata = true;
+    tell(Layer::network,
+         "network.denyLinkLocalAndMetadata false became true (operator.blocked_addresses)");
+  }
+
   void hold_root() {
     if (word_.may_be_root()) return;
     resolved_.must_hold.privilege = true;
@@ -84,10 +95,15 @@ class Restriction {
   }
 
   bool may_name(std::uint64_t uid, std::uint64_t gid) const {
-    const bool of_range = word_.identity_range && uid == gid &&
-                          uid >= word_.identity_range->first && uid <= word_.identity_range->last();
-    return of_range || ((uid == word_.identity.uid || may_name(uid)) &&
-                        (gid == word_.identity.gid || may_name(gid)));
+    return (uid == word_.identity.uid || may_name(uid)) &&
+           (gid == word_.identity.gid || may_name(gid));
+  }
+
+  /// Each id of the range is one run's at a time, whom the satellite chooses: two runs that name
+  /// the same one would be in each other's way.
+  bool is_of_range(const std::optional<std::uint64_t>& id) const {
+    return id && word_.identity_range && *id >= word_.identity_range->first &&
+           *id <= word_.identity_range->last();
   }
 
   /// Ids in a relayed policy come from the core's host (core-contract 9-C10). Here the same number
@@ -96,11 +112,15 @@ class Restriction {
     PrivilegePolicy& privilege = policy_.privilege;
     if (!policy_.enabled || privilege.mode != PrivilegeMode::drop_to_uid) return;
     if (!privilege.uid && !privilege.gid) return;
-    if (privilege.uid == word_.identity.uid && !privilege.gid) {
+    const bool of_range = is_of_range(privilege.uid) || is_of_range(privilege.gid);
+    if (!of_range && privilege.uid == word_.identity.uid && !privilege.gid) {
       privilege.gid = word_.identity.gid;
       return;
     }
-    if (privilege.uid && may_name(*privilege.uid, privilege.gid.value_or(*privilege.uid))) return;
+    if (!of_range && privilege.uid &&
+        may_name(*privilege.uid, privilege.gid.value_or(*privilege.uid))) {
+      return;
+    }
     std::string named = privilege.uid ? "privilege.uid " + std::to_string(*privilege.uid) : "";
     if (privilege.gid) {
       named += (named.empty() ? "privilege.gid " : " with privilege.gid ") +
@@ -110,7 +130,9 @@ class Restriction {
     privilege.gid.reset();
     tell(Layer::privilege, named +
                                " gives way to the operator's choice (sandbox.uid, sandbox.gid, "
-                               "sandbox.uid_range); operator.policy_ids may name more");
+                               "sandbox.uid_range); " +
+                               (of_range ? "no policy names an id of sandbox.uid_range"
+                                         : "operator.policy_ids may name more"));
   }
 
   void hold_ceiling(const Policy& ceiling) {

@@ -27,6 +27,9 @@ struct OperatorsWord {
   std::optional<Policy> ceiling;          ///< always enabled; names no identity
   bool require_memory_limit = false;
   std::vector<std::string> blocked_addresses;
+  /// The operator wrote that list: a policy must not let a run out past it. The default list only
+  /// holds where a run is filtered anyway, as not every host has a filter to offer.
+  bool blocked_by_choice = false;
 
   bool may_be_unconfined() const { return allow_unconfined.value_or(!supervisor_is_root); }
   bool may_be_root() const { return !supervisor_is_root || allow_root_scripts; }

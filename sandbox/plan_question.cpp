@@ -31,27 +31,30 @@ Result<std::optional<std::string>> text_member(const json& question, const char*
   return std::optional<std::string>{found->get<std::string>()};
 }
 
-/// `engines` narrows down what may be used; what it names and this host lacks stays missing.
+/// `engines` narrows down what the operator lets be used; what it names beyond stays missing.
 Result<void> engines_of(const json& question, std::vector<Engine>& engines) {
   const auto found = question.find("engines");
   if (found == question.end()) return {};
   if (!found->is_array()) return wrong("engines", "is not a list");
+  const auto known = all_engines();
   std::vector<Engine> chosen;
   for (const auto& word : *found) {
-    const auto named = std::find_if(engines.begin(), engines.end(), [&](Engine engine) {
+    const auto named = std::find_if(known.begin(), known.end(), [&](Engine engine) {
       return word.is_string() && word.get<std::string>() == name_of(engine);
     });
-    if (named == engines.end()) {
+    if (named == known.end()) {
       return wrong("engines", "holds something else than native, bwrap or nsjail");
     }
-    chosen.push_back(*named);
+    const bool may_be_used = std::find(engines.begin(), engines.end(), *named) != engines.end();
+    if (may_be_used) chosen.push_back(*named);
   }
   engines = std::move(chosen);
   return {};
 }
 
-Result<RunInputs> inputs_of(const json& question) {
+Result<RunInputs> inputs_of(const json& question, const std::vector<Engine>& engines) {
   RunInputs inputs;
+  inputs.engines = engines;
   inputs.launcher_makes_network = true;
   for (const auto& [name, target] :
        {std::pair{"cwd", &inputs.working_directory}, {"scratchDir", &inputs.scratch_directory}}) {
@@ -130,7 +133,7 @@ json answer_of(const Decision& decision) {
 
 Result<std::string> answer_plan_question(std::string_view text,
                                          const std::function<HostFacts()>& this_host,
-                                         OperatorsWord word) {
+                                         OperatorsWord word, const std::vector<Engine>& engines) {
   const auto question = parse_bounded_json(text, bounds);
   if (!question) return question.error();
   if (!question->is_object()) return wrong("question", "is not a JSON object");
@@ -144,7 +147,7 @@ Result<std::string> answer_plan_question(std::string_view text,
   auto facts =
       caps == question->end() ? Result<HostFacts>(this_host()) : host_facts_from_json(*caps);
   if (!facts) return wrong("caps", facts.error().message);
-  auto inputs = inputs_of(*question);
+  auto inputs = inputs_of(*question, engines);
   if (!inputs) return inputs.error();
   word.supervisor_is_root = facts->euid_is_root;
   resolved = apply_operators_word(std::move(resolved), word);

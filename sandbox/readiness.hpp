@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sandbox/engine_list.hpp"
 #include "sandbox/host_facts.hpp"
 
 #include <string>
@@ -23,7 +24,10 @@ struct HostReadiness {
   std::string guidance;
 };
 
-HostReadiness assess_readiness(const HostFacts& facts);
+/// `engines` may be used; `may_be_unconfined` is the operator's word (OperatorsWord).
+HostReadiness assess_readiness(const HostFacts& facts,
+                               const std::vector<Engine>& engines = all_engines(),
+                               bool may_be_unconfined = true);
 
 /// The guidance between two rules, headline first so that it carries the log's level.
 std::string readiness_banner(const HostReadiness& readiness);

@@ -56,7 +56,8 @@ int doctor_command(const Invocation& invocation) {
   const auto facts = sandbox::examine_host(context, **launcher, probe_settings(*config));
   auto usable = facts;
   sandbox::restrict_engines(usable, config->sandbox_engines);
-  const auto readiness = sandbox::assess_readiness(usable);
+  const auto readiness = sandbox::assess_readiness(usable, config->sandbox_engines,
+                                                   config->operators_word.may_be_unconfined());
   invocation.json ? print_json(facts, readiness) : print_text(facts, readiness);
   return readiness.enforceable ? exit_done : exit_failed;
 }

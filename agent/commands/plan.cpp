@@ -37,7 +37,8 @@ int plan_command(const Invocation& invocation) {
     settings.tries_every_engine = true;  // the question may be about any
     return sandbox::probe_host_first(context, **launcher, std::move(settings));
   };
-  const auto answer = sandbox::answer_plan_question(*question, this_host, config->operators_word);
+  const auto answer = sandbox::answer_plan_question(*question, this_host, config->operators_word,
+                                                    config->sandbox_engines);
   // Of a host that could not be looked at nothing is said.
   if (problem) return no_launcher(*problem);
   if (!answer) {

@@ -97,6 +97,7 @@ Result<void> take_operators_word(const Values& values, std::uint32_t own_uid, Co
   auto addresses = sandbox::parse_address_list(blocked.value);
   if (!addresses) return wrong(blocked, addresses.error().code, addresses.error().message);
   word.blocked_addresses = *std::move(addresses);
+  word.blocked_by_choice = blocked.source != "default";
 
   return take_ceiling(values.at("operator.ceiling"), own_uid, word);
 }

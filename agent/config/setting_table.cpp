@@ -78,8 +78,8 @@ constexpr std::array settings{
             "or auto = only where the satellite is not root"},
     Setting{"operator.policy_ids", "CHECKSTACK_SATELLITE_POLICY_IDS", "--policy-ids",
             SettingKind::text, "",
-            "user and group ids (1001,2000:16) that a policy may name beside sandbox.uid, "
-            "sandbox.gid and sandbox.uid_range"},
+            "user and group ids (1001,2000:16) that a policy may name beside sandbox.uid and "
+            "sandbox.gid"},
     Setting{
         "operator.ceiling", "CHECKSTACK_SATELLITE_CEILING", "--ceiling", SettingKind::path, "",
         "policy file (JSON) that no policy from outside exceeds; what it leaves out it permits"},

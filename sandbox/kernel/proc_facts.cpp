@@ -187,6 +187,21 @@ Result<std::vector<MountEntry>> parse_mountinfo(std::string_view text) {
   return mounts;
 }
 
+bool every_mount_propagates(std::string_view mountinfo) {
+  constexpr int fields_before_optional = 6;
+  if (mountinfo.empty()) return false;
+  while (!mountinfo.empty()) {
+    std::string_view line = next_line(mountinfo);
+    for (int skipped = 0; skipped < fields_before_optional; ++skipped) next_word(line);
+    bool propagates = false;
+    for (auto word = next_word(line); !word.empty() && word != "-"; word = next_word(line)) {
+      propagates = propagates || word.starts_with("shared:") || word.starts_with("master:");
+    }
+    if (!propagates) return false;
+  }
+  return true;
+}
+
 Result<std::vector<std::string>> parse_interfaces(std::string_view text) {
   std::vector<std::string> names;
   next_line(text);

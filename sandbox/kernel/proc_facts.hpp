@@ -44,6 +44,10 @@ struct MountEntry {
 };
 Result<std::vector<MountEntry>> parse_mountinfo(std::string_view text);
 
+/// Whether each mount in this text of mountinfo gets told what others mount and unmount (shared, or
+/// slave of a shared one), so that a slave copy of it never lags behind. Pure; false for no mount.
+bool every_mount_propagates(std::string_view mountinfo);
+
 /// Names of the interfaces in /proc/PID/net/dev.
 Result<std::vector<std::string>> parse_interfaces(std::string_view text);
 

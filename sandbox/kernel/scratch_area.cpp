@@ -96,6 +96,17 @@ std::optional<std::vector<std::string>> small_files(int directory) {
   return names;
 }
 
+bool is_empty_directory(int parent, const std::string& name) {
+  const UniqueFd directory(::openat(parent, name.c_str(), directory_flags));
+  const Directory listing = directory ? listing_of(directory.get()) : nullptr;
+  if (!listing) return false;
+  errno = 0;
+  while (const dirent* entry = ::readdir(listing.get())) {
+    if (!is_dots(entry->d_name)) return false;
+  }
+  return errno == 0;
+}
+
 }  // namespace
 
 Result<ScratchArea> ScratchArea::make(const std::string& parent) {
@@ -215,8 +226,10 @@ bool ScratchArea::take_or_make_gate(const std::string& name) {
   return ::mkdirat(runs_.get(), name.c_str(), S_IRWXU) == 0;
 }
 
+/// A script that shares our user and sees the host's files can write beside its scratch directory;
+/// what it left there is not kept.
 bool ScratchArea::retire_gate(const std::string& name) {
-  if (spare_gates_.size() < spare_gates_max) {
+  if (spare_gates_.size() < spare_gates_max && is_empty_directory(runs_.get(), name)) {
     std::string spare = std::string(spare_prefix) + std::to_string(++spare_number_last_);
     if (::renameat(runs_.get(), name.c_str(), directory_.get(), spare.c_str()) == 0) {
       spare_gates_.push_back(std::move(spare));

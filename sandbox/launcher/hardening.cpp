@@ -64,11 +64,12 @@ void allow_beneath(const Attempt& attempt, long ruleset, const char* path, std::
   call(__NR_close, rule.directory);
 }
 
-/// Nothing in proc may be written, and only Landlock says so for a process's own files there; under
-/// nsjail they are read-only before it is asked.
-void try_the_border(const Attempt& attempt) {
+/// Nothing in proc may be written, and only Landlock says so for a process's own files there. Where
+/// all of proc is read-only the mount may answer first, and nothing is learnt of Landlock.
+void try_the_border(const Attempt& attempt, const InitBlock& block) {
   const long opened = call(__NR_openat, AT_FDCWD, address("/proc/self/comm"), O_WRONLY | O_CLOEXEC);
-  if (opened != error_access && opened != error_read_only) {
+  const bool kept_by_mount = block.proc_is_read_only != 0 && opened == error_read_only;
+  if (opened != error_access && !kept_by_mount) {
     attempt.give_up(SetupStep::landlock, -1, opened);
   }
 }
@@ -165,7 +166,7 @@ std::uint32_t restrict_by_landlock(const Attempt& attempt, const InitBlock& bloc
   }
   attempt.must(SetupStep::landlock, 0, __NR_landlock_restrict_self, ruleset, 0);
   call(__NR_close, ruleset);
-  if (files) try_the_border(attempt);
+  if (files) try_the_border(attempt, block);
   return block.landlock_abi;
 }
 

@@ -148,7 +148,7 @@ struct InitLimit {
 };
 
 constexpr std::uint32_t init_block_magic = 0x43534942;  // "CSIB"
-constexpr std::uint32_t init_block_version = 4;
+constexpr std::uint32_t init_block_version = 5;
 constexpr std::size_t init_limits_max = 8;
 
 /// Head of the block; strings follow. Offsets count from the start of the block, 0 = absent.
@@ -182,6 +182,7 @@ struct InitBlock {
   std::uint32_t landlock_abi = 0;  ///< 0 = this kernel has none
   /// Paths that stay writable, one text after the other; without any, only the scopes apply.
   std::uint32_t landlock_paths = 0, landlock_path_count = 0;
+  std::uint32_t proc_is_read_only = 0;  ///< nsjail's is mounted so, which answers before Landlock
   /// A prepared run: what to execute comes later, through the barrier.
   std::uint32_t waits_for_task = 0;
   /// Init stays until the launcher has told the end: what the kernel takes down with it shall not

@@ -140,6 +140,7 @@ std::string build_init_block(const LaunchOrder& order, const BlockFacts& facts) 
   }
   head.dumpable_at_barrier = facts.launcher_is_root ? 0 : 1;
   head.confined = is_confined(order) ? 1 : 0;
+  head.proc_is_read_only = order.engine == Engine::nsjail ? 1 : 0;
   head.waits_for_task = facts.waits_for_task ? 1 : 0;
   add_limits(order, facts, head);
   if (wrapped) {

@@ -68,11 +68,16 @@ void separate_from_agent(pid_t agent_pid) {
   if (::getppid() != agent_pid) ::raise(agent_gone_signal);
 }
 
-// Slave, not private: private copies would hide what is mounted later, and would keep devices busy
-// that the host unmounts. Whatever pivots away from its root (slirp4netns, every sandbox) goes on
-// from here into a namespace of its own, which is private.
+// What keeps the host's mounts as they are is that whatever mounts or unmounts (slirp4netns, every
+// sandbox) does so in a namespace of its own that is private throughout. This is a second wall, and
+// only where it costs the host nothing: a copy of a private mount stays private whatever is asked,
+// and would hide what is mounted later and keep devices busy that the host unmounts. Where one
+// mount is private (a host without systemd, many containers) the launcher therefore stays.
 void separate_mounts() {
-  if (::geteuid() != 0 || ::unshare(CLONE_NEWNS) != 0) return;
+  if (::geteuid() != 0) return;
+  const auto mounts = kernel::read_small_file(AT_FDCWD, "/proc/self/mountinfo", 16U << 20U);
+  if (!mounts || !kernel::every_mount_propagates(*mounts)) return;
+  if (::unshare(CLONE_NEWNS) != 0) return;
   static_cast<void>(::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr));
 }
 

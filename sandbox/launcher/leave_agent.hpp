@@ -17,9 +17,9 @@ inline constexpr int agent_gone_signal = SIGUSR2;
 /// Leaves the agent's world: its terminal, its descriptors, its signals.
 void separate_from_agent(pid_t agent_pid);
 
-/// From here on nothing that we start can change the host's mounts. What the host mounts later is
-/// still seen, as the next run has to show it. Without the right to do it nothing is done: then
-/// nothing that we start has the right to change mounts either.
+/// Where all mounts of the host propagate: into a namespace whose mounts are slaves of the host's.
+/// What the host mounts and unmounts later is seen, as the next run has to show it. Elsewhere, and
+/// without the right to do it, nothing is done; what we start and may mount has its own namespace.
 void separate_mounts();
 
 /// Everything else that the agent had open is closed, and nothing is on 0, 1 and 2 but silence.

@@ -72,9 +72,9 @@ Result<std::vector<NsjailDirectories::Held>> NsjailDirectories::hold(
   std::vector<Held> held;
   for (const auto& path : paths) {
     auto lock = hold_directory(path, user);
-    if (!lock) return lock.error();
-    if (!*lock) {
+    if (!lock || !*lock) {
       for (const auto& one : held) remove_if_last(one.path, one.lock);
+      if (!lock) return lock.error();
       return std::vector<Held>{};
     }
     held.push_back({path, *std::move(lock)});

@@ -11,6 +11,7 @@ constexpr std::uint32_t record_magic = 0x4353'5243;  // "CSRC"
 constexpr std::uint32_t record_version = 4;
 constexpr std::size_t text_size_max = 512;
 constexpr std::size_t name_size_max = 128;
+constexpr std::size_t path_size_max = 4'096;
 constexpr std::uint32_t names_max = 4;
 
 std::string_view bounded(std::string_view text, std::size_t size_max) {
@@ -33,7 +34,7 @@ void write_sizes(ByteWriter& out, const std::vector<MemorySize>& sizes) {
   const auto count = std::min<std::size_t>(sizes.size(), names_max);
   out.number(static_cast<std::uint32_t>(count));
   for (std::size_t i = 0; i < count; ++i) {
-    out.text(bounded(sizes[i].path, name_size_max));
+    out.text(bounded(sizes[i].path, path_size_max));
     out.number(sizes[i].bytes);
   }
 }
@@ -42,7 +43,7 @@ std::vector<MemorySize> read_sizes(ByteReader& in) {
   constexpr std::size_t element_size = sizeof(std::uint32_t) + sizeof(std::uint64_t);
   std::vector<MemorySize> sizes(in.count(names_max, element_size));
   for (auto& size : sizes) {
-    size.path = in.text(name_size_max);
+    size.path = in.text(path_size_max);
     size.bytes = in.number<std::uint64_t>();
   }
   return sizes;

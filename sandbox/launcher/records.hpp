@@ -15,7 +15,8 @@
 
 namespace satellite::sandbox {
 
-constexpr std::size_t record_size_max = 2'048;
+/// Paths of memory file systems travel whole, as they are compared; they have at most PATH_MAX.
+constexpr std::size_t record_size_max = 20'480;
 
 // --- Agent -> launcher --------------------------------------------------------------------------
 

@@ -50,8 +50,8 @@ std::string obstacle(const FilesystemPolicy& policy, const HostFacts& facts,
                      const FilesystemInputs& inputs, const NetworkDecision& network) {
   if (facts.platform != "linux") return "namespaces need Linux (platform=" + facts.platform + ")";
   if (!facts.native_engine && facts.wrapper != Wrapper::bwrap && facts.wrapper != Wrapper::nsjail) {
-    return "no wrapper that can build namespaces may be used on this host: install bubblewrap or "
-           "nsjail";
+    return "no engine that can build namespaces may be used on this host: " +
+           engine_remedy(inputs.engines);
   }
   if (!facts.native_engine && !facts.user_namespaces) {
     return "user namespaces cannot be created on this host: allow unprivileged user namespaces "

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sandbox/engine_list.hpp"
 #include "sandbox/planning/world.hpp"
 #include "sandbox/planning/wrapper_request.hpp"
 #include "sandbox/policy.hpp"
@@ -22,6 +23,7 @@ struct FilesystemInputs {
   bool launcher_makes_network = false;      ///< see RunInputs
   /// The wrapper is to give the script the native engine's view; else the seeds'.
   bool wants_own_view = false;
+  std::vector<Engine> engines = all_engines();  ///< see RunInputs
 };
 
 /// The one wrapper that carries both the file view and the network namespace of a run, so that the

@@ -23,11 +23,12 @@ bool has_macvlan_uplink(const HostFacts& facts) {
   return facts.net_egress_iface.has_value() && facts.net_egress_addressing.has_value();
 }
 
-std::string cannot_isolate(const HostFacts& facts, std::string_view what) {
+std::string cannot_isolate(const HostFacts& facts, const std::vector<Engine>& engines,
+                           std::string_view what) {
   const bool has_wrapper = facts.wrapper == Wrapper::bwrap || facts.wrapper == Wrapper::nsjail;
   std::string reason(what);
   reason += " needs a fresh network namespace, and this host cannot make one for a run: ";
-  if (!has_wrapper) reason += "install bubblewrap or nsjail and ";
+  if (!has_wrapper) reason += engine_remedy(engines) + ", and ";
   reason += "allow unprivileged user and network namespaces";
   if (facts.platform != "linux") reason += " (platform=" + facts.platform + ")";
   return reason;
@@ -65,11 +66,6 @@ NetworkDecision degraded(std::string reason) {
   return decision;
 }
 
-/// At start-up nobody waits for a trial of what most policies never need.
-constexpr const char* not_tried_yet =
-    "whether this host has a filtered way out (slirp4netns or macvlan) is tried when the first run "
-    "needs it; nothing is known about it yet";
-
 NetworkDecision decide_unrestricted(const NetworkPolicy& policy, const HostFacts& facts,
                                     const std::vector<std::string>& blocked) {
   NetworkDecision decision;
@@ -82,7 +78,7 @@ NetworkDecision decide_unrestricted(const NetworkPolicy& policy, const HostFacts
   }
   decision.metadata_block_unenforceable = true;
   if (facts.egress_untried) {
-    decision.reason = not_tried_yet;
+    decision.reason = egress_not_tried_yet;
     return decision;
   }
   decision.reason =
@@ -93,7 +89,8 @@ NetworkDecision decide_unrestricted(const NetworkPolicy& policy, const HostFacts
 }
 
 NetworkDecision decide_allowlist(const NetworkPolicy& policy, const HostFacts& facts,
-                                 const std::vector<std::string>& blocked) {
+                                 const std::vector<std::string>& blocked,
+                                 const std::vector<Engine>& engines) {
   const EgressRules rules{EgressRules::Kind::allowlist, policy.allow,
                           policy.deny_link_local_and_metadata, blocked};
   auto ruleset = egress_ruleset(rules);
@@ -102,15 +99,17 @@ NetworkDecision decide_allowlist(const NetworkPolicy& policy, const HostFacts& f
     // turn a typing error into full access.
     std::string reason =
         ruleset.error().message + "; no network access at all until it is put right";
-    return can_take_namespace(facts)
-               ? routeless(std::move(reason))
-               : degraded(ruleset.error().message + "; " + cannot_isolate(facts, "an allowlist"));
+    return can_take_namespace(facts) ? routeless(std::move(reason))
+                                     : degraded(ruleset.error().message + "; " +
+                                                cannot_isolate(facts, engines, "an allowlist"));
   }
-  if (!can_take_namespace(facts)) return degraded(cannot_isolate(facts, "an allowlist"));
+  if (!can_take_namespace(facts)) {
+    return degraded(cannot_isolate(facts, engines, "an allowlist"));
+  }
   if (has_macvlan_uplink(facts) || facts.net_egress_rootless) {
     return filtered(facts, *std::move(ruleset), *packet_filter(rules));
   }
-  if (facts.egress_untried) return degraded(not_tried_yet);
+  if (facts.egress_untried) return degraded(std::string(egress_not_tried_yet));
   return degraded(
       "the allowlist needs a filtered way out of the network namespace: rootless (slirp4netns), "
       "or a macvlan uplink with static addressing (a root satellite, "
@@ -121,20 +120,21 @@ NetworkDecision decide_allowlist(const NetworkPolicy& policy, const HostFacts& f
 }  // namespace
 
 NetworkDecision decide_network(const NetworkPolicy& policy, const HostFacts& facts,
-                               const std::vector<std::string>& blocked) {
+                               const std::vector<std::string>& blocked,
+                               const std::vector<Engine>& engines) {
   switch (policy.mode) {
     case NetworkMode::unrestricted:
       return decide_unrestricted(policy, facts, blocked);
     case NetworkMode::allowlist:
       // An allowlist that allows nothing is `deny` and needs no filter.
-      if (!policy.allow.empty()) return decide_allowlist(policy, facts, blocked);
+      if (!policy.allow.empty()) return decide_allowlist(policy, facts, blocked, engines);
       [[fallthrough]];
     case NetworkMode::deny:
       break;
   }
   return can_take_namespace(facts)
              ? routeless()
-             : degraded(cannot_isolate(facts, "cutting a script off the network"));
+             : degraded(cannot_isolate(facts, engines, "cutting a script off the network"));
 }
 
 }  // namespace satellite::sandbox

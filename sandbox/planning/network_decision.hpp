@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sandbox/engine_list.hpp"
 #include "sandbox/host_facts.hpp"
 #include "sandbox/plan.hpp"
 #include "sandbox/planning/packet_filter.hpp"
@@ -7,6 +8,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace satellite::sandbox {
@@ -35,8 +37,15 @@ struct NetworkDecision {
 };
 
 /// `blocked` are the operator's addresses: dropped by whatever filter is made, and no reason to
-/// make one.
+/// make one. `engines` may be used.
 NetworkDecision decide_network(const NetworkPolicy& policy, const HostFacts& facts,
-                               const std::vector<std::string>& blocked = {});
+                               const std::vector<std::string>& blocked = {},
+                               const std::vector<Engine>& engines = all_engines());
+
+/// At start-up nobody waits for a trial of what most policies never need. How a decision's reason
+/// begins that is due to that alone.
+inline constexpr std::string_view egress_not_tried_yet =
+    "not tried yet: the first run that needs a filtered way out of its network namespace "
+    "(slirp4netns or macvlan) tries it";
 
 }  // namespace satellite::sandbox

@@ -58,7 +58,8 @@ class ViewWords {
       case FileStepKind::memory:
         return memory(target, step);
       case FileStepKind::terminals:
-        return words({"--mount", "none:" + target + ":devpts:newinstance,ptmxmode=0666,mode=620"});
+        return words(
+            {"--mount", "none:" + target + ":devpts:newinstance,ptmxmode=0666,mode=620,max=64"});
       case FileStepKind::processes:
         return mount("dst: " + quoted(target) + " fstype: \"proc\" noexec: true");
       case FileStepKind::mask:

@@ -1,5 +1,6 @@
 #include "sandbox/probing/egress.hpp"
 
+#include "sandbox/planning/network_decision.hpp"
 #include "sandbox/probing/probing.hpp"
 
 #include <fstream>
@@ -102,8 +103,7 @@ std::vector<std::string> name_servers_of(std::string_view resolv_conf) {
 void leave_egress_untried(HostFacts& facts) {
   facts.egress_untried = true;
   for (const Egress egress : means) {
-    set_finding(facts, name_of_finding(egress), false,
-                "not tried yet: tried before the first run that needs it", {});
+    set_finding(facts, name_of_finding(egress), false, std::string(egress_not_tried_yet), {});
   }
 }
 

@@ -1,4 +1,5 @@
 // What puts runs together: the launcher itself, its own engine, and a wrapper program.
+#include "sandbox/engine_list.hpp"
 #include "sandbox/launcher/setup_steps.hpp"
 #include "sandbox/probing/probing.hpp"
 #include "sandbox/probing/remedies.hpp"
@@ -183,10 +184,11 @@ asio::awaitable<void> probe_wrapper(Probing probing) {
     paths += "; it cannot bound memory file systems, as bubblewrap since 0.7 can";
   }
   set_finding(facts, "wrapper", works, works ? paths : problems,
-              remedy.empty() ? "install bubblewrap or nsjail"
-                             : "see user_namespaces; " + remedy +
-                                   " must be allowed to make namespaces and "
-                                   "mounts");
+              remedy.empty()
+                  ? engine_remedy(probing.tries_every_engine ? all_engines() : probing.engines)
+                  : "see user_namespaces; " + remedy +
+                        " must be allowed to make namespaces and "
+                        "mounts");
   co_await probe_namespaces(probing);
 }
 

@@ -247,6 +247,14 @@ TEST_CASE("the largest record fits into one message") {
   }
 }
 
+TEST_CASE("the path of a memory file system travels whole, however long") {
+  Posture posture;
+  posture.memory_sizes = {{"/" + std::string(4'095, 'a'), 1}, {"/" + std::string(300, 'b'), 2}};
+  const auto back = decode_record(encode_record({1, RunStarted{posture}}));
+  REQUIRE(back.has_value());
+  CHECK(std::get<RunStarted>(back->event).posture.memory_sizes == posture.memory_sizes);
+}
+
 TEST_CASE("damaged bytes are refused or read as something valid, never worse") {
   const unsigned seed = GENERATE(1U, 2U, 3U);
   INFO("seed " << seed);

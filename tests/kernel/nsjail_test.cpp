@@ -185,12 +185,15 @@ TEST_CASE("where only nsjail is installed it is chosen, and nobody is told to in
   for (const auto& one : facts.findings) CHECK(one.remedy.find("bubblewrap") == std::string::npos);
 }
 
-TEST_CASE("where no wrapper is installed the remedy names both") {
+TEST_CASE("where no wrapper is installed the remedy names those that may be used") {
   const TempDir nothing;
   const SearchPath search(nothing.path().string());
-  const ScriptBench bench(Engine::bwrap);
+  ScriptBench bench(Engine::bwrap);
   CHECK(bench.facts.wrapper == Wrapper::none);
-  CHECK(finding(bench.facts, "wrapper").remedy == "install bubblewrap or nsjail");
+  CHECK(finding(bench.facts, "wrapper").remedy ==
+        "sandbox.engines allows only native, bwrap: make one of these work, or allow another");
+  const auto all = examine_host(bench.context, *bench.launcher, {});
+  CHECK(finding(all, "wrapper").remedy == "install bubblewrap or nsjail");
 }
 
 TEST_CASE("a program that is no nsjail fails the set-up with its own words") {

@@ -64,6 +64,23 @@ bool is_empty(const ScriptBench& bench) {
   return fs::is_empty(bench.launcher->scratch_area());
 }
 
+/// What is left of a script that writes beside its scratch directory, as its user may who is also
+/// the satellite's and sees the host's files.
+std::string left_beside() {
+  ScriptBench bench(Engine::none);
+  const fs::path area = fs::path(bench.launcher->scratch_area()).parent_path();
+  const Ran ran = bench.run(script("echo x > ../big && echo wrote"), policy_for(Engine::none));
+  const auto is_clean = [&area] {
+    std::error_code problem;  // what is being removed may go while we look
+    fs::recursive_directory_iterator one(area, problem);
+    for (; one != fs::recursive_directory_iterator(); one.increment(problem)) {
+      if (one->path().filename() == "big") return false;
+    }
+    return !problem;
+  };
+  return ran.standard_output + (eventually(is_clean) ? "gone" : "left");
+}
+
 }  // namespace
 
 TEST_CASE("deep trees are removed beside the launcher's loop, and again when that process dies") {
@@ -83,6 +100,10 @@ TEST_CASE("deep trees are removed beside the launcher's loop, and again when tha
   CHECK(std::distance(fs::directory_iterator(bench.launcher->scratch_area()), {}) == 1);
   REQUIRE(::kill(stopped, SIGKILL) == 0);
   CHECK(eventually([&] { return is_empty(bench); }, std::chrono::seconds(60)));
+}
+
+TEST_CASE("what a script writes beside its scratch directory is not kept for a later run") {
+  CHECK((is_root() ? as_uid_65532(left_beside) : left_beside()) == "wrote\ngone");
 }
 
 TEST_CASE("a launcher that ends while trees are removed leaves none of them") {

@@ -32,7 +32,7 @@ std::set<std::string> lines_of(const std::string& text) {
 
 }  // namespace
 
-void share_own_mounts(TmpIs tmp, const std::string& program) {
+void share_own_mounts(TmpIs tmp, const std::string& program, MountsAre mounts) {
   take_own_mounts();
   mount_memory(shared_mounts_place, "mode=0755");
   const std::string inner = std::string(shared_mounts_place) + "/inner";
@@ -45,6 +45,7 @@ void share_own_mounts(TmpIs tmp, const std::string& program) {
   must(::mknod("/dev/net/tun", S_IFCHR | 0666, makedev(10, 200)) == 0, "mknod");
   must(::chmod("/dev/net/tun", 0666) == 0, "chmod");
   if (tmp == TmpIs::a_mount) mount_memory("/tmp", "mode=1777");
+  if (mounts == MountsAre::not_shared) return;
   must(::mount(nullptr, "/", nullptr, MS_REC | MS_SHARED, nullptr) == 0, "share");
 }
 

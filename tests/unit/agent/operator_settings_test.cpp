@@ -45,6 +45,7 @@ TEST_CASE("the operator's word is strict where nobody says otherwise") {
   const std::vector<std::string> elsewhere{"100.100.100.200", "168.63.129.16", "192.0.0.192",
                                            "fd00:ec2::254"};
   CHECK(word.blocked_addresses == elsewhere);
+  CHECK_FALSE(word.blocked_by_choice);
   CHECK(launcher_settings(loaded->config).root_scripts == sandbox::RootScripts::refused);
   sources.own_uid = 65532;
   loaded = load_config(sources, SettingsUse::connects);
@@ -91,6 +92,7 @@ TEST_CASE("every setting of the operator comes from the file, the environment an
     CHECK(config.operators_word.ceiling->resources.cpu_seconds == 60U);
     CHECK(config.operators_word.require_memory_limit);
     CHECK(config.operators_word.blocked_addresses == std::vector<std::string>{"192.0.2.1"});
+    CHECK(config.operators_word.blocked_by_choice);
     CHECK(launcher_settings(config).root_scripts == sandbox::RootScripts::allowed);
   }
 }

@@ -1,4 +1,5 @@
 #include "sandbox/engine_list.hpp"
+#include "sandbox/plan_question.hpp"
 #include "sandbox/planning/filesystem_layer.hpp"
 #include "sandbox/planning/seed_command_line.hpp"
 #include "unit/sandbox/hosts.hpp"
@@ -49,6 +50,7 @@ TEST_CASE("nsjail is told to set none of its own limits and gets no option it do
                              "--disable_clone_newnet", "--keep_caps"}) {
     CHECK_FALSE(has_word(plan.wrapper, absent));
   }
+  CHECK(has_run(plan.wrapper, {"none:/dev/pts:devpts:newinstance,ptmxmode=0666,mode=620,max=64"}));
   CHECK(plan.promise.enforced.filesystem);
   CHECK(plan.promise.enforced.network);
   CHECK(plan.promise.enforced.privilege);
@@ -146,6 +148,31 @@ TEST_CASE("an engine that works and may not be used is named where a layer is mi
   CHECK(has_note(plan.promise, "sandbox.engines"));
   inputs.engines = all_engines();
   CHECK_FALSE(has_note(plan_for(policy, host, inputs).promise, "sandbox.engines"));
+}
+
+TEST_CASE("a question about a plan narrows down the engines that the operator lets be used") {
+  const auto plan_with = [](const std::string& engines, const std::vector<Engine>& allowed) {
+    const auto this_host = [] {
+      HostFacts host = nsjail_host();
+      host.native_engine = true;
+      return host;
+    };
+    const auto answer = answer_plan_question(
+        R"({"policy":{"filesystem":{"mode":"scratch-plus-ro"}})" + engines + "}", this_host, {},
+        allowed);
+    REQUIRE(answer);
+    return nlohmann::json::parse(*answer);
+  };
+  const std::string nsjail = R"(,"engines":["nsjail"])";
+  const auto engine_of = [](const nlohmann::json& answer) {
+    return answer.at("sandbox").value("engine", "");
+  };
+  CHECK(engine_of(plan_with("", all_engines())) == "native");
+  CHECK(engine_of(plan_with(nsjail, all_engines())) == "nsjail");
+  CHECK(engine_of(plan_with("", {Engine::nsjail})) == "nsjail");
+  const auto beyond = plan_with(nsjail, {Engine::native});
+  CHECK(beyond.at("sandbox").at("enforced").at("filesystem") == false);
+  CHECK(beyond.dump().find("install bubblewrap") == std::string::npos);
 }
 
 TEST_CASE("the list of engines takes names in any order and refuses what is none") {

@@ -45,6 +45,59 @@ TEST_CASE("a way out that was not tried yet is not told as missing") {
   CHECK(untried["notes"].dump().find("not tried yet") != std::string::npos);
 }
 
+TEST_CASE("a fault of the network that is known at start is told, whatever was not tried") {
+  HostFacts host = root_launcher_host();
+  host.net_egress_iface.reset();
+  host.net_egress_rootless = false;
+  host.egress_untried = true;
+  const auto told = [](const ResolvedPolicy& policy, const HostFacts& facts) {
+    const auto line = startup_capabilities(policy, facts, Identity{65532, 65532});
+    CHECK(line["notes"].dump().find("not tried yet") == std::string::npos);
+    return line["downgrades"].dump();
+  };
+  const ResolvedPolicy broken{
+      policy_of(R"({"network":{"mode":"allowlist","allow":["10.0.0.1/8"]}})"), false};
+  CHECK(told(broken, host).find("10.0.0.1/8") != std::string::npos);
+  const ResolvedPolicy sound{
+      policy_of(R"({"network":{"mode":"allowlist","allow":["10.0.0.0/8"]}})"), false};
+  host.native_engine = false;
+  host.wrapper = Wrapper::none;
+  CHECK(told(sound, host).find("fresh network namespace") != std::string::npos);
+}
+
+TEST_CASE("the start line plans as a run is planned: no size is missing that a run has") {
+  HostFacts host = root_launcher_host();
+  host.wrapper_sizes_memory = host.net_egress_rootless = true;
+  host.net_egress_iface.reset();
+  const ResolvedPolicy policy{
+      policy_of(R"({"filesystem":{"mode":"scratch-plus-ro","scratchBytes":1048576},
+        "privilege":{"mode":"drop-to-uid"},
+        "network":{"mode":"allowlist","allow":["10.0.0.0/8"]}})"),
+      false};
+  const auto line = startup_capabilities(policy, host, Identity{65532, 65532});
+  CHECK(line["downgrades"].empty());
+  CHECK(line["notes"].dump().find("scratchBytes") == std::string::npos);
+  host.wrapper_sizes_memory = false;
+  const auto older = startup_capabilities(policy, host, Identity{65532, 65532});
+  CHECK(older["notes"].dump().find("scratchBytes does not limit") != std::string::npos);
+}
+
+TEST_CASE("where sandbox.engines forbids an engine nobody is told to install it") {
+  HostFacts host = root_launcher_host();
+  host.native_engine = false;
+  host.wrapper = Wrapper::none;
+  const ResolvedPolicy policy{shipped_default_policy(), false};
+  const auto advice = [&](const std::vector<Engine>& engines) {
+    const auto line = startup_capabilities(policy, host, Identity{65532, 65532}, {}, engines);
+    return line["downgrades"].dump();
+  };
+  CHECK(advice(all_engines()).find("install bubblewrap or nsjail") != std::string::npos);
+  const auto only_native = advice({Engine::native});
+  INFO(only_native);
+  CHECK(only_native.find("install bubblewrap") == std::string::npos);
+  CHECK(only_native.find("sandbox.engines allows only native") != std::string::npos);
+}
+
 TEST_CASE("a refused run is not said to have the host's network, a degraded one is") {
   HostFacts host = root_launcher_host();
   host.native_engine = false;

@@ -127,29 +127,21 @@ TEST_CASE("a policy names only ids that the operator lets it name") {
   OperatorsWord word = root_word();
   word.identity = {65532, 100};
   word.identity_range = IdentityRange{200'000, 64};
-  word.policy_ids = *parse_id_list("1001, 2000:16");
+  word.policy_ids = *parse_id_list("1001, 2000:16, 200000:64");
   struct Row {
     std::optional<std::uint64_t> uid, gid, kept_uid, kept_gid;
   };
   const auto row = GENERATE(values<Row>({
-      {{}, {}, {}, {}},
-      {65532, {}, 65532, 100},
-      {65532, 100, 65532, 100},
-      {65532, 42, {}, {}},
-      {65532, 0, {}, {}},
-      {0, {}, {}, {}},
-      {1001, {}, 1001, {}},
-      {1001, 1001, 1001, 1001},
-      {1001, 2015, 1001, 2015},
-      {1001, 2016, {}, {}},
-      {1001, 42, {}, {}},
-      {1002, {}, {}, {}},
-      {33, 33, {}, {}},
-      {{}, 42, {}, {}},
-      {200'063, {}, 200'063, {}},
-      {200'063, 200'062, {}, {}},
-      {200'064, {}, {}, {}},
-      {4'294'968'297, {}, {}, {}},  // 1001 + 2^32
+      {{}, {}, {}, {}},         {65532, {}, 65532, 100},
+      {65532, 100, 65532, 100}, {65532, 42, {}, {}},
+      {65532, 0, {}, {}},       {0, {}, {}, {}},
+      {1001, {}, 1001, {}},     {1001, 1001, 1001, 1001},
+      {1001, 2015, 1001, 2015}, {1001, 2016, {}, {}},
+      {1001, 42, {}, {}},       {1002, {}, {}, {}},
+      {33, 33, {}, {}},         {{}, 42, {}, {}},
+      {200'063, {}, {}, {}},  // somebody's at every moment
+      {1001, 200'063, {}, {}},  {200'063, 200'062, {}, {}},
+      {200'064, {}, {}, {}},    {4'294'968'297, {}, {}, {}},  // 1001 + 2^32
   }));
   Policy policy = policy_of(harmless);
   policy.privilege.uid = row.uid;
@@ -300,6 +292,37 @@ TEST_CASE("blocked addresses are dropped before anything is let out") {
   CHECK(std::any_of(open.promise.notes.begin(), open.promise.notes.end(), [](const Note& note) {
     return note.note.find("operator.blocked_addresses do not hold") != std::string::npos;
   }));
+}
+
+TEST_CASE("a list of blocked addresses that the operator wrote holds under every network mode") {
+  OperatorsWord word = user_word();
+  word.blocked_addresses = {"203.0.113.0/24"};
+  word.blocked_by_choice = true;
+  const std::string open = R"({"onUnavailable":"fail",
+    "network":{"mode":"unrestricted","denyLinkLocalAndMetadata":false}})";
+  const auto resolved = held(open, word);
+  CHECK(resolved.policy.network.deny_link_local_and_metadata);
+  CHECK(asks_for_a_way_out(resolved.policy));
+  CHECK(mentions(remarks_of(resolved), "(operator.blocked_addresses)"));
+  auto inputs = run_in("/tmp/run");
+  inputs.launcher_makes_network = true;
+  const auto decided = [&](const HostFacts& host) {
+    return build_plan(resolved, host, inputs, imagined_world());
+  };
+  const auto filtered = decided(rootless_egress_host());
+  REQUIRE(std::holds_alternative<Plan>(filtered));
+  CHECK(mentions(std::get<Plan>(filtered).packet_filter.value_or(""), "203.0.113.0/24 } drop"));
+  CHECK(std::holds_alternative<Refusal>(decided(unprivileged_bwrap_host())));
+  // What has a filter, or no way out at all, is left as it is.
+  for (const char* network : {R"({"mode":"deny","denyLinkLocalAndMetadata":false})",
+                              R"({"mode":"allowlist","allow":["0.0.0.0/0"],
+                                  "denyLinkLocalAndMetadata":false})"}) {
+    const std::string policy = std::string(R"({"network":)") + network + "}";
+    CHECK(held(policy, word).policy == policy_of(policy));
+  }
+  // A host without any filter runs such policies as ever under the default list.
+  word.blocked_by_choice = false;
+  CHECK(held(open, word).policy == policy_of(open));
 }
 
 TEST_CASE("lists of ids and addresses are taken or refused whole") {

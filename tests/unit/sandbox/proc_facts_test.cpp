@@ -24,3 +24,21 @@ TEST_CASE("what is no line of a process's state is not taken for a living or a d
     CHECK_FALSE(parse_is_exiting(text));
   }
 }
+
+TEST_CASE("mounts propagate only where each of them is shared or a slave") {
+  const std::string shared = "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n";
+  const std::string slave = "30 22 0:25 / /run rw master:7 propagate_from:2 - tmpfs tmpfs rw\n";
+  const std::string both = "31 22 0:26 / /srv rw shared:9 master:7 - tmpfs tmpfs rw\n";
+  CHECK(every_mount_propagates(shared + slave + both));
+  CHECK(every_mount_propagates(shared + "32 22 0:27 / /a rw shared:3 - tmpfs tmpfs rw"));
+  for (const std::string other :
+       {"40 22 0:30 / /mnt rw,relatime - tmpfs tmpfs rw\n",
+        "40 22 0:30 / /mnt rw unbindable - tmpfs tmpfs rw\n",
+        "40 22 0:30 / /mnt rw - tmpfs shared:1 rw,master:1\n",
+        "40 22 0:30 / /shared:1 rw - tmpfs shared:1 rw\n", "\n", "40 22\n"}) {
+    INFO(other);
+    CHECK_FALSE(every_mount_propagates(shared + other));
+    CHECK_FALSE(every_mount_propagates(other + shared));
+  }
+  CHECK_FALSE(every_mount_propagates(""));
+}

@@ -41,6 +41,19 @@ TEST_CASE("another platform is guided to a container or to degrade, and told of 
   }
 }
 
+TEST_CASE("no remedy is named that this operator's settings make useless") {
+  HostFacts host = unprivileged_bwrap_host();
+  host.wrapper = Wrapper::none;
+  const auto open = assess_readiness(host);
+  CHECK(mentions(open.reasons[0].text, "install bubblewrap or nsjail"));
+  CHECK_FALSE(mentions(open.guidance, "operator.allow_unconfined"));
+  const auto held = assess_readiness(host, {Engine::native, Engine::nsjail}, false);
+  CHECK_FALSE(mentions(held.reasons[0].text, "install bubblewrap"));
+  CHECK(mentions(held.reasons[0].text, "sandbox.engines allows only native, nsjail"));
+  CHECK(mentions(held.guidance, "operator.allow_unconfined"));
+  CHECK(mentions(held.guidance, "Every script is therefore REFUSED"));
+}
+
 TEST_CASE("each missing primitive is a reason of its own") {
   HostFacts blocked = unprivileged_bwrap_host();
   blocked.user_ns_creatable = false;
