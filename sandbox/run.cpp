@@ -4,8 +4,8 @@
 
 #include "protocol/vocabulary/limits.hpp"
 #include "sandbox/capture/capped_output.hpp"
-#include "sandbox/capture/masked_values.hpp"
 #include "sandbox/launcher/launcher_link.hpp"
+#include "sandbox/masked_values.hpp"
 #include "sandbox/planning/identity_plan.hpp"
 #include "sandbox/probing/egress.hpp"
 #include "sandbox/running/ending.hpp"

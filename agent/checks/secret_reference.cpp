@@ -1,6 +1,6 @@
 #include "agent/checks/secret_reference.hpp"
 
-#include "sandbox/capture/masked_values.hpp"
+#include "sandbox/masked_values.hpp"
 
 #include <algorithm>
 #include <cstdint>

@@ -1,8 +1,8 @@
 // What masking costs, counted in steps and not in time, and that looking for all forms at once
 // finds what looking for each of them does.
 #include "sandbox/capture/form_search.hpp"
-#include "sandbox/capture/masked_values.hpp"
 #include "sandbox/capture/masker.hpp"
+#include "sandbox/masked_values.hpp"
 
 #include <algorithm>
 #include <catch2/catch.hpp>

@@ -1,4 +1,4 @@
-#include "sandbox/capture/masked_values.hpp"
+#include "sandbox/masked_values.hpp"
 
 #include <algorithm>
 #include <string>
