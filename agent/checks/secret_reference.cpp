@@ -48,9 +48,9 @@ std::size_t reference_size(std::string_view text) {
   return take(text, "}}") ? whole - text.size() : 0;
 }
 
-/// What stands before, between and behind the references of a text, `references_max` of them and
+/// What stands before, between and behind the references of a text, `count_max` of them and
 /// one more at most.
-std::vector<std::string_view> literals_of(std::string_view text, std::size_t references_max) {
+std::vector<std::string_view> literals_of(std::string_view text, std::size_t count_max) {
   std::vector<std::string_view> literals;
   std::size_t begin = 0;
   for (auto at = text.find("${{"); at != std::string_view::npos;) {
@@ -58,7 +58,7 @@ std::vector<std::string_view> literals_of(std::string_view text, std::size_t ref
     if (size > 0) {
       literals.push_back(text.substr(begin, at - begin));
       begin = at + size;
-      if (literals.size() > references_max) break;
+      if (literals.size() > count_max) break;
     }
     at = text.find("${{", size > 0 ? begin : at + 1);
   }
