@@ -5,6 +5,7 @@
 #include "protocol/vocabulary/limits.hpp"
 #include "sandbox/capture/capped_output.hpp"
 #include "sandbox/launcher/launcher_link.hpp"
+#include "sandbox/masked_values.hpp"
 #include "sandbox/planning/identity_plan.hpp"
 #include "sandbox/probing/egress.hpp"
 #include "sandbox/running/ending.hpp"
@@ -44,13 +45,6 @@ Result<Pipe> make_pipe() {
   if (::pipe2(ends, O_CLOEXEC) != 0) return error_from_errno("pipe2", errno);
   ::fcntl(ends[0], F_SETPIPE_SZ, pipe_size);
   return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
-}
-
-std::vector<std::string_view> secret_values(const RunRequest& request) {
-  std::vector<std::string_view> values;
-  for (const auto& [name, secret] : request.secret_environment) values.push_back(secret.reveal());
-  for (const Secret& secret : request.further_secrets) values.push_back(secret.reveal());
-  return values;
 }
 
 OutputBudget budget_of(const Plan& plan) {
@@ -178,6 +172,8 @@ Result<LaunchedRunLink> Runner::State::launch(const LaunchOrder& order, Launcher
 asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder& order,
                                              Going& going) {
   RunResult& result = going.result;
+  const auto masked = masked_values(going.request);
+  if (!masked) co_return describe_failure(result, masked.error());
   auto standard_output = make_pipe();
   auto standard_error = make_pipe();
   if (!standard_output || !standard_error) {
@@ -189,7 +185,7 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder
   auto link = launch(order, std::move(streams), going);
   if (!link) co_return describe_failure(result, link.error());
 
-  const SecretPatterns secrets(secret_values(going.request));
+  const SecretPatterns secrets(*masked);
   CappedOutput output(context, budget_of(plan), secrets, going.observer);
   Execution execution(context, *std::move(link), going.cancel, output, planner.settings().grace);
   const bool ready = co_await execution.set_up();

@@ -14,6 +14,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+/// No place that an editor of configurations can show is deeper.
+constexpr std::size_t path_size_max = 4U << 10U;
+
 bool text_is_unresolved(const std::string& text, bool only_marker) {
   return is_config_secret_marker(text) || (!only_marker && holds_secret_reference(text));
 }
@@ -53,8 +56,9 @@ std::vector<PathStep> steps_of(std::string_view path) {
       path.remove_prefix(end);
       continue;
     }
-    const std::size_t close = path.find(']');
-    const bool bracketed = path.front() == '[' && close != std::string_view::npos;
+    // Only behind digits a bracket is looked for: the path is the core's.
+    const std::size_t close = std::min(path.find_first_not_of("0123456789", 1), path.size());
+    const bool bracketed = path.front() == '[' && close < path.size() && path[close] == ']';
     const auto index = bracketed ? index_in(path.substr(1, close - 1)) : std::nullopt;
     if (index) steps.emplace_back(*index);
     path.remove_prefix(index ? close + 1 : 1);
@@ -63,6 +67,7 @@ std::vector<PathStep> steps_of(std::string_view path) {
 }
 
 Json* place_at(Json& config, std::string_view path) {
+  if (path.size() > path_size_max) return nullptr;
   const auto steps = steps_of(path);
   if (steps.empty()) return nullptr;
   Json* place = &config;

@@ -30,7 +30,7 @@ struct ResolvedConfig {
 };
 
 /// Writes each value to its place (`env.PASSWORD`, `targets[0].token`). Only places that exist
-/// already are written; others are skipped.
+/// already are written; others are skipped, and so are paths of more than 4 KiB.
 /// Source: core-contract 4.4.
 ResolvedConfig apply_config_secrets(std::string_view config_json,
                                     const std::map<std::string, Secret>& values);

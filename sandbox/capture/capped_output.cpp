@@ -21,6 +21,8 @@ namespace {
 constexpr std::size_t read_size = 64U << 10U;
 // A script that floods its pipe must not keep timers and other runs from their turn.
 constexpr int reads_per_turn = 16;
+// Nor what has to be compared with the secrets in it: some milliseconds.
+constexpr std::size_t masking_per_turn = 1U << 20U;
 
 }  // namespace
 
@@ -29,7 +31,7 @@ struct CappedOutput::Stream {
          const SecretPatterns& secrets)
       : name(which),
         descriptor(context, pipe.release()),
-        masker(secrets),
+        masker(secrets, masking_per_turn),
         chunks(limits::output_chunk_size_max) {}
 
   OutputStream name;
@@ -87,12 +89,22 @@ asio::awaitable<void> CappedOutput::read(OutputStream name, UniqueFd pipe) {
       const std::string_view masked = stream.masker.feed(bytes);
       co_await deliver(stream, masked);
     }
+    while (stream.masker.paused()) {
+      co_await begin_turn(stream);
+      const std::string_view more = stream.masker.feed({});
+      co_await deliver(stream, more);
+    }
     if (reads % reads_per_turn == 0) {
-      co_await asio::post(context_, asio::use_awaitable);
+      co_await begin_turn(stream);
     }
   }
   co_await finish(stream);
   reading = nullptr;
+}
+
+asio::awaitable<void> CappedOutput::begin_turn(Stream& stream) {
+  co_await asio::post(context_, asio::use_awaitable);
+  stream.masker.begin_turn();
 }
 
 asio::awaitable<void> CappedOutput::deliver(Stream& stream, std::string_view masked) {
@@ -119,6 +131,11 @@ asio::awaitable<void> CappedOutput::hand_out(Stream& stream) {
 asio::awaitable<void> CappedOutput::finish(Stream& stream) {
   const std::string_view rest = stream.masker.finish();
   co_await deliver(stream, rest);
+  while (stream.masker.paused()) {
+    co_await begin_turn(stream);
+    const std::string_view more = stream.masker.finish();
+    co_await deliver(stream, more);
+  }
   const auto tail = budget_.closed() ? Utf8Chunks::Tail::discard : Utf8Chunks::Tail::keep;
   budget_.take_back(stream.name, stream.chunks.finish(tail));
   co_await hand_out(stream);

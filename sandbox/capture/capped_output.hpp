@@ -38,6 +38,7 @@ class CappedOutput {
 
  private:
   struct Stream;
+  boost::asio::awaitable<void> begin_turn(Stream& stream);
   boost::asio::awaitable<void> deliver(Stream& stream, std::string_view masked);
   boost::asio::awaitable<void> hand_out(Stream& stream);
   boost::asio::awaitable<void> finish(Stream& stream);

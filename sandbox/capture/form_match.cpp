@@ -1,5 +1,5 @@
-// How a form is recognised in a text. One way through it, no going back: a script decides what is
-// looked at here, and must not decide how long that takes.
+// How one form is recognised in a text, whatever stands between its units. One way through it, no
+// going back; form_search.cpp decides which forms are looked for at a place.
 #include "sandbox/capture/secret_form.hpp"
 
 #include <algorithm>
@@ -32,20 +32,6 @@ char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
-/// How a character is written in a form's units.
-char canonical(Alphabet alphabet, char c) {
-  switch (alphabet) {
-    case Alphabet::text:
-      return c;
-    case Alphabet::base64:
-      return c == '-' ? '+' : c == '_' ? '/' : c;
-    case Alphabet::base32:
-    case Alphabet::hexadecimal:
-      return lower(c);
-  }
-  return c;
-}
-
 bool wraps(Alphabet alphabet) {
   return alphabet == Alphabet::base64 || alphabet == Alphabet::base32;
 }
@@ -60,20 +46,24 @@ class Matching {
     take_plain_start();
     while (unit_ < units_.size()) {
       const Step step = next();
-      if (step == Step::fails) return {};
+      ++work_;
+      if (step == Step::fails) return ended(FormMatch::Kind::none);
       if (step == Step::waits) return waiting();
     }
     if (form_.alphabet == Alphabet::hexadecimal && !take_text_column()) return waiting();
-    return {FormMatch::Kind::found, at_ - start_};
+    return ended(FormMatch::Kind::found);
   }
 
  private:
   enum class Step { goes_on, fails, waits };
 
-  FormMatch waiting() const {
-    if (end_ == TextEnd::final) return {};
-    return {FormMatch::Kind::unfinished, 0};
+  FormMatch ended(FormMatch::Kind kind) const {
+    return {kind, kind == FormMatch::Kind::found ? at_ - start_ : 0, looked_, work_};
   }
+  FormMatch waiting() const {
+    return ended(end_ == TextEnd::final ? FormMatch::Kind::none : FormMatch::Kind::unfinished);
+  }
+  void look_at(std::size_t unit_count) { looked_ = std::max(looked_, unit_ + unit_count); }
   std::string_view rest() const { return text_.substr(at_); }
 
   /// A script that prints most of its secret again and again gets no further than a comparison of
@@ -89,6 +79,8 @@ class Matching {
       same += sizeof unit_word;
     }
     while (same < size && units_[same] == text_[at_ + same]) ++same;
+    look_at(std::min(same + 1, form_.plain_size));
+    work_ += 4 + same / sizeof unit_word;
     // Half a byte of hexadecimal may be the start of a prefix.
     if (form_.alphabet == Alphabet::hexadecimal) same -= same % 2;
     at_ += same;
@@ -117,12 +109,13 @@ class Matching {
       const Step gap = take_gap();
       if (gap != Step::goes_on) return gap;
     }
+    look_at(1);
     if (at_end()) return Step::waits;
     const char c = text_[at_];
     const EscapeSet family = family_of(c);
     if ((family & form_.escaped) != 0) return take_escape(family);
     if (c == '\\' && is_in_dollar_quotes()) return take_escape(family);
-    if (canonical(form_.alphabet, c) == units_[unit_]) return accept(1, 1);
+    if (canonical_unit(form_.alphabet, c) == units_[unit_]) return accept(1, 1);
     return take_other(c);
   }
 
@@ -183,6 +176,7 @@ class Matching {
   Step take_one_of_two(const Escape& escape) {
     const Escape next = escape_at(rest().substr(escape.size), end_);
     if (next.kind == Escape::Kind::unfinished) return Step::waits;
+    look_at(2);
     const std::string_view second = units_.substr(unit_ + 1, 1);
     for (std::size_t i = 0; i < next.reading_count; ++i) {
       if (next.readings[i].view() == second) return accept(escape.size, 1);
@@ -190,11 +184,13 @@ class Matching {
     return accept(escape.size, 2);
   }
 
-  bool stands_next(std::string_view bytes) const {
+  bool stands_next(std::string_view bytes) {
+    look_at(bytes.size());
     const std::string_view units = units_.substr(unit_, bytes.size());
     return units.size() == bytes.size() &&
-           std::equal(bytes.begin(), bytes.end(), units.begin(),
-                      [this](char c, char unit) { return canonical(form_.alphabet, c) == unit; });
+           std::equal(bytes.begin(), bytes.end(), units.begin(), [this](char c, char unit) {
+             return canonical_unit(form_.alphabet, c) == unit;
+           });
   }
 
   /// Inside single quotes a shell has no escapes: a quote is written by leaving them.
@@ -216,6 +212,7 @@ class Matching {
     const std::size_t count = std::min(inner.find_first_not_of('\''), inner.size());
     const std::string_view behind = inner.substr(count);
     const std::string_view units = units_.substr(unit_, count);
+    look_at(count);
     if (count > units.size() || units.find_first_not_of('\'') != std::string_view::npos) {
       return Step::fails;
     }
@@ -250,7 +247,7 @@ class Matching {
 
   /// Whether a byte goes on here. Behind two blanks the text column may begin, whose characters may
   /// be digits: there a byte has to stand alone and to be the one that is looked for.
-  Step starts_byte(std::size_t at, std::size_t separators) const {
+  Step starts_byte(std::size_t at, std::size_t separators) {
     if (separators < 2) return Step::goes_on;
     if (at + 2 >= text_.size() && end_ == TextEnd::open) return Step::waits;
     if (at + 2 >= text_.size()) return Step::goes_on;
@@ -300,6 +297,7 @@ class Matching {
     if (digits < offset_size_min || digits > offset_size_max || !is_in(line[end], ": \t")) {
       return Step::goes_on;
     }
+    look_at(end);
     if (line[end] != ':' && stands_next(line.substr(0, std::min(end, units_.size() - unit_)))) {
       return Step::goes_on;
     }
@@ -343,6 +341,7 @@ class Matching {
   const SecretForm& form_;
   std::string_view units_, text_;
   std::size_t at_, start_, unit_ = 0, skipped_ = 0, first_unit_of_line_ = 0;
+  std::size_t looked_ = 0, work_ = 0;
   bool after_break_ = false, in_dollar_quotes_ = false;
   TextEnd end_;
 };
@@ -411,6 +410,19 @@ void add_escaped_pairs(const SecretForm& form, std::vector<FirstPair>& pairs) {
 }
 
 }  // namespace
+
+char canonical_unit(Alphabet alphabet, char c) {
+  switch (alphabet) {
+    case Alphabet::text:
+      return c;
+    case Alphabet::base64:
+      return c == '-' ? '+' : c == '_' ? '/' : c;
+    case Alphabet::base32:
+    case Alphabet::hexadecimal:
+      return lower(c);
+  }
+  return c;
+}
 
 FormMatch match_form(const SecretForm& form, std::string_view text, std::size_t start,
                      TextEnd end) {

@@ -42,7 +42,7 @@ Masker::~Masker() {
 }
 
 std::string_view Masker::feed(std::string_view bytes) {
-  if (patterns_.empty() || bytes.empty()) return bytes;
+  if (patterns_.empty() || (bytes.empty() && !paused_)) return bytes;
   if (held_.empty()) return masked(bytes, TextEnd::open);
   std::string joined = std::exchange(held_, {});
   joined += bytes;
@@ -63,13 +63,20 @@ std::string_view Masker::masked(std::string_view text, TextEnd end) {
   std::size_t shown_from = std::exchange(hidden_, 0);
   std::size_t tail = text.size();
   bool untouched = true;
+  paused_ = false;
   output_.clear();
-  for (auto match = patterns_.find(text, 0, end); match;
-       match = patterns_.find(text, match->start + 1, end)) {
+  if (hides_rest_) return output_;
+  for (auto match = patterns_.find(text, 0, end, work_); match;
+       match = patterns_.find(text, match->start + 1, end, work_)) {
     if (match->unfinished) {
       // All that follows waits, too: what comes next may make it part of this one.
       tail = match->start;
+      paused_ = match->paused;
       break;
+    }
+    if (match->too_much) {
+      hides_rest_ = true;
+      match->size = text.size() - match->start;
     }
     if (match->start >= shown_from) {
       output_ += text.substr(shown_from, match->start - shown_from);
@@ -77,6 +84,7 @@ std::string_view Masker::masked(std::string_view text, TextEnd end) {
       untouched = false;
     }
     shown_from = std::max(shown_from, match->start + match->size);
+    if (hides_rest_) break;
   }
   held_.assign(text.substr(tail));
   hidden_ = shown_from > tail ? shown_from - tail : 0;

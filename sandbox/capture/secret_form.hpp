@@ -36,7 +36,14 @@ struct FormMatch {
   enum class Kind { none, unfinished, found };
   Kind kind = Kind::none;
   std::size_t size = 0;  ///< in the text
+  /// Where none was found: another form that reads texts in the same way and has the same first
+  /// `looked` units is not found either.
+  std::size_t looked = 0;
+  std::size_t work = 0;  ///< steps taken
 };
+
+/// How a character is written in a form's units.
+char canonical_unit(SecretForm::Alphabet alphabet, char c);
 
 /// All forms of one secret; empty when it is too short to be masked. A form longer than some dozen
 /// characters comes in pieces that overlap, so that what is held back between two reads stays

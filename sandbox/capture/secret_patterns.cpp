@@ -27,6 +27,11 @@ bool is_alphanumeric(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
+bool begin_alike(const SecretForm& a, const SecretForm& b) {
+  return a.alphabet == b.alphabet && a.escaped == b.escaped &&
+         a.units.compare(0, 3, b.units, 0, 3) == 0;
+}
+
 std::string_view without_outer_space(std::string_view text) {
   constexpr std::string_view space = " \t\r\n";
   const std::size_t first = text.find_first_not_of(space);
@@ -44,27 +49,25 @@ SecretPatterns::SecretPatterns(const std::vector<std::string_view>& secrets) {
     if (inner.size() < secret.size()) add_forms(inner);
   }
   if (forms_.empty()) return;
-  // The pieces of a secret that repeats itself are the same ones.
-  std::sort(forms_.begin(), forms_.end());
-  const auto unique_end = std::unique(forms_.begin(), forms_.end());
-  std::for_each(unique_end, forms_.end(), [](SecretForm& form) { wipe(form.units); });
-  forms_.erase(unique_end, forms_.end());
+  sort_forms(forms_);
+  groups_ = groups_of(forms_);
   is_first_pair_.assign(pair_count, 0);
   is_first_three_.assign(pair_count, 0);
-  for (std::uint32_t index = 0; index < forms_.size(); ++index) {
-    for (const FirstPair pair : first_pairs_of(forms_[index])) {
+  const SecretForm* before = nullptr;
+  for (const SecretForm& form : forms_) {
+    // The first three units decide.
+    if (before != nullptr && begin_alike(*before, form)) continue;
+    before = &form;
+    for (const FirstPair pair : first_pairs_of(form)) {
       const std::array<char, 2> bytes{pair.first, pair.second};
-      entries_.push_back({pair_at(bytes.data()), index});
-      is_first_pair_[entries_.back().pair] = 1;
+      is_first_pair_[pair_at(bytes.data())] = 1;
       is_first_[static_cast<unsigned char>(pair.first)] = true;
     }
-    for (const FirstThree three : first_threes_of(forms_[index])) {
+    for (const FirstThree three : first_threes_of(form)) {
       const std::array<char, 2> bytes{three.first, three.second};
       is_first_three_[place_of(pair_at(bytes.data()), three.third)] = 1;
     }
   }
-  std::sort(entries_.begin(), entries_.end());
-  entries_.erase(std::unique(entries_.begin(), entries_.end()), entries_.end());
 }
 
 void SecretPatterns::add_forms(std::string_view secret) {
@@ -104,27 +107,18 @@ bool SecretPatterns::goes_on(std::string_view text, std::size_t start) const {
   return is_first_three_[place_of(pair_at(text.data() + start), text[start + 2])] != 0;
 }
 
-SecretPatterns::Match SecretPatterns::match_at(std::string_view text, std::size_t start,
-                                               TextEnd end) const {
-  const std::uint16_t pair = pair_at(text.data() + start);
-  auto entry = std::lower_bound(entries_.begin(), entries_.end(), Entry{pair, 0});
-  Match longest{start, 0, false};
-  for (; entry != entries_.end() && entry->pair == pair; ++entry) {
-    const FormMatch match = match_form(forms_[entry->form], text, start, end);
-    if (match.kind == FormMatch::Kind::unfinished) return {start, 0, true};
-    longest.size = std::max(longest.size, match.size);
-  }
-  return longest;
-}
-
 std::optional<SecretPatterns::Match> SecretPatterns::find(std::string_view text, std::size_t from,
-                                                          TextEnd end) const {
+                                                          TextEnd end, Work& work) const {
   if (forms_.empty() || from >= text.size()) return std::nullopt;
   for (std::size_t at = next_candidate(text, from); at + 1 < text.size();
        at = next_candidate(text, at + 1)) {
     if (!goes_on(text, at)) continue;
-    const Match match = match_at(text, at, end);
-    if (match.unfinished || match.size > 0) return match;
+    if (work.done >= work.max) return Match{at, 0, true, true};
+    const PlaceMatch match = match_forms(forms_, groups_, text, at, end);
+    work.done += match.work;
+    if (match.unfinished || match.too_much || match.size > 0) {
+      return Match{at, match.size, match.unfinished, false, match.too_much};
+    }
   }
   const bool may_begin = end == TextEnd::open && is_first_[static_cast<unsigned char>(text.back())];
   if (may_begin) return Match{text.size() - 1, 0, true};

@@ -28,6 +28,7 @@ const std::map<std::string, Check> targets{
     {"plan_question", fuzz::check_plan_question_target},
     {"policy", fuzz::check_policy_target},
     {"run_stream", fuzz::check_run_stream_target},
+    {"secret_reference", fuzz::check_secret_reference_target},
     {"settings", fuzz::check_settings_target},
     {"template", fuzz::check_template_target},
 };

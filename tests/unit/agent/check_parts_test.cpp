@@ -298,6 +298,49 @@ TEST_CASE("the secret inside a value that the core interpolated is known") {
   CHECK(parts("${{ secret.x }}", "value").empty());
   const std::string many(1000, ':');
   CHECK(secrets_inside("${{ secrets.a }}:${{ secrets.b }}:${{ secrets.c }}", many).size() < 64);
+  CHECK(parts("${{secrets.a}}aa${{secrets.b}}aab${{secrets.c}}", "aaaaab") == Texts{"a"});
+  CHECK(parts("${{secrets.a}},${{secrets.b}};${{secrets.c}}", "1,2,3;4") ==
+        Texts{"1", "2,3", "4", "1,2", "3"});
+}
+
+TEST_CASE("no text and value of a core make looking for secrets inside slow, deep or large") {
+  constexpr std::size_t value_size_max = 256U << 10U;
+  const auto size_of = [](const std::vector<Secret>& secrets) {
+    std::size_t size = 0;
+    for (const Secret& secret : secrets) size += secret.reveal().size();
+    return size;
+  };
+  const std::string value(value_size_max, 'a');
+  // Every place is a place for the first separator, and none for the second.
+  CHECK(secrets_inside("${{secrets.a}}a${{secrets.b}}b${{secrets.c}}", value).empty());
+  // Everything divides: one division of the largest value, and no guess beyond it.
+  CHECK(size_of(secrets_inside("${{secrets.a}}a${{secrets.b}}a${{secrets.c}}", value)) <=
+        value_size_max);
+  const std::string small(1000, 'a');
+  std::string text = "${{secrets.s}}", deep = text;
+  for (int i = 0; i < 15; ++i) text += "a${{secrets.s}}";
+  CHECK(secrets_inside(text, small).size() <= std::size_t{16} * 16);
+  CHECK_FALSE(secrets_inside(text, small).empty());
+  CHECK(secrets_inside(text + "b${{secrets.s}}", small).empty());
+  for (int i = 0; i < 1'000'000; ++i) deep += "a${{secrets.s}}";
+  CHECK(secrets_inside(deep, value).empty());
+  CHECK(holds_secret_reference(deep));
+  // Separators that nearly fit everywhere.
+  const std::string nearly = std::string(60'000, 'a') + "b";
+  CHECK(secrets_inside("${{secrets.a}}" + nearly + "${{secrets.b}}", value).empty());
+  // A value that is longer than all that a run may mask: the run is refused for it.
+  CHECK(secrets_inside("${{secrets.a}}", value).size() == 1);
+  CHECK(secrets_inside("${{secrets.a}}", value + "a").empty());
+}
+
+TEST_CASE("a path of a configured secret is read once, however many brackets it opens") {
+  std::map<std::string, Secret> values;
+  values.emplace(std::string(1U << 20U, '['), Secret("SECRET"));
+  values.emplace(std::string(4000, '[') + "a", Secret("SECRET"));
+  values.emplace(std::string(5000, '[') + "b", Secret("SECRET"));
+  const auto resolved = apply_config_secrets(R"({"a":"m","b":"m"})", values);
+  CHECK(resolved.json.reveal() == R"({"a":"SECRET","b":"m"})");
+  CHECK(resolved.values.size() == 1);
 }
 
 TEST_CASE("the secret inside an interpolated configuration value is handed back for masking") {
