@@ -6,6 +6,7 @@
 #include "agent/outbound/outbox.hpp"
 #include "agent/policy/relayed_policy.hpp"
 #include "agent/runs/runner_settings.hpp"
+#include "agent/runtime/event_loop.hpp"
 #include "agent/runtime/log_flush.hpp"
 #include "agent/runtime/loop_watch.hpp"
 #include "agent/runtime/stop_signal.hpp"
@@ -65,6 +66,7 @@ class Agent {
               look_at_host());
   }
   AgentEnd end() const { return end_; }
+  void join_threads() { inbox_.join_reader(); }
 
  private:
   /// Beside the first connection: neither waits for the other, a run waits for both.
@@ -148,7 +150,7 @@ asio::awaitable<void> Agent::wait_before_next(EndedConnection ended) {
   const bool watches_token = ended.end == ConnectionEnd::unauthorised && parts_.token.is_file();
   const char* const why =
       watches_token ? "the core refused id or token; check both: a changed token file is "
-                      "used at once, a changed id after a restart"
+                      "used within a second, a changed id after a restart"
       : ended.end == ConnectionEnd::unauthorised
           ? "the core refused id or token; check both, then restart or wait"
       : ended.end == ConnectionEnd::shut_down ? "the core told this satellite to stop"
@@ -213,10 +215,27 @@ void Agent::tell_unkillable(const sandbox::UnkillableRun& run) {
   }
 }
 
+/// However serving ends, also by an exception: what is suspended refers to the agent, so it goes
+/// first, and the thread that reads for it before.
+class EndOfLoop {
+ public:
+  EndOfLoop(Agent& agent, EventLoop& loop) : agent_(agent), loop_(loop) {}
+  ~EndOfLoop() {
+    agent_.join_threads();
+    loop_.destroy_pending();
+  }
+  EndOfLoop(const EndOfLoop&) = delete;
+  EndOfLoop& operator=(const EndOfLoop&) = delete;
+
+ private:
+  Agent& agent_;
+  EventLoop& loop_;
+};
+
 }  // namespace
 
 AgentEnd serve(AgentParts parts) {
-  asio::io_context context(1);
+  EventLoop context;
   auto address = parse_core_url(parts.config.core_url);
   // The command checked it; a core URL that is wrong here is our own mistake.
   if (!address) throw std::logic_error(address.error().message);
@@ -225,6 +244,7 @@ AgentEnd serve(AgentParts parts) {
       {{"version", program_version}, {"core", address->url()}, {"id", parts.config.client_id}});
   Agent agent(std::move(parts), context, *std::move(address));
   std::exception_ptr failure;
+  const EndOfLoop end_of_loop(agent, context);
   asio::co_spawn(context, agent.run(), [&](std::exception_ptr thrown) {
     failure = thrown;
     // What still listens (signals, the launcher) listens for as long as the agent lives, not

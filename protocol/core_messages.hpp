@@ -38,7 +38,7 @@ struct Assignment {
 
 struct RejectedAssignment {
   std::size_t index = 0;  ///< position in the message
-  std::string why;        ///< the JSON path and the rule, never a value
+  std::string why;        ///< the JSON path within it and the rule, never a value or its position
   // As far as they could be read; empty where not.
   std::string strategy_id = {}, config_id = {}, system_id = {};
   std::vector<std::string> environment_ids = {};

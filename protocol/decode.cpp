@@ -217,6 +217,20 @@ std::string_view type_of(const CoreMessage& message) {
   return types.at(message.index());
 }
 
+bool pushes_policy(std::string_view refused_frame) {
+  constexpr std::array<std::string_view, 1> type{"type"}, policy{"sandboxPolicy"};
+  constexpr std::size_t longest = 128;  // every character of the longest type as an escape
+  const auto typed = JsonSlices::of(refused_frame, type);
+  const auto text = typed ? typed->find("type") : std::nullopt;
+  // Nobody has judged this text: only what is a short string goes to a parser.
+  if (!text || !text->starts_with('"') || text->size() > longest) return false;
+  const json name = json::parse(*text, nullptr, false);
+  if (name == "sandbox_policy") return true;
+  if (name != "authenticated") return false;
+  const auto carrying = JsonSlices::of(refused_frame, policy);
+  return !carrying || carrying->find("sandboxPolicy");  // refused = it is there twice
+}
+
 Result<CoreMessage> decode(std::string_view text, const JsonBounds& bounds) {
   const auto judged = check_bounded_json(text, bounds);
   if (judged) return decode_valid(text);

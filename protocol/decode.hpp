@@ -22,6 +22,10 @@ namespace satellite::protocol {
 Result<CoreMessage> decode(std::string_view text,
                            const JsonBounds& bounds = limits::frame_after_authentication);
 
+/// Whether a frame that decode() refuses says that it carries a sandbox policy: then the core has
+/// pushed one that is not valid, which is more than a frame that was lost.
+bool pushes_policy(std::string_view refused_frame);
+
 /// The `type` that the message has on the wire, for logs.
 std::string_view type_of(const CoreMessage& message);
 

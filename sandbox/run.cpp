@@ -71,8 +71,8 @@ void begin_anew(RunResult& result) {
 void tell_directory(RunResult& result, const std::string& directory) {
   result.sandbox.notes.push_back(
       {Layer::filesystem, "the working directory " + directory +
-                              " is on this host but not in the sandbox: the script ran in "
-                              "its scratch directory"});
+                              " does not exist in the sandbox: the script ran in its "
+                              "scratch directory"});
 }
 
 }  // namespace
@@ -87,6 +87,7 @@ struct Going {
   std::optional<PreparedRuns::Ready> ready{};  ///< it only needs its task
   RunPlace place{};
   Leased lease{};
+  bool has_started = false;   ///< the script
   bool may_have_run = false;  ///< the script, or a part of it
 };
 
@@ -190,6 +191,7 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder
   Execution execution(context, *std::move(link), going.cancel, output, planner.settings().grace);
   const bool ready = co_await execution.set_up();
   if (ready) {
+    going.has_started = true;
     result.was_prepared = going.ready.has_value();
     result.sandbox = effective_from(plan.promise, order.expectation, execution.posture());
     result.started_at = std::chrono::system_clock::now();
@@ -302,15 +304,17 @@ asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy
   }
   Going going{request, policy, observer, cancel, result};
   co_await state_->carry_out(going);
+  bool has_started = going.has_started;
   if (!missing_directory && !cancel.cancelled()) {
     missing_directory = give_way_to_scratch(request, result);
     if (missing_directory) {
       begin_anew(result);
       Going in_scratch{request, policy, observer, cancel, result};
       co_await state_->carry_out(in_scratch);
+      has_started = in_scratch.has_started;
     }
   }
-  if (missing_directory) tell_directory(result, *missing_directory);
+  if (missing_directory && has_started) tell_directory(result, *missing_directory);
   co_return result;
 }
 

@@ -75,7 +75,12 @@ int check(const std::string& text) {
 }  // namespace
 
 int policy_command(const Invocation& invocation) {
-  if (const auto settings = local_settings(invocation); !settings) return wrong(settings.error());
+  // Nothing but --effective uses a setting; what was given on the command line is checked all the
+  // same, while the file of the service need not be readable for whoever checks a policy.
+  const bool has_settings = invocation.settings_file || !invocation.options.empty();
+  if (has_settings) {
+    if (const auto settings = local_settings(invocation); !settings) return wrong(settings.error());
+  }
   if (invocation.effective && invocation.policy_verb != "show") {
     print_error("--effective belongs to policy show");
     return exit_wrong_usage;

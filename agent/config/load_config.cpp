@@ -29,7 +29,7 @@ Error invalid(const EffectiveSetting& setting, const std::string& problem) {
 }
 
 /// Who may change the settings may have scripts run as anybody.
-Result<void> check_settings_file(const std::string& path) {
+Result<void> check_settings_file(const std::string& path, std::uint32_t own_uid) {
   struct stat facts {};
   if (::stat(path.c_str(), &facts) != 0) {
     return Error{ErrorCode::not_found, "settings file " + path +
@@ -40,6 +40,14 @@ Result<void> check_settings_file(const std::string& path) {
     return Error{ErrorCode::invalid_input,
                  "settings file " + path + " is a directory; name the file in it"};
   }
+  // A root satellite is told here whom it may be for a core, as its ceiling tells.
+  if (own_uid == 0 && S_ISREG(facts.st_mode) && others_may_change(facts, own_uid)) {
+    return Error{ErrorCode::not_permitted,
+                 "settings file " + path +
+                     " can be changed by others than root, who could have scripts run as root; "
+                     "remedy: chown root " +
+                     path + " && chmod go-w " + path};
+  }
   if (S_ISREG(facts.st_mode) && (facts.st_mode & S_IWOTH) != 0) {
     return Error{ErrorCode::not_permitted,
                  "settings file " + path +
@@ -48,8 +56,9 @@ Result<void> check_settings_file(const std::string& path) {
   return {};
 }
 
-Result<std::map<std::string, FileValue>> read_settings_file(const std::string& path) {
-  if (const auto checked = check_settings_file(path); !checked) return checked.error();
+Result<std::map<std::string, FileValue>> read_settings_file(const std::string& path,
+                                                            std::uint32_t own_uid) {
+  if (const auto checked = check_settings_file(path, own_uid); !checked) return checked.error();
   std::ifstream file(path, std::ios::binary);
   if (!file) {
     return Error{
@@ -263,19 +272,8 @@ Result<void> require(const EffectiveSetting& value) {
                                          " = …' in the settings file"};
 }
 
-}  // namespace
-
-Result<LoadedConfig> load_config(const ConfigSources& sources, SettingsUse use) {
-  std::map<std::string, FileValue> file;
-  if (sources.file) {
-    auto read = read_settings_file(*sources.file);
-    if (!read) return read.error();
-    file = *std::move(read);
-  }
-  const Values values = resolve(sources, file);
-
-  LoadedConfig loaded;
-  Config& config = loaded.config;
+/// Where to connect, and as whom; a command that connects to nobody needs neither.
+Result<void> take_core(const Values& values, SettingsUse use, Config& config) {
   for (const char* key : {"core", "id"}) {
     if (use == SettingsUse::local) continue;
     const auto there = require(values.at(key));
@@ -283,10 +281,57 @@ Result<LoadedConfig> load_config(const ConfigSources& sources, SettingsUse use) 
   }
   config.core_url = values.at("core").value;
   config.client_id = values.at("id").value;
-  if (!config.client_id.empty()) {
-    if (const auto id = check_id(values.at("id")); !id) return id.error();
-  }
   config.ca_file = values.at("tls.ca_file").value;
+  return config.client_id.empty() ? Result<void>{} : check_id(values.at("id"));
+}
+
+Result<void> take_log(const Values& values, const ConfigSources& sources, Config& config) {
+  const auto log_level = level(values.at("log.level"));
+  if (!log_level) return log_level.error();
+  config.log_level = *log_level;
+  const auto loop_watch = toggle(values.at("log.loop_watch"));
+  if (!loop_watch) return loop_watch.error();
+  config.loop_watch = *loop_watch;
+  // The old satellite's switch: DEBUG set to anything means debug lines.
+  const auto debug = sources.environment.find("DEBUG");
+  if (debug != sources.environment.end() && !debug->second.empty() &&
+      values.at("log.level").source == "default") {
+    config.log_level = LogLevel::debug;
+  }
+  return {};
+}
+
+/// Whoever connects to nobody may be somebody who cannot read the service's token.
+Result<void> take_token(const Values& values, const ConfigSources& sources, SettingsUse use,
+                        LoadedConfig& loaded) {
+  if (use == SettingsUse::local) return {};
+  auto source = find_token(values, sources);
+  if (!source) return source.error();
+  // Who does not need it yet does not have it in memory either.
+  if (use == SettingsUse::connects) {
+    auto token = read_token(*source);
+    if (!token) return token.error();
+    loaded.config.token = std::move(token->value);
+  }
+  loaded.token_source = *std::move(source);
+  return {};
+}
+
+}  // namespace
+
+Result<LoadedConfig> load_config(const ConfigSources& sources, SettingsUse use) {
+  std::map<std::string, FileValue> file;
+  if (sources.file) {
+    auto read = read_settings_file(*sources.file, sources.own_uid);
+    if (!read) return read.error();
+    file = *std::move(read);
+  }
+  const Values values = resolve(sources, file);
+
+  LoadedConfig loaded;
+  Config& config = loaded.config;
+  const auto core = take_core(values, use, config);
+  if (!core) return core.error();
   config.scratch_directory = values.at("sandbox.scratch_directory").value;
   if (config.scratch_directory.empty() || config.scratch_directory.front() != '/') {
     return invalid(values.at("sandbox.scratch_directory"), "must be an absolute path");
@@ -305,35 +350,15 @@ Result<LoadedConfig> load_config(const ConfigSources& sources, SettingsUse use) 
   if (!kinds) return kinds.error();
   const auto word = take_operators_word(values, sources.own_uid, config);
   if (!word) return word.error();
-  const auto log_level = level(values.at("log.level"));
-  if (!log_level) return log_level.error();
-  config.log_level = *log_level;
-  const auto loop_watch = toggle(values.at("log.loop_watch"));
-  if (!loop_watch) return loop_watch.error();
-  config.loop_watch = *loop_watch;
-  // The old satellite's switch: DEBUG set to anything means debug lines.
-  const auto debug = sources.environment.find("DEBUG");
-  if (debug != sources.environment.end() && !debug->second.empty() &&
-      values.at("log.level").source == "default") {
-    config.log_level = LogLevel::debug;
-  }
-
-  // Who connects to nobody may be somebody who cannot read the service's token.
-  auto token_source =
-      use == SettingsUse::local ? Result<TokenSource>(TokenSource{}) : find_token(values, sources);
-  if (!token_source) return token_source.error();
-  // Who does not need it yet does not have it in memory either.
-  if (use == SettingsUse::connects) {
-    auto token = read_token(*token_source);
-    if (!token) return token.error();
-    config.token = std::move(token->value);
-  }
+  const auto log = take_log(values, sources, config);
+  if (!log) return log.error();
+  const auto token = take_token(values, sources, use, loaded);
+  if (!token) return token.error();
   for (const Setting& setting : setting_table()) {
     loaded.settings.push_back(values.at(std::string(setting.key)));
   }
-  loaded.settings.push_back(
-      EffectiveSetting{"token", token_source->found() ? "(set)" : "(none)", token_source->words()});
-  loaded.token_source = *std::move(token_source);
+  loaded.settings.push_back(EffectiveSetting{
+      "token", loaded.token_source.found() ? "(set)" : "(none)", loaded.token_source.words()});
   return loaded;
 }
 

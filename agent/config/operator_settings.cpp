@@ -31,8 +31,7 @@ Result<std::string> read_ceiling(const EffectiveSetting& setting, std::uint32_t 
     return failed(error_from_errno("cannot be opened", errno).message, ErrorCode::not_found);
   }
   if (!S_ISREG(facts.st_mode)) return failed("is no regular file", ErrorCode::invalid_input);
-  const bool is_ours = facts.st_uid == 0 || facts.st_uid == own_uid;
-  if (!is_ours || (facts.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+  if (others_may_change(facts, own_uid)) {
     return failed(
         "can be changed by others, who could lift the ceiling; chown it to root and chmod "
         "644",
@@ -79,6 +78,11 @@ Result<void> take_unconfined(const EffectiveSetting& setting, sandbox::Operators
 }
 
 }  // namespace
+
+bool others_may_change(const struct stat& facts, std::uint32_t own_uid) {
+  const bool is_ours = facts.st_uid == 0 || facts.st_uid == own_uid;
+  return !is_ours || (facts.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+}
 
 Result<void> take_operators_word(const Values& values, std::uint32_t own_uid, Config& config) {
   sandbox::OperatorsWord& word = config.operators_word;

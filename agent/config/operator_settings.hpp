@@ -3,10 +3,16 @@
 #include "agent/config/config.hpp"
 #include "agent/config/load_config.hpp"
 
+#include <sys/stat.h>
+
+#include <cstdint>
 #include <map>
 #include <string>
 
 namespace satellite::agent {
+
+/// Whether a file that says what a core may do here can be changed by others than root and us.
+bool others_may_change(const struct stat& facts, std::uint32_t own_uid);
 
 /// The section `[operator]` as far as it is about policies: takes it into `config.operators_word`.
 ///

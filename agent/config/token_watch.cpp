@@ -11,6 +11,13 @@ std::int64_t nanoseconds(const timespec& time) {
   return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
 
+/// What is wrong with the file itself stays so until it changes; a lack of descriptors or a server
+/// that does not answer passes without a change of the file.
+bool lasts(const Error& error) {
+  return error.code == ErrorCode::invalid_input || error.code == ErrorCode::not_permitted ||
+         error.code == ErrorCode::not_found;
+}
+
 }  // namespace
 
 TokenWatch::TokenWatch(TokenSource source, Secret token)
@@ -38,8 +45,14 @@ Result<bool> TokenWatch::refresh() {
   // Before the content: what changes in between is seen the next time.
   const Version version = version_of_file();
   if (version == seen_) return false;
-  seen_ = version;
   auto read = read_token_file(source_.file, source_.setting);
+  if (!read && !lasts(read.error())) {
+    // Nothing was seen: it is read again the next time, but not told again with the same words.
+    if (std::exchange(told_, read.error().message) == read.error().message) return false;
+    return read.error();
+  }
+  seen_ = version;
+  told_.clear();
   if (!read) return read.error();
   if (read->value.reveal() == token_.reveal()) return false;
   token_ = std::move(read->value);

@@ -24,7 +24,8 @@ class TokenWatch {
   bool is_file() const { return !source_.file.empty(); }
 
   /// True if the file holds another token than before, which is in use from now on.
-  /// Errors: those of read_token_file, once per change of the file; the old token stays in use.
+  /// Errors: those of read_token_file, once per change of the file or, where that is not to
+  ///         blame, of their words; the old token stays in use.
   Result<bool> refresh();
 
  private:
@@ -39,6 +40,7 @@ class TokenWatch {
   std::string words_;
   Secret token_;
   Version seen_;
+  std::string told_;  ///< the last problem that will pass
 };
 
 }  // namespace satellite::agent

@@ -112,6 +112,10 @@ Dispatcher::Dispatcher(Parts parts)
 
 Dispatcher::~Dispatcher() = default;
 
+sandbox::Policy Dispatcher::policy_in_force() const {
+  return policy_for_run(parts_.policies.resolve(), parts_.config).policy;
+}
+
 void Dispatcher::reject(const RunId& id, protocol::RejectionCode code, const std::string& message) {
   parts_.log.warn("script_rejected", message,
                   {{"run", id.text}, {"code", protocol::name_of(code)}});
@@ -152,7 +156,7 @@ void Dispatcher::receive(protocol::RunScript message) {
   }
   journal_.accept(id, std::chrono::steady_clock::now());
   runs_.emplace(id, std::make_shared<Run>(parts_.context, *std::move(run_request), kind));
-  parts_.outbox.open(id, bounds_for(parts_.policies.resolve().policy));
+  parts_.outbox.open(id, bounds_for(policy_in_force()));
   const std::size_t position = std::get<Admitted>(admission).position;
   parts_.log.debug("script_accepted", "", {{"run", id.text}, {"position", position}});
   parts_.outbox.push(protocol::ScriptAccepted{id, position});
@@ -223,7 +227,7 @@ void Dispatcher::end_unstarted(const RunId& id, sandbox::Outcome outcome, const 
   result.outcome = outcome;
   result.error = why;
   result.started_at = std::chrono::system_clock::now();
-  result.sandbox.requested = policy_for_run(parts_.policies.resolve(), parts_.config).policy;
+  result.sandbox.requested = policy_in_force();
   log_run_end(parts_.log, id.text, result);
   if (auto* stream = parts_.outbox.find(id)) {
     finish(id, *stream, finished_message_from(result, std::nullopt));
@@ -282,7 +286,7 @@ void Dispatcher::end_broken(const RunId& id, const std::exception_ptr& broken) {
   result.outcome = has_started ? sandbox::Outcome::interrupted : sandbox::Outcome::setup_failed;
   result.error = "internal error of the satellite; its log says more";
   result.started_at = std::chrono::system_clock::now();
-  result.sandbox.requested = parts_.policies.resolve().policy;
+  result.sandbox.requested = policy_in_force();
   log_run_end(parts_.log, id.text, result);
   finish(id, *stream, finished_message_from(result, std::nullopt));
 }

@@ -56,6 +56,8 @@ class Dispatcher {
   struct Run;
   class Place;
 
+  /// What a run would get now, the operator's word included.
+  sandbox::Policy policy_in_force() const;
   void reject(const RunId& id, protocol::RejectionCode code, const std::string& message);
   void answer_status(const RunId& id);
   void start_what_fits();

@@ -27,48 +27,53 @@ constexpr const char* no_packages =
 // Smaller ones are read within the time that handing them over would take twice.
 constexpr std::size_t large_frame = 64U << 10U;
 
-using ReadMessage = std::optional<Result<protocol::CoreMessage>>;
-
-void read(std::string& frame, const JsonBounds& bounds, ReadMessage& message) {
-  message.emplace(protocol::decode(frame, bounds));
+void read(std::string& frame, const JsonBounds& bounds, std::optional<ReadFrame>& into) {
+  into.emplace(ReadFrame{protocol::decode(frame, bounds)});
+  if (!into->message) into->refuses_policy = protocol::pushes_policy(frame);
   wipe(frame);
   frame.shrink_to_fit();  // here rather than on the event loop: millions of bytes are given back
 }
 
 /// The same, for the thread of large frames; the caller waits, so that what it borrows stays.
 asio::awaitable<void> read_elsewhere(std::string& frame, const JsonBounds& bounds,
-                                     ReadMessage& message) {
-  read(frame, bounds, message);
+                                     std::optional<ReadFrame>& into) {
+  read(frame, bounds, into);
   co_return;
 }
 
 }  // namespace
 
 Inbox::~Inbox() {
+  join_reader();
+}
+
+void Inbox::join_reader() {
   reader_.join();
 }
 
 asio::awaitable<SessionVerdict> Inbox::receive(std::string frame) {
   const JsonBounds bounds =
       authenticated_ ? limits::frame_after_authentication : limits::frame_before_authentication;
-  ReadMessage message;
+  std::optional<ReadFrame> made;
   if (frame.size() < large_frame) {
-    read(frame, bounds, message);
+    read(frame, bounds, made);
   } else {
-    auto reading = read_elsewhere(frame, bounds, message);
+    auto reading = read_elsewhere(frame, bounds, made);
     co_await asio::co_spawn(reader_, std::move(reading), asio::use_awaitable);
   }
-  co_return take(*std::move(message));
+  co_return take(*std::move(made));
 }
 
-SessionVerdict Inbox::take(Result<protocol::CoreMessage> message) {
-  if (message) return deliver(*std::move(message));
+SessionVerdict Inbox::take(ReadFrame read) {
+  if (read.message) return deliver(*std::move(read.message));
+  const Error& error = read.message.error();
+  if (read.refuses_policy) owners_.policy.refuse(error);
   // The existing core and satellite go on after a bad message; so do we, but visibly. The 1st, 2nd,
   // 4th, 8th … is told, so that a core gone mad does not write our disk full.
   ++invalid_frames_;
   if (std::has_single_bit(invalid_frames_)) {
-    log_.warn("frame_invalid", message.error().message,
-              {{"error_code", message.error().code}, {"count", invalid_frames_}});
+    log_.warn("frame_invalid", error.message,
+              {{"error_code", error.code}, {"count", invalid_frames_}});
   }
   return SessionVerdict::go_on;
 }

@@ -24,6 +24,12 @@ enum class SessionVerdict {
   way_known,     ///< it answered the question whether it knows the way to us
 };
 
+/// What was made of a frame.
+struct ReadFrame {
+  Result<protocol::CoreMessage> message;
+  bool refuses_policy = false;  ///< no message, and a policy was in it
+};
+
 /// One message -> its owner. Knows who owns what, decides nothing else.
 ///
 /// Shape:  what cannot be understood is counted and logged once per kind, so that a core cannot
@@ -44,13 +50,15 @@ class Inbox {
   /// afterwards, since it may carry secrets.
   boost::asio::awaitable<SessionVerdict> receive(std::string frame);
   void connection_lost();
+  /// Waits for the thread of large frames, whose frame belongs to a suspended receive().
+  void join_reader();
   /// The answer to this request, and no other, says that the core knows the way to us.
   void expect_way_known(RequestId id);
   /// Somebody would be let down if the connection ended now.
   bool awaits_replies() const { return owners_.scheduler.secrets().awaits_replies(); }
 
  private:
-  SessionVerdict take(Result<protocol::CoreMessage> message);
+  SessionVerdict take(ReadFrame read);
   SessionVerdict deliver(protocol::CoreMessage message);
   SessionVerdict deliver_authenticated(protocol::Authenticated message);
   SessionVerdict deliver_capability_answer(const protocol::CapabilitySecretResponse& message);

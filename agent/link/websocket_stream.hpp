@@ -196,7 +196,8 @@ boost::asio::awaitable<Result<std::string>> WebSocketStream<Stream>::read() {
     frame.resize(taken + std::get<1>(got));
     if (!failure && websocket_.got_binary()) {
       Error binary = over(binary_frame_error());
-      co_await close(CloseCode::unsupported_data, "binary frame");
+      const std::string reason = "binary frame";
+      co_await close(CloseCode::unsupported_data, reason);
       co_return binary;
     }
   } while (!failure && !websocket_.is_message_done());
@@ -211,13 +212,13 @@ boost::asio::awaitable<Result<std::string>> WebSocketStream<Stream>::read() {
 
 template <typename Stream>
 boost::asio::awaitable<Result<void>> WebSocketStream<Stream>::write(std::string frame) {
-  auto written = co_await write_bytes(frame);
+  const auto written = co_await write_bytes(frame);
   co_return written;
 }
 
 template <typename Stream>
 boost::asio::awaitable<Result<void>> WebSocketStream<Stream>::write_and_wipe(std::string frame) {
-  auto written = co_await write_bytes(frame);
+  const auto written = co_await write_bytes(frame);
   wipe(frame);
   co_return written;
 }

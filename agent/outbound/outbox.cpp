@@ -138,6 +138,10 @@ void Outbox::drain() {
   room_.notify_all();
 }
 
+bool Outbox::has_ample_room() const {
+  return singles_.size() < singles_max / 2 && singles_size_ < ByteCount{singles_size_max.value / 2};
+}
+
 bool Outbox::empty() const {
   return singles_.empty() && streams_.empty();
 }

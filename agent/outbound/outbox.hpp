@@ -69,6 +69,9 @@ class Outbox {
   std::size_t forgotten_runs() const { return forgotten_runs_; }
   /// Single messages that were given up, the oldest first, because too many waited.
   std::size_t dropped_singles() const { return dropped_singles_; }
+  /// Half of what single messages may take is free: what could as well be said later may be said
+  /// now and gives up nothing that waits.
+  bool has_ample_room() const;
   bool empty() const;
 
  private:

@@ -1,10 +1,14 @@
 #include "agent/policy/relayed_policy.hpp"
 
 #include "agent/runs/runner_settings.hpp"
+#include "protocol/vocabulary/printable.hpp"
 #include "sandbox/policy_json.hpp"
 
 namespace satellite::agent {
 namespace {
+
+// The core stores every report, and every check has one each time: the log has the whole reason.
+constexpr std::size_t reason_in_reports_max = 96;
 
 const char* word_of(sandbox::NetworkMode mode) {
   switch (mode) {
@@ -22,7 +26,7 @@ const char* word_of(sandbox::NetworkMode mode) {
 
 void RelayedPolicy::receive(const std::string& policy_json) {
   const auto parsed = sandbox::parse_policy(policy_json);
-  parsed ? accept(*parsed) : reject(parsed.error());
+  parsed ? accept(*parsed) : refuse(parsed.error());
 }
 
 void RelayedPolicy::accept(const sandbox::Policy& policy) {
@@ -44,14 +48,16 @@ void RelayedPolicy::accept(const sandbox::Policy& policy) {
   if (!restrictions.empty()) log_.warn("policy_restricted", restrictions);
 }
 
-void RelayedPolicy::reject(const Error& error) {
+void RelayedPolicy::refuse(const Error& error) {
   const std::string consequence =
       last_valid_ ? "the last valid policy stays in force until the core sends a valid one"
                   : "no valid one came before: runs get the fail-closed profile until the core "
                     "sends a valid policy";
   log_.error("policy_invalid", error.message + "; " + consequence, {{"error_code", error.code}});
-  provider_.set_remark("the policy that the core sent last is not valid (" + error.message + "); " +
-                       consequence);
+  const bool is_long = error.message.size() > reason_in_reports_max;
+  const std::string reason = printable(error.message, reason_in_reports_max);
+  provider_.set_remark("the policy that the core sent last is not valid (" + reason +
+                       (is_long ? " the log has the whole); " : "); ") + consequence);
 }
 
 }  // namespace satellite::agent

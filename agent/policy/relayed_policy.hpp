@@ -23,10 +23,11 @@ class RelayedPolicy {
       : provider_(provider), log_(log), config_(config) {}
 
   void receive(const std::string& policy_json);
+  /// One came that could not even be read.
+  void refuse(const Error& error);
 
  private:
   void accept(const sandbox::Policy& policy);
-  void reject(const Error& error);
 
   sandbox::PolicyProvider& provider_;
   Log& log_;

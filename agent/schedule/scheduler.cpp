@@ -20,13 +20,20 @@ using Clock = std::chrono::steady_clock;
 
 /// A set on its way into the timetable.
 struct Scheduler::Intake {
-  explicit Intake(protocol::AssignmentSet set) : assignments(std::move(set)) {}
+  explicit Intake(std::vector<protocol::Assignment> accepted_) : accepted(std::move(accepted_)) {}
 
-  protocol::AssignmentSet assignments;
+  std::vector<protocol::Assignment> accepted;
   std::size_t position = 0;
   Clock::time_point begun = Clock::now();
   std::size_t checks_before = 0, added = 0, changed = 0, refused = 0;
-  std::size_t runs_stopped = 0;
+  std::size_t runs_stopped = 0, rejected = 0;
+};
+
+/// What of a set cannot run, on its way to the core.
+struct Scheduler::Rejections {
+  std::vector<protocol::RejectedAssignment> assignments;
+  std::size_t position = 0;
+  std::unordered_set<std::string> told;  ///< keys and reasons of this set
 };
 
 /// A run that goes on. Shared between the table of runs and the run's own coroutine: whoever walks
@@ -49,6 +56,12 @@ constexpr std::size_t starts_at_a_time = 4;
 constexpr std::size_t runs_per_script = 4;
 // Of a set that is wrong as a whole the first complaints tell enough.
 constexpr std::size_t complaints_max = 20;
+// A rejected assignment is told for its first environments: the others say the same.
+constexpr std::size_t environments_told_max = 16;
+// As many as there may be checks that run.
+constexpr std::size_t rejections_told_max = 50'000;
+// A connection empties the outbox in less; where there is none, looking costs nothing.
+constexpr std::chrono::milliseconds look_for_room_every{250};
 
 Timetable::Settings timetable_settings(const Config& config) {
   Timetable::Settings settings;
@@ -78,8 +91,9 @@ Scheduler::~Scheduler() = default;
 
 void Scheduler::receive(protocol::AssignmentSet assignments) {
   tell_rejected(assignments);
-  report_rejected(assignments);
-  intake_ = std::make_unique<Intake>(std::move(assignments));
+  begin_rejections(std::move(assignments.rejected));
+  intake_ = std::make_unique<Intake>(std::move(assignments.accepted));
+  intake_->rejected = rejections_->assignments.size();
   intake_->checks_before = timetable_.checks();
   timetable_.begin_set();
   wake();
@@ -99,25 +113,52 @@ void Scheduler::tell_rejected(const protocol::AssignmentSet& assignments) {
   }
 }
 
-void Scheduler::report_rejected(const protocol::AssignmentSet& assignments) {
-  std::unordered_set<std::string> now;
-  for (const auto& rejected : assignments.rejected) {
-    if (rejected.config_id.empty() || rejected.system_id.empty()) continue;
-    std::vector<std::optional<std::string>> environments(rejected.environment_ids.begin(),
-                                                         rejected.environment_ids.end());
-    if (environments.empty()) environments.emplace_back();
-    for (auto& environment : environments) {
-      std::string key = rejected.config_id + '\0' + rejected.system_id + '\0' +
-                        environment.value_or("-") + '\0' + rejected.why;
-      const bool is_told = rejected_.count(key) == 1;
-      if (!now.insert(std::move(key)).second || is_told) continue;
-      ResultIdentity identity{ConfigId(rejected.config_id), SystemId(rejected.system_id),
-                              std::move(environment), std::chrono::system_clock::now()};
-      parts_.outbox.push(result_without_run(
-          std::move(identity), "Error: assignment rejected by the satellite: " + rejected.why));
-    }
+/// Whoever was told of one may not have it, if the outbox gave something up since.
+void Scheduler::begin_rejections(std::vector<protocol::RejectedAssignment> rejected) {
+  if (rejections_) rejected_.merge(rejections_->told);
+  const std::size_t dropped = parts_.outbox.dropped_singles();
+  // Of sets that follow each other faster than they can be told, keys would pile up.
+  if (dropped != dropped_before_ || rejected_.size() > rejections_told_max) rejected_.clear();
+  dropped_before_ = dropped;
+  rejections_ = std::make_unique<Rejections>();
+  rejections_->assignments = std::move(rejected);
+}
+
+/// Only while the outbox has room, so that no result of a run gives way. True while there is more
+/// to do at once.
+bool Scheduler::report_rejections() {
+  if (!rejections_) return false;
+  const auto end = Clock::now() + piece_max;
+  auto& assignments = rejections_->assignments;
+  while (rejections_->position < assignments.size()) {
+    if (!parts_.outbox.has_ample_room()) return false;
+    const auto rejected = std::move(assignments[rejections_->position++]);
+    report_rejected(rejected);
+    if (Clock::now() >= end) return true;
   }
-  rejected_ = std::move(now);
+  rejected_ = std::move(rejections_->told);
+  rejections_.reset();
+  return false;
+}
+
+void Scheduler::report_rejected(const protocol::RejectedAssignment& rejected) {
+  if (rejected.config_id.empty() || rejected.system_id.empty()) return;
+  const auto& ids = rejected.environment_ids;
+  const std::size_t count = std::min(ids.size(), environments_told_max);
+  std::vector<std::optional<std::string>> environments(
+      ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(count));
+  if (environments.empty()) environments.emplace_back();
+  for (auto& environment : environments) {
+    if (rejections_->told.size() >= rejections_told_max) return;
+    std::string key = rejected.config_id + '\0' + rejected.system_id + '\0' +
+                      environment.value_or("-") + '\0' + rejected.why;
+    const bool is_told = rejected_.count(key) == 1;
+    if (!rejections_->told.insert(std::move(key)).second || is_told) continue;
+    ResultIdentity identity{ConfigId(rejected.config_id), SystemId(rejected.system_id),
+                            std::move(environment), std::chrono::system_clock::now()};
+    parts_.outbox.push(result_without_run(
+        std::move(identity), "Error: assignment rejected by the satellite: " + rejected.why));
+  }
 }
 
 void Scheduler::offer(protocol::Assignment assignment) {
@@ -147,7 +188,7 @@ void Scheduler::offer(protocol::Assignment assignment) {
 bool Scheduler::take_a_piece() {
   if (!intake_) return false;
   const auto end = Clock::now() + piece_max;
-  auto& accepted = intake_->assignments.accepted;
+  auto& accepted = intake_->accepted;
   while (intake_->position < accepted.size()) {
     offer(std::move(accepted[intake_->position++]));
     if (Clock::now() >= end) return true;
@@ -188,7 +229,7 @@ void Scheduler::tell_taken() {
                    {"changed", intake.changed},
                    {"removed", removed},
                    {"runs_stopped", intake.runs_stopped},
-                   {"rejected", intake.assignments.rejected.size()},
+                   {"rejected", intake.rejected},
                    {"took", took}});
 }
 
@@ -196,6 +237,7 @@ asio::awaitable<void> Scheduler::run() {
   constexpr auto without_throwing = asio::as_tuple(asio::use_awaitable);
   while (!stopping_) {
     bool more = take_a_piece();
+    more = report_rejections() || more;
     auto starts = timetable_.start_due(Clock::now(), starts_at_a_time);
     more = more || starts.size() == starts_at_a_time;
     for (auto& start : starts) start_run(std::move(start));
@@ -205,7 +247,9 @@ asio::awaitable<void> Scheduler::run() {
       co_await asio::post(parts_.context, asio::use_awaitable);
       continue;
     }
-    alarm_.expires_at(timetable_.next_event().value_or(Clock::time_point::max()));
+    auto next = timetable_.next_event().value_or(Clock::time_point::max());
+    if (rejections_) next = std::min(next, Clock::now() + look_for_room_every);
+    alarm_.expires_at(next);
     co_await alarm_.async_wait(without_throwing);
   }
 }

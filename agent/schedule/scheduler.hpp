@@ -53,13 +53,16 @@ class Scheduler {
 
  private:
   struct Intake;
+  struct Rejections;
   struct Active;
 
   bool take_a_piece();
   void offer(protocol::Assignment assignment);
   void tell_rejected(const protocol::AssignmentSet& assignments);
   /// A check that nobody can run has a result all the same: one, until something about it changes.
-  void report_rejected(const protocol::AssignmentSet& assignments);
+  void begin_rejections(std::vector<protocol::RejectedAssignment> rejected);
+  bool report_rejections();
+  void report_rejected(const protocol::RejectedAssignment& rejected);
   void tell_taken();
   void start_run(Timetable::Start start);
   boost::asio::awaitable<void> run_check(std::shared_ptr<Active> active);
@@ -78,7 +81,9 @@ class Scheduler {
   std::unique_ptr<Intake> intake_;  ///< the set that is being taken
   std::unordered_map<std::uint64_t, std::shared_ptr<Active>> active_;
   std::unordered_set<std::string> unhealthy_;  ///< keys whose last result was
+  std::unique_ptr<Rejections> rejections_;     ///< of the latest set, not all reported yet
   std::unordered_set<std::string> rejected_;   ///< keys and reasons that were reported
+  std::size_t dropped_before_ = 0;             ///< by the outbox, when the latest set came
   std::uint64_t skipped_ = 0;
   boost::asio::steady_timer alarm_;
   bool stopping_ = false;

@@ -130,7 +130,10 @@ RejectedAssignment rejected(std::string_view text, std::size_t index, std::strin
   return assignment;
 }
 
-Result<Assignment> decode_assignment(std::string_view text, const std::string& path) {
+/// Errors name the path within the assignment: its place in the set changes with its neighbours,
+/// and what is wrong with it does not.
+Result<Assignment> decode_assignment(std::string_view text) {
+  const std::string path = "$";
   const auto slices = JsonSlices::of(text, assignment_members);
   if (!slices) return Error{slices.error().code, path + ": " + slices.error().message};
   json values = slices->parsed(
@@ -163,8 +166,7 @@ Result<AssignmentSet> decode_assignments(std::string_view array) {
   AssignmentSet set;
   set.accepted.reserve(entries->size());
   for (std::size_t index = 0; index < entries->size(); ++index) {
-    const std::string path = "$.assignments[" + std::to_string(index) + "]";
-    auto assignment = decode_assignment((*entries)[index], path);
+    auto assignment = decode_assignment((*entries)[index]);
     if (assignment) {
       set.accepted.push_back(std::move(*assignment));
     } else {

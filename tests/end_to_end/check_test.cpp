@@ -184,7 +184,7 @@ TEST_CASE("a malformed assignment is told to the core and the log, and the other
   REQUIRE(told);
   const json frame = json::parse(*told);
   CHECK(frame.at("strategyId") == "healthcheck-script.script");
-  CHECK(frame.at("message").get<std::string>().find("$.assignments[0]") != std::string::npos);
+  CHECK(frame.at("message").get<std::string>().find("$.collectors") != std::string::npos);
   scene.wait_for_log("assignment_invalid");
   CHECK(collector_of(nth_result(scene, "good")).at("stdout") == "alive");
   // And to whoever looks at the check: it has a result, once.

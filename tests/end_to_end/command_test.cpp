@@ -219,6 +219,20 @@ TEST_CASE("exec, plan and doctor follow a settings file, a wrong one is exit cod
   }
 }
 
+TEST_CASE("a policy is checked and merged without the settings of the service") {
+  const TempDir files;
+  auto environment = path;
+  // As a settings file that this user cannot read: no setting that anybody could take.
+  environment["CHECKSTACK_SANDBOX_UID"] = "65532";
+  environment["CHECKSTACK_SATELLITE_CONCURRENCY"] = "many";
+  CHECK(run_satellite({"policy", "check", "-"}, environment, "{}").exit_code == 0);
+  CHECK(run_satellite({"policy", "merge", "-"}, environment, "{}").exit_code == 0);
+  CHECK(run_satellite({"policy", "show"}, environment).exit_code == 0);
+  CHECK(run_satellite({"policy", "show", "--effective"}, environment).exit_code == 2);
+  CHECK(run_satellite({"policy", "show", "--concurrency", "1"}, environment).exit_code == 0);
+  CHECK(run_satellite({"policy", "show", "--concurrency", "many"}, environment).exit_code == 2);
+}
+
 TEST_CASE("plan answers for this host and for any other") {
   auto result = run_satellite({"plan"}, path, "{}");
   REQUIRE(result.exit_code == 0);

@@ -42,10 +42,12 @@ TEST_CASE("a frame that says something twice is refused and told; the policy in 
   nth_result(scene, "cfg");
   scene.core().push_text(R"({"type":"sandbox_policy","policy":{"enabled":true,"enabled":false}})");
   scene.wait_for_log("frame_invalid");
+  scene.wait_for_log("policy_invalid");
   CHECK(scene.satellite().log().find("two members named \"enabled\"") != std::string::npos);
   const std::size_t before = results_of(scene, "cfg").size();
   const json entry = collector_of(nth_result(scene, "cfg", before + 2));
   CHECK(entry.at("_sandbox").at("enforced").at("filesystem") == true);
+  CHECK(entry.at("_sandbox").at("notes").dump().find("is not valid") != std::string::npos);
   CHECK(scene.core().ledger().counters().authentications == 1);
 }
 
@@ -124,7 +126,7 @@ TEST_CASE("a rejected assignment has one unhealthy result for each environment, 
   CHECK(result.at("systemId") == "sys-1");
   CHECK(result.at("environmentId").is_null());
   const std::string text = result.at("result").at("message");
-  CHECK(text.find("Error: assignment rejected by the satellite: $.assignments[0]") == 0);
+  CHECK(text.find("Error: assignment rejected by the satellite: $.collectors[0].config") == 0);
   CHECK(result.at("result").at("metadata").at("error") == text);
   nth_result(scene, "bad-envs", 2);
   // The same set once more changes nothing; the good one runs all the while.
@@ -136,15 +138,16 @@ TEST_CASE("a rejected assignment has one unhealthy result for each environment, 
   CHECK(results_of(scene, "bad-envs")[1].at("environmentId") == "env-b");
 }
 
-TEST_CASE("a directory that the host has and the sandbox has not: the check runs in scratch") {
+TEST_CASE("a directory that the sandbox has not: the check runs in scratch, host or not") {
   const TempDir host;
   ::chmod(host.path().c_str(), 0755);
   json there = shell_check("there", "pwd", 1), missing = shell_check("missing", "pwd", 1),
-       inside = shell_check("inside", "pwd", 1);
+       inside = shell_check("inside", "pwd", 1), relative = shell_check("relative", "pwd", 1);
   there["collectors"][0]["config"]["cwd"] = host.path().string();
   missing["collectors"][0]["config"]["cwd"] = (host.path() / "nowhere").string();
   inside["collectors"][0]["config"]["cwd"] = "/usr/bin";
-  Scene scene(with_checks({there, missing, inside}));
+  relative["collectors"][0]["config"]["cwd"] = "nowhere";
+  Scene scene(with_checks({there, missing, inside, relative}));
   const json entry = collector_of(nth_result(scene, "there"));
   INFO(entry.dump(2));
   CHECK(entry.at("exitCode") == 0);
@@ -152,11 +155,11 @@ TEST_CASE("a directory that the host has and the sandbox has not: the check runs
   CHECK(entry.at("_sandbox")
             .at("notes")
             .dump()
-            .find(host.path().string() + " is on this host but not in the sandbox") !=
-        std::string::npos);
+            .find(host.path().string() + " does not exist in the sandbox") != std::string::npos);
   CHECK(nth_result(scene, "there").at("status") == "healthy");
-  // As at the existing satellite, it must exist on the host.
-  CHECK(nth_result(scene, "missing").at("status") == "unhealthy");
+  // Nothing tells what the host has.
+  CHECK(nth_result(scene, "missing").at("status") == "healthy");
+  CHECK(nth_result(scene, "relative").at("status") == "unhealthy");
   CHECK(collector_of(nth_result(scene, "inside")).at("stdout") == "/usr/bin");
 }
 

@@ -3,7 +3,9 @@
 #include "agent/config/token_watch.hpp"
 #include "tests/support/temp_dir.hpp"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <catch2/catch.hpp>
@@ -21,6 +23,7 @@ ConfigSources minimal() {
   sources.environment = {{"CHECKSTACK_CORE_URL", "https://core.example"},
                          {"CHECKSTACK_SATELLITE_CLIENT_ID", "client"},
                          {"CHECKSTACK_SATELLITE_TOKEN", "csat_abc"}};
+  sources.own_uid = ::geteuid();
   return sources;
 }
 
@@ -103,7 +106,26 @@ TEST_CASE("a settings file that is no file, or that others may change, is refuse
   sources.file = directory.write("s.toml", "core = \"https://file\"\n");
   CHECK(load_config(sources, SettingsUse::connects));
   ::chmod(sources.file->c_str(), 0666);
-  CHECK(mentions(load_config(sources, SettingsUse::connects).error(), "chmod o-w"));
+  CHECK(mentions(load_config(sources, SettingsUse::connects).error(),
+                 ::geteuid() == 0 ? "chmod go-w" : "chmod o-w"));
+}
+
+TEST_CASE("a root satellite takes its settings from nobody but root") {
+  const TempDir directory;
+  ConfigSources sources = minimal();
+  sources.file = directory.write("s.toml", "core = \"https://file\"\n");
+  ::chmod(sources.file->c_str(), 0664);
+  sources.own_uid = 65'531;
+  CHECK(load_config(sources, SettingsUse::connects));
+  sources.own_uid = 0;
+  CHECK(mentions(load_config(sources, SettingsUse::connects).error(), "chown root"));
+  ::chmod(sources.file->c_str(), 0644);
+  // Who is not root cannot make a file of root's, and its own is what must be refused.
+  const bool is_roots = ::geteuid() == 0;
+  CHECK(load_config(sources, SettingsUse::connects).has_value() == is_roots);
+  if (!is_roots) return;
+  REQUIRE(::chown(sources.file->c_str(), 65'531, 0) == 0);
+  CHECK(mentions(load_config(sources, SettingsUse::connects).error(), "chown root"));
 }
 
 TEST_CASE("the encodings of a settings file: UTF-8 with or without its mark, nothing else") {
@@ -365,4 +387,24 @@ TEST_CASE("a changed token file is read again, once per change, and a broken one
   CHECK(watch.token().reveal() == "csat_second");
   put("csat_second\n");
   CHECK(watch.refresh().value() == false);
+}
+
+TEST_CASE("a token file that cannot be read for a moment is read again, and told once") {
+  const TempDir directory;
+  TokenSource source;
+  source.file = directory.write("token", "csat_new");
+  source.setting = "token_file";
+  ::chmod(source.file.c_str(), 0600);
+  TokenWatch watch(std::move(source), Secret("csat_old"));
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit none{0, before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  const auto told = watch.refresh();
+  const auto again = watch.refresh();
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(told.error().code == ErrorCode::limit_exceeded);
+  CHECK(again.value() == false);
+  CHECK(watch.refresh().value() == true);
+  CHECK(watch.token().reveal() == "csat_new");
 }

@@ -77,6 +77,32 @@ TEST_CASE("a frame in which an object has a member twice is refused, of whatever
   CHECK(message.error().message.find("two members named") != std::string::npos);
 }
 
+TEST_CASE("a refused frame that brings a policy is told from one that brings none") {
+  for (const char* frame :
+       {R"({"type":"sandbox_policy","policy":{"enabled":true,"enabled":false}})",
+        R"({"policy":{},"policy":{},"type":"sandbox\u005fpolicy"})",
+        R"({"type":"sandbox_policy","policy":{enabled:[x]}})",
+        R"({"type":"authenticated","assignments":[],"sandboxPolicy":{"a":1,"a":2}})",
+        R"({"type":"authenticated","sandboxPolicy":{},"sandboxPolicy":{}})"}) {
+    CAPTURE(frame);
+    CHECK_FALSE(decode(frame));
+    CHECK(pushes_policy(frame));
+  }
+  const std::string deep =
+      R"({"type":"sandbox_policy","policy":)" + std::string(5'000, '[') + std::string(5'000, ']');
+  CHECK(pushes_policy(deep + "}"));
+  for (const std::string& frame :
+       {std::string(R"({"type":"authenticated","assignments":[{"a":1,"a":2}]})"),
+        std::string(R"({"type":"config_updated","sandboxPolicy":{"a":1,"a":2}})"),
+        std::string(R"({"type":"sandbox_policy","type":"shutdown","policy":{}})"),
+        std::string(R"({"type":["sandbox_policy"],"a":1,"a":2})"), std::string("sandbox_policy"),
+        R"({"type":)" + std::string(5'000, '[') + "}", std::string(R"({"type":"sandbox_pol)"),
+        std::string()}) {
+    CAPTURE(frame);
+    CHECK_FALSE(pushes_policy(frame));
+  }
+}
+
 TEST_CASE("a declaration of extensions that makes no sense declares none") {
   const std::string start = R"({"type":"authenticated","satelliteId":"s","assignments":[],)";
   CHECK(decoded<Authenticated>(start + R"("extensions":{"a":1}})").extensions.empty());

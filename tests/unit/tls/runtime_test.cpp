@@ -1,4 +1,5 @@
 #include "agent/runtime/clock.hpp"
+#include "agent/runtime/event_loop.hpp"
 #include "agent/runtime/stop_signal.hpp"
 #include "agent/runtime/task_group.hpp"
 #include "agent/runtime/within.hpp"
@@ -41,7 +42,42 @@ asio::awaitable<void> mark(bool& marked, std::chrono::milliseconds after) {
   marked = true;
 }
 
+/// Writes into its owner when it goes, as the place of a run does.
+class Place {
+ public:
+  explicit Place(int& given_back) : given_back_(given_back) {}
+  ~Place() { ++given_back_; }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+ private:
+  int& given_back_;
+};
+
+/// What a run belongs to; refers to the loop itself.
+struct Owner {
+  explicit Owner(asio::io_context& context)
+      : timer(context, 1h), tasks(context, [](std::exception_ptr) {}) {}
+  asio::awaitable<void> work() {
+    const Place place(given_back);
+    co_await timer.async_wait(asio::use_awaitable);
+  }
+  int given_back = 0;
+  asio::steady_timer timer;
+  TaskGroup tasks;
+};
+
 }  // namespace
+
+TEST_CASE("what is suspended in a loop can be destroyed before what it refers to") {
+  EventLoop loop;
+  const auto owner = std::make_unique<Owner>(loop);
+  for (int i = 0; i < 3; ++i) REQUIRE(owner->tasks.start(owner->work()));
+  loop.poll();
+  CHECK(owner->given_back == 0);
+  loop.destroy_pending();
+  CHECK(owner->given_back == 3);
+}
 
 TEST_CASE("within a deadline, values and errors come through as they are") {
   asio::io_context context;
