@@ -121,12 +121,12 @@ TEST_CASE("nobody waits for old areas to be removed") {
   const TempDir parent;
   const fs::path stale = parent.path() / "csat-aaaaaaaaaaaa";
   make_wide_tree(stale);
+  boost::asio::io_context context(1);
   auto started = Launcher::start({parent.path().string(), std::nullopt, std::nullopt});
   REQUIRE(started);
   const auto launcher = *std::move(started);
   const pid_t stopped = stop_a_remover(launcher->pid());
   REQUIRE(stopped > 0);
-  boost::asio::io_context context(1);
   launcher->attach(context, [] {});
   // The launcher is at work: it tries what the host can do.
   const HostFacts facts = probe_host_first(context, *launcher, {});
