@@ -15,6 +15,8 @@ using Alphabet = SecretForm::Alphabet;
 
 /// What finding a range among the neighbours costs beside a step within one form.
 constexpr std::size_t work_of_range = 16;
+/// So many are compared one by one at less cost, by words where they stand as they are.
+constexpr std::uint32_t few_forms = 4;
 
 bool is_hex_digit(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
@@ -66,7 +68,7 @@ class PlaceSearch {
     while (!is_over()) {
       compare_whole(node);
       if (node.forms.empty()) return;
-      if (node.forms.end - node.forms.begin == 1) return compare_each(node.forms);
+      if (node.forms.end - node.forms.begin <= few_forms) return compare_each(node.forms);
       if (node.at == text_.size()) {
         result_.unfinished = end_ == TextEnd::open;
         return;
