@@ -100,11 +100,16 @@ std::size_t SecretPatterns::next_candidate(std::string_view text, std::size_t fr
 
 bool SecretPatterns::goes_on(std::string_view text, std::size_t start) const {
   // Letters and digits introduce no escape, so that two of them are the first units themselves.
-  if (start + 2 >= text.size() || !is_alphanumeric(text[start]) ||
-      !is_alphanumeric(text[start + 1])) {
-    return true;
-  }
-  return is_first_three_[place_of(pair_at(text.data() + start), text[start + 2])] != 0;
+  if (start + 2 >= text.size() || !is_alphanumeric(text[start])) return true;
+  const char second = text[start + 1], third = text[start + 2];
+  const auto begins_with_three = [&] {
+    return is_first_three_[place_of(pair_at(text.data() + start), third)] != 0;
+  };
+  if (is_alphanumeric(second)) return begins_with_three();
+  // Every line ends like this: the line break is a unit itself, or one between the first two units.
+  if (second != '\n' || !is_alphanumeric(third)) return true;
+  const std::array<char, 2> around{text[start], third};
+  return begins_with_three() || is_first_pair_[pair_at(around.data())] != 0;
 }
 
 std::optional<SecretPatterns::Match> SecretPatterns::find(std::string_view text, std::size_t from,
