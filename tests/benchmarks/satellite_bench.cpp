@@ -109,10 +109,17 @@ std::vector<std::string> bubblewrap_command() {
           "policy":{
           "filesystem":{"mode":"scratch-plus-ro"},"network":{"mode":"deny"}}})");
   const auto plan = nlohmann::json::parse(answer.standard_output);
+  // The satellite names the identity it drops to; the reference process has already dropped.
+  const auto all = plan.at("commandLine").get<std::vector<std::string>>();
   std::vector<std::string> words;
-  for (const auto& word : plan.at("commandLine")) {
-    // The satellite names the identity it drops to; the reference process has already dropped.
-    words.push_back(word.get<std::string>());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    // Files that the launcher makes for a run come as descriptors, which nobody passes here.
+    if (all[i] == "--file" && i + 2 < all.size()) {
+      if (words.size() >= 2 && words[words.size() - 2] == "--perms") words.resize(words.size() - 2);
+      i += 2;
+      continue;
+    }
+    words.push_back(all[i]);
   }
   return words;
 }
