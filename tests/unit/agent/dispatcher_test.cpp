@@ -4,6 +4,7 @@
 #include "sandbox/launcher/launcher_link.hpp"
 
 #include <fcntl.h>
+#include <boost/asio/co_spawn.hpp>
 #include <catch2/catch.hpp>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -76,4 +77,9 @@ TEST_CASE("a run that a mistake of ours ends has its one end and gives its place
   const auto status = outbox.next();
   REQUIRE(status);
   CHECK(json::parse(status->frame).at("state") == "finished");
+  // Its end was said before the last of its task has run.
+  bool stopped = false;
+  boost::asio::co_spawn(context, dispatcher.stop(), [&](std::exception_ptr) { stopped = true; });
+  for (int i = 0; i < 60'000 && !stopped; ++i) context.run_for(std::chrono::milliseconds(1));
+  CHECK(stopped);
 }
