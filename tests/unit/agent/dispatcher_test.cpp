@@ -39,9 +39,9 @@ protocol::RunScript script(const std::string& text) {
 }  // namespace
 
 TEST_CASE("a run that a mistake of ours ends has its one end and gives its place back") {
+  boost::asio::io_context context;
   auto launcher = sandbox::Launcher::start();
   REQUIRE(launcher);
-  boost::asio::io_context context;
   (*launcher)->attach(context, [] {});
   sandbox::Runner runner(context, **launcher, sandbox::RunnerSettings{});
   const UniqueFd nowhere(::open("/dev/null", O_WRONLY | O_CLOEXEC));
