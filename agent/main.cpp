@@ -25,8 +25,6 @@ int perform(const Invocation& invocation) {
       return doctor_command(invocation);
     case Invocation::Command::check_config:
       return check_config_command(invocation);
-    case Invocation::Command::demo:
-      return demo_command(invocation);
     case Invocation::Command::version:
       return version_command(invocation);
   }

@@ -1,7 +1,7 @@
 #include "agent/checks/collector_end.hpp"
 
-#include "sandbox/output_text.hpp"
-#include "sandbox/policy_provider.hpp"
+#include "sandbox/capture/output_text.hpp"
+#include "sandbox/policy/policy_provider.hpp"
 
 #include <utility>
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "agent/checks/check_result.hpp"
-#include "sandbox/outcome.hpp"
+#include "sandbox/report/outcome.hpp"
 
 #include <optional>
 #include <string>

@@ -1,10 +1,10 @@
 // One check from top to bottom: definition, configuration secrets, collectors side by side, result.
 #include "agent/checks/script_check.hpp"
 
-#include "agent/checks/check_definition.hpp"
 #include "agent/checks/check_result.hpp"
-#include "agent/checks/collector_config.hpp"
-#include "agent/checks/config_secrets.hpp"
+#include "agent/checks/config/check_definition.hpp"
+#include "agent/checks/config/collector_config.hpp"
+#include "agent/checks/config/config_secrets.hpp"
 #include "agent/checks/shell_collector.hpp"
 #include "agent/runtime/task_group.hpp"
 #include "protocol/vocabulary/limits.hpp"

@@ -6,8 +6,8 @@
 #include "agent/runtime/log.hpp"
 #include "protocol/agent_messages.hpp"
 #include "protocol/core_messages.hpp"
-#include "sandbox/policy_provider.hpp"
-#include "sandbox/run.hpp"
+#include "sandbox/policy/policy_provider.hpp"
+#include "sandbox/running/runner.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sandbox/run.hpp"
+#include "sandbox/running/runner.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>

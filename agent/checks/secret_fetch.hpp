@@ -3,7 +3,7 @@
 #include "agent/outbound/outbox.hpp"
 #include "protocol/core_messages.hpp"
 #include "protocol/vocabulary/result.hpp"
-#include "sandbox/run.hpp"
+#include "sandbox/running/runner.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>

@@ -1,9 +1,9 @@
 #include "agent/checks/shell_collector.hpp"
 
 #include "agent/checks/collector_end.hpp"
-#include "agent/checks/secret_reference.hpp"
-#include "agent/checks/template_engine.hpp"
-#include "agent/runs/runner_settings.hpp"
+#include "agent/checks/config/secret_reference.hpp"
+#include "agent/checks/template/template_engine.hpp"
+#include "agent/config/sandbox_settings.hpp"
 #include "protocol/vocabulary/limits.hpp"
 
 #include <algorithm>

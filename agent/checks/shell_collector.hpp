@@ -1,8 +1,8 @@
 #pragma once
 
-#include "agent/checks/check_definition.hpp"
 #include "agent/checks/check_result.hpp"
-#include "agent/checks/collector_config.hpp"
+#include "agent/checks/config/check_definition.hpp"
+#include "agent/checks/config/collector_config.hpp"
 #include "agent/checks/script_check.hpp"
 #include "protocol/vocabulary/secret.hpp"
 

@@ -20,7 +20,6 @@ int plan_command(const Invocation& invocation);
 int policy_command(const Invocation& invocation);
 int doctor_command(const Invocation& invocation);
 int check_config_command(const Invocation& invocation);
-int demo_command(const Invocation& invocation);
 int version_command(const Invocation& invocation);
 
 /// The sources of settings that an invocation and this process's environment name.

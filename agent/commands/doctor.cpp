@@ -1,10 +1,10 @@
 #include "agent/commands/commands.hpp"
 #include "agent/commands/input.hpp"
-#include "agent/runs/runner_settings.hpp"
-#include "sandbox/engine_list.hpp"
-#include "sandbox/launcher/launcher_link.hpp"
-#include "sandbox/probe.hpp"
-#include "sandbox/readiness.hpp"
+#include "agent/config/sandbox_settings.hpp"
+#include "sandbox/host/engine_list.hpp"
+#include "sandbox/host/readiness.hpp"
+#include "sandbox/launcher/client/launcher_link.hpp"
+#include "sandbox/probing/probe.hpp"
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>

@@ -1,12 +1,12 @@
 #include "agent/commands/commands.hpp"
+#include "agent/commands/exec_answer.hpp"
 #include "agent/commands/input.hpp"
-#include "agent/runs/exec_answer.hpp"
-#include "agent/runs/runner_settings.hpp"
+#include "agent/config/sandbox_settings.hpp"
 #include "protocol/vocabulary/limits.hpp"
-#include "sandbox/launcher/launcher_link.hpp"
-#include "sandbox/policy_json.hpp"
-#include "sandbox/probe.hpp"
-#include "sandbox/run.hpp"
+#include "sandbox/launcher/client/launcher_link.hpp"
+#include "sandbox/policy/policy_json.hpp"
+#include "sandbox/probing/probe.hpp"
+#include "sandbox/running/runner.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>

@@ -3,7 +3,7 @@
 #include "agent/commands/invocation.hpp"
 #include "agent/config/config.hpp"
 #include "agent/config/load_config.hpp"
-#include "agent/link/core_url.hpp"
+#include "agent/connection/core_url.hpp"
 #include "protocol/vocabulary/byte_count.hpp"
 #include "protocol/vocabulary/result.hpp"
 

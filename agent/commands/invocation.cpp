@@ -71,8 +71,6 @@ void describe(CLI::App& app, Invocation& invocation) {
   CLI::App* const check = add(app, invocation, Command::check_config, "check-config",
                               "check the settings and print each with its source");
   add_settings(*check, invocation);
-  add(app, invocation, Command::demo, "demo",
-      "start a throw-away core and satellite here and show them working");
   add(app, invocation, Command::version, "version", "print the version");
 }
 

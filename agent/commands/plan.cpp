@@ -1,10 +1,10 @@
 #include "agent/commands/commands.hpp"
 #include "agent/commands/input.hpp"
-#include "agent/runs/runner_settings.hpp"
+#include "agent/config/sandbox_settings.hpp"
 #include "protocol/vocabulary/limits.hpp"
-#include "sandbox/launcher/launcher_link.hpp"
-#include "sandbox/plan_question.hpp"
-#include "sandbox/probe.hpp"
+#include "sandbox/launcher/client/launcher_link.hpp"
+#include "sandbox/planning/plan_question.hpp"
+#include "sandbox/probing/probe.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <iostream>

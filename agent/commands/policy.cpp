@@ -1,8 +1,8 @@
 #include "agent/commands/commands.hpp"
 #include "agent/commands/input.hpp"
-#include "agent/runs/runner_settings.hpp"
+#include "agent/config/sandbox_settings.hpp"
 #include "protocol/vocabulary/limits.hpp"
-#include "sandbox/policy_json.hpp"
+#include "sandbox/policy/policy_json.hpp"
 
 #include <iostream>
 #include <nlohmann/json.hpp>

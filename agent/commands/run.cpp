@@ -2,9 +2,9 @@
 #include "agent/commands/commands.hpp"
 #include "agent/commands/input.hpp"
 #include "agent/commands/preconditions.hpp"
+#include "agent/config/sandbox_settings.hpp"
 #include "agent/config/token_watch.hpp"
-#include "agent/link/core_url.hpp"
-#include "agent/runs/runner_settings.hpp"
+#include "agent/connection/core_url.hpp"
 
 #include <malloc.h>
 #include <sys/prctl.h>

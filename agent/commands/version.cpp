@@ -1,4 +1,4 @@
-#include "agent/version.hpp"
+#include "agent/runtime/version.hpp"
 
 #include "agent/commands/commands.hpp"
 

@@ -1,9 +1,9 @@
 #pragma once
 
 #include "protocol/vocabulary/secret.hpp"
-#include "sandbox/engine_list.hpp"
-#include "sandbox/identity_range.hpp"
-#include "sandbox/operators_word.hpp"
+#include "sandbox/host/engine_list.hpp"
+#include "sandbox/host/identity_range.hpp"
+#include "sandbox/planning/operators_word.hpp"
 
 #include <chrono>
 #include <cstdint>

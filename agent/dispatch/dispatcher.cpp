@@ -1,12 +1,12 @@
 #include "agent/dispatch/dispatcher.hpp"
 
-#include "agent/runs/run_log.hpp"
-#include "agent/runs/run_translation.hpp"
-#include "agent/runs/runner_settings.hpp"
+#include "agent/config/sandbox_settings.hpp"
+#include "agent/dispatch/run_log.hpp"
+#include "agent/dispatch/run_translation.hpp"
 #include "protocol/encode.hpp"
 #include "protocol/vocabulary/limits.hpp"
 #include "protocol/wire_words.hpp"
-#include "sandbox/report.hpp"
+#include "sandbox/report/report.hpp"
 
 #include <chrono>
 #include <exception>

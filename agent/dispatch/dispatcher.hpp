@@ -3,13 +3,13 @@
 #include "agent/config/config.hpp"
 #include "agent/dispatch/admission.hpp"
 #include "agent/dispatch/run_journal.hpp"
+#include "agent/dispatch/run_pipeline.hpp"
 #include "agent/outbound/outbox.hpp"
-#include "agent/runs/run_pipeline.hpp"
 #include "agent/runtime/log.hpp"
 #include "agent/runtime/task_group.hpp"
 #include "protocol/dispatch_messages.hpp"
-#include "sandbox/policy_provider.hpp"
-#include "sandbox/run.hpp"
+#include "sandbox/policy/policy_provider.hpp"
+#include "sandbox/running/runner.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>

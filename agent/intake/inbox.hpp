@@ -1,7 +1,7 @@
 #pragma once
 
 #include "agent/dispatch/dispatcher.hpp"
-#include "agent/policy/relayed_policy.hpp"
+#include "agent/intake/relayed_policy.hpp"
 #include "agent/runtime/log.hpp"
 #include "agent/schedule/scheduler.hpp"
 #include "protocol/core_messages.hpp"

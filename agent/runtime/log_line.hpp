@@ -35,7 +35,7 @@ struct LogField {
 std::string format_log_line(LogLevel level, std::string_view event, std::string_view text,
                             std::span<const LogField> fields);
 
-/// The escaping alone, for text that is printed elsewhere (`exec`, `demo`).
+/// The escaping alone, for text that is printed elsewhere (`exec`).
 std::string escaped_for_terminal(std::string_view text);
 
 /// `error`, `warn`, `info`, `debug`.

@@ -3,7 +3,7 @@
 #include "protocol/vocabulary/unique_fd.hpp"
 #include "sandbox/capture/output_budget.hpp"
 #include "sandbox/capture/secret_patterns.hpp"
-#include "sandbox/run.hpp"
+#include "sandbox/running/runner.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>

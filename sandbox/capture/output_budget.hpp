@@ -1,7 +1,7 @@
 #pragma once
 
 #include "protocol/vocabulary/byte_count.hpp"
-#include "sandbox/outcome.hpp"
+#include "sandbox/report/outcome.hpp"
 
 #include <array>
 #include <optional>

@@ -2,7 +2,7 @@
 
 #include "protocol/vocabulary/result.hpp"
 #include "protocol/vocabulary/unique_fd.hpp"
-#include "sandbox/cgroup_limits.hpp"
+#include "sandbox/kernel/cgroup_limits.hpp"
 
 #include <sys/types.h>
 #include <cstdint>

@@ -2,8 +2,8 @@
 
 #include "protocol/vocabulary/result.hpp"
 #include "protocol/vocabulary/unique_fd.hpp"
-#include "sandbox/cgroup_limits.hpp"
 #include "sandbox/kernel/cgroup_leaf.hpp"
+#include "sandbox/kernel/cgroup_limits.hpp"
 
 #include <string>
 #include <vector>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sandbox/plan.hpp"
+#include "sandbox/planning/plan.hpp"
 
 #include <cstdint>
 #include <optional>

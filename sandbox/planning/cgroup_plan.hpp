@@ -1,8 +1,8 @@
 #pragma once
 
-#include "sandbox/cgroup_limits.hpp"
-#include "sandbox/host_facts.hpp"
-#include "sandbox/policy.hpp"
+#include "sandbox/host/host_facts.hpp"
+#include "sandbox/kernel/cgroup_limits.hpp"
+#include "sandbox/policy/policy.hpp"
 
 #include <optional>
 #include <string>

@@ -1,10 +1,10 @@
 #include "sandbox/planning/describe_plan.hpp"
 
 #include "sandbox/planning/cgroup_plan.hpp"
-#include "sandbox/planning/in_quotes.hpp"
 #include "sandbox/planning/native_plan.hpp"
 #include "sandbox/planning/resource_plan.hpp"
 #include "sandbox/planning/shell_quote.hpp"
+#include "sandbox/policy/quoted.hpp"
 
 namespace satellite::sandbox {
 namespace {

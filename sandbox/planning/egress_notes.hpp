@@ -1,8 +1,8 @@
 #pragma once
 
-#include "sandbox/host_facts.hpp"
+#include "sandbox/host/host_facts.hpp"
 #include "sandbox/planning/network_decision.hpp"
-#include "sandbox/policy.hpp"
+#include "sandbox/policy/policy.hpp"
 
 #include <string>
 #include <vector>

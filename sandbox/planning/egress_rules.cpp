@@ -1,6 +1,6 @@
 #include "sandbox/planning/egress_rules.hpp"
 
-#include "sandbox/planning/address_block.hpp"
+#include "sandbox/policy/address_block.hpp"
 
 #include <algorithm>
 #include <cstddef>

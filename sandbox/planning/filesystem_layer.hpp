@@ -1,9 +1,9 @@
 #pragma once
 
-#include "sandbox/engine_list.hpp"
-#include "sandbox/planning/world.hpp"
+#include "sandbox/host/engine_list.hpp"
+#include "sandbox/planning/host_paths.hpp"
 #include "sandbox/planning/wrapper_request.hpp"
-#include "sandbox/policy.hpp"
+#include "sandbox/policy/policy.hpp"
 
 #include <optional>
 #include <string>

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "sandbox/host_facts.hpp"
-#include "sandbox/plan.hpp"
-#include "sandbox/policy.hpp"
+#include "sandbox/host/host_facts.hpp"
+#include "sandbox/planning/plan.hpp"
+#include "sandbox/policy/policy.hpp"
 
 #include <cstdint>
 #include <optional>

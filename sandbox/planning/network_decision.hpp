@@ -1,10 +1,10 @@
 #pragma once
 
-#include "sandbox/engine_list.hpp"
-#include "sandbox/host_facts.hpp"
-#include "sandbox/plan.hpp"
+#include "sandbox/host/engine_list.hpp"
+#include "sandbox/host/host_facts.hpp"
 #include "sandbox/planning/packet_filter.hpp"
-#include "sandbox/policy.hpp"
+#include "sandbox/planning/plan.hpp"
+#include "sandbox/policy/policy.hpp"
 
 #include <optional>
 #include <string>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sandbox/planning/address_block.hpp"
+#include "sandbox/policy/address_block.hpp"
 
 #include <cstddef>
 #include <vector>

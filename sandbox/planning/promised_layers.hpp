@@ -1,7 +1,7 @@
 #pragma once
 
-#include "sandbox/plan.hpp"
 #include "sandbox/planning/identity_plan.hpp"
+#include "sandbox/planning/plan.hpp"
 
 #include <vector>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sandbox/planning/draft.hpp"
+#include "sandbox/planning/plan_builder.hpp"
 
 namespace satellite::sandbox {
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "sandbox/plan.hpp"
-#include "sandbox/policy.hpp"
+#include "sandbox/planning/plan.hpp"
+#include "sandbox/policy/policy.hpp"
 
 #include <string>
 #include <vector>

@@ -1,9 +1,9 @@
 #pragma once
 
-#include "sandbox/launcher/init_block.hpp"
+#include "sandbox/launcher/bare/init_block.hpp"
 #include "sandbox/planning/file_step.hpp"
+#include "sandbox/planning/host_paths.hpp"
 #include "sandbox/planning/network_decision.hpp"
-#include "sandbox/planning/world.hpp"
 
 #include <cstdint>
 #include <optional>

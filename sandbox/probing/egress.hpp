@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sandbox/probe.hpp"
+#include "sandbox/probing/probe.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>

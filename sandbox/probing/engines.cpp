@@ -1,6 +1,6 @@
 // What puts runs together: the launcher itself, its own engine, and a wrapper program.
-#include "sandbox/engine_list.hpp"
-#include "sandbox/launcher/setup_steps.hpp"
+#include "sandbox/host/engine_list.hpp"
+#include "sandbox/launcher/wire/setup_steps.hpp"
 #include "sandbox/probing/probing.hpp"
 #include "sandbox/probing/remedies.hpp"
 

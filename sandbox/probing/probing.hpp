@@ -1,8 +1,8 @@
 #pragma once
 
-#include "sandbox/host_facts.hpp"
-#include "sandbox/plan.hpp"
-#include "sandbox/probe.hpp"
+#include "sandbox/host/host_facts.hpp"
+#include "sandbox/planning/plan.hpp"
+#include "sandbox/probing/probe.hpp"
 #include "sandbox/probing/trial.hpp"
 
 #include <boost/asio/awaitable.hpp>

@@ -1,8 +1,8 @@
 #include "sandbox/probing/trial.hpp"
 
-#include "sandbox/build_plan.hpp"
-#include "sandbox/planning/make_launch_order.hpp"
-#include "sandbox/running/ending.hpp"
+#include "sandbox/launcher/client/ending.hpp"
+#include "sandbox/launcher/client/make_launch_order.hpp"
+#include "sandbox/planning/build_plan.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>

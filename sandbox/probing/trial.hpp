@@ -1,10 +1,10 @@
 #pragma once
 
 #include "protocol/vocabulary/result.hpp"
-#include "sandbox/host_facts.hpp"
-#include "sandbox/launcher/launch_order.hpp"
-#include "sandbox/launcher/launcher_link.hpp"
-#include "sandbox/policy.hpp"
+#include "sandbox/host/host_facts.hpp"
+#include "sandbox/launcher/client/launcher_link.hpp"
+#include "sandbox/launcher/wire/launch_order.hpp"
+#include "sandbox/policy/policy.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>

@@ -1,9 +1,9 @@
 #pragma once
 
 #include "sandbox/capture/capped_output.hpp"
-#include "sandbox/launcher/launcher_link.hpp"
-#include "sandbox/run.hpp"
-#include "sandbox/running/ending.hpp"
+#include "sandbox/launcher/client/ending.hpp"
+#include "sandbox/launcher/client/launcher_link.hpp"
+#include "sandbox/running/runner.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "sandbox/launcher/identity_pool.hpp"
-#include "sandbox/run.hpp"
+#include "sandbox/launcher/client/identity_pool.hpp"
+#include "sandbox/running/runner.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "sandbox/outcome.hpp"
-#include "sandbox/plan.hpp"
+#include "sandbox/planning/plan.hpp"
+#include "sandbox/report/outcome.hpp"
 
 #include <optional>
 #include <string>

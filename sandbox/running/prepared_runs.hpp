@@ -1,7 +1,7 @@
 #pragma once
 
-#include "sandbox/launcher/launcher_link.hpp"
-#include "sandbox/running/stock.hpp"
+#include "sandbox/launcher/client/launcher_link.hpp"
+#include "sandbox/running/prepared_run_policy.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <cstddef>

@@ -1,6 +1,6 @@
 #include "sandbox/running/run_planner.hpp"
 
-#include "sandbox/planning/make_launch_order.hpp"
+#include "sandbox/launcher/client/make_launch_order.hpp"
 
 #include <unistd.h>
 #include <string_view>

@@ -1,11 +1,11 @@
 #pragma once
 
-#include "sandbox/build_plan.hpp"
-#include "sandbox/host_facts.hpp"
-#include "sandbox/launcher/launch_order.hpp"
-#include "sandbox/launcher/launcher_link.hpp"
-#include "sandbox/policy_provider.hpp"
-#include "sandbox/run.hpp"
+#include "sandbox/host/host_facts.hpp"
+#include "sandbox/launcher/client/launcher_link.hpp"
+#include "sandbox/launcher/wire/launch_order.hpp"
+#include "sandbox/planning/build_plan.hpp"
+#include "sandbox/policy/policy_provider.hpp"
+#include "sandbox/running/runner.hpp"
 
 #include <cstdint>
 #include <map>

@@ -1,9 +1,9 @@
 #include "tests/benchmarks/core_figures.hpp"
 
-#include "sandbox/build_plan.hpp"
 #include "sandbox/capture/capped_output.hpp"
-#include "sandbox/policy_json.hpp"
-#include "sandbox/run.hpp"
+#include "sandbox/planning/build_plan.hpp"
+#include "sandbox/policy/policy_json.hpp"
+#include "sandbox/running/runner.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,8 +1,8 @@
 #include "tests/benchmarks/sandbox_process.hpp"
 
-#include "sandbox/launcher/launcher_link.hpp"
-#include "sandbox/probe.hpp"
-#include "sandbox/run.hpp"
+#include "sandbox/launcher/client/launcher_link.hpp"
+#include "sandbox/probing/probe.hpp"
+#include "sandbox/running/runner.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/steady_timer.hpp>

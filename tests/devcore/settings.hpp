@@ -3,7 +3,7 @@
 #include "protocol/agent_messages.hpp"
 #include "protocol/vocabulary/byte_count.hpp"
 #include "tests/devcore/secret_replies.hpp"
-#include "tls/temporary_certificate.hpp"
+#include "tests/devcore/temporary_certificate.hpp"
 
 #include <cstdint>
 #include <deque>

@@ -1,7 +1,7 @@
 #include "tests/devcore/stored_policy.hpp"
 
-#include "sandbox/policy_json.hpp"
-#include "sandbox/policy_store.hpp"
+#include "sandbox/policy/policy_json.hpp"
+#include "tests/devcore/policy_store.hpp"
 
 #include <cstdlib>
 #include <nlohmann/json.hpp>

@@ -1,6 +1,6 @@
 #include "tests/end_to_end/scene.hpp"
 
-#include "tls/temporary_certificate.hpp"
+#include "tests/devcore/temporary_certificate.hpp"
 
 #include <unistd.h>
 #include <atomic>

@@ -1,5 +1,5 @@
-#include "sandbox/identity_range.hpp"
-#include "sandbox/planning/address_block.hpp"
+#include "sandbox/host/identity_range.hpp"
+#include "sandbox/policy/address_block.hpp"
 #include "tests/fuzz/promises.hpp"
 #include "tests/fuzz/targets.hpp"
 

@@ -1,7 +1,7 @@
 #include "sandbox/kernel/cgroup_text.hpp"
 #include "sandbox/kernel/netlink.hpp"
 #include "sandbox/kernel/proc_facts.hpp"
-#include "sandbox/launcher/network/route_table.hpp"
+#include "sandbox/launcher/verify/route_table.hpp"
 #include "tests/fuzz/promises.hpp"
 #include "tests/fuzz/targets.hpp"
 

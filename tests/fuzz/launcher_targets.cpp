@@ -1,5 +1,5 @@
-#include "sandbox/launcher/order_codec.hpp"
-#include "sandbox/launcher/records.hpp"
+#include "sandbox/launcher/wire/order_codec.hpp"
+#include "sandbox/launcher/wire/records.hpp"
 #include "tests/fuzz/promises.hpp"
 #include "tests/fuzz/targets.hpp"
 

@@ -1,6 +1,6 @@
-#include "agent/link/core_url.hpp"
-#include "agent/link/retry_after.hpp"
-#include "agent/link/websocket_errors.hpp"
+#include "agent/connection/core_url.hpp"
+#include "agent/connection/retry_after.hpp"
+#include "agent/connection/websocket_errors.hpp"
 #include "tests/fuzz/promises.hpp"
 #include "tests/fuzz/targets.hpp"
 

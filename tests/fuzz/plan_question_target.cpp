@@ -1,5 +1,5 @@
-#include "sandbox/operators_word.hpp"
-#include "sandbox/plan_question.hpp"
+#include "sandbox/planning/operators_word.hpp"
+#include "sandbox/planning/plan_question.hpp"
 #include "tests/fuzz/promises.hpp"
 #include "tests/fuzz/targets.hpp"
 

@@ -1,6 +1,6 @@
-#include "sandbox/planning/address_block.hpp"
 #include "sandbox/planning/packet_filter.hpp"
-#include "sandbox/policy_json.hpp"
+#include "sandbox/policy/address_block.hpp"
+#include "sandbox/policy/policy_json.hpp"
 #include "tests/fuzz/promises.hpp"
 #include "tests/fuzz/targets.hpp"
 

@@ -1,4 +1,4 @@
-#include "agent/checks/secret_reference.hpp"
+#include "agent/checks/config/secret_reference.hpp"
 #include "tests/fuzz/promises.hpp"
 #include "tests/fuzz/targets.hpp"
 

@@ -1,5 +1,5 @@
-#include "agent/checks/template_engine.hpp"
-#include "agent/checks/template_filters.hpp"
+#include "agent/checks/template/template_engine.hpp"
+#include "agent/checks/template/template_filters.hpp"
 #include "sandbox/capture/utf8.hpp"
 #include "tests/fuzz/promises.hpp"
 #include "tests/fuzz/targets.hpp"

@@ -1,4 +1,4 @@
-#include "sandbox/launcher/descendants.hpp"
+#include "sandbox/launcher/bare/kill_descendants.hpp"
 #include "tests/support/in_child.hpp"
 #include "tests/support/script_bench.hpp"
 

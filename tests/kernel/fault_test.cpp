@@ -1,5 +1,5 @@
-#include "sandbox/launcher/order_codec.hpp"
-#include "sandbox/launcher/setup_attempt.hpp"
+#include "sandbox/launcher/bare/setup_attempt.hpp"
+#include "sandbox/launcher/wire/order_codec.hpp"
 #include "tests/support/native_orders.hpp"
 
 #include <unistd.h>

@@ -1,5 +1,5 @@
 // What is particular to nsjail: its own limits, its directories on the host, the choice of it.
-#include "sandbox/launcher/nsjail_directories.hpp"
+#include "sandbox/launcher/process/nsjail_directories.hpp"
 #include "tests/support/require_layer.hpp"
 #include "tests/support/script_bench.hpp"
 #include "tests/support/temp_dir.hpp"

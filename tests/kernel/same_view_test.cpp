@@ -4,8 +4,8 @@
 #include "tests/support/require_layer.hpp"
 #include "tests/support/temp_dir.hpp"
 
-#include "sandbox/build_plan.hpp"
-#include "sandbox/planning/make_launch_order.hpp"
+#include "sandbox/launcher/client/make_launch_order.hpp"
+#include "sandbox/planning/build_plan.hpp"
 
 #include <sys/utsname.h>
 #include <unistd.h>

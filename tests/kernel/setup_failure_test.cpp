@@ -1,4 +1,4 @@
-#include "sandbox/planning/make_launch_order.hpp"
+#include "sandbox/launcher/client/make_launch_order.hpp"
 #include "sandbox/probing/trial.hpp"
 #include "tests/support/require_layer.hpp"
 #include "tests/support/script_bench.hpp"

@@ -1,7 +1,7 @@
 #include "tests/support/native_orders.hpp"
 
-#include "sandbox/build_plan.hpp"
-#include "sandbox/planning/make_launch_order.hpp"
+#include "sandbox/launcher/client/make_launch_order.hpp"
+#include "sandbox/planning/build_plan.hpp"
 #include "tests/support/require_layer.hpp"
 
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sandbox/launcher/launch_order.hpp"
+#include "sandbox/launcher/wire/launch_order.hpp"
 #include "tests/support/script_bench.hpp"
 
 #include <optional>

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "sandbox/launcher/launcher_link.hpp"
-#include "sandbox/probe.hpp"
-#include "sandbox/run.hpp"
+#include "sandbox/launcher/client/launcher_link.hpp"
+#include "sandbox/probing/probe.hpp"
+#include "sandbox/running/runner.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "protocol/vocabulary/unique_fd.hpp"
-#include "sandbox/macvlan_settings.hpp"
+#include "sandbox/host/macvlan_settings.hpp"
 
 #include <sys/types.h>
 #include <functional>

@@ -55,7 +55,7 @@ TEST_CASE("includes point one way: agent to sandbox, tls, protocol; all to the v
 TEST_CASE("a header in a sub-folder is private to its top folder") {
   // launch_order and the like are read by the sandbox's own parts; the launcher is started by the
   // composition root, which is why its link is a door too.
-  const std::set<std::string> doors{"sandbox/launcher/launcher_link.hpp"};
+  const std::set<std::string> doors{"sandbox/launcher/client/launcher_link.hpp"};
   for (const SourceFile& file : source_files({"protocol", "sandbox", "tls", "agent"})) {
     for (const std::string& included : our_includes(file)) {
       if (is_vocabulary(included) || top_of(included) == top_of(file.path)) continue;
@@ -69,7 +69,7 @@ TEST_CASE("a header in a sub-folder is private to its top folder") {
 
 TEST_CASE("each heavy library has one home") {
   const std::regex beast("boost/beast"), spdlog("<spdlog/"), cli("<CLI/"), toml("<toml\\.hpp>");
-  const std::map<std::string, const std::regex*> homes{{"agent/link/websocket_", &beast},
+  const std::map<std::string, const std::regex*> homes{{"agent/connection/websocket_", &beast},
                                                        {"agent/runtime/log", &spdlog},
                                                        {"agent/commands/invocation", &cli},
                                                        {"agent/config/toml_file", &toml}};

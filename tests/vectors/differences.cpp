@@ -1,5 +1,5 @@
 #include "sandbox/planning/environment.hpp"
-#include "vectors/wiring.hpp"
+#include "vectors/conformance_case.hpp"
 
 #include <arpa/inet.h>
 #include <algorithm>

@@ -1,7 +1,7 @@
 #include "vectors/message_vectors.hpp"
 
 #include "protocol/decode.hpp"
-#include "sandbox/policy_json.hpp"
+#include "sandbox/policy/policy_json.hpp"
 #include "tests/devcore/codec/core_codec.hpp"
 
 #include <nlohmann/json.hpp>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "vectors/wiring.hpp"
+#include "vectors/conformance_case.hpp"
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>

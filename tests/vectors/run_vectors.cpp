@@ -1,5 +1,5 @@
+#include "vectors/conformance_case.hpp"
 #include "vectors/message_vectors.hpp"
-#include "vectors/wiring.hpp"
 
 #include <algorithm>
 #include <cctype>

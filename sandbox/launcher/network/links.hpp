@@ -1,8 +1,8 @@
 #pragma once
 
 #include "protocol/vocabulary/result.hpp"
+#include "sandbox/host/macvlan_settings.hpp"
 #include "sandbox/kernel/netlink.hpp"
-#include "sandbox/macvlan_settings.hpp"
 #include "sandbox/planning/packet_filter.hpp"
 
 namespace satellite::sandbox {

@@ -4,9 +4,9 @@
 #include "sandbox/launcher/network/network_builder.hpp"
 
 #include "sandbox/kernel/socket_messages.hpp"
-#include "sandbox/launcher/byte_codec.hpp"
 #include "sandbox/launcher/network/links.hpp"
 #include "sandbox/launcher/network/packet_filter_load.hpp"
+#include "sandbox/launcher/wire/byte_codec.hpp"
 
 #include <fcntl.h>
 #include <linux/close_range.h>

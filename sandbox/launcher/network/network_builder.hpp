@@ -1,9 +1,9 @@
 #pragma once
 
 #include "protocol/vocabulary/unique_fd.hpp"
-#include "sandbox/launcher/launch_order.hpp"
-#include "sandbox/launcher/records.hpp"
-#include "sandbox/macvlan_settings.hpp"
+#include "sandbox/host/macvlan_settings.hpp"
+#include "sandbox/launcher/wire/launch_order.hpp"
+#include "sandbox/launcher/wire/records.hpp"
 
 #include <optional>
 #include <string_view>

@@ -2,7 +2,7 @@
 
 #include "sandbox/launcher/network/network_builder.hpp"
 #include "sandbox/launcher/network/slirp4netns.hpp"
-#include "sandbox/launcher/verify.hpp"
+#include "sandbox/launcher/verify/measure.hpp"
 
 #include <chrono>
 #include <memory>

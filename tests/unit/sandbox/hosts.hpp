@@ -1,7 +1,7 @@
 #pragma once
 
-#include "sandbox/build_plan.hpp"
-#include "sandbox/policy_json.hpp"
+#include "sandbox/planning/build_plan.hpp"
+#include "sandbox/policy/policy_json.hpp"
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>

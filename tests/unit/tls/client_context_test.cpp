@@ -1,6 +1,6 @@
 #include "tls/client_context.hpp"
+#include "tests/devcore/temporary_certificate.hpp"
 #include "tests/support/temp_dir.hpp"
-#include "tls/temporary_certificate.hpp"
 
 #include <openssl/ssl.h>
 #include <catch2/catch.hpp>

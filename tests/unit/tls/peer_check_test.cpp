@@ -1,5 +1,5 @@
 #include "tls/peer_check.hpp"
-#include "tls/temporary_certificate.hpp"
+#include "tests/devcore/temporary_certificate.hpp"
 
 #include "tests/support/temp_dir.hpp"
 

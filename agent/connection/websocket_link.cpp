@@ -1,0 +1,124 @@
+#include "agent/connection/websocket_link.hpp"
+
+#include "agent/connection/resolve.hpp"
+#include "agent/connection/websocket_stream.hpp"
+#include "tls/client_context.hpp"
+#include "tls/peer_check.hpp"
+
+#include <openssl/ssl.h>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/beast/websocket/ssl.hpp>
+
+namespace satellite::agent {
+
+using TlsStream = boost::asio::ssl::stream<ObservedSocket>;
+
+/// Beast's teardown, except that its own failure is dropped: Beast would report it in place of the
+/// reason for the end, such as a frame above the limit, and TLS always fails to shut down then.
+template <typename Handler>
+void async_teardown(boost::beast::role_type role, TlsStream& stream, Handler&& handler) {
+  auto without_failure =
+      [next = std::forward<Handler>(handler)](const boost::system::error_code&) mutable {
+        std::move(next)(boost::system::error_code());
+      };
+  boost::beast::async_teardown(role, stream, std::move(without_failure));
+}
+
+namespace {
+
+namespace asio = boost::asio;
+using Moment = std::chrono::steady_clock::time_point;
+
+ConnectAttempt failed(ConnectStage stage, Error error) {
+  return ConnectAttempt{std::move(error), stage, {}, {}};
+}
+
+/// The link and the check that watches over its handshake, which OpenSSL points back to.
+class TlsLink {
+ public:
+  TlsLink(tcp::socket socket, asio::ssl::context& context, const CoreAddress& address,
+          const LinkSettings& settings)
+      : check(address.host),
+        stream(std::make_unique<WebSocketStream<TlsStream>>(
+            TlsStream(ObservedSocket(std::move(socket)), context),
+            [](TlsStream& tls) -> ObservedSocket& { return tls.next_layer(); }, settings)) {}
+
+  tls::PeerCheck check;
+  std::unique_ptr<WebSocketStream<TlsStream>> stream;
+};
+
+asio::awaitable<Result<void>> handshake(TlsLink& link, Moment deadline) {
+  TlsStream& stream = link.stream->websocket().next_layer();
+  SSL* ssl = stream.native_handle();
+  const Result<void> armed = link.check.arm(ssl);
+  if (!armed) co_return armed.error();
+  ObservedSocket& socket = link.stream->socket();
+  const CutAt cut(socket.get_executor(), deadline, [&socket] { beast_close_socket(socket); });
+  const auto shaken = co_await stream.async_handshake(TlsStream::client, without_throwing);
+  if (cut.done()) {
+    co_return Error{ErrorCode::timed_out, "TLS: the handshake did not end in time"};
+  }
+  const boost::system::error_code failure = std::get<0>(shaken);
+  if (failure) co_return link.check.explain(failure, std::chrono::system_clock::now());
+  co_return Result<void>{};
+}
+
+asio::awaitable<ConnectAttempt> upgrade_tls(tcp::socket socket, asio::ssl::context& context,
+                                            CoreAddress address, LinkSettings settings,
+                                            Moment deadline) {
+  TlsLink link(std::move(socket), context, address, settings);
+  const auto shaken = co_await handshake(link, deadline);
+  if (!shaken) co_return failed(ConnectStage::tls, shaken.error());
+  const SSL* ssl = link.stream->websocket().next_layer().native_handle();
+  LinkFacts facts;
+  facts.tls_version = SSL_get_version(ssl);
+  facts.cipher = SSL_CIPHER_get_name(SSL_get_current_cipher(ssl));
+  // The handshake is over, and NO_RENEGOTIATION keeps it so: the check may go before the stream.
+  auto attempt =
+      co_await upgraded(std::move(link.stream), std::move(address), std::move(settings), deadline);
+  attempt.facts = std::move(facts);
+  co_return attempt;
+}
+
+/// `localhost` in a hosts file may be anything, but a token never leaves this host in the clear.
+Result<void> check_plain_target(const CoreAddress& address, const tcp::socket& socket) {
+  if (address.transport == Transport::tls) return {};
+  boost::system::error_code failure;
+  const tcp::endpoint peer = socket.remote_endpoint(failure);
+  if (!failure && peer.address().is_loopback()) return {};
+  return Error{ErrorCode::not_permitted, "TCP: a connection without TLS left this host"};
+}
+
+}  // namespace
+
+asio::awaitable<ConnectAttempt> connect_websocket(CoreAddress address, LinkSettings settings,
+                                                  Moment deadline) {
+  const Moment begun = std::chrono::steady_clock::now();
+  asio::ssl::context context(asio::ssl::context::tls_client);
+  if (address.transport == Transport::tls) {
+    // Anew for each connection: a replaced CA file is in force without a restart.
+    Result<asio::ssl::context> made = tls::make_client_context(settings.tls);
+    if (!made) co_return failed(ConnectStage::trust, made.error());
+    context = std::move(*made);
+  }
+  const auto endpoints = co_await resolve(address, deadline);
+  if (!endpoints) co_return failed(ConnectStage::dns, endpoints.error());
+  auto socket = co_await tcp_connect(*endpoints, deadline);
+  if (!socket) co_return failed(ConnectStage::tcp, socket.error());
+  const Result<void> allowed = check_plain_target(address, *socket);
+  if (!allowed) co_return failed(ConnectStage::tcp, allowed.error());
+
+  const std::string peer = text_of(socket->remote_endpoint());
+  const bool is_tls = address.transport == Transport::tls;
+  auto upgrading =
+      is_tls ? upgrade_tls(std::move(*socket), context, std::move(address), std::move(settings),
+                           deadline)
+             : upgrade_plain(std::move(*socket), std::move(address), std::move(settings), deadline);
+  auto attempt = co_await std::move(upgrading);
+  attempt.facts.peer = peer;
+  attempt.facts.connected_in = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - begun);
+  co_return attempt;
+}
+
+}  // namespace satellite::agent

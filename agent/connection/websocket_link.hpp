@@ -1,0 +1,98 @@
+#pragma once
+
+#include "agent/connection/core_url.hpp"
+#include "agent/connection/heartbeat_policy.hpp"
+#include "protocol/vocabulary/byte_count.hpp"
+#include "tls/settings.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace satellite::agent {
+
+/// The steps of a connection, in order; an error belongs to one of them.
+enum class ConnectStage { trust, dns, tcp, tls, upgrade };
+std::string_view name_of(ConnectStage stage);
+
+/// Why we say goodbye; the number travels in the close frame (RFC 6455 7.4.1).
+enum class CloseCode : std::uint16_t {
+  normal = 1000,
+  going_away = 1001,
+  protocol_error = 1002,
+  unsupported_data = 1003,
+  policy_violation = 1008,
+  unauthorised = 4001,  ///< after `auth_failed`, as today's satellite does it
+};
+
+struct LinkSettings {
+  tls::Settings tls;
+  HeartbeatPolicy::Settings heartbeat;
+  std::string user_agent = "checkstack-satellite";
+};
+
+/// What a connection turned out to be, for the log line that greets it.
+struct LinkFacts {
+  std::string peer;         ///< `192.0.2.1:443`
+  std::string tls_version;  ///< `TLSv1.3`; empty without TLS
+  std::string cipher;
+  std::chrono::milliseconds connected_in{0};
+};
+
+/// One WebSocket to the core, from the finished upgrade to its end.
+///
+/// Shape:  at any time at most one read and one write, from any coroutines of the one thread.
+///         A read must always be pending, since control frames are only served by it, and
+///         keep_alive() must run beside it. To end: close(); the pending read then returns.
+///         Cancelling a read or write tears the connection down without a closing handshake.
+/// Units:  frames are whole messages of text; a binary one ends the connection with 1003.
+/// Errors: unavailable = the core went away (its close code and reason in the message);
+///         limit_exceeded = a frame above the limit, answered with 1009; timed_out = the core is
+///         silent or reads nothing; invalid_input = it breaks the WebSocket protocol or sends a
+///         binary frame.
+class WebSocketLink {
+ public:
+  virtual ~WebSocketLink() = default;
+
+  virtual boost::asio::awaitable<Result<std::string>> read() = 0;
+  virtual boost::asio::awaitable<Result<void>> write(std::string frame) = 0;
+  /// For a frame with a secret in it: wiped once it is written, or could not be. What goes further
+  /// down is masked (RFC 6455 5.3) in a buffer that the next frame overwrites, and then encrypted.
+  virtual boost::asio::awaitable<Result<void>> write_and_wipe(std::string frame) = 0;
+
+  /// Pings every 15 s and watches. Returns why the connection is over: what a read or write failed
+  /// with, the death it found itself and cut, or `cancelled` once close() was called.
+  virtual boost::asio::awaitable<Error> keep_alive() = 0;
+
+  /// Pings now and returns when the answer came: by then the core has read every frame whose
+  /// write had returned before. Needs keep_alive() and a pending read beside it.
+  virtual boost::asio::awaitable<Result<void>> round_trip() = 0;
+
+  /// The closing handshake, bounded by its deadline; afterwards nothing of it is left open.
+  /// `reason` is cut to the 123 bytes that a close frame has room for. Idempotent.
+  virtual boost::asio::awaitable<void> close(CloseCode code, std::string reason) = 0;
+
+  /// From the next frame on. A fresh link takes `frame_size_max_before_authentication`.
+  virtual void set_frame_size_max(ByteCount size) = 0;
+};
+
+/// One attempt: the link, or the step that failed and why.
+struct ConnectAttempt {
+  Result<std::unique_ptr<WebSocketLink>> link;
+  ConnectStage stage = ConnectStage::trust;
+  /// What a 429 or 503 asked for, held within 1 s and 15 min.
+  std::optional<std::chrono::seconds> retry_after;
+  LinkFacts facts;
+};
+
+/// DNS, TCP, TLS and the upgrade under one absolute deadline.
+///
+/// Errors: the message begins with the step: DNS, TCP, TLS, upgrade. Redirects are refused.
+boost::asio::awaitable<ConnectAttempt> connect_websocket(
+    CoreAddress address, LinkSettings settings, std::chrono::steady_clock::time_point deadline);
+
+}  // namespace satellite::agent

@@ -1,0 +1,339 @@
+#pragma once
+
+#include "agent/connection/cut_at.hpp"
+#include "agent/connection/tcp_connect.hpp"
+#include "agent/connection/websocket_errors.hpp"
+#include "agent/connection/websocket_socket.hpp"
+#include "protocol/vocabulary/secret.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/websocket/stream.hpp>
+#include <cassert>
+#include <charconv>
+
+/// The one template behind both kinds of link; included by the two files that instantiate it,
+/// because each instantiation of Beast takes the compiler half a minute.
+namespace satellite::agent {
+
+constexpr auto without_throwing = boost::asio::as_tuple(boost::asio::use_awaitable);
+
+/// WebSocketLink over any stream whose lowest layer is an ObservedSocket.
+template <typename Stream>
+class WebSocketStream final : public WebSocketLink {
+ public:
+  using WebSocket = boost::beast::websocket::stream<Stream>;
+
+  /// `observed` is the socket inside `stream`, however deep.
+  template <typename Get>
+  WebSocketStream(Stream stream, Get observed, const LinkSettings& settings)
+      : websocket_(std::move(stream)),
+        socket_(observed(websocket_.next_layer())),
+        heartbeat_(settings.heartbeat),
+        policy_(settings.heartbeat),
+        watch_timer_(websocket_.get_executor()),
+        ping_timer_(websocket_.get_executor()),
+        pong_timer_(websocket_.get_executor()) {
+    configure();
+  }
+
+  boost::asio::awaitable<ConnectAttempt> upgrade(const CoreAddress& address,
+                                                 const LinkSettings& settings,
+                                                 std::chrono::steady_clock::time_point deadline);
+
+  boost::asio::awaitable<Result<std::string>> read() override;
+  boost::asio::awaitable<Result<void>> write(std::string frame) override;
+  boost::asio::awaitable<Result<void>> write_and_wipe(std::string frame) override;
+  boost::asio::awaitable<Error> keep_alive() override;
+  boost::asio::awaitable<Result<void>> round_trip() override;
+  boost::asio::awaitable<void> close(CloseCode code, std::string reason) override;
+  void set_frame_size_max(ByteCount size) override;
+
+  WebSocket& websocket() { return websocket_; }
+  ObservedSocket& socket() { return socket_; }
+
+ private:
+  void configure();
+  void cut() { beast_close_socket(socket_); }
+  /// Room for the next piece of a message. Memory is asked for once and touched piece by piece: to
+  /// fault in all pages of a large frame at once would keep the event loop for tens of
+  /// milliseconds.
+  void make_room(std::string& frame);
+  boost::asio::awaitable<Result<void>> write_bytes(const std::string& frame);
+  /// A close code that RFC 6455 7.4.2 gives to nobody must not be echoed as Beast would do.
+  void refuse_close_code();
+  /// The connection is over: remembers the first reason and wakes whoever waits.
+  Error over(Error why);
+  void note_control(boost::beast::websocket::frame_type kind, std::string_view payload);
+  LinkActivity activity();
+  boost::asio::awaitable<void> watch();
+  boost::asio::awaitable<void> send_pings();
+
+  WebSocket websocket_;
+  ObservedSocket& socket_;
+  HeartbeatPolicy::Settings heartbeat_;
+  HeartbeatPolicy policy_;
+  ByteCount frame_size_max_ = limits::frame_size_max_before_authentication;
+
+  // Each timer never expires by itself except the watch's: cancelling one wakes its waiters.
+  boost::asio::steady_timer watch_timer_, ping_timer_, pong_timer_;
+  std::uint64_t pings_wanted_ = 0, pings_sent_ = 0, pings_answered_ = 0;
+  std::chrono::steady_clock::time_point last_ping_ = std::chrono::steady_clock::now();
+  std::optional<std::chrono::steady_clock::time_point> writing_since_, closing_since_;
+  std::optional<Error> ended_;  // why, once it is over
+  bool close_begun_ = false;    // by us
+};
+
+template <typename Stream>
+void WebSocketStream<Stream>::configure() {
+  namespace websocket = boost::beast::websocket;
+  // Beast's own timeouts stay off: its suggestion for clients has no idle limit at all, and a
+  // received ping does not count there as life (beast#2716). heartbeat_policy decides instead.
+  websocket::stream_base::timeout no_timeouts{};
+  no_timeouts.handshake_timeout = websocket::stream_base::none();
+  no_timeouts.idle_timeout = websocket::stream_base::none();
+  no_timeouts.keep_alive_pings = false;
+  websocket_.set_option(no_timeouts);
+  // Compression stays off too: it costs memory per connection and leaks what secrets repeat.
+  websocket_.auto_fragment(false);
+  // One masked copy and one pass through TLS per frame of output, not eight.
+  websocket_.write_buffer_bytes(64U << 10U);
+  websocket_.read_message_max(frame_size_max_.value);
+  websocket_.text(true);
+  websocket_.control_callback(
+      [this](websocket::frame_type kind, boost::beast::string_view payload) {
+        note_control(kind, {payload.data(), payload.size()});
+      });
+}
+
+template <typename Stream>
+Error WebSocketStream<Stream>::over(Error why) {
+  if (!ended_) ended_ = std::move(why);
+  watch_timer_.cancel();
+  ping_timer_.cancel();
+  pong_timer_.cancel();
+  return *ended_;
+}
+
+template <typename Stream>
+void WebSocketStream<Stream>::note_control(boost::beast::websocket::frame_type kind,
+                                           std::string_view payload) {
+  if (kind == boost::beast::websocket::frame_type::close) refuse_close_code();
+  if (kind != boost::beast::websocket::frame_type::pong) return;
+  std::uint64_t number = 0;
+  const auto [end, failure] = std::from_chars(payload.begin(), payload.end(), number);
+  const bool is_ours = failure == std::errc{} && end == payload.end();
+  // A pong for a ping not yet sent would let a peer claim to have read what it has not.
+  if (!is_ours || number > pings_sent_ || number <= pings_answered_) return;
+  pings_answered_ = number;
+  pong_timer_.cancel();
+}
+
+/// Called from within Beast's read, before it answers: a close frame of ours that is under way by
+/// then takes the place of its echo (read_some_op and close_op share the write lock).
+template <typename Stream>
+void WebSocketStream<Stream>::refuse_close_code() {
+  namespace websocket = boost::beast::websocket;
+  // One close at a time: Beast asserts it.
+  if (!is_unassigned(websocket_.reason()) || close_begun_) return;
+  close_begun_ = true;
+  const websocket::close_reason why(websocket::close_code::protocol_error, "invalid close code");
+  websocket_.async_close(why, [](const boost::system::error_code&) {});
+}
+
+template <typename Stream>
+boost::asio::awaitable<ConnectAttempt> WebSocketStream<Stream>::upgrade(
+    const CoreAddress& address, const LinkSettings& settings,
+    std::chrono::steady_clock::time_point deadline) {
+  namespace http = boost::beast::http;
+  namespace websocket = boost::beast::websocket;
+  websocket_.set_option(websocket::stream_base::decorator(
+      [agent = settings.user_agent](websocket::request_type& request) {
+        request.set(http::field::user_agent, agent);
+      }));
+  websocket::response_type response;
+  const CutAt cut_at(websocket_.get_executor(), deadline, [this] { cut(); });
+  const auto upgraded = co_await websocket_.async_handshake(response, address.host_header,
+                                                            address.target, without_throwing);
+  const boost::system::error_code failure = std::get<0>(upgraded);
+  if (cut_at.done()) {
+    Error late{ErrorCode::timed_out, "upgrade: the core did not answer in time"};
+    co_return ConnectAttempt{std::move(late), ConnectStage::upgrade, {}, {}};
+  }
+  if (failure) co_return upgrade_failure(failure, response, address);
+  if (auto unasked = unasked_in(response)) {
+    cut();
+    co_return ConnectAttempt{*std::move(unasked), ConnectStage::upgrade, {}, {}};
+  }
+  co_return ConnectAttempt{std::unique_ptr<WebSocketLink>(), ConnectStage::upgrade, {}, {}};
+}
+
+template <typename Stream>
+void WebSocketStream<Stream>::make_room(std::string& frame) {
+  constexpr std::size_t piece_min = 1'536, piece_max = 16U << 10U;  // a packet, a TLS record
+  const std::size_t taken = frame.size();
+  // Of the frame that is under way the rest, as its head announced it within the bound.
+  const std::size_t rest = websocket_.read_size_hint(piece_min);
+  const std::size_t piece = std::min(rest, piece_max);
+  if (taken + piece > frame.capacity()) frame.reserve(taken + std::max(rest, taken));
+  frame.resize(taken + piece);
+}
+
+template <typename Stream>
+boost::asio::awaitable<Result<std::string>> WebSocketStream<Stream>::read() {
+  std::string frame;
+  boost::system::error_code failure;
+  do {
+    const std::size_t taken = frame.size();
+    make_room(frame);
+    const auto room = boost::asio::buffer(frame) + taken;
+    const auto got = co_await websocket_.async_read_some(room, without_throwing);
+    failure = std::get<0>(got);
+    frame.resize(taken + std::get<1>(got));
+    if (!failure && websocket_.got_binary()) {
+      Error binary = over(binary_frame_error());
+      const std::string reason = "binary frame";
+      co_await close(CloseCode::unsupported_data, reason);
+      co_return binary;
+    }
+  } while (!failure && !websocket_.is_message_done());
+  if (!failure) co_return frame;
+  Error why = read_error(failure, websocket_.reason(), frame_size_max_);
+  // What the core did wrong outranks that its goodbye had to be cut short.
+  const bool is_its_fault =
+      why.code == ErrorCode::limit_exceeded || why.code == ErrorCode::invalid_input;
+  if (is_its_fault) ended_ = why;
+  co_return over(std::move(why));
+}
+
+template <typename Stream>
+boost::asio::awaitable<Result<void>> WebSocketStream<Stream>::write(std::string frame) {
+  const auto written = co_await write_bytes(frame);
+  co_return written;
+}
+
+template <typename Stream>
+boost::asio::awaitable<Result<void>> WebSocketStream<Stream>::write_and_wipe(std::string frame) {
+  const auto written = co_await write_bytes(frame);
+  wipe(frame);
+  co_return written;
+}
+
+template <typename Stream>
+boost::asio::awaitable<Result<void>> WebSocketStream<Stream>::write_bytes(
+    const std::string& frame) {
+  assert(!writing_since_);
+  writing_since_ = std::chrono::steady_clock::now();
+  const auto bytes = boost::asio::buffer(frame);
+  const auto written = co_await websocket_.async_write(bytes, without_throwing);
+  writing_since_.reset();
+  const boost::system::error_code failure = std::get<0>(written);
+  if (!failure) co_return Result<void>{};
+  co_return over(write_error(failure));
+}
+
+template <typename Stream>
+LinkActivity WebSocketStream<Stream>::activity() {
+  if (!websocket_.is_open() && !closing_since_) closing_since_ = std::chrono::steady_clock::now();
+  return {socket_.last_received(), last_ping_, writing_since_, closing_since_};
+}
+
+template <typename Stream>
+boost::asio::awaitable<void> WebSocketStream<Stream>::watch() {
+  while (!ended_) {
+    const auto now = std::chrono::steady_clock::now();
+    const LinkDecision decision = policy_.decide(activity(), now);
+    if (decision.verdict == LinkVerdict::ping) {
+      last_ping_ = now;
+      ++pings_wanted_;
+      ping_timer_.cancel();
+    } else if (decision.verdict != LinkVerdict::alive) {
+      over(death_error(decision.verdict, heartbeat_));
+      cut();
+      break;
+    }
+    watch_timer_.expires_at(decision.look_again);
+    co_await watch_timer_.async_wait(without_throwing);
+  }
+}
+
+template <typename Stream>
+boost::asio::awaitable<void> WebSocketStream<Stream>::send_pings() {
+  while (!ended_) {
+    if (pings_sent_ == pings_wanted_) {
+      ping_timer_.expires_at(boost::asio::steady_timer::time_point::max());
+      co_await ping_timer_.async_wait(without_throwing);
+      continue;
+    }
+    // One ping answers for all that were wanted until now.
+    pings_sent_ = pings_wanted_;
+    const boost::beast::websocket::ping_data payload(std::to_string(pings_sent_));
+    const auto sent = co_await websocket_.async_ping(payload, without_throwing);
+    const boost::system::error_code failure = std::get<0>(sent);
+    if (failure) over(write_error(failure));
+  }
+}
+
+template <typename Stream>
+boost::asio::awaitable<Error> WebSocketStream<Stream>::keep_alive() {
+  using namespace boost::asio::experimental::awaitable_operators;
+  co_await (watch() && send_pings());
+  co_return *ended_;
+}
+
+template <typename Stream>
+boost::asio::awaitable<Result<void>> WebSocketStream<Stream>::round_trip() {
+  const std::uint64_t number = ++pings_wanted_;
+  ping_timer_.cancel();
+  while (!ended_ && pings_answered_ < number) {
+    pong_timer_.expires_at(boost::asio::steady_timer::time_point::max());
+    co_await pong_timer_.async_wait(without_throwing);
+  }
+  if (pings_answered_ >= number) co_return Result<void>{};
+  co_return *ended_;
+}
+
+template <typename Stream>
+boost::asio::awaitable<void> WebSocketStream<Stream>::close(CloseCode code, std::string reason) {
+  namespace websocket = boost::beast::websocket;
+  co_await boost::asio::this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
+  over(Error{ErrorCode::cancelled, "the connection was closed by us"});
+  if (websocket_.is_open() && !close_begun_) {
+    close_begun_ = true;
+    const auto deadline = std::chrono::steady_clock::now() + heartbeat_.close_deadline;
+    const CutAt cut_at(websocket_.get_executor(), deadline, [this] { cut(); });
+    websocket::close_reason why;
+    why.code = static_cast<std::uint16_t>(code);
+    const std::size_t room = websocket::reason_string::static_capacity;
+    why.reason.assign(reason.data(), std::min(reason.size(), room));
+    co_await websocket_.async_close(why, without_throwing);
+  }
+  cut();
+}
+
+template <typename Stream>
+void WebSocketStream<Stream>::set_frame_size_max(ByteCount size) {
+  frame_size_max_ = size;
+  websocket_.read_message_max(size.value);
+}
+
+/// Upgrades `link` and gives it away if that worked.
+template <typename Stream>
+boost::asio::awaitable<ConnectAttempt> upgraded(std::unique_ptr<WebSocketStream<Stream>> link,
+                                                CoreAddress address, LinkSettings settings,
+                                                std::chrono::steady_clock::time_point deadline) {
+  auto attempt = co_await link->upgrade(address, settings, deadline);
+  if (attempt.link) attempt.link = std::unique_ptr<WebSocketLink>(std::move(link));
+  co_return attempt;
+}
+
+/// A plain link, for loopback only: the caller has checked that the socket leads there.
+boost::asio::awaitable<ConnectAttempt> upgrade_plain(
+    tcp::socket socket, CoreAddress address, LinkSettings settings,
+    std::chrono::steady_clock::time_point deadline);
+
+}  // namespace satellite::agent

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "agent/outbound/outbox.hpp"
+#include "sandbox/running/runner.hpp"
+
+#include "protocol/dispatch_messages.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+namespace satellite::agent {
+
+/// What one run needs to go from request to report.
+struct RunPipelineParts {
+  sandbox::Runner& runner;
+  Outbox& outbox;
+  protocol::RunStream& stream;
+  sandbox::CancelSwitch& cancel;
+};
+
+struct RunPipelineInput {
+  sandbox::RunRequest request;
+  sandbox::ResolvedPolicy policy;
+  bool collects_artifact = false;  ///< an automation hands its outputs on
+};
+
+/// One run from request to report: started, output as it comes and as the core takes it, and the
+/// result. The last message is left to the caller, who may know better why the run ended.
+struct RunPipelineEnd {
+  sandbox::RunResult result;
+  protocol::ScriptFinished message;
+};
+boost::asio::awaitable<RunPipelineEnd> execute_run(RunPipelineParts parts, RunPipelineInput input);
+
+}  // namespace satellite::agent

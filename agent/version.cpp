@@ -1,7 +1,0 @@
-#include "agent/version.hpp"
-
-namespace satellite::agent {
-
-const char* const program_version = SATELLITE_VERSION;
-
-}  // namespace satellite::agent

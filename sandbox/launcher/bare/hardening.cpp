@@ -1,0 +1,183 @@
+// Same rules as child.cpp: no libc, no allocation; compiled into the agent and, freestanding, into
+// the init program.
+#include "sandbox/launcher/bare/hardening.hpp"
+
+#include <linux/capability.h>
+#include <linux/fcntl.h>
+#include <linux/keyctl.h>
+#include <linux/prctl.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <linux/securebits.h>
+
+namespace satellite::sandbox::bare {
+namespace {
+
+constexpr long error_no_system_call = -38;  // ENOSYS
+constexpr long error_invalid = -22;         // EINVAL
+constexpr long error_access = -13;          // EACCES
+constexpr long error_not_permitted = -1;    // EPERM
+constexpr long error_io = -5;               // EIO
+constexpr long error_read_only = -30;       // EROFS
+constexpr long capability_max = 63;
+
+constexpr long locked_securebits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
+                                   SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
+                                   SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+
+// linux/landlock.h of Debian 12 ends at the second version of the interface.
+constexpr std::uint64_t landlock_execute = 1U << 0U, landlock_read_file = 1U << 2U,
+                        landlock_read_directory = 1U << 3U, landlock_make_character = 1U << 6U,
+                        landlock_make_block = 1U << 11U, landlock_refer = 1U << 13U,
+                        landlock_truncate = 1U << 14U, landlock_device_ioctl = 1U << 15U;
+constexpr std::uint64_t landlock_scopes = (1U << 0U) | (1U << 1U);  // abstract sockets, signals
+constexpr std::uint32_t landlock_abi_refer = 2, landlock_abi_truncate = 3,
+                        landlock_abi_device_ioctl = 5, landlock_abi_scopes = 6;
+constexpr long landlock_path_beneath = 1;
+// With the older interface the whole of linux/landlock.h's structs is known by their sizes alone.
+constexpr long ruleset_size_files = 8, ruleset_size_scopes = 24;
+
+struct Ruleset {
+  std::uint64_t files = 0, network = 0, scopes = 0;
+};
+struct [[gnu::packed]] PathRule {
+  std::uint64_t allowed = 0;
+  std::int32_t directory = -1;
+};
+
+std::uint64_t handled_files(std::uint32_t abi) {
+  std::uint64_t handled = landlock_refer * 2 - 1;
+  if (abi >= landlock_abi_truncate) handled |= landlock_truncate;
+  if (abi >= landlock_abi_device_ioctl) handled |= landlock_device_ioctl;
+  return handled;
+}
+
+void allow_beneath(const Attempt& attempt, long ruleset, const char* path, std::uint64_t allowed,
+                   int index) {
+  constexpr long as_path = O_PATH | O_CLOEXEC;
+  PathRule rule;
+  rule.allowed = allowed;
+  rule.directory = static_cast<std::int32_t>(
+      attempt.must(SetupStep::landlock, index, __NR_openat, AT_FDCWD, address(path), as_path));
+  attempt.must(SetupStep::landlock, index, __NR_landlock_add_rule, ruleset, landlock_path_beneath,
+               address(&rule), 0);
+  call(__NR_close, rule.directory);
+}
+
+/// Nothing in proc may be written, and only Landlock says so for a process's own files there. Where
+/// all of proc is read-only the mount may answer first, and nothing is learnt of Landlock.
+void try_the_border(const Attempt& attempt, const InitBlock& block) {
+  const long opened = call(__NR_openat, AT_FDCWD, address("/proc/self/comm"), O_WRONLY | O_CLOEXEC);
+  const bool kept_by_mount = block.proc_is_read_only != 0 && opened == error_read_only;
+  if (opened != error_access && !kept_by_mount) {
+    attempt.give_up(SetupStep::landlock, -1, opened);
+  }
+}
+
+}  // namespace
+
+void change_identity(const Attempt& attempt, std::uint32_t uid, std::uint32_t gid) {
+  for (long capability = 0; capability <= capability_max; ++capability) {
+    if (call(__NR_prctl, PR_CAPBSET_DROP, capability) < 0) break;  // past the last one: EINVAL
+  }
+  call(__NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  attempt.must(SetupStep::groups, 0, __NR_setgroups, 0, 0);
+  attempt.must(SetupStep::group_id, 0, __NR_setresgid, gid, gid, gid);
+  attempt.must(SetupStep::user_id, 0, __NR_setresuid, uid, uid, uid);
+  const long back = attempt.may(SetupStep::confirm_identity, 0, __NR_setresuid, 0, 0, 0);
+  if (back != error_not_permitted) attempt.give_up(SetupStep::confirm_identity, 0, back);
+}
+
+void lock_capability_rules(const Attempt& attempt) {
+  attempt.must(SetupStep::capabilities, 0, __NR_prctl, PR_SET_SECUREBITS, locked_securebits);
+  for (long capability = 0; capability <= capability_max; ++capability) {
+    const long dropped =
+        attempt.may(SetupStep::capabilities, 1, __NR_prctl, PR_CAPBSET_DROP, capability);
+    if (dropped == error_invalid && capability > 0) break;  // past the last one
+    if (dropped < 0) attempt.give_up(SetupStep::capabilities, 1, dropped);
+  }
+  call(__NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+}
+
+void drop_capabilities(const Attempt& attempt) {
+  __user_cap_header_struct head{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
+  attempt.must(SetupStep::capabilities, 2, __NR_capset, address(&head), address(none));
+}
+
+void take_session_keyring(const Attempt& attempt) {
+  const long joined =
+      attempt.may(SetupStep::session_keyring, 0, __NR_keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0);
+  // Refused by a filter around the satellite, whose keyrings are then out of every run's reach.
+  const bool has_none = joined == error_no_system_call || joined == error_not_permitted;
+  if (joined < 0 && !has_none) {
+    attempt.give_up(SetupStep::session_keyring, 0, joined);
+  }
+}
+
+long write_file(const char* path, const char* text) {
+  const long fd = call(__NR_openat, AT_FDCWD, address(path), O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return fd;
+  long size = 0;
+  while (text[size] != '\0') ++size;
+  const long written = call(__NR_write, fd, address(text), size);
+  call(__NR_close, fd);
+  // These files take a text whole or not at all; one that did otherwise took something else.
+  return written >= 0 && written != size ? error_io : written;
+}
+
+void be_first_to_go() {
+  static_cast<void>(write_file("/proc/self/oom_score_adj", "1000"));
+}
+
+void enter_nested_user_namespace(const Attempt& attempt, const char* uid_map, const char* gid_map) {
+  // The maps in /proc belong to us only while we are dumpable.
+  call(__NR_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
+  attempt.must(SetupStep::nested_user_namespace, 0, __NR_unshare, CLONE_NEWUSER);
+  const char* const files[] = {"/proc/self/setgroups", "/proc/self/uid_map", "/proc/self/gid_map"};
+  const char* const texts[] = {"deny", uid_map, gid_map};
+  for (int i = 0; i < 3; ++i) {
+    const long written = write_file(files[i], texts[i]);
+    if (written < 0) attempt.give_up(SetupStep::identity_map, i, written);
+  }
+}
+
+std::uint32_t restrict_by_landlock(const Attempt& attempt, const InitBlock& block) {
+  const bool files = block.landlock_path_count != 0 && block.landlock_abi >= landlock_abi_refer;
+  const bool scopes = block.landlock_abi >= landlock_abi_scopes;
+  if (!files && !scopes) return 0;
+  Ruleset rules;
+  if (files) rules.files = handled_files(block.landlock_abi);
+  if (scopes) rules.scopes = landlock_scopes;
+  const long ruleset =
+      attempt.must(SetupStep::landlock, 0, __NR_landlock_create_ruleset, address(&rules),
+                   scopes ? ruleset_size_scopes : ruleset_size_files, 0);
+  if (files) {
+    allow_beneath(attempt, ruleset, "/",
+                  landlock_execute | landlock_read_file | landlock_read_directory, 1);
+    const char* path = reinterpret_cast<const char*>(&block) + block.landlock_paths;
+    for (std::uint32_t i = 0; i < block.landlock_path_count; ++i) {
+      allow_beneath(attempt, ruleset, path,
+                    rules.files & ~(landlock_make_character | landlock_make_block),
+                    2 + static_cast<int>(i));
+      while (*path != '\0') ++path;
+      ++path;
+    }
+  }
+  attempt.must(SetupStep::landlock, 0, __NR_landlock_restrict_self, ruleset, 0);
+  call(__NR_close, ruleset);
+  if (files) try_the_border(attempt, block);
+  return block.landlock_abi;
+}
+
+void install_seccomp_filter(const Attempt& attempt, int index, const void* program,
+                            std::uint32_t length) {
+  const struct {
+    unsigned short length;
+    const void* program;
+  } filter{static_cast<unsigned short>(length), program};
+  attempt.must(SetupStep::seccomp, index, __NR_seccomp, SECCOMP_SET_MODE_FILTER, 0,
+               address(&filter));
+}
+
+}  // namespace satellite::sandbox::bare

@@ -1,0 +1,201 @@
+// Pid 1 of a run. Same rules as child.cpp: no libc, no allocation, compiled into the agent and into
+// the freestanding init program. It never guesses: the exact wait status of the script goes to the
+// launcher, and only after everything that the script left behind is dead.
+#include "sandbox/launcher/bare/init.hpp"
+
+#include "sandbox/launcher/bare/hardening.hpp"
+#include "sandbox/launcher/bare/init_block.hpp"
+#include "sandbox/launcher/bare/init_block_map.hpp"
+#include "sandbox/launcher/bare/kill_descendants.hpp"
+#include "sandbox/launcher/bare/raw_syscall.hpp"
+#include "sandbox/launcher/bare/script_child.hpp"
+#include "sandbox/launcher/bare/setup_attempt.hpp"
+
+#include <asm/poll.h>
+#include <linux/prctl.h>
+#include <linux/resource.h>
+#include <linux/time_types.h>
+
+namespace satellite::sandbox::bare {
+namespace {
+
+constexpr long error_no_child = -10;    // ECHILD
+constexpr long error_interrupted = -4;  // EINTR
+constexpr long signal_terminate = 15, signal_kill = 9, signal_child = 17;
+constexpr long wait_no_hang = 1;
+constexpr int resource_usage_children = -1;
+
+struct Supervision {
+  long script = 0;
+  bool own_pid_namespace = false;
+  bool script_ended = false;
+  int wait_status = 0;
+};
+
+enum class Wait { none, for_one };
+enum class Children { none_left, some_left };
+
+/// Collects every child that has ended; waits for the first one if asked.
+Children reap(Supervision& run, Wait wait) {
+  long options = wait == Wait::for_one ? 0 : wait_no_hang;
+  for (;;) {
+    int status = 0;
+    const long pid = call(__NR_wait4, -1, address(&status), options, 0);
+    if (pid == error_interrupted) continue;
+    if (pid == error_no_child) return Children::none_left;
+    if (pid <= 0) return Children::some_left;
+    options = wait_no_hang;
+    if (pid == run.script) {
+      run.script_ended = true;
+      run.wait_status = status;
+    }
+  }
+}
+
+/// Ends everything below us. In a pid namespace of our own one call reaches all of it at once; else
+/// kill(-1) would reach the whole host, so the descendants are looked for. Repeated for whatever
+/// was born while the others died.
+void kill_tree(Supervision& run) {
+  for (;;) {
+    Children children = Children::some_left;
+    if (run.own_pid_namespace) {
+      call(__NR_kill, -1, signal_kill);
+      children = reap(run, Wait::for_one);
+    } else {
+      kill_descendants(nullptr, 0);
+      children = reap(run, Wait::none);
+    }
+    if (children == Children::none_left) return;
+  }
+}
+
+void take_command(Supervision& run) {
+  InitCommand command{};
+  const long got = call(__NR_read, init_fd_control, address(&command), sizeof(command));
+  if (got == error_interrupted) return;
+  if (got != static_cast<long>(sizeof(command))) {
+    kill_tree(run);
+    call(__NR_exit_group, 1);
+  }
+  // The script leads its own session and group. Its pid cannot have been reused: we reap it.
+  if (command == InitCommand::terminate && !run.script_ended) {
+    call(__NR_kill, -run.script, signal_terminate);
+  }
+  if (command == InitCommand::kill) kill_tree(run);
+}
+
+std::uint64_t microseconds(const long (&time)[2]) {
+  return static_cast<std::uint64_t>(time[0]) * 1'000'000U + static_cast<std::uint64_t>(time[1]);
+}
+
+/// Whether it was told.
+bool report_end(const Supervision& run) {
+  struct {
+    long user[2], system[2], resident_max, rest[13];
+  } usage{};
+  call(__NR_getrusage, resource_usage_children, address(&usage));
+  InitReport report;
+  report.kind = InitReportKind::ended;
+  report.wait_status = run.wait_status;
+  report.user_microseconds = microseconds(usage.user);
+  report.system_microseconds = microseconds(usage.system);
+  report.resident_max_kibibytes = static_cast<std::uint64_t>(usage.resident_max);
+  return call(__NR_write, init_fd_control, address(&report), sizeof(report)) > 0;
+}
+
+/// Any command will do, and so will the launcher's end.
+void wait_until_dismissed() {
+  InitCommand command{};
+  while (call(__NR_read, init_fd_control, address(&command), sizeof(command)) ==
+         error_interrupted) {
+  }
+}
+
+void supervise(Supervision& run, int child_events) {
+  struct {
+    int fd;
+    short events, seen;
+  } watched[2] = {{child_events, POLLIN, 0}, {init_fd_control, POLLIN, 0}};
+  while (!run.script_ended) {
+    const long ready = call(__NR_ppoll, address(watched), 2, 0, 0, 0);
+    if (ready < 0) continue;
+    if (watched[0].seen != 0) {
+      char event[128];  // one signalfd_siginfo; they coalesce, so reap() looks at all children
+      call(__NR_read, child_events, address(event), sizeof(event));
+      reap(run, Wait::none);
+    }
+    if (watched[1].seen != 0) take_command(run);
+  }
+}
+
+/// The launcher takes our report for the end of the whole tree: whatever is still there goes first.
+void end_leftovers(Supervision& run) {
+  if (reap(run, Wait::none) == Children::some_left) kill_tree(run);
+}
+
+/// Tells the script's process that init is confined. Above the agreed descriptors, because a free
+/// number among those would be taken for what it stands for.
+long make_filtered_event(const Attempt& attempt, const InitBlock& block) {
+  if (block.init_seccomp_program == 0) return -1;
+  constexpr long close_on_exec = 02000000;  // EFD_CLOEXEC
+  constexpr long duplicate_closing = 1030;  // F_DUPFD_CLOEXEC
+  const long event = attempt.must(SetupStep::seccomp, 1, __NR_eventfd2, 0, close_on_exec);
+  const long moved =
+      attempt.must(SetupStep::seccomp, 1, __NR_fcntl, event, duplicate_closing, init_fd_end);
+  call(__NR_close, event);
+  return moved;
+}
+
+/// From here on init can do what supervise() and its end take, and nothing else.
+void confine_init(const Attempt& attempt, const InitBlock& block, long filtered) {
+  const char* const program = reinterpret_cast<const char*>(&block) + block.init_seccomp_program;
+  install_seccomp_filter(attempt, 1, program, block.init_seccomp_length);
+  const std::uint64_t one = 1;
+  attempt.must(SetupStep::seccomp, 1, __NR_write, filtered, address(&one), sizeof(one));
+  call(__NR_close, filtered);
+}
+
+}  // namespace
+
+void run_init(InitBlock* own) {
+  set_signal_mask(true);
+  call(__NR_prctl, PR_SET_NAME, address("csat-init"));
+  InitBlock& block = own != nullptr ? *own : map_block(init_fd_block, init_fd_control);
+  relocate_all(block, init_fd_control);
+  Supervision run;
+  run.own_pid_namespace = block.own_pid_namespace != 0;
+  if (run.own_pid_namespace && call(__NR_getpid) != 1) {
+    fail(init_fd_control, SetupStep::subreaper, 0, 1);
+  }
+  if (!run.own_pid_namespace) {
+    const long subreaper = call(__NR_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    if (subreaper < 0) fail(init_fd_control, SetupStep::subreaper, subreaper);
+  }
+  if (own == nullptr) be_first_to_go();  // executed by a wrapper: the memory is its own now
+  call(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+  const long own_pid = call(__NR_getpid);
+  const Attempt attempt(block.fault, init_fd_control);
+  // No wrapper does it. The native set-up did, with the privileges of that time.
+  if (own == nullptr && run.own_pid_namespace) take_session_keyring(attempt);
+  const long filtered = make_filtered_event(attempt, block);
+  run.script = attempt.must(SetupStep::fork_script, 0, __NR_clone, signal_child, 0, 0, 0, 0);
+  if (run.script == 0) become_script(block, {own_pid, filtered});
+  for (int fd = init_fd_barrier; fd < init_fd_end; ++fd) call(__NR_close, fd);
+  // Only now: the script must inherit exactly the agreed descriptors, and a number among those just
+  // closed is free to be this one's.
+  const unsigned long child_mask = 1UL << (signal_child - 1);
+  constexpr long close_on_exec = 02000000;  // SFD_CLOEXEC
+  const long child_events =
+      call(__NR_signalfd4, -1, address(&child_mask), sizeof(child_mask), close_on_exec);
+  if (child_events < 0) fail(init_fd_control, SetupStep::signals, child_events);
+  if (filtered >= 0) confine_init(attempt, block, filtered);
+  supervise(run, static_cast<int>(child_events));
+  end_leftovers(run);
+  // Without the memory for a message (a run's files in memory outlive its processes) nobody would
+  // dismiss us; our own end is noticed.
+  const bool is_told = report_end(run);
+  if (is_told && block.stays_until_dismissed != 0) wait_until_dismissed();
+  for (;;) call(__NR_exit_group, 0);
+}
+
+}  // namespace satellite::sandbox::bare

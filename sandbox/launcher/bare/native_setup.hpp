@@ -1,0 +1,38 @@
+#pragma once
+
+#include "sandbox/launcher/bare/init_block.hpp"
+#include "sandbox/planning/file_step.hpp"
+
+namespace satellite::sandbox::bare {
+
+/// One FileStep without library types; prepared before the fork.
+struct PreparedStep {
+  FileStepKind kind = FileStepKind::directory;
+  const char* target = nullptr;
+  const char* source = nullptr;  ///< memory: mount options
+  std::uint64_t number = 0;      ///< of a device
+  std::uint32_t mode = 0;
+  bool optional = false, writable = false;
+};
+
+/// What the native engine's child does before it is the init of the run.
+struct NativeSetup {
+  const PreparedStep* steps = nullptr;
+  int step_count = 0;
+  bool confined = false;  ///< a root of its own
+  bool own_user = false;  ///< a user namespace was made with the child
+  bool raises_loopback = false;
+  bool change_identity = false;
+  std::uint32_t uid = 0, gid = 0;
+  const char* uid_map = nullptr;  ///< own_user: of the run's namespaces
+  const char* gid_map = nullptr;
+  Fault fault;
+};
+
+struct InitLaunch;
+
+/// From the first instruction in new namespaces to an init without any privilege: order and reasons
+/// are those of research/sandbox-anchors.md 2.1 and 2.2. Returns when everything succeeded.
+void set_up_native(const InitLaunch& launch, const NativeSetup& setup);
+
+}  // namespace satellite::sandbox::bare

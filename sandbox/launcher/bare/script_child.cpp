@@ -1,0 +1,273 @@
+// The only code between the launcher's fork and the script's execve: it allocates nothing, takes no
+// lock, throws nothing, logs nothing and calls no libc. It walks prepared values and on failure
+// says {step, index, errno} on a socket. Compiled twice: into the agent, and freestanding into the
+// init program that a wrapper executes.
+#include "sandbox/launcher/bare/script_child.hpp"
+
+#include "sandbox/launcher/bare/hardening.hpp"
+#include "sandbox/launcher/bare/raw_syscall.hpp"
+#include "sandbox/launcher/bare/receive_task.hpp"
+#include "sandbox/launcher/bare/setup_attempt.hpp"
+
+#include <linux/fcntl.h>
+#include <linux/prctl.h>
+#include <linux/resource.h>
+#include <linux/sched.h>
+
+namespace satellite::sandbox::bare {
+namespace {
+
+constexpr long error_no_entry = -2;        // ENOENT
+constexpr long error_access = -13;         // EACCES
+constexpr long error_not_directory = -20;  // ENOTDIR
+constexpr int signal_max = 64;
+
+/// Soft and hard become `value`, but a hard limit that is lower already stays: never loosen.
+void set_limit(const Attempt& attempt, const InitLimit& limit, int index) {
+  struct {
+    std::uint64_t soft, hard;
+  } old{}, wanted{limit.value, limit.value};
+  const long resource = static_cast<long>(limit.resource);
+  attempt.must(SetupStep::limit, index, __NR_prlimit64, 0, resource, 0, address(&old));
+  if (old.hard < limit.value) wanted.soft = wanted.hard = old.hard;
+  if (limit.soft_alone != 0) wanted.hard = old.hard;
+  attempt.must(SetupStep::limit, index, __NR_prlimit64, 0, resource, address(&wanted), 0);
+}
+
+const char* text_at(const InitBlock& block, std::uint32_t offset) {
+  return reinterpret_cast<const char*>(&block) + offset;
+}
+
+constexpr int path_size_max = 4096;
+
+/// Writes `directory`/`name` into `path`; false when it does not fit.
+bool join_path(char (&path)[path_size_max], const char* directory, long length, const char* name) {
+  long at = 0;
+  for (; at < length; ++at) {
+    if (at >= path_size_max - 2) return false;
+    path[at] = directory[at];
+  }
+  if (length > 0) path[at++] = '/';  // an empty element means the working directory
+  for (; *name != '\0'; ++name) {
+    if (at >= path_size_max - 1) return false;
+    path[at++] = *name;
+  }
+  path[at] = '\0';
+  return true;
+}
+
+/// As execvp looks: a name with a slash as it is, others along the search path. Found before the
+/// barrier, so that a missing interpreter is a failed setup and not a script that started.
+void find_command(char (&path)[path_size_max], const char* name, const char* search_path) {
+  for (const char* c = name; *c != '\0'; ++c) {
+    if (*c != '/') continue;
+    if (!join_path(path, "", 0, name)) break;
+    const long usable = call(__NR_faccessat, AT_FDCWD, address(path), 1);
+    if (usable < 0) fail(script_fd_barrier, SetupStep::find_command, usable);
+    return;
+  }
+  long result = error_no_entry;
+  for (const char* start = search_path;; ++start) {
+    const char* end = start;
+    while (*end != '\0' && *end != ':') ++end;
+    if (*name != '\0' && join_path(path, start, end - start, name)) {
+      const long usable = call(__NR_faccessat, AT_FDCWD, address(path), 1);
+      if (usable == 0) return;
+      if (usable == error_access) result = usable;
+      if (usable != error_no_entry && usable != error_not_directory && usable != error_access) {
+        result = usable;
+        break;
+      }
+    }
+    if (*end == '\0') break;
+    start = end;
+  }
+  fail(script_fd_barrier, SetupStep::find_command, result);
+}
+
+/// Leaves 0, 1, 2, the script's text if it has one, and the barrier, which closes at exec. A
+/// prepared run has nothing behind the first three yet.
+void take_streams(const InitBlock& block, long filtered_fd) {
+  const Fault& fault = block.fault;
+  const Attempt attempt(fault, init_fd_barrier);
+  const int sources[3] = {init_fd_standard_input, init_fd_standard_output, init_fd_standard_error};
+  for (int i = 0; i < 3 && block.waits_for_task == 0; ++i) {
+    attempt.must(SetupStep::standard_streams, i, __NR_dup3, sources[i], i, 0);
+  }
+  if (call(__NR_dup3, init_fd_long_script, script_fd_long_script, 0) < 0) {
+    call(__NR_close, script_fd_long_script);
+  }
+  const long barrier = call(__NR_dup3, init_fd_barrier, script_fd_barrier, O_CLOEXEC);
+  if (barrier < 0) fail(init_fd_barrier, SetupStep::standard_streams, barrier, init_fd_barrier);
+  const Attempt after(fault, script_fd_barrier);
+  long last = script_fd_barrier;
+  if (filtered_fd >= 0) {
+    last = after.must(SetupStep::descriptors, 1, __NR_dup3, filtered_fd, script_fd_filtered,
+                      O_CLOEXEC);
+  }
+  after.must(SetupStep::descriptors, 0, __NR_close_range, last + 1, ~0U, 0);
+}
+
+/// Init's filter is measured at the barrier like the rest, so it has to be there by then.
+void wait_for_filtered_init(const Attempt& attempt) {
+  std::uint64_t count = 0;
+  attempt.must(SetupStep::seccomp, 1, __NR_read, script_fd_filtered, address(&count),
+               sizeof(count));
+  call(__NR_close, script_fd_filtered);
+}
+
+void report_standing(InitReportKind kind, std::uint32_t landlock_abi) {
+  InitReport report;
+  report.kind = kind;
+  report.index = static_cast<std::int32_t>(landlock_abi);
+  const long sent = call(__NR_write, script_fd_barrier, address(&report), sizeof(report));
+  if (sent < 0) call(__NR_exit_group, 1);
+}
+
+/// Says ARMED and waits for the one byte that lets the script go. End of file instead of the byte
+/// means that the launcher refused the run or is gone.
+void wait_at_barrier(std::uint32_t landlock_abi) {
+  report_standing(InitReportKind::armed, landlock_abi);
+  char go = 0;
+  const long received = call(__NR_read, script_fd_barrier, address(&go), 1);
+  if (received != 1) call(__NR_exit_group, 1);
+}
+
+}  // namespace
+
+void fail(int fd, SetupStep step, long result, int index) {
+  InitReport report;
+  report.kind = InitReportKind::failed;
+  report.step = step;
+  report.index = index;
+  report.error_number = static_cast<std::int32_t>(-result);
+  call(__NR_write, fd, address(&report), sizeof(report));
+  for (;;) call(__NR_exit_group, 127);
+}
+
+void set_signal_mask(bool blocked) {
+  const unsigned long mask = blocked ? ~0UL : 0UL;
+  call(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, address(&mask), 0, sizeof(mask));
+}
+
+void reset_signal_dispositions() {
+  // All zero is SIG_DFL without flags in the kernel's struct on every architecture.
+  const unsigned long defaults[8] = {};
+  for (int signal = 1; signal <= signal_max; ++signal) {
+    call(__NR_rt_sigaction, signal, address(defaults), 0, sizeof(unsigned long));
+  }
+}
+
+namespace {
+
+/// Of a directory above our root getcwd says `(unreachable)`, which no path begins with.
+void enter_working_directory(const Attempt& attempt, const InitBlock& block) {
+  if (block.working_directory != 0) {
+    attempt.must(SetupStep::working_directory, 0, __NR_chdir,
+                 address(text_at(block, block.working_directory)));
+  }
+  if (block.sheds_capabilities == 0) return;
+  char path[path_size_max];
+  attempt.must(SetupStep::working_directory, 1, __NR_getcwd, address(path), sizeof(path));
+  if (path[0] != '/') attempt.give_up(SetupStep::working_directory, 1, error_no_entry);
+}
+
+/// Where the script runs and what it is, while a failure of either can still be told as one of the
+/// set-up.
+void settle_on(const InitBlock& task, const Attempt& attempt, char (&path)[path_size_max]) {
+  enter_working_directory(attempt, task);
+  auto* const arguments = reinterpret_cast<const char* const*>(text_at(task, task.arguments));
+  find_command(path, arguments[0], text_at(task, task.search_path));
+}
+
+[[noreturn]] void execute(const InitBlock& task, const Attempt& attempt,
+                          const char (&path)[path_size_max]) {
+  set_signal_mask(false);
+  const long result =
+      attempt.may(SetupStep::exec, 0, __NR_execve, address(path),
+                  address(text_at(task, task.arguments)), address(text_at(task, task.environment)));
+  attempt.give_up(SetupStep::exec, 0, result);
+}
+
+/// Nobody but the launcher, which has done so, may look into what stands there: it is a copy of the
+/// launcher, and has what earlier runs left in its memory. The end of the socket is a no.
+void close_to_others() {
+  char measured = 0;
+  const long received = call(__NR_read, script_fd_barrier, address(&measured), 1);
+  if (received != 1) call(__NR_exit_group, 1);
+  call(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+/// What was sent to a process that only stood there, be it minutes ago, was not meant for the
+/// script that it becomes. Until that is let go, the launcher sends it nothing.
+void forget_waiting_signals() {
+  const unsigned long all = ~0UL;
+  const long at_once[2] = {};
+  while (call(__NR_rt_sigtimedwait, address(&all), 0, address(at_once), sizeof(all)) > 0) {
+  }
+}
+
+/// The rest of a prepared run, from behind every layer.
+[[noreturn]] void carry_out(const InitBlock& task, std::uint32_t landlock_abi) {
+  const Attempt attempt(task.fault, script_fd_barrier);
+  forget_waiting_signals();
+  char path[path_size_max];
+  settle_on(task, attempt, path);
+  wait_at_barrier(landlock_abi);
+  execute(task, attempt, path);
+}
+
+/// What the script may never get back, in the order in which the kernel lets it go.
+void give_up_privileges(const Attempt& attempt, const InitBlock& block) {
+  if (block.change_identity != 0) change_identity(attempt, block.uid, block.gid);
+  if (block.nested_user_namespace != 0) {
+    enter_nested_user_namespace(attempt, text_at(block, block.uid_map),
+                                text_at(block, block.gid_map));
+    lock_capability_rules(attempt);
+  }
+  if (block.sheds_capabilities != 0) drop_capabilities(attempt);
+  if (block.confined != 0) {
+    attempt.must(SetupStep::no_new_privileges, 0, __NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0);
+  }
+}
+
+}  // namespace
+
+void become_script(const InitBlock& block, const InitSide& init) {
+  const Attempt early(block.fault, init_fd_barrier);
+  early.must(SetupStep::new_session, 0, __NR_setsid);
+  take_streams(block, init.filtered_fd);
+  const Attempt attempt(block.fault, script_fd_barrier);
+  call(__NR_umask, 077);
+  for (std::uint32_t i = 0; i < block.limit_count && i < init_limits_max; ++i) {
+    set_limit(attempt, block.limits[i], static_cast<int>(i));
+  }
+  give_up_privileges(attempt, block);
+  // A backup for the case that init is killed: it must come after the last change of ids, which
+  // clears it, and the parent may have died in between.
+  call(__NR_prctl, PR_SET_PDEATHSIG, 9 /* SIGKILL */, 0, 0, 0);
+  if (call(__NR_getppid) != init.pid) call(__NR_exit_group, 1);
+  char path[path_size_max];
+  if (block.waits_for_task == 0) settle_on(block, attempt, path);
+  reset_signal_dispositions();
+  // An unprivileged launcher may only look at us while we are dumpable; with a privileged one we
+  // stay closed to other processes of the same user.
+  call(__NR_prctl, PR_SET_DUMPABLE, block.dumpable_at_barrier, 0, 0, 0);
+  be_first_to_go();
+  const std::uint32_t landlock_in_force = restrict_by_landlock(attempt, block);
+  if (block.seccomp_program != 0) {
+    install_seccomp_filter(attempt, 0, text_at(block, block.seccomp_program), block.seccomp_length);
+  }
+  if (init.filtered_fd >= 0) wait_for_filtered_init(attempt);
+  if (block.waits_for_task != 0) {
+    report_standing(InitReportKind::ready, landlock_in_force);
+    close_to_others();
+    const InitBlock& task = receive_task(attempt);
+    call(__NR_prctl, PR_SET_DUMPABLE, block.dumpable_at_barrier, 0, 0, 0);
+    carry_out(task, landlock_in_force);
+  }
+  wait_at_barrier(landlock_in_force);
+  execute(block, attempt, path);
+}
+
+}  // namespace satellite::sandbox::bare

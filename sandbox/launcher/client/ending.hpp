@@ -1,0 +1,28 @@
+#pragma once
+
+#include "protocol/vocabulary/error.hpp"
+#include "sandbox/capture/output_budget.hpp"
+#include "sandbox/launcher/wire/records.hpp"
+#include "sandbox/report/outcome.hpp"
+#include "sandbox/running/runner.hpp"
+
+#include <exception>
+
+namespace satellite::sandbox {
+
+/// Why we ended a run ourselves.
+enum class StopReason { none, timed_out, cancelled, output_limit };
+
+/// The report before anything was measured: no layer may claim to be enforced yet. Pure.
+EffectiveSandbox not_measured(EffectiveSandbox promise);
+
+/// What happened, written into the result; describe_output comes before describe_end. Pure.
+void describe_refusal(RunResult& result, EffectiveSandbox promise);
+void describe_failure(RunResult& result, const Error& error);
+void describe_output(RunResult& result, const OutputBudget& budget);
+void describe_end(RunResult& result, const LauncherRecord& record, StopReason reason);
+
+/// Calls observer.started; what it throws comes back, because the run must still be collected.
+std::exception_ptr tell_started(RunObserver& observer, const RunResult& result);
+
+}  // namespace satellite::sandbox

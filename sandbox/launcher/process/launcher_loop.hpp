@@ -1,0 +1,78 @@
+#pragma once
+
+#include "sandbox/launcher/network/run_networks.hpp"
+#include "sandbox/launcher/process/launched_run.hpp"
+#include "sandbox/launcher/process/scratch_removals.hpp"
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace satellite::sandbox {
+
+/// The launcher while it works: one poll loop over the agent, the signals, the runs and their
+/// networks. What a request starts is in launcher_process.cpp, how a run ends in run_endings.cpp.
+class LauncherLoop {
+ public:
+  LauncherLoop(UniqueFd agent, UniqueFd signals, LauncherState state, NetworkMeans means)
+      : agent_(std::move(agent)),
+        signals_(std::move(signals)),
+        state_(std::move(state)),
+        networks_(std::move(means), network_events()),
+        removals_(state_.scratch) {}
+
+  /// Until the agent is gone.
+  void serve();
+  void end_all_runs();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  using Runs = std::vector<std::unique_ptr<LaunchedRun>>;
+
+  void turn();
+  int wait_milliseconds() const;
+  void on_agent();
+  void on_request(const LauncherRequest& request, std::vector<UniqueFd> descriptors);
+  void start_run(std::uint64_t number, std::vector<UniqueFd> descriptors, Task task);
+  void begin_run(std::uint64_t number, std::vector<UniqueFd> descriptors);
+  RunNetworks::Events network_events();
+  std::optional<RunSetupFailed> launch(RunNetworks::Waiting run, Entrance entrance);
+  std::optional<RunRefused> refusal_of(const LaunchOrder& order) const;
+  std::optional<RunSetupFailed> obstacle(const LaunchOrder& order) const;
+  void tell(LaunchedRun& run, const std::optional<LauncherRecord>& record);
+  void on_signals();
+  void send(const LauncherRecord& record);
+  LaunchedRun* find(std::uint64_t number);
+
+  /// A run whose init is gone while processes that it started may be left.
+  struct Stranded {
+    std::unique_ptr<LaunchedRun> run;
+    std::optional<LauncherRecord> record;  ///< of its end, until it is told
+    Clock::time_point give_up_at;
+  };
+
+  void reap();
+  void finish(Runs::iterator run);
+  void complete(Stranded ended);
+  void tell_end(const LauncherRecord& record);
+  bool kill_strays();
+  void look_after_the_dying(Clock::time_point now);
+  void look_for_strays(Clock::time_point now);
+  std::size_t unkillable_runs() const;
+  bool may_tell_early() const;
+  bool is_quiet() const;
+
+  UniqueFd agent_, signals_;
+  LauncherState state_;
+  Runs runs_;
+  RunNetworks networks_;
+  ScratchRemovals removals_;
+  std::vector<Stranded> stranded_;
+  Clock::time_point stray_look_at_{};
+  Clock::duration stray_pause_{};
+  bool agent_gone_ = false;
+};
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,75 @@
+#pragma once
+
+#include "protocol/vocabulary/unique_fd.hpp"
+#include "sandbox/kernel/cgroup_leaf.hpp"
+#include "sandbox/kernel/cgroup_tree.hpp"
+#include "sandbox/kernel/scratch_area.hpp"
+#include "sandbox/launcher/bare/script_child.hpp"
+#include "sandbox/launcher/process/native_preparation.hpp"
+#include "sandbox/launcher/process/nsjail_directories.hpp"
+#include "sandbox/launcher/process/run_task.hpp"
+#include "sandbox/launcher/verify/measure.hpp"
+#include "sandbox/launcher/wire/records.hpp"
+
+#include <linux/filter.h>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace satellite::sandbox {
+
+/// What the launcher has at hand for every run.
+struct LauncherState {
+  kernel::ScratchArea& scratch;
+  OwnSurroundings surroundings;
+  Result<UniqueFd> init_program;  ///< sealed, executable; a host may forbid such files
+  UniqueFd null_device;
+  bool is_root = false;
+  /// With fs.suid_dumpable = 1 the kernel lets a user debug a process that dropped to that user;
+  /// such a child must then not share our memory.
+  bool may_share_memory = false;
+  std::uint32_t landlock_abi = 0;
+  std::vector<sock_filter> filter;       ///< of every confined script
+  std::vector<sock_filter> init_filter;  ///< of its init
+  std::uint64_t script_open_files = 0;   ///< soft limit where the policy names none
+  /// No script may be root, have root's group or a capability of the host, whatever its order says.
+  bool keeps_scripts_from_root = true;
+  /// Groups for the runs, or why there are none. Made with the state, once in a launcher's life.
+  Result<kernel::CgroupTree> cgroups = kernel::CgroupTree::make();
+};
+
+/// Everything of one run that exists before its fork: afterwards the child only walks it.
+///
+/// Shape:  moving it keeps the pointers of launch() valid for as long as it lives.
+struct RunPreparation {
+  RunStreams streams;
+  std::string block_memory;  ///< native: the child has a copy of it, like of all our memory
+  std::unique_ptr<NativePreparation> native;
+  UniqueFd block, wrapper_messages;
+  std::vector<UniqueFd> wrapper_files;
+  std::vector<int> wrapper_file_fds;
+  TaskInputs inputs;
+  std::pair<UniqueFd, UniqueFd> control, barrier;       ///< first: ours, second: init's
+  std::vector<std::string> wrapper;                     ///< the whole command line; empty = none
+  std::optional<NsjailDirectories> nsjail_directories;  ///< until the run's root is built
+  std::vector<const char*> wrapper_pointers;
+  Identity owner;
+  bool change_identity = false;
+  std::string scratch_name;                ///< in the scratch area; empty = none
+  std::optional<kernel::CgroupLeaf> leaf;  ///< what the first process is born in
+
+  bare::InitLaunch launch(const LauncherState& state);
+  /// The child has its own copies from the fork on.
+  void close_childs_ends();
+};
+
+/// Makes files, sockets and, last, the scratch directory. On failure nothing is left. A run that
+/// awaits its task has no streams yet.
+std::variant<RunPreparation, RunSetupFailed> prepare_run(const LaunchOrder& order,
+                                                         RunStreams streams,
+                                                         const LauncherState& state, Task task);
+
+}  // namespace satellite::sandbox

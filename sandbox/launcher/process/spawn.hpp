@@ -1,0 +1,34 @@
+#pragma once
+
+#include "protocol/vocabulary/unique_fd.hpp"
+#include "sandbox/launcher/bare/script_child.hpp"
+
+#include <sys/types.h>
+#include <cstddef>
+
+namespace satellite::sandbox {
+
+struct Spawned {
+  pid_t pid = -1;  ///< negative = errno tells why
+  UniqueFd pidfd;
+};
+
+/// The child that becomes the init of a run, born into the namespaces that `launch` names.
+///
+/// Shape:  it goes on as a copy of this process, or, given a stack, as one that borrows our memory
+///         until the exec of its wrapper: what a fork costs is page tables and the faults after
+///         it, and that is most of what a launch costs. child.cpp writes to nothing but that stack.
+///
+///         With a control group (the descriptor of its directory) it is born in that group, or not
+///         at all; it is then always a copy, because glibc has no clone3(2) for a stack.
+Spawned spawn_init(const bare::InitLaunch& launch, std::byte* stack_end, int control_group = -1);
+
+/// The same for a native run in a network that another user namespace owns.
+///
+/// Shape:  only who stands in that user namespace may bring a child into it, and this process must
+///         not: a go-between that borrows our memory goes in and bears the child as ours
+///         (CLONE_PARENT). Its stack, which the child gets a copy of, must be given. The child's
+///         own user namespace is below the one that owns the network.
+Spawned spawn_init_inside(const bare::InitLaunch& launch, std::byte* stack_end, int control_group);
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,273 @@
+#include "sandbox/launcher/verify/measure.hpp"
+
+#include "protocol/vocabulary/unique_fd.hpp"
+#include "sandbox/kernel/proc_facts.hpp"
+#include "sandbox/launcher/verify/route_table.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <string_view>
+
+namespace satellite::sandbox {
+namespace {
+
+constexpr std::array<const char*, 7> namespace_paths{"ns/user", "ns/mnt", "ns/pid",   "ns/ipc",
+                                                     "ns/uts",  "ns/net", "ns/cgroup"};
+
+Result<FileIdentity> identity_of(int directory, const char* path) {
+  struct stat facts {};
+  if (::fstatat(directory, path, &facts, 0) != 0) return error_from_errno(path, errno);
+  return FileIdentity{facts.st_dev, facts.st_ino};
+}
+
+Result<NamespaceIdentities> namespaces_of(int process) {
+  NamespaceIdentities identities;
+  for (std::size_t i = 0; i < identities.size(); ++i) {
+    const auto identity = identity_of(process, namespace_paths[i]);
+    if (!identity) return identity.error();
+    identities[i] = *identity;
+  }
+  return identities;
+}
+
+/// The number of the process's parent, too.
+Result<pid_t> measure_status(int process, Posture& posture) {
+  const auto text = kernel::read_small_file(process, "status");
+  if (!text) return text.error();
+  const auto status = kernel::parse_status(*text);
+  if (!status) return status.error();
+  posture.uid = status->uid;
+  posture.gid = status->gid;
+  posture.supplementary_groups = static_cast<std::uint32_t>(status->groups.size());
+  posture.capabilities = status->capabilities;
+  posture.no_new_privileges = status->no_new_privileges;
+  posture.seccomp_mode = status->seccomp_mode;
+  posture.seccomp_filters = status->seccomp_filters;
+  return status->parent;
+}
+
+Result<void> measure_namespaces(int process, const OwnSurroundings& own, Posture& posture) {
+  const auto seen = namespaces_of(process);
+  if (!seen) return seen.error();
+  bool* const flags[] = {&posture.own_user,  &posture.own_mount, &posture.own_pid,
+                         &posture.own_ipc,   &posture.own_uts,   &posture.own_network,
+                         &posture.own_cgroup};
+  for (std::size_t i = 0; i < seen->size(); ++i) *flags[i] = (*seen)[i] != own.namespaces[i];
+  const auto root = identity_of(process, "root/.");
+  if (!root) return root.error();
+  posture.own_root = *root != own.root;
+  return {};
+}
+
+/// Init's status can be read by anybody, unlike the rest of it.
+Result<void> measure_init(pid_t init, Posture& posture) {
+  const auto text =
+      kernel::read_small_file(AT_FDCWD, ("/proc/" + std::to_string(init) + "/status").c_str());
+  if (!text) return text.error();
+  const auto status = kernel::parse_status(*text);
+  if (!status) return status.error();
+  posture.init_seccomp_mode = status->seccomp_mode;
+  return {};
+}
+
+/// Asked of the kernel, not concluded from the order in which things were made.
+Result<void> measure_network_owner(int process, Posture& posture) {
+  const UniqueFd network(::openat(process, "ns/net", O_RDONLY | O_CLOEXEC));
+  if (!network) return error_from_errno("open ns/net", errno);
+  const UniqueFd owner(::ioctl(network.get(), NS_GET_USERNS));
+  struct stat facts {};
+  if (!owner || ::fstat(owner.get(), &facts) != 0) {
+    return error_from_errno("the owner of ns/net", errno);
+  }
+  const auto scripts = identity_of(process, "ns/user");
+  if (!scripts) return scripts.error();
+  posture.owns_network = posture.own_user && *scripts == FileIdentity{facts.st_dev, facts.st_ino};
+  return {};
+}
+
+Result<void> measure_network(int process, Posture& posture) {
+  const auto text = kernel::read_small_file(process, "net/dev");
+  if (!text) return text.error();
+  auto interfaces = kernel::parse_interfaces(*text);
+  if (!interfaces) return interfaces.error();
+  posture.interfaces = *std::move(interfaces);
+  posture.network_read = true;
+  return {};
+}
+
+/// Filter and routes of a network made for this run: the filter was read back by the builder of
+/// this very namespace, and nobody who could change it is left.
+Result<void> measure_filtered_network(int process, const NetworkFacts& made, Posture& posture) {
+  const auto seen = identity_of(process, "ns/net");
+  if (!seen) return seen.error();
+  if (*seen != made.network_namespace) return {};
+  posture.filter_rules = made.filter_rules;
+  const auto routes = kernel::read_small_file(process, "net/route");
+  if (!routes) return routes.error();
+  posture.routes = describe_routes(*routes);
+  return {};
+}
+
+/// Writable is what the run owns alone: fresh memory filesystems, its scratch directory, its own
+/// proc and terminals, and the few device nodes. All else came from the host and must be read-only.
+bool may_be_writable(const kernel::MountEntry& mount, std::string_view scratch_directory,
+                     const OwnSurroundings& own) {
+  constexpr std::array<std::string_view, 5> private_targets{"/", "/tmp", "/dev", "/dev/shm",
+                                                            "/run"};
+  constexpr std::array<std::string_view, 6> device_nodes{"/dev/null",   "/dev/zero",    "/dev/full",
+                                                         "/dev/random", "/dev/urandom", "/dev/tty"};
+  const auto is_target = [&](std::string_view target) { return target == mount.target; };
+  if (!scratch_directory.empty() && mount.target == scratch_directory) return true;
+  if (std::any_of(device_nodes.begin(), device_nodes.end(), is_target)) return true;
+  if (own.mounted_devices.contains(mount.device)) return false;
+  if (mount.type == "tmpfs" && (mount.root == "/" || mount.root == "/newroot")) {
+    return std::any_of(private_targets.begin(), private_targets.end(), is_target);
+  }
+  if (mount.type == "proc") return mount.target == "/proc";
+  return mount.type == "devpts" && mount.target == "/dev/pts";
+}
+
+/// Asked of the mounted file system itself: mountinfo names a size only where it is not the usual
+/// half of all memory.
+Result<void> measure_memory(int process, const kernel::MountEntry& mount, Posture& posture) {
+  const std::string path = "root" + mount.target;
+  const UniqueFd place(::openat(process, path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  struct statfs facts {};
+  if (!place || ::fstatfs(place.get(), &facts) != 0) return error_from_errno(mount.target, errno);
+  posture.memory_sizes.push_back({mount.target, static_cast<std::uint64_t>(facts.f_blocks) *
+                                                    static_cast<std::uint64_t>(facts.f_bsize)});
+  return {};
+}
+
+Result<void> measure_mounts(int process, std::string_view scratch_directory,
+                            const OwnSurroundings& own, Posture& posture) {
+  const auto text = kernel::read_small_file(process, "mountinfo");
+  if (!text) return text.error();
+  const auto mounts = kernel::parse_mountinfo(*text);
+  if (!mounts) return mounts.error();
+  posture.mounts = static_cast<std::uint32_t>(mounts->size());
+  for (const auto& mount : *mounts) {
+    if (mount.target == "/tmp") {
+      posture.private_tmp =
+          mount.type == "tmpfs" && mount.root == "/" && !own.mounted_devices.contains(mount.device);
+    }
+    if (mount.target == "/") posture.root_sealed = mount.read_only && mount.no_suid;
+    if (!mount.read_only && !may_be_writable(mount, scratch_directory, own)) {
+      posture.unexpected_writable_mounts.push_back(mount.target);
+    }
+    const bool is_fresh =
+        mount.type == "tmpfs" && mount.root == "/" && !own.mounted_devices.contains(mount.device);
+    if (!mount.read_only && is_fresh) {
+      const auto measured = measure_memory(process, mount, posture);
+      if (!measured) return measured.error();
+    }
+  }
+  posture.mounts_read = true;
+  return {};
+}
+
+Result<void> measure_limits(int process, Posture& posture) {
+  const auto text = kernel::read_small_file(process, "limits");
+  if (!text) return text.error();
+  constexpr std::array<std::string_view, 4> names{"Max cpu time", "Max open files", "Max processes",
+                                                  "Max file size"};
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto limit = kernel::find_limit(*text, names[i]);
+    if (!limit) return limit.error();
+    posture.limits[i] = {limit->soft, limit->hard};
+  }
+  return {};
+}
+
+struct CloseDirectory {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
+
+Result<void> measure_descriptors(int process, Posture& posture) {
+  UniqueFd fd(::openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return error_from_errno("open fd", errno);
+  const std::unique_ptr<DIR, CloseDirectory> directory(::fdopendir(fd.get()));
+  if (!directory) return error_from_errno("read fd", errno);
+  static_cast<void>(fd.release());
+  while (const dirent* entry = ::readdir(directory.get())) {
+    if (entry->d_name[0] != '.') ++posture.open_descriptors;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<OwnSurroundings> read_own_surroundings() {
+  const UniqueFd self(::open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!self) return error_from_errno("open /proc/self", errno);
+  OwnSurroundings own;
+  const auto namespaces = namespaces_of(self.get());
+  if (!namespaces) return namespaces.error();
+  own.namespaces = *namespaces;
+  const auto root = identity_of(AT_FDCWD, "/.");
+  if (!root) return root.error();
+  own.root = *root;
+  const auto text = kernel::read_small_file(self.get(), "mountinfo");
+  if (!text) return text.error();
+  const auto mounts = kernel::parse_mountinfo(*text);
+  if (!mounts) return mounts.error();
+  for (const auto& mount : *mounts) own.mounted_devices.insert(mount.device);
+  return own;
+}
+
+Result<Posture> measure(const MeasureRequest& request, const OwnSurroundings& own) {
+  const std::string path = "/proc/" + std::to_string(request.pid);
+  const UniqueFd process(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!process) return error_from_errno("open " + path, errno);
+  Posture posture;
+  posture.expected_descriptors = request.expected_descriptors;
+  const auto parent = measure_status(process.get(), posture);
+  if (!parent) return parent.error();
+  auto done = measure_namespaces(process.get(), own, posture);
+  if (done && posture.own_network) done = measure_network(process.get(), posture);
+  if (done && posture.own_network) done = measure_network_owner(process.get(), posture);
+  const pid_t init = request.init_is_parent ? *parent : request.init;
+  if (done && init > 0) done = measure_init(init, posture);
+  if (done && posture.own_network && request.network) {
+    done = measure_filtered_network(process.get(), *request.network, posture);
+  }
+  if (done && posture.own_mount) {
+    done = measure_mounts(process.get(), request.scratch_directory, own, posture);
+  }
+  if (done) done = measure_limits(process.get(), posture);
+  if (done) done = measure_descriptors(process.get(), posture);
+  if (done && request.leaf != nullptr) {
+    const auto cgroup = request.leaf->measure(process.get());
+    if (!cgroup) return cgroup.error();
+    posture.cgroup = *cgroup;
+  }
+  if (!done) return done.error();
+  return posture;
+}
+
+Result<Posture> measure_again(const MeasureRequest& request, Posture before) {
+  const std::string path = "/proc/" + std::to_string(request.pid);
+  const UniqueFd process(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!process) return error_from_errno("open " + path, errno);
+  before.expected_descriptors = request.expected_descriptors;
+  before.open_descriptors = 0;
+  const auto parent = measure_status(process.get(), before);
+  if (!parent) return parent.error();
+  const auto done = measure_descriptors(process.get(), before);
+  if (!done) return done.error();
+  if (request.leaf == nullptr) return before;
+  // Its limits are files, which others of the same user may have been able to write meanwhile.
+  const auto cgroup = request.leaf->measure(process.get());
+  if (!cgroup) return cgroup.error();
+  before.cgroup = *cgroup;
+  return before;
+}
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,69 @@
+#pragma once
+
+#include "sandbox/launcher/bare/init_block.hpp"
+#include "sandbox/planning/plan.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace satellite::sandbox {
+
+/// What must be true of the stopped script before it may start; read from outside at the barrier.
+/// A `true` that is not found = kill, outcome `refused`.
+struct Expectation {
+  bool own_namespaces = false;        ///< mount, pid, ipc, uts differ from the launcher's
+  bool own_network = false;           ///< network namespace differs from the launcher's
+  bool routeless = false;             ///< and holds nothing but lo
+  bool network_out_of_reach = false;  ///< and belongs to a user namespace above the script's
+  bool confined_filesystem = false;   ///< own root; system directories read-only
+  bool not_host_root = false;  ///< host uid is not 0 and no capability outside a user namespace
+  bool own_user_namespace = false;
+  bool filtered_calls = false;     ///< a system call filter is in force
+  bool bare_of_privilege = false;  ///< every capability set is empty, the bounding set too
+  /// Memory file systems with at most this much room each, and no further writable one.
+  std::vector<MemorySize> memory_sizes;
+  bool sealed_root = false;  ///< the root itself is read-only and honours no set-user-id file
+  std::optional<Identity> identity;  ///< exactly these host ids, no supplementary group
+  std::vector<ResourceSetting> resource_settings;
+  std::string uplink;              ///< the one interface besides lo; empty = not asked about
+  std::uint32_t filter_rules = 0;  ///< beside an uplink: how many rules were read back
+  CgroupLimits cgroup;
+};
+
+/// A network of the run's own with a filtered way out, made before the run enters it.
+struct NetworkOrder {
+  Egress egress = Egress::slirp4netns;  ///< or macvlan
+  PacketFilter filter;
+};
+
+/// One run as the launcher gets it: plain data, bounded, sent as one sealed memory file.
+///
+/// Shape:  everything the launcher and the init of the run need; no decisions are left to them.
+/// Errors: none; decoding a foreign or torn order is refused (launcher/records).
+struct LaunchOrder {
+  std::uint64_t run_number = 0;  ///< ours, unique per agent process
+  Engine engine = Engine::none;
+  std::vector<std::string> wrapper;
+  std::vector<std::string> command;
+  /// Set when the script is too long for one argv string; the command then reads it from a file.
+  std::optional<std::string> long_script;
+  std::vector<std::pair<std::string, std::string>> environment;
+  std::optional<std::string> working_directory;
+  std::string scratch_directory;
+  std::optional<Identity> identity;
+  bool identity_is_own = false;  ///< refused while anything of another run has it
+  std::vector<ResourceSetting> resource_settings;
+  std::optional<std::string> standard_input;  ///< absent = /dev/null
+  std::optional<NativePlan> native;           ///< set exactly for Engine::native
+  std::vector<std::string> wrapper_files;     ///< what the wrapper finds at its descriptors
+  std::vector<std::string> writable_paths;    ///< all that Landlock lets the script write to
+  Fault fault;                                ///< only ever set by tests
+  Expectation expectation;
+  std::optional<NetworkOrder> network;
+  CgroupLimits cgroup;  ///< set = the run is born in a group of its own with these limits
+};
+
+}  // namespace satellite::sandbox

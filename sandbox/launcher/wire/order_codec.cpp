@@ -1,0 +1,313 @@
+// The agent parses hostile network input and the launcher may be privileged: the launcher believes
+// nothing of an order that it did not check itself, here.
+#include "sandbox/launcher/wire/order_codec.hpp"
+
+#include "protocol/vocabulary/limits.hpp"
+#include "protocol/vocabulary/secret.hpp"
+#include "sandbox/kernel/memory_file.hpp"
+#include "sandbox/launcher/wire/byte_codec.hpp"
+#include "sandbox/launcher/wire/native_plan_codec.hpp"
+#include "sandbox/launcher/wire/network_order_codec.hpp"
+
+namespace satellite::sandbox {
+namespace {
+
+constexpr std::uint32_t order_magic = 0x4353'4f52;  // "CSOR"
+constexpr std::uint32_t order_version = 5;
+constexpr std::uint32_t words_max = 4'096;
+constexpr std::size_t word_size_max = (128U << 10U) - 1;  // MAX_ARG_STRLEN, execve(2)
+constexpr std::size_t text_size_max = 2U << 20U;
+constexpr std::size_t path_size_max = 4'096;
+constexpr std::uint32_t limits_max = 8;
+constexpr std::uint32_t paths_max = 16;
+constexpr std::size_t interface_name_size_max = 15;
+constexpr std::uint32_t environment_entries_max = 4'096;
+constexpr std::uint64_t cpu_percent_max = 1'000'000;  // ten thousand processors
+static_assert(environment_entries_max >= limits::environment_entries_max);
+static_assert(text_size_max > limits::script_size_max.value);
+static_assert(text_size_max > limits::stdin_size_max.value);
+
+// --- Write --------------------------------------------------------------------------------------
+
+void write_words(ByteWriter& out, const std::vector<std::string>& words) {
+  out.number(static_cast<std::uint32_t>(words.size()));
+  for (const auto& word : words) out.text(word);
+}
+
+void write_optional(ByteWriter& out, const std::optional<std::string>& text) {
+  out.number(static_cast<std::uint8_t>(text.has_value()));
+  if (text) out.text(*text);
+}
+
+void write_identity(ByteWriter& out, const std::optional<Identity>& identity) {
+  out.number(static_cast<std::uint8_t>(identity.has_value()));
+  if (!identity) return;
+  out.number(identity->uid);
+  out.number(identity->gid);
+}
+
+void write_settings(ByteWriter& out, const std::vector<ResourceSetting>& settings) {
+  out.number(static_cast<std::uint32_t>(settings.size()));
+  for (const auto& setting : settings) {
+    out.number(static_cast<std::uint32_t>(setting.resource));
+    out.number(setting.value);
+  }
+}
+
+void write_cgroup(ByteWriter& out, const CgroupLimits& limits) {
+  for (const auto* limit : {&limits.memory_bytes, &limits.processes, &limits.cpu_percent}) {
+    out.number(static_cast<std::uint8_t>(limit->has_value()));
+    out.number(limit->value_or(0));
+  }
+}
+
+void write_sizes(ByteWriter& out, const std::vector<MemorySize>& sizes) {
+  out.number(static_cast<std::uint32_t>(sizes.size()));
+  for (const auto& size : sizes) {
+    out.text(size.path);
+    out.number(size.bytes);
+  }
+}
+
+void write_expectation(ByteWriter& out, const Expectation& expectation) {
+  for (const bool flag :
+       {expectation.own_namespaces, expectation.own_network, expectation.routeless,
+        expectation.confined_filesystem, expectation.not_host_root, expectation.own_user_namespace,
+        expectation.filtered_calls, expectation.bare_of_privilege, expectation.sealed_root,
+        expectation.network_out_of_reach}) {
+    out.number(static_cast<std::uint8_t>(flag));
+  }
+  write_identity(out, expectation.identity);
+  write_settings(out, expectation.resource_settings);
+  write_sizes(out, expectation.memory_sizes);
+  out.text(expectation.uplink);
+  out.number(expectation.filter_rules);
+  write_cgroup(out, expectation.cgroup);
+}
+
+/// Everything that a run is made of before it has anything to do.
+void write_frame(ByteWriter& out, const LaunchOrder& order) {
+  out.number(order.run_number);
+  out.number(static_cast<std::uint32_t>(order.engine));
+  write_words(out, order.wrapper);
+  write_words(out, order.wrapper_files);
+  write_words(out, order.writable_paths);
+  out.text(order.scratch_directory);
+  write_identity(out, order.identity);
+  out.number(static_cast<std::uint8_t>(order.identity_is_own));
+  write_settings(out, order.resource_settings);
+  write_expectation(out, order.expectation);
+  write_native_plan(out, order.native);
+  write_network(out, order.network);
+  write_cgroup(out, order.cgroup);
+}
+
+/// What it does then.
+void write_task(ByteWriter& out, const LaunchOrder& order) {
+  write_words(out, order.command);
+  write_optional(out, order.long_script);
+  out.number(static_cast<std::uint32_t>(order.environment.size()));
+  for (const auto& [name, value] : order.environment) {
+    out.text(name);
+    out.text(value);
+  }
+  write_optional(out, order.working_directory);
+  write_optional(out, order.standard_input);
+  write_fault(out, order.fault);
+}
+
+// --- Read ---------------------------------------------------------------------------------------
+
+/// Text that becomes a C string: what follows a NUL would silently vanish.
+std::string read_c_string(ByteReader& in, std::size_t size_max) {
+  std::string text = in.text(size_max);
+  if (text.find('\0') != std::string::npos) in.fail();
+  return text;
+}
+
+std::vector<std::string> read_words(ByteReader& in) {
+  std::vector<std::string> words(in.count(words_max, sizeof(std::uint32_t)));
+  for (auto& word : words) word = read_c_string(in, word_size_max);
+  return words;
+}
+
+std::vector<std::string> read_texts(ByteReader& in) {
+  std::vector<std::string> texts(in.count(wrapper_files_max, sizeof(std::uint32_t)));
+  for (auto& text : texts) text = in.text(text_size_max);
+  return texts;
+}
+
+std::vector<std::string> read_paths(ByteReader& in) {
+  std::vector<std::string> paths(in.count(paths_max, sizeof(std::uint32_t)));
+  for (auto& path : paths) path = read_c_string(in, path_size_max);
+  return paths;
+}
+
+std::vector<MemorySize> read_sizes(ByteReader& in) {
+  constexpr std::size_t element_size = sizeof(std::uint32_t) + sizeof(std::uint64_t);
+  std::vector<MemorySize> sizes(in.count(paths_max, element_size));
+  for (auto& size : sizes) {
+    size.path = read_c_string(in, path_size_max);
+    size.bytes = in.number<std::uint64_t>();
+  }
+  return sizes;
+}
+
+std::optional<std::string> read_optional(ByteReader& in, std::size_t size_max) {
+  if (!in.flag()) return std::nullopt;
+  return in.text(size_max);
+}
+
+std::optional<Identity> read_identity(ByteReader& in) {
+  if (!in.flag()) return std::nullopt;
+  Identity identity;
+  identity.uid = in.number<std::uint32_t>();
+  identity.gid = in.number<std::uint32_t>();
+  return identity;
+}
+
+std::vector<ResourceSetting> read_settings(ByteReader& in) {
+  constexpr std::size_t element_size = sizeof(std::uint32_t) + sizeof(std::uint64_t);
+  std::vector<ResourceSetting> settings(in.count(limits_max, element_size));
+  for (auto& setting : settings) {
+    const auto resource = in.number<std::uint32_t>();
+    if (resource > static_cast<std::uint32_t>(Resource::file_size)) in.fail();
+    setting.resource = static_cast<Resource>(resource);
+    setting.value = in.number<std::uint64_t>();
+  }
+  return settings;
+}
+
+std::vector<std::pair<std::string, std::string>> read_environment(ByteReader& in) {
+  std::vector<std::pair<std::string, std::string>> entries(
+      in.count(environment_entries_max, 2 * sizeof(std::uint32_t)));
+  for (auto& [name, value] : entries) {
+    name = read_c_string(in, word_size_max);
+    value = read_c_string(in, word_size_max);
+    if (name.empty() || name.find('=') != std::string::npos) in.fail();
+  }
+  return entries;
+}
+
+CgroupLimits read_cgroup(ByteReader& in) {
+  CgroupLimits limits;
+  for (auto* limit : {&limits.memory_bytes, &limits.processes, &limits.cpu_percent}) {
+    const bool set = in.flag();
+    const auto value = in.number<std::uint64_t>();
+    if (set) *limit = value;
+    if (!set && value != 0) in.fail();
+  }
+  if (limits.cpu_percent.value_or(0) > cpu_percent_max) in.fail();
+  return limits;
+}
+
+Expectation read_expectation(ByteReader& in) {
+  Expectation expectation;
+  for (bool* flag : {&expectation.own_namespaces, &expectation.own_network, &expectation.routeless,
+                     &expectation.confined_filesystem, &expectation.not_host_root,
+                     &expectation.own_user_namespace, &expectation.filtered_calls,
+                     &expectation.bare_of_privilege, &expectation.sealed_root,
+                     &expectation.network_out_of_reach}) {
+    *flag = in.flag();
+  }
+  expectation.identity = read_identity(in);
+  expectation.resource_settings = read_settings(in);
+  expectation.memory_sizes = read_sizes(in);
+  expectation.uplink = read_c_string(in, interface_name_size_max);
+  expectation.filter_rules = in.number<std::uint32_t>();
+  expectation.cgroup = read_cgroup(in);
+  return expectation;
+}
+
+void read_frame(ByteReader& in, LaunchOrder& order) {
+  order.run_number = in.number<std::uint64_t>();
+  const auto engine = in.number<std::uint32_t>();
+  if (engine > static_cast<std::uint32_t>(Engine::native)) in.fail();
+  order.engine = static_cast<Engine>(engine);
+  order.wrapper = read_words(in);
+  order.wrapper_files = read_texts(in);
+  order.writable_paths = read_paths(in);
+  order.scratch_directory = read_c_string(in, path_size_max);
+  order.identity = read_identity(in);
+  order.identity_is_own = in.flag();
+  order.resource_settings = read_settings(in);
+  order.expectation = read_expectation(in);
+  order.native = read_native_plan(in);
+  order.network = read_network(in);
+  order.cgroup = read_cgroup(in);
+}
+
+void read_task(ByteReader& in, LaunchOrder& order) {
+  order.command = read_words(in);
+  order.long_script = read_optional(in, text_size_max);
+  order.environment = read_environment(in);
+  order.working_directory = read_optional(in, path_size_max);
+  order.standard_input = read_optional(in, text_size_max);
+  order.fault = read_fault(in);
+}
+
+Error not_an_order(const char* why) {
+  return Error{ErrorCode::invalid_input, std::string("not a launch order: ") + why};
+}
+
+Result<void> make_sense(const LaunchOrder& order) {
+  if (order.command.empty() || order.command.front().empty()) return not_an_order("no command");
+  const bool wrapped = order.engine == Engine::bwrap || order.engine == Engine::nsjail;
+  const bool native = order.engine == Engine::native;
+  if (native != order.native.has_value()) return not_an_order("file view and engine disagree");
+  if (order.identity_is_own && !order.identity) return not_an_order("an own identity is missing");
+  if (wrapped == order.wrapper.empty()) return not_an_order("wrapper and engine disagree");
+  if (!wrapped && !order.wrapper_files.empty()) return not_an_order("files without a wrapper");
+  if (wrapped && !order.wrapper.front().starts_with('/')) {
+    return not_an_order("the wrapper is not an absolute path");
+  }
+  if (order.network && order.engine == Engine::none) {
+    return not_an_order("a network of its own needs an engine");
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string encode_frame(const LaunchOrder& order) {
+  ByteWriter out;
+  write_frame(out, order);
+  return out.take();
+}
+
+std::string encode_order(const LaunchOrder& order) {
+  ByteWriter out;
+  out.number(order_magic);
+  out.number(order_version);
+  write_frame(out, order);
+  write_task(out, order);
+  return out.take();
+}
+
+Result<LaunchOrder> decode_order(std::string_view bytes) {
+  if (bytes.size() > launch_order_size_max.value) return not_an_order("too long");
+  ByteReader in(bytes);
+  if (in.number<std::uint32_t>() != order_magic) return not_an_order("foreign bytes");
+  if (in.number<std::uint32_t>() != order_version) return not_an_order("another version");
+  LaunchOrder order;
+  read_frame(in, order);
+  read_task(in, order);
+  if (!in.finished_well()) return not_an_order("torn or too long");
+  if (order.working_directory && order.working_directory->find('\0') != std::string::npos) {
+    return not_an_order("a NUL in the working directory");
+  }
+  const auto sensible = make_sense(order);
+  if (!sensible) return sensible.error();
+  return order;
+}
+
+Result<LaunchOrder> take_order(int fd, std::uint64_t run_number) {
+  auto bytes = kernel::read_sealed_file(fd, launch_order_size_max);
+  if (!bytes) return bytes.error();
+  auto order = decode_order(*bytes);
+  wipe(*bytes);
+  if (order && order->run_number != run_number) return not_an_order("it is for another run");
+  return order;
+}
+
+}  // namespace satellite::sandbox

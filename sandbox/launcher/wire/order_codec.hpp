@@ -1,0 +1,29 @@
+#pragma once
+
+#include "protocol/vocabulary/result.hpp"
+#include "sandbox/launcher/wire/launch_order.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace satellite::sandbox {
+
+// 1 MiB of script, stdin and environment each, the wrapper's arguments, and room to spare.
+constexpr ByteCount launch_order_size_max{8U << 20U};
+
+/// LaunchOrder <-> bytes. Pure; decode_order is safe on any bytes (a fuzz target).
+///
+/// Errors: invalid_input for a foreign version, a torn or overlong order, a text with a NUL inside
+///         where the kernel takes a C string, an environment name that is empty or holds '=', and
+///         for orders that make no sense (no command, a wrapper without an engine).
+std::string encode_order(const LaunchOrder& order);
+Result<LaunchOrder> decode_order(std::string_view bytes);
+
+/// All of an order but what the script is and gets: two runs with equal bytes differ in nothing
+/// that a run is made of before it has anything to do. Pure.
+std::string encode_frame(const LaunchOrder& order);
+
+/// The order in a sealed memory file, which must be for this run; the bytes are wiped.
+Result<LaunchOrder> take_order(int fd, std::uint64_t run_number);
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,118 @@
+#pragma once
+
+#include "protocol/vocabulary/result.hpp"
+#include "sandbox/launcher/bare/init_block.hpp"
+#include "sandbox/launcher/wire/posture.hpp"
+#include "sandbox/launcher/wire/setup_steps.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace satellite::sandbox {
+
+/// Paths of memory file systems travel whole, as they are compared; they have at most PATH_MAX.
+constexpr std::size_t record_size_max = 20'480;
+
+// --- Agent -> launcher --------------------------------------------------------------------------
+
+enum class RequestKind : std::uint32_t {
+  start = 1,
+  terminate = 2,
+  kill = 3,
+  try_namespaces = 4,
+  prepare = 5,
+  begin = 6
+};
+
+/// What the agent asks. `start` carries three descriptors: the order (a sealed memory file) and the
+/// write ends for standard output and standard error. `prepare` carries an order alone, whose
+/// command is ignored: the run is made up to the point where only that is missing, and `begin`,
+/// with the descriptors of a start, gives it one. `try_namespaces` is answered like a run.
+struct LauncherRequest {
+  RequestKind kind = RequestKind::start;
+  std::uint64_t run_number = 0;
+  std::optional<Identity> identity;  ///< try_namespaces: as whom
+  bool operator==(const LauncherRequest&) const = default;
+};
+constexpr std::size_t start_descriptors = 3, prepare_descriptors = 1;
+
+// --- Launcher -> agent --------------------------------------------------------------------------
+// A run that is prepared has at most one RunPrepared, and any run at most one RunStarted. Each has
+// exactly one of RunSetupFailed, RunRefused and RunEnded,
+// after which nothing of it exists any more: no process but the init of a native run and the
+// program behind its uplink, both on their way out, no scratch directory. Where that record says
+// that something remains, what must not be given to others is still held, and RunGone follows when
+// it is not any more.
+
+/// Everything was applied and verified; the script is let go right after this record.
+struct RunStarted {
+  Posture posture;
+  bool operator==(const RunStarted&) const = default;
+};
+
+struct RunSetupFailed {
+  SetupStep step = SetupStep::none;
+  std::int32_t index = 0;
+  std::int32_t error_number = 0;
+  std::string text;  ///< e.g. what the wrapper said
+  bool operator==(const RunSetupFailed&) const = default;
+};
+
+/// A layer that the order requires was not there. The script never ran.
+struct RunRefused {
+  std::string missing;
+  bool operator==(const RunRefused&) const = default;
+};
+
+struct RunEnded {
+  bool status_known = false;  ///< false: init died, or was killed, before it could tell
+  std::int32_t wait_status = 0;
+  std::uint64_t user_microseconds = 0, system_microseconds = 0, resident_max_kibibytes = 0;
+  /// The program behind the run's uplink died first; from then on nothing left the run's network.
+  bool lost_uplink = false;
+  // The limit of the run's control group, if it was reached; else 0.
+  std::uint64_t memory_limit_hit = 0, process_limit_hit = 0;
+  bool operator==(const RunEnded&) const = default;
+};
+
+/// Nothing of the run is left at all: its user id can be somebody else's.
+struct RunGone {
+  bool operator==(const RunGone&) const = default;
+};
+
+/// The run stands behind every layer, measured, and waits for what it shall execute.
+struct RunPrepared {
+  bool operator==(const RunPrepared&) const = default;
+};
+
+/// What of a run is still there when its end is told.
+enum class Remains : std::uint8_t {
+  nothing,
+  identity,    ///< its init, on its way out, still has the run's own user
+  unkillable,  ///< processes that hang in the kernel (state D): what they hold is set aside
+  overdue,     ///< the same, but none of them was found to hang: they had no time to end
+};
+/// From the first attempt to kill a run to the record that says that it cannot be killed.
+inline constexpr std::chrono::seconds unkillable_after{5};
+
+struct LauncherRecord {
+  std::uint64_t run_number = 0;
+  std::variant<RunStarted, RunSetupFailed, RunRefused, RunEnded, RunGone, RunPrepared> event;
+  Remains remains = Remains::nothing;  ///< only beside the record that ends a run
+  bool operator==(const LauncherRecord&) const = default;
+};
+
+/// Records <-> bytes, one per message. Pure; the decoders are safe on any bytes (fuzz targets).
+///
+/// Errors: invalid_input for a foreign version, an unknown kind, a torn or overlong record.
+std::string encode_request(const LauncherRequest& request);
+Result<LauncherRequest> decode_request(std::string_view bytes);
+std::string encode_record(const LauncherRecord& record);
+Result<LauncherRecord> decode_record(std::string_view bytes);
+
+}  // namespace satellite::sandbox

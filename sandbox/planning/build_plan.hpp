@@ -1,0 +1,61 @@
+#pragma once
+
+#include "sandbox/host/host_facts.hpp"
+#include "sandbox/host/identity_range.hpp"
+#include "sandbox/planning/environment.hpp"
+#include "sandbox/planning/host_paths.hpp"
+#include "sandbox/planning/plan.hpp"
+#include "sandbox/policy/policy_provider.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace satellite::sandbox {
+
+/// What one run brings along, besides policy and host.
+///
+/// Shape:  everything optional is really absent in some runs: without a scratch directory the file
+///         system cannot be confined, without the two files an allowlist cannot be enforced.
+struct RunInputs {
+  std::vector<std::string> command;                     ///< e.g. sh -c SCRIPT
+  std::map<std::string, std::string> base_environment;  ///< safe_base of the agent's own
+  NamedValues environment;  ///< the run's, secrets included; the guard applies to it
+  std::optional<std::string> scratch_directory;
+  std::optional<std::string> package_directory;
+  std::optional<std::string> interpreter;
+  std::optional<std::string> working_directory;  ///< relative = below the scratch directory
+  /// Where the packet filter and the rootless egress set-up would be staged. Absent = not possible.
+  std::optional<std::string> filter_file, egress_script;
+  /// The launcher makes a filtered network by itself, before any wrapper starts: nothing to stage.
+  /// It also gives a wrapper the files that are made for the run; without it the seeds' view is
+  /// planned.
+  bool launcher_makes_network = false;
+  /// The interpreter keeps a heap limit given by NODE_OPTIONS; `sh` does not.
+  bool keeps_heap_limit = false;
+  /// Tells the script of itself instead of the agent: HOME, USER, LOGNAME, SHELL, HOSTNAME.
+  bool tells_of_script = true;
+  std::optional<Identity>
+      default_identity;  ///< fills a missing privilege.uid under a root launcher
+  /// Goes before default_identity: this run's own among the ids set aside for runs.
+  std::optional<Identity> own_identity;
+  bool has_identity_range = false;  ///< such ids are set aside, whether this run got one or not
+  /// Engines that may be used, whatever else this host has; the strongest that works is taken.
+  std::vector<Engine> engines{Engine::native, Engine::bwrap, Engine::nsjail};
+  std::optional<Identity> agent_identity;    ///< whom a script is that keeps the agent's identity
+  std::optional<std::uint64_t> cpu_percent;  ///< the operator's share of the processors for a run
+};
+
+/// The first id of the range as the run's own: for questions about runs that are not there.
+void offer_from(const std::optional<IdentityRange>& range, RunInputs& inputs);
+
+/// The whole decision for one run: which layer by which mechanism, and the report as promised; or a
+/// refusal, when the policy says `fail` and something it asks for cannot be done here.
+///
+/// Shape:  pure; the paths it has to know about are `world`'s answers.
+/// Source: the wrapper seed (spawn hardening); design/architecture.md "Sandbox pipeline".
+Decision build_plan(const ResolvedPolicy& resolved, const HostFacts& facts, RunInputs inputs,
+                    const World& world);
+
+}  // namespace satellite::sandbox

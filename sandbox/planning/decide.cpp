@@ -1,0 +1,54 @@
+#include "sandbox/planning/decide.hpp"
+
+#include "sandbox/policy/policy_provider.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace satellite::sandbox {
+namespace {
+
+/// A refused run has no network at all, so what a missing layer leaves open is said only of a run
+/// that goes on.
+void tell_open_network(Plan& plan) {
+  if (plan.egress != Egress::host || plan.promise.enforced.network) return;
+  for (Downgrade& downgrade : plan.promise.downgrades) {
+    if (downgrade.layer != Layer::network) continue;
+    downgrade.reason += "; the script has the host's network";
+    return;
+  }
+}
+
+bool contains(const EnforcedLayers& layers, Layer layer) {
+  switch (layer) {
+    case Layer::resources:
+      return layers.resources;
+    case Layer::filesystem:
+      return layers.filesystem;
+    case Layer::network:
+      return layers.network;
+    case Layer::privilege:
+      return layers.privilege;
+  }
+  return true;
+}
+
+}  // namespace
+
+Decision decide(Plan plan, const EnforcedLayers& must_hold) {
+  const Policy& policy = plan.promise.requested;
+  const bool fails = policy.enabled && policy.on_unavailable == OnUnavailable::fail;
+  const auto& downgrades = plan.promise.downgrades;
+  if (std::any_of(downgrades.begin(), downgrades.end(),
+                  [&](const Downgrade& one) { return fails || contains(must_hold, one.layer); })) {
+    return Refusal{std::move(plan.promise)};
+  }
+  tell_open_network(plan);
+  return plan;
+}
+
+void report_fail_closed(EffectiveSandbox& report) {
+  report.downgrades.push_back(Downgrade{Layer::network, fail_closed_reason});
+}
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,76 @@
+#include "sandbox/planning/host_paths.hpp"
+
+#include "protocol/vocabulary/unique_fd.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+
+// The only file of the planner that asks the host, and it only reads.
+
+namespace satellite::sandbox {
+namespace {
+
+// Lists of blocked hosts have a few hundred kilobytes; what is larger is no text that a run needs.
+constexpr std::size_t public_text_size_max = 1U << 20U;
+
+bool is_public(const std::filesystem::path& path) {
+  struct stat facts {};
+  for (auto directory = path.parent_path();; directory = directory.parent_path()) {
+    if (::stat(directory.c_str(), &facts) != 0 || (facts.st_mode & S_IXOTH) == 0) return false;
+    if (directory == directory.root_path()) break;
+  }
+  if (::stat(path.c_str(), &facts) != 0) return false;
+  const mode_t needed = S_ISDIR(facts.st_mode) ? S_IROTH | S_IXOTH : S_IROTH;
+  return (facts.st_mode & needed) == needed;
+}
+
+std::optional<std::string> public_text(const std::string& path) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  struct stat facts {};
+  if (!file || ::fstat(file.get(), &facts) != 0) return std::nullopt;
+  if (!S_ISREG(facts.st_mode) || (facts.st_mode & S_IROTH) == 0) return std::nullopt;
+  std::string text;
+  char buffer[8'192];
+  for (;;) {
+    const ssize_t size = ::read(file.get(), buffer, sizeof(buffer));
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) return std::nullopt;
+    if (size == 0) return text;
+    text.append(buffer, static_cast<std::size_t>(size));
+    if (text.size() > public_text_size_max) return std::nullopt;
+  }
+}
+
+std::string host_name() {
+  struct utsname names {};
+  return ::uname(&names) == 0 ? names.nodename : std::string();
+}
+
+}  // namespace
+
+World host_world() {
+  World world;
+  world.exists = [](const std::string& path) {
+    std::error_code ignored;
+    return std::filesystem::exists(path, ignored);
+  };
+  world.real_path = [](const std::string& path) -> std::optional<std::string> {
+    std::error_code error;
+    const auto real = std::filesystem::canonical(path, error);
+    if (error) return std::nullopt;
+    return real.string();
+  };
+  world.is_public = [](const std::string& path) {
+    return path.starts_with('/') && is_public(path);
+  };
+  world.public_text = public_text;
+  world.host_name = host_name();
+  return world;
+}
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,98 @@
+#pragma once
+
+#include "protocol/vocabulary/byte_count.hpp"
+#include "sandbox/host/host_facts.hpp"
+#include "sandbox/kernel/cgroup_limits.hpp"
+#include "sandbox/planning/file_step.hpp"
+#include "sandbox/planning/packet_filter.hpp"
+#include "sandbox/policy/policy.hpp"
+#include "sandbox/report/report.hpp"
+#include "sandbox/report/run_request.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace satellite::sandbox {
+
+enum class Engine { none, bwrap, nsjail, native };
+std::string_view name_of(Engine engine);
+
+enum class Resource { cpu_seconds, open_files, processes, file_size };
+
+struct ResourceSetting {
+  Resource resource = Resource::cpu_seconds;
+  std::uint64_t value = 0;
+  bool operator==(const ResourceSetting&) const = default;
+};
+
+struct Identity {
+  std::uint32_t uid = 0, gid = 0;
+  bool operator==(const Identity&) const = default;
+};
+
+/// A file system in memory and how much it may hold.
+struct MemorySize {
+  std::string path;
+  std::uint64_t bytes = 0;
+  bool operator==(const MemorySize&) const = default;
+};
+
+/// How packets leave the run's own network namespace.
+enum class Egress { host, routeless, macvlan, slirp4netns };
+std::string_view name_of(Egress egress);
+
+/// Everything the launcher has to do for one run, decided before anything is done.
+///
+/// Shape:  a value: printable, comparable field by field, no descriptors, no pointers.
+/// Source: the wrapper seed (spawn hardening); design/architecture.md "Sandbox pipeline".
+struct Plan {
+  Engine engine = Engine::none;
+  /// The wrapper's command line without the closing `--`; empty when no wrapper engages.
+  std::vector<std::string> wrapper;
+  std::optional<NativePlan> native;  ///< set exactly for Engine::native
+  /// What the wrapper reads from its descriptors, wrapper_file_fd_first and up: the files that are
+  /// made for the run.
+  std::vector<std::string> wrapper_files;
+  /// The script's view is the native engine's, whoever builds it: a sealed root, a few files of
+  /// /etc. Else it is the seeds', with all of /etc and a root that takes writes.
+  bool has_own_view = false;
+  std::vector<std::string> writable_paths;  ///< all that Landlock lets the script write to
+  /// Memory file systems that the script may fill; empty where the wrapper cannot give them a size.
+  std::vector<MemorySize> memory_sizes;
+  /// Limits set on the script by the launcher; the same numbers the seeds' `prlimit` prelude names.
+  std::vector<ResourceSetting> resource_settings;
+  std::vector<std::string> command;  ///< e.g. sh -c SCRIPT
+  std::map<std::string, std::string> environment;
+  std::vector<std::string> dropped_environment;
+  /// Where the launcher changes to. Absent when the wrapper does it, inside its own file view.
+  std::optional<std::string> working_directory;
+  std::string scratch_directory;     ///< made for this run, owned by the identity, removed after it
+  std::optional<Identity> identity;  ///< changed to for real before anything else starts
+  bool identity_is_own = false;      ///< no other living run has it
+  Egress egress = Egress::host;
+  /// nftables ruleset, loaded before any uplink exists. With `egress` host it is only what would
+  /// have been loaded, had this run been able to stage it.
+  std::optional<std::string> packet_filter;
+  /// The same rules as data: what the launcher loads for an `egress` of macvlan or slirp4netns.
+  std::optional<PacketFilter> filter_rules;
+  std::optional<ByteCount> output_size_max;
+  bool heap_limit_kept = false;  ///< this run really gets module_memory_environment
+  /// Heap limit for a JavaScript runtime, merged over `environment` for modules only.
+  std::optional<std::map<std::string, std::string>> module_memory_environment;
+  EffectiveSandbox promise;  ///< what will be enforced if every step succeeds
+  CgroupLimits cgroup;       ///< limits of the run's own control group
+};
+
+/// The policy says `fail` and this host cannot do what it asks: nothing is started.
+struct Refusal {
+  EffectiveSandbox promise;  ///< what would have been enforced, with every downgrade named
+};
+
+using Decision = std::variant<Plan, Refusal>;
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,68 @@
+#pragma once
+
+#include "sandbox/policy/policy.hpp"
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace satellite::sandbox {
+
+enum class Layer { resources, filesystem, network, privilege };
+std::string_view name_of(Layer layer);
+
+struct EnforcedLayers {
+  bool resources = false, filesystem = false, network = false, privilege = false;
+  bool operator==(const EnforcedLayers&) const = default;
+};
+
+struct Downgrade {
+  Layer layer = Layer::resources;
+  std::string reason;
+};
+
+struct Note {
+  Layer layer = Layer::resources;
+  std::string note;
+  bool is_standing = false;  ///< holds for every run under this policy on this host
+  bool operator==(const Note&) const = default;
+};
+
+enum class LayerState { enforced, degraded, absent, not_requested };
+std::string_view name_of(LayerState state);
+
+/// One layer of one run: what was asked, what is, by which mechanism, and what was read as proof.
+struct LayerReport {
+  Layer layer = Layer::resources;
+  bool required = false;
+  LayerState state = LayerState::absent;
+  std::string mechanism;
+  std::string evidence;
+  std::string lacks{};  ///< what the policy asks of this layer and nothing keeps; empty = nothing
+};
+
+/// What the sandbox really did for one run.
+///
+/// Shape:  the seeds' `EffectiveSandbox` plus `engine` and `layers` (spec/dispatch-extension.md,
+///         "Report"). Built from what was measured on the stopped child, never from intention.
+struct EffectiveSandbox {
+  Policy requested;
+  EnforcedLayers enforced;
+  std::vector<Downgrade> downgrades;
+  std::vector<Note> notes;
+  std::string platform = "linux";
+  std::string engine = "none";
+  std::vector<LayerReport> layers;
+};
+
+nlohmann::json to_json(const EnforcedLayers& layers);
+nlohmann::json to_json(const EffectiveSandbox& report);
+
+/// `sandbox unavailable: <layer>: <reason>; …`, the text of a refusal (core-contract 3.4).
+std::string refusal_text(const std::vector<Downgrade>& downgrades);
+
+/// One readable line: `engine=bwrap resources=enforced filesystem=enforced …`.
+std::string summary_line(const EffectiveSandbox& report);
+
+}  // namespace satellite::sandbox

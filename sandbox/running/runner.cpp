@@ -1,0 +1,325 @@
+// One run from request to result, top to bottom: plan, order, set-up, script, end. Everything that
+// can go wrong is an Outcome; once the script exists, nothing returns before it is dead.
+#include "sandbox/running/runner.hpp"
+
+#include "protocol/vocabulary/limits.hpp"
+#include "sandbox/capture/capped_output.hpp"
+#include "sandbox/capture/masked_values.hpp"
+#include "sandbox/launcher/client/ending.hpp"
+#include "sandbox/launcher/client/launcher_link.hpp"
+#include "sandbox/planning/identity_plan.hpp"
+#include "sandbox/probing/egress.hpp"
+#include "sandbox/running/execution.hpp"
+#include "sandbox/running/lease_identity.hpp"
+#include "sandbox/running/limit_reached.hpp"
+#include "sandbox/running/prepared_runs.hpp"
+#include "sandbox/running/run_planner.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
+#include <utility>
+
+namespace satellite::sandbox {
+
+namespace asio = boost::asio;
+
+namespace {
+
+using namespace asio::experimental::awaitable_operators;
+using Clock = std::chrono::steady_clock;
+
+// Larger pipes let script and agent take turns less often; unprivileged users may still ask for it.
+constexpr int pipe_size = 256 << 10;
+
+struct Pipe {
+  UniqueFd read_end, write_end;
+};
+
+Result<Pipe> make_pipe() {
+  int ends[2] = {-1, -1};
+  if (::pipe2(ends, O_CLOEXEC) != 0) return error_from_errno("pipe2", errno);
+  ::fcntl(ends[0], F_SETPIPE_SZ, pipe_size);
+  return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+OutputBudget budget_of(const Plan& plan) {
+  return OutputBudget(plan.output_size_max.value_or(limits::output_size_max_without_policy));
+}
+
+const EffectiveSandbox& promise_of(const Decision& decision) {
+  if (const auto* refusal = std::get_if<Refusal>(&decision)) return refusal->promise;
+  return std::get<Plan>(decision).promise;
+}
+
+/// The directory that the sandbox does not have, where the script may run in scratch instead.
+std::optional<std::string> give_way_to_scratch(RunRequest& request, const RunResult& result) {
+  if (!result.lacked_working_directory || !request.may_run_in_scratch) return std::nullopt;
+  return std::exchange(request.working_directory, std::nullopt);
+}
+
+void begin_anew(RunResult& result) {
+  const auto began = result.started_at;
+  result = RunResult{};
+  result.started_at = began;
+}
+
+void tell_directory(RunResult& result, const std::string& directory) {
+  result.sandbox.notes.push_back(
+      {Layer::filesystem, "the working directory " + directory +
+                              " does not exist in the sandbox: the script ran in its "
+                              "scratch directory"});
+}
+
+}  // namespace
+
+/// One run on its way: what it was asked for, and what it holds until it is over.
+struct Going {
+  const RunRequest& request;
+  const ResolvedPolicy& policy;
+  RunObserver& observer;
+  CancelSwitch& cancel;
+  RunResult& result;
+  std::optional<PreparedRuns::Ready> ready{};  ///< it only needs its task
+  RunPlace place{};
+  Leased lease{};
+  bool has_started = false;   ///< the script
+  bool may_have_run = false;  ///< the script, or a part of it
+};
+
+struct Runner::State {
+  State(asio::io_context& io, Launcher& process, RunnerSettings chosen)
+      : context(io),
+        launcher(process),
+        planner(process, std::move(chosen)),
+        host_learned(io, asio::steady_timer::time_point::max()),
+        egress_tried(io, asio::steady_timer::time_point::max()),
+        prepared(
+            io, process, planner.settings().prepared_runs,
+            [this](const ResolvedPolicy& policy, std::uint64_t number,
+                   const std::optional<Identity>& own) {
+              return planner.order_without_task(policy, {number, own});
+            },
+            [this](const ResolvedPolicy& policy) {
+              return takes_own_identity(policy.policy, planner.facts);
+            }) {}
+
+  class TryingEgress;
+  asio::awaitable<void> until_host_is_known(const CancelSwitch& cancel);
+  asio::awaitable<void> try_egress();
+  asio::awaitable<void> carry_out(Going& going);
+  asio::awaitable<bool> take_place(Going& going);
+  asio::awaitable<void> perform(const Plan& plan, const LaunchOrder& order, Going& going);
+  Result<LaunchedRunLink> launch(const LaunchOrder& order, Launcher::Streams streams, Going& going);
+
+  asio::io_context& context;
+  Launcher& launcher;
+  RunPlanner planner;
+  bool host_is_known = false;
+  asio::steady_timer host_learned;  ///< rings for the runs that wait until it is known
+  bool trying_egress = false;
+  asio::steady_timer egress_tried;  ///< rings for who waits until it was tried
+  PreparedRuns prepared;
+};
+
+/// While one run tries it, the others wait; they are woken however that ends.
+class Runner::State::TryingEgress {
+ public:
+  explicit TryingEgress(State& state) : state_(state) { state_.trying_egress = true; }
+  ~TryingEgress() {
+    state_.trying_egress = false;
+    state_.egress_tried.cancel();
+  }
+  TryingEgress(const TryingEgress&) = delete;
+  TryingEgress& operator=(const TryingEgress&) = delete;
+
+ private:
+  State& state_;
+};
+
+asio::awaitable<void> Runner::State::until_host_is_known(const CancelSwitch& cancel) {
+  constexpr auto token = asio::as_tuple(asio::use_awaitable);
+  auto learned = host_learned.async_wait(token);
+  auto cancelled = cancel.wait();
+  co_await (std::move(learned) || std::move(cancelled));
+}
+
+/// Tried when the first run needs it: starting up is not slower for what most policies never ask.
+asio::awaitable<void> Runner::State::try_egress() {
+  constexpr auto token = asio::as_tuple(asio::use_awaitable);
+  while (trying_egress) {
+    co_await egress_tried.async_wait(token);
+  }
+  // Whoever tried it may have failed to come to an answer: then it is the next one's turn.
+  if (!planner.facts.egress_untried) co_return;
+  const TryingEgress trying(*this);
+  ProbeSettings probe{planner.settings().default_identity, planner.settings().macvlan, true,
+                      planner.settings().engines};
+  co_await probe_egress(context, launcher, std::move(probe), planner.facts);
+}
+
+Result<LaunchedRunLink> Runner::State::launch(const LaunchOrder& order, Launcher::Streams streams,
+                                              Going& going) {
+  if (!going.ready) return launcher.start_run(order, std::move(streams), std::move(going.lease));
+  const auto begun = launcher.begin_run(order, std::move(streams));
+  if (!begun) return begun.error();
+  return std::move(going.ready->link);
+}
+
+asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder& order,
+                                             Going& going) {
+  RunResult& result = going.result;
+  const auto masked = masked_values(going.request);
+  if (!masked) co_return describe_failure(result, masked.error());
+  auto standard_output = make_pipe();
+  auto standard_error = make_pipe();
+  if (!standard_output || !standard_error) {
+    co_return describe_failure(result,
+                               standard_output ? standard_error.error() : standard_output.error());
+  }
+  Launcher::Streams streams{std::move(standard_output->write_end),
+                            std::move(standard_error->write_end)};
+  auto link = launch(order, std::move(streams), going);
+  if (!link) co_return describe_failure(result, link.error());
+
+  const SecretPatterns secrets(*masked);
+  CappedOutput output(context, budget_of(plan), secrets, going.observer);
+  Execution execution(context, *std::move(link), going.cancel, output, planner.settings().grace);
+  const bool ready = co_await execution.set_up();
+  if (ready) {
+    going.has_started = true;
+    result.was_prepared = going.ready.has_value();
+    result.sandbox = effective_from(plan.promise, order.expectation, execution.posture());
+    result.started_at = std::chrono::system_clock::now();
+    const auto begin = Clock::now();
+    std::exception_ptr problem = tell_started(going.observer, result);
+    if (problem) going.cancel.cancel();
+    auto watching = execution.watch(going.request.timeout);
+    auto reading_output =
+        output.read(OutputStream::standard_output, std::move(standard_output->read_end));
+    auto reading_error =
+        output.read(OutputStream::standard_error, std::move(standard_error->read_end));
+    co_await (std::move(watching) && std::move(reading_output) && std::move(reading_error));
+    result.duration = std::chrono::ceil<std::chrono::milliseconds>(Clock::now() - begin);
+    describe_output(result, output.budget());
+    if (!problem) problem = output.failure();
+    if (problem) std::rethrow_exception(problem);
+  }
+  describe_end(result, execution.end(), execution.stopped_by());
+  if (!result.error) result.error = limit_reached(result, plan);
+  going.may_have_run = ready || !execution.script_never_ran();
+}
+
+Runner::Runner(asio::io_context& context, Launcher& launcher, RunnerSettings settings)
+    : state_(std::make_unique<State>(context, launcher, std::move(settings))) {}
+Runner::Runner(asio::io_context& context, Launcher& launcher, HostFacts facts,
+               RunnerSettings settings)
+    : Runner(context, launcher, std::move(settings)) {
+  learn(std::move(facts));
+}
+Runner::~Runner() = default;
+
+void Runner::learn(HostFacts facts) {
+  state_->planner.facts = std::move(facts);
+  state_->host_is_known = true;
+  state_->host_learned.cancel();
+}
+
+const HostFacts& Runner::facts() const {
+  return state_->planner.facts;
+}
+
+/// A number, and an identity where runs have one of their own; false when there is none.
+asio::awaitable<bool> Runner::State::take_place(Going& going) {
+  if (going.ready) {
+    going.place = {going.ready->number, going.ready->own_identity};
+    co_return true;
+  }
+  const bool takes_own = takes_own_identity(going.policy.policy, planner.facts);
+  IdentityPool* const pool = takes_own ? launcher.identities() : nullptr;
+  auto lease = co_await lease_identity(context, pool, going.cancel);
+  if (!lease) {
+    describe_failure(going.result, lease.error());
+    co_return false;
+  }
+  going.place.number = launcher.next_run_number();
+  if (*lease) {
+    going.place.own_identity = (*lease)->identity();
+    going.lease.emplace(std::move(**lease));
+  }
+  co_return true;
+}
+
+asio::awaitable<void> Runner::State::carry_out(Going& going) {
+  RunResult& result = going.result;
+  const bool placed = co_await take_place(going);
+  if (!placed) co_return;
+  auto decision = planner.decide(going.request, going.policy, going.place);
+  if (going.cancel.cancelled() || !host_is_known) {
+    result.sandbox = not_measured(promise_of(decision));
+    result.outcome = Outcome::cancelled;
+    co_return;
+  }
+  if (auto* refusal = std::get_if<Refusal>(&decision)) {
+    co_return describe_refusal(result, std::move(refusal->promise));
+  }
+  const Plan plan = std::get<Plan>(std::move(decision));
+  result.dropped_environment = plan.dropped_environment;
+  result.sandbox = not_measured(plan.promise);
+  if (going.request.language != Language::shell) {
+    const Error error{ErrorCode::unsupported, "this build runs shell scripts only"};
+    co_return describe_failure(result, error);
+  }
+  const auto order = planner.order_for(plan, going.request, going.place);
+  if (!order) co_return describe_failure(result, order.error());
+  co_await perform(plan, *order, going);
+}
+
+asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy,
+                                       RunObserver& observer, CancelSwitch& cancel) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  RunResult result;
+  result.started_at = std::chrono::system_clock::now();  // until the script really starts
+  if (!state_->host_is_known) {
+    co_await state_->until_host_is_known(cancel);
+  }
+  if (state_->planner.facts.egress_untried && asks_for_a_way_out(policy.policy)) {
+    co_await state_->try_egress();
+  }
+  std::optional<std::string> missing_directory;
+  if (request.language == Language::shell) {
+    if (auto ready = state_->prepared.take(policy)) {
+      Going going{request, policy, observer, cancel, result, std::move(ready)};
+      co_await state_->carry_out(going);
+      if (going.may_have_run || cancel.cancelled()) co_return result;
+      // It was lost, or the host is not what it was: nothing of the script ran, so that it can be
+      // started as if nothing had been prepared. What is wrong then is told then.
+      missing_directory = give_way_to_scratch(request, result);
+      begin_anew(result);
+    }
+  }
+  Going going{request, policy, observer, cancel, result};
+  co_await state_->carry_out(going);
+  bool has_started = going.has_started;
+  if (!missing_directory && !cancel.cancelled()) {
+    missing_directory = give_way_to_scratch(request, result);
+    if (missing_directory) {
+      begin_anew(result);
+      Going in_scratch{request, policy, observer, cancel, result};
+      co_await state_->carry_out(in_scratch);
+      has_started = in_scratch.has_started;
+    }
+  }
+  if (missing_directory && has_started) tell_directory(result, *missing_directory);
+  co_return result;
+}
+
+std::size_t Runner::count_prepared() const {
+  return state_->prepared.count_ready();
+}
+
+}  // namespace satellite::sandbox
