@@ -9,7 +9,7 @@
 namespace satellite::agent {
 namespace {
 
-using Values = std::map<std::string, FileValue>;
+using FileValues = std::map<std::string, FileValue>;
 
 std::string place(const toml::value& value, const std::string& file_name) {
   return file_name + ":" + std::to_string(value.location().line());
@@ -23,7 +23,7 @@ Result<std::string> scalar_text(const toml::value& value) {
 }
 
 Result<void> flatten(const toml::table& table, const std::string& prefix,
-                     const std::string& file_name, Values& values) {
+                     const std::string& file_name, FileValues& values) {
   for (const auto& [name, value] : table) {
     const std::string key = prefix.empty() ? name : prefix + "." + name;
     if (value.is_table()) {
@@ -92,12 +92,12 @@ Result<void> check_encoding(const std::string& text, const std::string& file_nam
 
 }  // namespace
 
-Result<Values> parse_toml_settings(const std::string& text, const std::string& file_name) {
+Result<FileValues> parse_toml_settings(const std::string& text, const std::string& file_name) {
   if (const auto encoding = check_encoding(text, file_name); !encoding) return encoding.error();
   try {
     std::istringstream stream(text);
     const toml::value root = toml::parse(stream, file_name);
-    Values values;
+    FileValues values;
     const auto flattened = flatten(root.as_table(), "", file_name, values);
     if (!flattened) return flattened.error();
     return values;

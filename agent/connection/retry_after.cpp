@@ -10,7 +10,7 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr seconds wait_min{1};
+constexpr seconds retry_after_min{1};
 constexpr seconds wait_max{15 * 60};
 
 std::optional<seconds> parse_seconds(std::string_view text) {
@@ -43,7 +43,7 @@ std::optional<seconds> parse_retry_after(std::string_view text,
   std::optional<seconds> wait = parse_seconds(text);
   if (!wait) wait = parse_date(text, now);
   if (!wait) return {};
-  return std::clamp(*wait, wait_min, wait_max);
+  return std::clamp(*wait, retry_after_min, wait_max);
 }
 
 }  // namespace satellite::agent

@@ -7,6 +7,10 @@
 
 namespace satellite::sandbox {
 
+inline bool is_hex_digit(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
 /// Whether more text may follow what is there.
 enum class TextEnd { open, final };
 

@@ -25,9 +25,7 @@ constexpr std::size_t rest_of_line_max = 192;
 bool is_in(char c, std::string_view set) {
   return set.find(c) != std::string_view::npos;
 }
-bool is_hex_digit(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
+
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }

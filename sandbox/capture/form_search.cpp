@@ -18,10 +18,6 @@ constexpr std::size_t work_of_range = 16;
 /// So many are compared one by one at less cost, by words where they stand as they are.
 constexpr std::uint32_t few_forms = 4;
 
-bool is_hex_digit(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 unsigned char number_of(char unit) {
   return static_cast<unsigned char>(unit);
 }

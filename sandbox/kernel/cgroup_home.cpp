@@ -3,6 +3,7 @@
 #include "sandbox/kernel/cgroup_leaf.hpp"
 #include "sandbox/kernel/cgroup_text.hpp"
 #include "sandbox/kernel/proc_facts.hpp"
+#include "sandbox/kernel/tree_removal.hpp"
 
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -17,7 +18,6 @@
 namespace satellite::sandbox::kernel {
 namespace {
 
-constexpr int group_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 // Whoever is moved may fork meanwhile; what still multiplies after so many rounds is no supervisor.
 constexpr int rounds_max = 16;
 
@@ -47,7 +47,7 @@ std::string above(const std::string& path) {
 }
 
 Result<UniqueFd> open_group(const std::string& directory) {
-  UniqueFd fd(::open(directory.c_str(), group_flags));
+  UniqueFd fd(::open(directory.c_str(), directory_flags));
   if (!fd) return error_from_errno("open " + directory, errno);
   struct statfs facts {};
   if (::fstatfs(fd.get(), &facts) != 0 || facts.f_type != CGROUP2_SUPER_MAGIC) {
@@ -109,7 +109,7 @@ Result<void> clear_of_processes(const CgroupHome& home) {
   if (::mkdirat(group, name.c_str(), 0755) != 0 && errno != EEXIST) {
     return error_from_errno("make the control group " + home.path + "/" + name, errno);
   }
-  const UniqueFd supervisor(::openat(group, name.c_str(), group_flags));
+  const UniqueFd supervisor(::openat(group, name.c_str(), directory_flags));
   if (!supervisor) return error_from_errno("open the control group " + name, errno);
   for (int round = 0; round < rounds_max; ++round) {
     if (auto moved = move_all(group, supervisor.get()); !moved) return moved;

@@ -2,6 +2,7 @@
 
 #include "sandbox/kernel/cgroup_text.hpp"
 #include "sandbox/kernel/proc_facts.hpp"
+#include "sandbox/kernel/tree_removal.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -18,7 +19,6 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-constexpr int group_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 // Killed processes leave within milliseconds. Who waits here waits for all runs of the launcher.
 constexpr auto emptying_max = 200ms;
 
@@ -62,7 +62,7 @@ Result<void> write_group_file(int group, const char* file, const std::string& te
 
 bool remove_group(int parent, const std::string& name) {
   if (::unlinkat(parent, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return true;
-  const UniqueFd group(::openat(parent, name.c_str(), group_flags));
+  const UniqueFd group(::openat(parent, name.c_str(), directory_flags));
   if (!group) return false;
   static_cast<void>(write_group_file(group.get(), "cgroup.kill", "1"));
   return wait_until_empty(group.get()) && ::unlinkat(parent, name.c_str(), AT_REMOVEDIR) == 0;
@@ -73,7 +73,7 @@ Result<CgroupLeaf> CgroupLeaf::make(int parent, const std::string& parent_path, 
   if (::mkdirat(parent, name.c_str(), 0755) != 0) {
     return error_from_errno("make the control group " + parent_path + "/" + name, errno);
   }
-  UniqueFd directory(::openat(parent, name.c_str(), group_flags));
+  UniqueFd directory(::openat(parent, name.c_str(), directory_flags));
   std::string path = parent_path + "/" + name;
   // From here on its end removes the directory.
   CgroupLeaf leaf(parent, std::move(name), std::move(path), std::move(directory));

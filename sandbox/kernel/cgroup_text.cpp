@@ -10,13 +10,7 @@ namespace {
 
 constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
 
-std::string_view next_line(std::string_view& rest) {
-  const auto line = rest.substr(0, rest.find('\n'));
-  rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-  return line;
-}
-
-std::string_view next_word(std::string_view& rest) {
+std::string_view next_field(std::string_view& rest) {
   const auto word = rest.substr(0, rest.find_first_of(" \n"));
   rest.remove_prefix(std::min(rest.size(), word.size() + 1));
   return word;
@@ -50,7 +44,7 @@ std::optional<std::string> mounted_path(std::string_view mountinfo, std::string_
 }
 
 std::optional<std::uint64_t> cgroup_number(std::string_view text) {
-  const auto word = next_word(text);
+  const auto word = next_field(text);
   if (word == "max") return unlimited;
   std::uint64_t number = 0;
   const auto parsed = std::from_chars(word.data(), word.data() + word.size(), number);
@@ -61,13 +55,13 @@ std::optional<std::uint64_t> cgroup_number(std::string_view text) {
 std::optional<std::uint64_t> cgroup_value(std::string_view text, std::string_view key) {
   while (!text.empty()) {
     auto line = next_line(text);
-    if (next_word(line) == key) return cgroup_number(line);
+    if (next_field(line) == key) return cgroup_number(line);
   }
   return std::nullopt;
 }
 
 std::optional<std::uint64_t> cpu_max_percent(std::string_view text) {
-  const auto quota = cgroup_number(next_word(text));
+  const auto quota = cgroup_number(next_field(text));
   const auto period = cgroup_number(text);
   if (!quota || !period || *period == 0) return std::nullopt;
   if (*quota == unlimited) return unlimited;
@@ -77,7 +71,7 @@ std::optional<std::uint64_t> cpu_max_percent(std::string_view text) {
 
 bool names_controller(std::string_view controllers, std::string_view name) {
   while (!controllers.empty()) {
-    if (next_word(controllers) == name) return true;
+    if (next_field(controllers) == name) return true;
   }
   return false;
 }

@@ -3,6 +3,7 @@
 #include "sandbox/kernel/cgroup_home.hpp"
 #include "sandbox/kernel/cgroup_text.hpp"
 #include "sandbox/kernel/proc_facts.hpp"
+#include "sandbox/kernel/tree_removal.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -18,21 +19,14 @@
 namespace satellite::sandbox::kernel {
 namespace {
 
-constexpr int group_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-constexpr std::string_view area_prefix = "csat-";
-constexpr int attempts_max = 4;
-
-struct CloseDirectory {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
+constexpr std::string_view group_area_prefix = "csat-";
+constexpr int group_area_attempts_max = 4;
 
 /// The groups directly below `group` whose names begin so.
 std::vector<std::string> groups_below(int group, std::string_view prefix) {
   std::vector<std::string> names;
-  UniqueFd fd(::openat(group, ".", group_flags));
-  const std::unique_ptr<DIR, CloseDirectory> listing(fd ? ::fdopendir(fd.get()) : nullptr);
+  const Directory listing = listing_of(group);
   if (!listing) return names;
-  static_cast<void>(fd.release());
   while (const dirent* entry = ::readdir(listing.get())) {
     if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
         std::string_view(entry->d_name).starts_with(prefix)) {
@@ -44,8 +38,8 @@ std::vector<std::string> groups_below(int group, std::string_view prefix) {
 
 /// An area whose lock can be taken belongs to nobody who lives.
 void sweep_stale_areas(int base) {
-  for (const auto& name : groups_below(base, area_prefix)) {
-    const UniqueFd area(::openat(base, name.c_str(), group_flags));
+  for (const auto& name : groups_below(base, group_area_prefix)) {
+    const UniqueFd area(::openat(base, name.c_str(), directory_flags));
     if (!area || ::flock(area.get(), LOCK_EX | LOCK_NB) != 0) continue;
     for (const auto& leaf : groups_below(area.get(), {})) {
       static_cast<void>(remove_group(area.get(), leaf));
@@ -54,10 +48,10 @@ void sweep_stale_areas(int base) {
   }
 }
 
-std::string random_name() {
+std::string random_group_area_name() {
   constexpr std::string_view digits = "0123456789abcdef";
   std::random_device random;
-  std::string name(area_prefix);
+  std::string name(group_area_prefix);
   for (int i = 0; i < 12; ++i) name += digits[random() % digits.size()];
   return name;
 }
@@ -69,12 +63,12 @@ struct Area {
 
 Result<Area> make_area(int base) {
   int reason = 0;
-  for (int attempt = 0; attempt < attempts_max; ++attempt) {
-    std::string name = random_name();
+  for (int attempt = 0; attempt < group_area_attempts_max; ++attempt) {
+    std::string name = random_group_area_name();
     if (::mkdirat(base, name.c_str(), 0755) != 0) {
       return error_from_errno("make a control group", errno);
     }
-    UniqueFd area(::openat(base, name.c_str(), group_flags));
+    UniqueFd area(::openat(base, name.c_str(), directory_flags));
     // Somebody who sweeps may hold our lock for a moment, or have removed what looked stale.
     if (area && ::flock(area.get(), LOCK_EX | LOCK_NB) == 0 &&
         ::faccessat(base, name.c_str(), F_OK, 0) == 0) {

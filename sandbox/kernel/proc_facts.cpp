@@ -26,12 +26,6 @@ std::string_view next_word(std::string_view& text) {
   return word;
 }
 
-std::string_view next_line(std::string_view& text) {
-  const auto line = text.substr(0, text.find('\n'));
-  text.remove_prefix(std::min(text.size(), line.size() + 1));
-  return line;
-}
-
 template <typename Number>
 std::optional<Number> number_of(std::string_view word, int base = 10) {
   Number number{};
@@ -97,6 +91,12 @@ std::optional<std::uint64_t> limit_of(std::string_view word) {
 }
 
 }  // namespace
+
+std::string_view next_line(std::string_view& text) {
+  const auto line = text.substr(0, text.find('\n'));
+  text.remove_prefix(std::min(text.size(), line.size() + 1));
+  return line;
+}
 
 Result<bool> parse_is_exiting(std::string_view stat) {
   constexpr std::uint64_t exiting = 0x4;

@@ -10,6 +10,9 @@
 
 namespace satellite::sandbox::kernel {
 
+/// The next line of `text`, which is shortened by it and its line break. Pure.
+std::string_view next_line(std::string_view& text);
+
 /// The text of a small file of /proc, at most `size_max` bytes.
 ///
 /// Errors: error_from_errno of the call; limit_exceeded when the file is longer.

@@ -15,7 +15,7 @@ constexpr std::uint64_t shared_memory_bytes = 64 * mebibyte;
 
 /// Programs and libraries: the directories that the seeds show every confined script. On a merged
 /// /usr most of them are links.
-constexpr std::array system_directories{"usr", "bin", "sbin", "lib", "lib64"};
+constexpr std::array shown_directories{"usr", "bin", "sbin", "lib", "lib64"};
 
 /// All of /etc that a script sees: what resolvers, TLS, the dynamic linker, time zones, the
 /// alternatives system and the common interpreters read. Everything else of /etc is the host's own
@@ -171,7 +171,7 @@ NativePlan plan_native(const NativeRequest& request) {
     plan.steps = steps.take();
     return plan;
   }
-  for (const char* path : system_directories) steps.as_on_host(path);
+  for (const char* path : shown_directories) steps.as_on_host(path);
   add_etc(steps, request);
   steps.text(empty_file, {});
   steps.directory(empty_directory, 0555);

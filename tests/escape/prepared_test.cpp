@@ -59,10 +59,12 @@ TEST_CASE("a run with a user of its own stands ready, and no other can put anyth
                     identities_of_this_process(16));
   bench.keep_prepared(2);
   const Policy policy = without_file_confinement();
-  std::vector<RunRequest> two;
-  for (int i = 0; i < 2; ++i) two.push_back(script("true"));
-  bench.run_together(std::move(two), policy);
-  REQUIRE(bench.wait_until_prepared(2));
+  const auto two = [] {
+    std::vector<RunRequest> requests;
+    for (int i = 0; i < 2; ++i) requests.push_back(script("true"));
+    return requests;
+  };
+  REQUIRE(bench.run_together_until_prepared(2, two, policy));
   const Ran planter = bench.run(script(plant), policy);
   INFO(planter.standard_output << planter.standard_error);
   CHECK(planter.result.was_prepared);

@@ -126,7 +126,7 @@ TEST_CASE("each prepared run is used once: nothing of one is seen by the next") 
 
 TEST_CASE("prepared runs share no namespace with each other") {
   PreparedBench bench;
-  const auto two = [&] {
+  const auto two = [] {
     std::vector<RunRequest> requests;
     for (int i = 0; i < 2; ++i) {
       // Both are there at the same time: a number is given again once its namespace is gone.
@@ -134,12 +134,11 @@ TEST_CASE("prepared runs share no namespace with each other") {
           script("readlink /proc/self/ns/mnt /proc/self/ns/net /proc/self/ns/ipc "
                  "/proc/self/ns/pid /proc/self/ns/uts; sleep 0.3"));
     }
-    return bench.run_together(std::move(requests), bench.policy);
+    return requests;
   };
-  two();
-  REQUIRE(bench.wait_until_prepared(2));
+  REQUIRE(bench.run_together_until_prepared(2, two, bench.policy));
   std::set<std::string> namespaces;
-  for (const Ran& ran : two()) {
+  for (const Ran& ran : bench.run_together(two(), bench.policy)) {
     CHECK(ran.result.was_prepared);
     std::istringstream lines(ran.standard_output);
     for (std::string line; std::getline(lines, line);) namespaces.insert(line);
@@ -266,15 +265,15 @@ TEST_CASE("prepared runs have users of their own where runs have") {
 
 TEST_CASE("as many as were wanted at once stand ready, and no more than are allowed") {
   PreparedBench bench(std::nullopt, 3);
-  std::vector<RunRequest> requests;
-  for (int i = 0; i < 5; ++i) requests.push_back(script("true"));
-  bench.run_together(std::move(requests), bench.policy);
-  REQUIRE(bench.wait_until_prepared(3));
+  const auto five = [] {
+    std::vector<RunRequest> requests;
+    for (int i = 0; i < 5; ++i) requests.push_back(script("echo ran"));
+    return requests;
+  };
+  REQUIRE(bench.run_together_until_prepared(3, five, bench.policy));
   CHECK(eventually([&] { return bench.children().size() == 3; }));
-  std::vector<RunRequest> again;
-  for (int i = 0; i < 5; ++i) again.push_back(script("echo ran"));
   int prepared = 0;
-  for (const Ran& ran : bench.run_together(std::move(again), bench.policy)) {
+  for (const Ran& ran : bench.run_together(five(), bench.policy)) {
     CHECK(ran.standard_output == "ran\n");
     prepared += ran.result.was_prepared ? 1 : 0;
   }

@@ -129,8 +129,19 @@ void ScriptBench::keep_prepared(std::size_t count) {
   lasting_ = std::make_unique<sandbox::Runner>(context, *launcher, facts, settings);
 }
 
-bool ScriptBench::wait_until_prepared(std::size_t count) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+bool ScriptBench::run_together_until_prepared(
+    std::size_t count, const std::function<std::vector<sandbox::RunRequest>()>& requests,
+    const sandbox::Policy& policy) {
+  constexpr int attempts = 20;
+  for (int i = 0; i < attempts; ++i) {
+    run_together(requests(), policy);
+    if (wait_until_prepared(count, std::chrono::seconds(3))) return true;
+  }
+  return false;
+}
+
+bool ScriptBench::wait_until_prepared(std::size_t count, std::chrono::seconds patience) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
   context.restart();
   while (lasting_->count_prepared() < count) {
     if (std::chrono::steady_clock::now() > deadline) return false;

@@ -77,7 +77,13 @@ class ScriptBench {
   /// From now on one runner does everything and keeps runs ready, as the satellite's does.
   void keep_prepared(std::size_t count);
   /// Lets the loop work until as many stand ready; false when they do not within a bound.
-  bool wait_until_prepared(std::size_t count);
+  bool wait_until_prepared(std::size_t count,
+                           std::chrono::seconds patience = std::chrono::seconds(60));
+  /// Runs what `requests` makes, again and again, until so many stand ready: on a busy host runs
+  /// that were asked for together are not always seen as wanted at once.
+  bool run_together_until_prepared(
+      std::size_t count, const std::function<std::vector<sandbox::RunRequest>()>& requests,
+      const sandbox::Policy& policy);
 
   boost::asio::io_context context{1};
   std::unique_ptr<sandbox::Launcher> launcher;

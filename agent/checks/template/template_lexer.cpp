@@ -6,7 +6,7 @@
 namespace satellite::agent {
 namespace {
 
-using Kind = TemplateToken::Kind;
+using TokenKind = TemplateToken::Kind;
 
 bool is_space(char c) {
   return c == ' ' || (c >= '\t' && c <= '\r');
@@ -22,7 +22,7 @@ bool is_letter_or_digit(char c) {
 }
 
 // Longer ones first, so that `<=` is not read as `<`.
-constexpr std::array<std::string_view, 18> symbols{
+constexpr std::array<std::string_view, 18> all_symbols{
     "==", "!=", "<=", ">=", "&&", "||", "<", ">", "!", ".", ",", "(", ")", "[", "]", "?", ":", "|"};
 
 char unescaped(char c) {
@@ -40,24 +40,24 @@ char unescaped(char c) {
 
 }  // namespace
 
-TemplateToken TemplateLexer::take_while(Kind kind, bool (*belongs)(char)) {
+TemplateToken TemplateLexer::take_while(TokenKind kind, bool (*belongs)(char)) {
   const std::size_t begin = position_;
   while (position_ < text_.size() && belongs(text_[position_])) ++position_;
   return {kind, std::string(text_.substr(begin, position_ - begin))};
 }
 
 TemplateToken TemplateLexer::take_number() {
-  TemplateToken number = take_while(Kind::number, is_digit);
+  TemplateToken number = take_while(TokenKind::number, is_digit);
   const bool has_fraction =
       position_ + 1 < text_.size() && text_[position_] == '.' && is_digit(text_[position_ + 1]);
   if (!has_fraction) return number;
   ++position_;
-  number.text += '.' + take_while(Kind::number, is_digit).text;
+  number.text += '.' + take_while(TokenKind::number, is_digit).text;
   return number;
 }
 
 TemplateToken TemplateLexer::take_text(char quote) {
-  TemplateToken token{Kind::text, {}};
+  TemplateToken token{TokenKind::text, {}};
   for (++position_; position_ < text_.size(); ++position_) {
     char c = text_[position_];
     if (c == quote) {
@@ -70,30 +70,30 @@ TemplateToken TemplateLexer::take_text(char quote) {
     }
     token.text += c;
   }
-  return {Kind::broken, {}};
+  return {TokenKind::broken, {}};
 }
 
 TemplateToken TemplateLexer::take_symbol() {
   const std::string_view rest = text_.substr(position_);
-  const auto found = std::find_if(symbols.begin(), symbols.end(), [rest](std::string_view symbol) {
-    return rest.starts_with(symbol);
-  });
-  if (found == symbols.end()) return {Kind::broken, {}};
+  const auto found =
+      std::find_if(all_symbols.begin(), all_symbols.end(),
+                   [rest](std::string_view symbol) { return rest.starts_with(symbol); });
+  if (found == all_symbols.end()) return {TokenKind::broken, {}};
   position_ += found->size();
-  return {Kind::symbol, std::string(*found)};
+  return {TokenKind::symbol, std::string(*found)};
 }
 
 TemplateToken TemplateLexer::next() {
   while (position_ < text_.size() && is_space(text_[position_])) ++position_;
-  if (position_ >= text_.size()) return {Kind::broken, {}};
+  if (position_ >= text_.size()) return {TokenKind::broken, {}};
   if (text_.substr(position_).starts_with("}}")) {
     position_ += 2;
-    return {Kind::end, {}};
+    return {TokenKind::end, {}};
   }
   const char c = text_[position_];
   if (is_digit(c)) return take_number();
   if (c == '\'' || c == '"') return take_text(c);
-  if (is_letter(c)) return take_while(Kind::identifier, is_letter_or_digit);
+  if (is_letter(c)) return take_while(TokenKind::identifier, is_letter_or_digit);
   return take_symbol();
 }
 

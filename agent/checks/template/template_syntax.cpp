@@ -10,7 +10,7 @@
 namespace satellite::agent {
 namespace {
 
-using Kind = TemplateToken::Kind;
+using TokenKind = TemplateToken::Kind;
 using NodePtr = std::unique_ptr<TemplateNode>;
 
 NodePtr node(TemplateNode::Kind kind, std::string text = {}) {
@@ -33,7 +33,7 @@ class Parser {
 
   NodePtr expression_until_end() {
     NodePtr parsed = expression();
-    return parsed && token_.kind == Kind::end ? std::move(parsed) : nullptr;
+    return parsed && token_.kind == TokenKind::end ? std::move(parsed) : nullptr;
   }
   std::size_t position() const { return lexer_.position(); }
   bool too_much() const { return too_much_; }
@@ -41,7 +41,7 @@ class Parser {
  private:
   void take() { token_ = lexer_.next(); }
   bool is_symbol(std::string_view symbol) const {
-    return token_.kind == Kind::symbol && token_.text == symbol;
+    return token_.kind == TokenKind::symbol && token_.text == symbol;
   }
   bool take_symbol(std::string_view symbol) {
     if (!is_symbol(symbol)) return false;
@@ -84,7 +84,7 @@ class Parser {
   NodePtr pipe() {
     NodePtr input = disjunction();
     while (input && take_symbol("|")) {
-      if (token_.kind != Kind::identifier || ++nodes_ > template_nodes_max) return nullptr;
+      if (token_.kind != TokenKind::identifier || ++nodes_ > template_nodes_max) return nullptr;
       auto made = node(TemplateNode::Kind::filter, token_.text);
       made->children.push_back(std::move(input));
       take();
@@ -140,7 +140,7 @@ class Parser {
 
   NodePtr unary() {
     const bool negates =
-        is_symbol("!") || (token_.kind == Kind::identifier && token_.text == "not");
+        is_symbol("!") || (token_.kind == TokenKind::identifier && token_.text == "not");
     if (!negates) return postfix();
     take();
     if (++depth_ > template_depth_max) {
@@ -168,7 +168,7 @@ class Parser {
     take();
     const bool is_literal =
         token_.text == "true" || token_.text == "false" || token_.text == "null";
-    if (token_.kind != Kind::identifier || is_literal) return nullptr;
+    if (token_.kind != TokenKind::identifier || is_literal) return nullptr;
     auto made = node(TemplateNode::Kind::member, token_.text);
     made->children.push_back(std::move(object));
     take();
@@ -188,12 +188,13 @@ class Parser {
       return take_symbol(")") ? std::move(inner) : nullptr;
     }
     const TemplateToken token = token_;
-    if (token.kind == Kind::broken || token.kind == Kind::end || token.kind == Kind::symbol) {
+    if (token.kind == TokenKind::broken || token.kind == TokenKind::end ||
+        token.kind == TokenKind::symbol) {
       return nullptr;
     }
     take();
-    if (token.kind == Kind::text) return literal(ScriptValue::text(token.text));
-    if (token.kind == Kind::number) {
+    if (token.kind == TokenKind::text) return literal(ScriptValue::text(token.text));
+    if (token.kind == TokenKind::number) {
       double value = 0;
       std::from_chars(token.text.data(), token.text.data() + token.text.size(), value);
       return literal(ScriptValue::number(value));

@@ -14,7 +14,7 @@
 namespace satellite::sandbox {
 namespace {
 
-RunSetupFailed failed(SetupStep step, const Error& error) {
+RunSetupFailed input_failed(SetupStep step, const Error& error) {
   return RunSetupFailed{step, 0, 0, error.message};
 }
 
@@ -28,18 +28,18 @@ Result<UniqueFd> sealed_copy(const char* name, const std::optional<std::string>&
 std::variant<TaskInputs, RunSetupFailed> make_task_inputs(const LaunchOrder& order) {
   TaskInputs inputs;
   auto input = sealed_copy("stdin", order.standard_input);
-  if (!input) return failed(SetupStep::standard_input, input.error());
+  if (!input) return input_failed(SetupStep::standard_input, input.error());
   inputs.standard_input = *std::move(input);
   if (!inputs.standard_input) {
     // Opened for this run alone: the flags and locks of a shared one would be a channel between
     // runs.
     inputs.standard_input.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
     if (!inputs.standard_input) {
-      return failed(SetupStep::standard_input, error_from_errno("open /dev/null", errno));
+      return input_failed(SetupStep::standard_input, error_from_errno("open /dev/null", errno));
     }
   }
   auto script = sealed_copy("script", order.long_script);
-  if (!script) return failed(SetupStep::prepare, script.error());
+  if (!script) return input_failed(SetupStep::prepare, script.error());
   inputs.long_script = *std::move(script);
   return inputs;
 }
@@ -61,14 +61,14 @@ std::optional<RunSetupFailed> send_task(int barrier, const LaunchOrder& order,
   std::string block = build_task_block(order);
   const auto file = kernel::make_memory_file("task", block);
   wipe(block);
-  if (!file) return failed(SetupStep::prepare, file.error());
+  if (!file) return input_failed(SetupStep::prepare, file.error());
   std::vector<int> descriptors{file->get(), inputs.standard_input.get(),
                                streams.standard_output.get(), streams.standard_error.get()};
   if (inputs.long_script) descriptors.push_back(inputs.long_script.get());
   const TaskMessage message{task_magic, inputs.long_script ? 1U : 0U};
   const auto sent =
       kernel::send_message(barrier, std::as_bytes(std::span(&message, 1)), descriptors);
-  if (!sent) return failed(SetupStep::receive_task, sent.error());
+  if (!sent) return input_failed(SetupStep::receive_task, sent.error());
   return std::nullopt;
 }
 

@@ -14,7 +14,7 @@ namespace satellite::sandbox {
 namespace {
 
 constexpr std::ptrdiff_t workers_max = 2;
-constexpr int attempts_max = 3;
+constexpr int removal_attempts_max = 3;
 // A fork for each of many small directories would cost more than what it does.
 constexpr std::size_t names_of_a_job_max = 32;
 constexpr int niceness = 10;  // runs come first
@@ -57,7 +57,7 @@ bool ScratchRemovals::on_exit(pid_t pid, int status) {
   Job job = std::move(found->job);
   workers_.erase(found);
   const bool done = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-  if (!done && job.attempts < attempts_max) waiting_.push_back(std::move(job));
+  if (!done && job.attempts < removal_attempts_max) waiting_.push_back(std::move(job));
   work();
   return true;
 }
@@ -99,7 +99,7 @@ void ScratchRemovals::stop_sweeping() {
   std::erase_if(waiting_, [](const Job& job) { return job.is_sweep(); });
   for (auto& worker : workers_) {
     if (!worker.job.is_sweep()) continue;
-    worker.job.attempts = attempts_max;
+    worker.job.attempts = removal_attempts_max;
     ::kill(worker.pid, SIGKILL);  // ours until we reaped it
   }
 }

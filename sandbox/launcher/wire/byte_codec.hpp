@@ -8,6 +8,8 @@
 
 namespace satellite::sandbox {
 
+constexpr std::size_t path_size_max = 4'096;  ///< PATH_MAX of linux/limits.h, its NUL included
+
 /// Appends values to a string of bytes: fixed-size numbers as they lie in memory (both ends are the
 /// same program on the same host), texts and lists with their length first.
 class ByteWriter {

@@ -7,7 +7,6 @@ namespace satellite::sandbox {
 namespace {
 
 constexpr std::uint32_t steps_max = 256;
-constexpr std::size_t path_size_max = 4'096;
 constexpr std::size_t step_size_min = 3 * sizeof(std::uint32_t);
 
 std::string read_path(ByteReader& in) {

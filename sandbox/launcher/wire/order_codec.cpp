@@ -17,7 +17,6 @@ constexpr std::uint32_t order_version = 5;
 constexpr std::uint32_t words_max = 4'096;
 constexpr std::size_t word_size_max = (128U << 10U) - 1;  // MAX_ARG_STRLEN, execve(2)
 constexpr std::size_t text_size_max = 2U << 20U;
-constexpr std::size_t path_size_max = 4'096;
 constexpr std::uint32_t limits_max = 8;
 constexpr std::uint32_t paths_max = 16;
 constexpr std::size_t interface_name_size_max = 15;

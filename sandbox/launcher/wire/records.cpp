@@ -9,9 +9,8 @@ namespace {
 
 constexpr std::uint32_t record_magic = 0x4353'5243;  // "CSRC"
 constexpr std::uint32_t record_version = 4;
-constexpr std::size_t text_size_max = 512;
+constexpr std::size_t record_text_size_max = 512;
 constexpr std::size_t name_size_max = 128;
-constexpr std::size_t path_size_max = 4'096;
 constexpr std::uint32_t names_max = 4;
 
 std::string_view bounded(std::string_view text, std::size_t size_max) {
@@ -30,7 +29,7 @@ std::vector<std::string> read_names(ByteReader& in) {
   return names;
 }
 
-void write_sizes(ByteWriter& out, const std::vector<MemorySize>& sizes) {
+void write_measured_sizes(ByteWriter& out, const std::vector<MemorySize>& sizes) {
   const auto count = std::min<std::size_t>(sizes.size(), names_max);
   out.number(static_cast<std::uint32_t>(count));
   for (std::size_t i = 0; i < count; ++i) {
@@ -39,7 +38,7 @@ void write_sizes(ByteWriter& out, const std::vector<MemorySize>& sizes) {
   }
 }
 
-std::vector<MemorySize> read_sizes(ByteReader& in) {
+std::vector<MemorySize> read_measured_sizes(ByteReader& in) {
   constexpr std::size_t element_size = sizeof(std::uint32_t) + sizeof(std::uint64_t);
   std::vector<MemorySize> sizes(in.count(names_max, element_size));
   for (auto& size : sizes) {
@@ -65,7 +64,7 @@ auto numbers_of(CgroupType& cgroup) {
   return std::array{&cgroup.memory_max, &cgroup.swap_max, &cgroup.pids_max, &cgroup.cpu_percent};
 }
 
-void write_cgroup(ByteWriter& out, const MeasuredCgroup& cgroup) {
+void write_measured_cgroup(ByteWriter& out, const MeasuredCgroup& cgroup) {
   out.number(static_cast<std::uint8_t>(cgroup.member));
   out.number(static_cast<std::uint8_t>(cgroup.oom_group));
   for (const auto* number : numbers_of(cgroup)) {
@@ -74,7 +73,7 @@ void write_cgroup(ByteWriter& out, const MeasuredCgroup& cgroup) {
   }
 }
 
-MeasuredCgroup read_cgroup(ByteReader& in) {
+MeasuredCgroup read_measured_cgroup(ByteReader& in) {
   MeasuredCgroup cgroup;
   cgroup.member = in.flag();
   cgroup.oom_group = in.flag();
@@ -100,7 +99,7 @@ void write_posture(ByteWriter& out, const Posture& posture) {
   write_names(out, posture.interfaces);
   out.number(posture.mounts);
   write_names(out, posture.unexpected_writable_mounts);
-  write_sizes(out, posture.memory_sizes);
+  write_measured_sizes(out, posture.memory_sizes);
   out.number(posture.open_descriptors);
   out.number(posture.expected_descriptors);
   for (const auto& limit : posture.limits) {
@@ -109,7 +108,7 @@ void write_posture(ByteWriter& out, const Posture& posture) {
   }
   out.number(posture.filter_rules);
   write_names(out, posture.routes);
-  write_cgroup(out, posture.cgroup);
+  write_measured_cgroup(out, posture.cgroup);
 }
 
 Posture read_posture(ByteReader& in) {
@@ -126,7 +125,7 @@ Posture read_posture(ByteReader& in) {
   posture.interfaces = read_names(in);
   posture.mounts = in.number<std::uint32_t>();
   posture.unexpected_writable_mounts = read_names(in);
-  posture.memory_sizes = read_sizes(in);
+  posture.memory_sizes = read_measured_sizes(in);
   posture.open_descriptors = in.number<std::uint32_t>();
   posture.expected_descriptors = in.number<std::uint32_t>();
   for (auto& limit : posture.limits) {
@@ -135,7 +134,7 @@ Posture read_posture(ByteReader& in) {
   }
   posture.filter_rules = in.number<std::uint32_t>();
   posture.routes = read_names(in);
-  posture.cgroup = read_cgroup(in);
+  posture.cgroup = read_measured_cgroup(in);
   return posture;
 }
 
@@ -147,10 +146,10 @@ struct EventWriter {
     out.number(static_cast<std::uint32_t>(event.step));
     out.number(event.index);
     out.number(event.error_number);
-    out.text(bounded(event.text, text_size_max));
+    out.text(bounded(event.text, record_text_size_max));
   }
   void operator()(const RunRefused& event) const {
-    out.text(bounded(event.missing, text_size_max));
+    out.text(bounded(event.missing, record_text_size_max));
   }
   void operator()(const RunEnded& event) const {
     out.number(static_cast<std::uint8_t>(event.status_known));
@@ -173,7 +172,7 @@ RunSetupFailed read_setup_failed(ByteReader& in) {
   event.step = static_cast<SetupStep>(step);
   event.index = in.number<std::int32_t>();
   event.error_number = in.number<std::int32_t>();
-  event.text = in.text(text_size_max);
+  event.text = in.text(record_text_size_max);
   return event;
 }
 
@@ -262,7 +261,7 @@ Result<LauncherRecord> decode_record(std::string_view bytes) {
       record.event = read_setup_failed(in);
       break;
     case 2:
-      record.event = RunRefused{in.text(text_size_max)};
+      record.event = RunRefused{in.text(record_text_size_max)};
       break;
     case 3:
       record.event = read_ended(in);

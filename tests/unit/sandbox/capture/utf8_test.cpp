@@ -1,7 +1,6 @@
 #include "sandbox/capture/utf8.hpp"
 
 #include "sandbox/capture/utf8_chunks.hpp"
-#include "tests/vectors/captured_text.hpp"
 
 #include <catch2/catch.hpp>
 #include <random>
@@ -139,15 +138,4 @@ TEST_CASE("short output is not held back") {
   const auto chunk = chunks.next();
   REQUIRE(chunk);
   CHECK(chunk->bytes == "one line\n");
-}
-
-TEST_CASE("captured text is decoded, cut on code points and trimmed as JavaScript does") {
-  const auto text = captured_text("\xEF\xBB\xBF  h\xE9llo \xC2\xA0\n", "err\n", {});
-  CHECK(text.standard_output == "h\xEF\xBF\xBDllo");
-  CHECK(text.standard_error == "err");
-  CHECK_FALSE(text.truncated);
-  const auto cut = captured_text("abc", "def", ByteCount{4});
-  CHECK(cut.standard_output == "abc");
-  CHECK(cut.standard_error == "d");
-  CHECK(cut.truncated);
 }
