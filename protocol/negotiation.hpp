@@ -25,7 +25,7 @@ struct Negotiated {
 ///
 /// Shape:  an extension is on if the core names it as `name/1` and we announced `name`; anything
 ///         else is off and listed in `ignored`, never an error.
-/// Source: spec/dispatch-extension.md "Negotiation".
+/// Source: dispatch-extension "Negotiation".
 Negotiated negotiate(std::span<const std::string> declared_by_core,
                      std::span<const std::string_view> announced_by_us = own_capabilities);
 
