@@ -75,7 +75,7 @@ struct Settings {
   std::optional<std::string> policy;  ///< raw JSON, sent as it is
   SecretReplies secrets;
   std::filesystem::path policy_file;  ///< read at start and again whenever it changes
-  /// Where the cluster's default policy is kept, merged and validated (sandbox/policy_store).
+  /// Where the cluster's default policy is kept, merged and validated (policy_store.hpp).
   std::filesystem::path policy_store;
 
   bool acknowledge = true;
