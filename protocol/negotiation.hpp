@@ -8,9 +8,10 @@
 
 namespace satellite::protocol {
 
-/// What this agent can do beyond the existing protocol, in the order in which it is announced.
-inline constexpr std::array<std::string_view, 3> own_capabilities{"script-dispatch",
-                                                                  "script-stream", "result-ack"};
+/// What this agent can do beyond the existing protocol, in the order in which it is announced. Not
+/// `result-ack`: no result is kept until it is acknowledged.
+inline constexpr std::array<std::string_view, 2> own_capabilities{"script-dispatch",
+                                                                  "script-stream"};
 
 /// Which extensions hold for one connection.
 ///

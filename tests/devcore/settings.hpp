@@ -70,7 +70,7 @@ struct Settings {
   std::string path = "/api/ws/satellite";
 
   std::map<std::string, std::string> tokens;  ///< client id -> token
-  std::vector<std::string> extensions = {"script-dispatch/1", "result-ack/1"};
+  std::vector<std::string> extensions = {"script-dispatch/1"};
   std::string assignments = "[]";     ///< raw JSON, sent as it is
   std::optional<std::string> policy;  ///< raw JSON, sent as it is
   SecretReplies secrets;
