@@ -3,7 +3,8 @@
 #include "agent/runtime/task_group.hpp"
 #include "tests/unit/agent/connection/link_fixture.hpp"
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <catch2/catch.hpp>
 #include <csignal>
 
