@@ -19,7 +19,7 @@ namespace satellite::protocol {
 /// Shape:  optional members that are absent are left out of the frame, except where the core wants
 ///         an explicit `null`. `_json` members must hold one JSON value; encode puts `null` in
 ///         place of anything else.
-/// Source: spec/core-contract.md 1.3, 2.3; spec/dispatch-extension.md.
+/// Source: core-contract 1.3, 2.3; dispatch-extension.
 
 enum class HealthStatus { healthy, unhealthy, degraded };
 enum class PackageSyncStatus { pending, syncing, ready, error };

@@ -20,7 +20,7 @@ namespace satellite::protocol {
 /// Shape:  move-only where a message carries secrets. `_json` members hold the JSON text as it
 ///         stood in the frame: member order and number spelling matter to scripts (core-contract
 ///         3.3, 7).
-/// Source: spec/core-contract.md 1.4, 2.1; spec/dispatch-extension.md.
+/// Source: core-contract 1.4, 2.1; dispatch-extension.
 
 /// One check on a timer, as relayed: neither migrated, nor defaulted, nor scheduled yet.
 struct Assignment {

@@ -18,7 +18,7 @@ namespace satellite::protocol {
 /// Units:  sizes count the bytes of the decoded text; `bounds` hold before anything is allocated.
 /// Errors: invalid_input (not JSON, not an object, a member breaks its rule), limit_exceeded. Each
 ///         names the JSON path and the rule, never a value: frames carry secrets.
-/// Source: spec/core-contract.md 1.4, 2.1; spec/dispatch-extension.md.
+/// Source: core-contract 1.4, 2.1; dispatch-extension.
 Result<CoreMessage> decode(std::string_view text,
                            const JsonBounds& bounds = limits::frame_after_authentication);
 

@@ -18,7 +18,7 @@ namespace satellite::protocol {
 /// Shape:  one struct per message, the wire's nouns. Members that end in `_json` hold JSON text as
 ///         it stood in the frame (incoming) or as it shall stand there (outgoing).
 /// Units:  bytes and std::chrono types; `seq` counts all messages of one run from 0, without gaps.
-/// Source: spec/dispatch-extension.md; limits in vocabulary/limits.hpp.
+/// Source: dispatch-extension; limits in vocabulary/limits.hpp.
 
 enum class ScriptKind { health_check, automation };
 enum class ScriptLanguage { shell, module };
@@ -125,7 +125,7 @@ struct ScriptFinished {
   RunUsage usage;
   std::optional<std::string> result_json;    ///< what a module returned
   std::optional<std::string> error;          ///< what and where, for a person
-  std::optional<std::string> artifact_json;  ///< automation only (core-contract section 7)
+  std::optional<std::string> artifact_json;  ///< automation only (core-contract 7)
   std::vector<std::string> dropped_environment;
   std::string sandbox_json;
 };

@@ -15,7 +15,7 @@ namespace satellite::protocol {
 ///         characters); the core closes the connection above frame_size_max, so whoever fills
 ///         `result_json` bounds it.
 ///         The frame of Authenticate holds the token: wipe() it once sent.
-/// Source: spec/core-contract.md 1.3; spec/dispatch-extension.md.
+/// Source: core-contract 1.3; dispatch-extension.
 std::string encode(const AgentMessage& message);
 
 std::string encode(const ScriptStarted& message);

@@ -8,9 +8,10 @@
 
 namespace satellite::protocol {
 
-/// What this agent can do beyond the existing protocol, in the order in which it is announced.
-inline constexpr std::array<std::string_view, 3> own_capabilities{"script-dispatch",
-                                                                  "script-stream", "result-ack"};
+/// What this agent can do beyond the existing protocol, in the order in which it is announced. Not
+/// `result-ack`: no result is kept until it is acknowledged.
+inline constexpr std::array<std::string_view, 2> own_capabilities{"script-dispatch",
+                                                                  "script-stream"};
 
 /// Which extensions hold for one connection.
 ///
@@ -25,7 +26,7 @@ struct Negotiated {
 ///
 /// Shape:  an extension is on if the core names it as `name/1` and we announced `name`; anything
 ///         else is off and listed in `ignored`, never an error.
-/// Source: spec/dispatch-extension.md "Negotiation".
+/// Source: dispatch-extension "Negotiation".
 Negotiated negotiate(std::span<const std::string> declared_by_core,
                      std::span<const std::string_view> announced_by_us = own_capabilities);
 

@@ -31,7 +31,7 @@ struct RunStreamBounds {
 /// Units:  bytes of output as the script wrote it; each kept message is charged its own size, too.
 /// Errors: only acknowledge() judges foreign input. Order of calls is the caller's duty: started at
 ///         most once and first, finished exactly once and last; asserted.
-/// Source: spec/dispatch-extension.md "Flow control", "Resume".
+/// Source: dispatch-extension "Flow control", "Resume".
 class RunStream {
  public:
   explicit RunStream(RunId run_id, RunStreamBounds bounds = {});

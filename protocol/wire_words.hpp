@@ -11,7 +11,7 @@ namespace satellite::protocol {
 
 /// The words of the wire, one table per enumeration: read both ways by every codec.
 ///
-/// Source: spec/core-contract.md 1.3; spec/dispatch-extension.md.
+/// Source: core-contract 1.3; dispatch-extension.
 inline constexpr std::array script_kind_words{
     Word<ScriptKind>{"health-check", ScriptKind::health_check},
     Word<ScriptKind>{"automation", ScriptKind::automation},

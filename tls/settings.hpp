@@ -12,7 +12,8 @@ enum class SystemStore {
 
 /// Whom we trust. Empty paths = only the system's store. There is no setting that trusts everybody.
 ///
-/// Source: settings `tls.ca_file`, `tls.ca_directory`, `tls.system_store`.
+/// Shape:  an operator sets `ca_file` (setting `tls.ca_file`); no setting leads to the other two,
+///         which are for callers in code.
 struct Settings {
   std::filesystem::path ca_file;       ///< PEM, one or many certificates
   std::filesystem::path ca_directory;  ///< hashed as by `openssl rehash`

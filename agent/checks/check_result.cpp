@@ -34,7 +34,7 @@ std::size_t escaped_size(std::string_view text) {
   return size;
 }
 
-/// The longest prefix whose escaped form has at most `size` bytes, not ending in a code point.
+/// The longest prefix whose escaped form has at most `size` bytes, not ending within a code point.
 std::string_view cut_escaped(std::string_view text, std::size_t size) {
   std::size_t kept = 0, used = 0;
   while (kept < text.size() && used + escaped_size(text[kept]) <= size) {

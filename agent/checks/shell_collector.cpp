@@ -54,7 +54,7 @@ bool is_secret(const std::string& value, const std::vector<Secret>& secrets) {
 }
 
 /// Under file confinement the existing satellite ignores a check's directory and runs it in
-/// scratch, where the host has the directory (core-contract 3.4, 10). Here nobody asks the host: a
+/// scratch, where the host has the directory (core-contract 3.4). Here nobody asks the host: a
 /// path that the core chooses may lie on a dead mount, which would stop the event loop, and the
 /// answer would tell what exists where only root can look.
 bool may_run_in_scratch(const sandbox::Policy& policy, const std::string& directory) {

@@ -15,7 +15,8 @@ namespace satellite::agent {
 
 enum class LogLevel { debug, info, warn, error };
 
-/// All settings as one value, checked. Made by load_config; nothing else reads the environment.
+/// All settings as one value, checked. Made by load_config; every setting of the table comes from
+/// here. What else of the environment is read: agent/README.md "Environment".
 ///
 /// Units:  as the types say; counts are plain numbers.
 /// Source: config/setting_table.cpp is the one definition: key, environment variable, option, help.

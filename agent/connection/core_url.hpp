@@ -15,7 +15,7 @@ enum class Transport { tls, plain };
 ///
 /// Shape:  `host` is a name or an address without brackets, lower case; `target` is what the
 ///         upgrade request asks for; `host_header` has brackets and a port where HTTP wants them.
-/// Source: spec/core-contract.md 1.1, RFC 3986 section 3.
+/// Source: core-contract 1.1, RFC 3986 section 3.
 struct CoreAddress {
   Transport transport = Transport::tls;
   std::string host;

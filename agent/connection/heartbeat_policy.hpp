@@ -35,7 +35,7 @@ struct LinkDecision {
 ///
 /// Shape:  pings go out at a fixed rhythm, also while bytes flow, because a pong is the only proof
 ///         that the peer has read what we sent before it.
-/// Source: research/agent-anchors.md 1A "Ping / dead peer"; RFC 6455 5.5.2.
+/// Source: RFC 6455 5.5.2, 5.5.3; agent/README.md "Decisions".
 class HeartbeatPolicy {
  public:
   struct Settings {

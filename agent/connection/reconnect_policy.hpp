@@ -30,7 +30,8 @@ struct EndedConnection {
 ///         satellites do not come back in step; a `retry_after` is waited out and jitter added.
 ///         Refused credentials wait 300 s and up to a fifth more, whatever happened before.
 /// Units:  `random` is uniform in [0, 1).
-/// Source: research/agent-anchors.md 1A; core-contract 1.6 tells what is there today.
+/// Source: agent/README.md "Decisions"; core-contract 1.6 for the reference satellite; RFC 9110
+///         10.2.3 for Retry-After.
 class ReconnectPolicy {
  public:
   struct Settings {

@@ -26,7 +26,7 @@ namespace satellite::agent {
 /// Shape:  one deadline over DNS, TCP, TLS, upgrade and authentication. The closing handshake is
 ///         always finished or timed out before run() returns, because a core that sees the old
 ///         socket close late takes the new one for gone (core-contract 9-B1).
-/// Source: spec/core-contract.md 1.2, 1.6.
+/// Source: core-contract 1.2, 1.6.
 class Session {
  public:
   struct Parts {

@@ -13,7 +13,7 @@ namespace satellite::agent {
 ///         event and payload, artifacts by type, variables, the repeat's index and item. Scalars as
 ///         JavaScript writes them, objects by key, arrays joined by line feeds and by element.
 /// Errors: invalid_input if the text is not JSON; limit_exceeded past the environment's bounds.
-/// Source: spec/core-contract.md section 7.
+/// Source: core-contract 7.
 Result<std::map<std::string, std::string>> automation_environment(const std::string& context_json);
 
 }  // namespace satellite::agent

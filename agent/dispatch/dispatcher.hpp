@@ -24,7 +24,7 @@ namespace satellite::agent {
 ///
 /// Shape:  owns the runs; a connection that goes does not touch them. The policy of a run is the
 ///         one in force when it starts.
-/// Source: spec/dispatch-extension.md.
+/// Source: dispatch-extension.
 class Dispatcher {
  public:
   using Execute = boost::asio::awaitable<RunPipelineEnd> (*)(RunPipelineParts, RunPipelineInput);

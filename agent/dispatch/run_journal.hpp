@@ -17,9 +17,9 @@ enum class JournalState { queued, running, finished };
 ///
 /// Shape:  ids with their state and, for recent ones, the last `script_finished` frame; kept for 24
 ///         h and at most `run_ids_kept_max`, the oldest finished one forgotten first. In memory:
-///         the same door will be served from disk, so that the promise also holds across restarts.
+///         the next process knows none of them.
 /// Units:  steady time as an argument.
-/// Source: spec/dispatch-extension.md "Once only".
+/// Source: dispatch-extension "Once only".
 class RunJournal {
  public:
   using Time = std::chrono::steady_clock::time_point;

@@ -24,7 +24,7 @@ struct CollectedOutput {
 };
 
 /// How a run ended -> its last message. Pure; run id and seq are the stream's to fill in.
-/// Source: spec/dispatch-extension.md; the artifact: spec/core-contract.md section 7.
+/// Source: dispatch-extension; the artifact: core-contract 7.
 protocol::ScriptFinished finished_message_from(const sandbox::RunResult& result,
                                                const std::optional<CollectedOutput>& artifact);
 

@@ -16,7 +16,7 @@ namespace satellite::agent {
 ///         stays in force, and the log and every report say so until a valid one arrives. Where
 ///         none ever was valid, every run gets the fail-closed profile. A push can therefore never
 ///         loosen what holds by being wrong.
-/// Source: spec/core-contract.md 1.7; the provider seed.
+/// Source: core-contract 1.7; reference-satellite 2.
 class RelayedPolicy {
  public:
   RelayedPolicy(sandbox::PolicyProvider& provider, Log& log, const Config& config)

@@ -20,7 +20,7 @@ namespace satellite::agent {
 ///         one frame each, so that no script's output starves another's. Bounded: single messages
 ///         by count and bytes, runs by their own windows, all output together by the connection's
 ///         window, runs that ended unacknowledged by count, the oldest forgotten first and counted.
-/// Source: spec/dispatch-extension.md "Flow control", "Resume".
+/// Source: dispatch-extension "Flow control", "Resume".
 class Outbox {
  public:
   explicit Outbox(boost::asio::io_context& context);

@@ -10,7 +10,7 @@ namespace satellite::protocol {
 /// message type, the frame's members -> message.
 ///
 /// Errors: as decode.
-/// Source: spec/core-contract.md 1.4, 1.5.
+/// Source: core-contract 1.4, 1.5.
 Result<CoreMessage> decode_script_package_manifest(const JsonSlices& frame);
 Result<CoreMessage> decode_script_package_blob(const JsonSlices& frame);
 Result<CoreMessage> decode_run_secrets(const JsonSlices& frame);

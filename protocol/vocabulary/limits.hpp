@@ -8,7 +8,7 @@
 
 /// Every bound on what comes from outside, in one table: value, and why this value.
 ///
-/// Sources: spec/core-contract.md section 1, spec/dispatch-extension.md.
+/// Sources: core-contract 1, dispatch-extension.
 namespace satellite::limits {
 
 using namespace satellite::byte_literals;
@@ -22,7 +22,7 @@ constexpr std::size_t json_depth_max = 64;
 constexpr std::size_t json_values_max = 2'000'000;
 constexpr JsonBounds frame_after_authentication{frame_size_max, json_depth_max, json_values_max};
 // No smaller bound for the agent: the frame that authenticates it carries the full assignment set,
-// and pushes may overtake that frame (spec/core-contract.md 1.2). TLS has proven the peer by then.
+// and pushes may overtake that frame (core-contract 1.2). TLS has proven the peer by then.
 constexpr ByteCount frame_size_max_before_authentication = frame_size_max;
 constexpr JsonBounds frame_before_authentication = frame_after_authentication;
 // For a listening side: a satellite that has not authenticated may cost a core only this much.
@@ -76,7 +76,7 @@ constexpr ByteCount output_size_max_without_policy = 64_MiB;
 constexpr std::chrono::seconds connect_deadline = 30s;    // DNS to `authenticated`, absolute
 constexpr std::chrono::seconds ping_interval = 15s;       // ours; the peer's silence counts
 constexpr std::chrono::seconds silence_max = 45s;         // then the peer is dead
-constexpr std::chrono::seconds heartbeat_interval = 15s;  // spec/core-contract.md 1.6
+constexpr std::chrono::seconds heartbeat_interval = 15s;  // core-contract 1.6
 constexpr std::chrono::seconds close_deadline = 5s;
 constexpr std::chrono::seconds backoff_first = 1s;
 constexpr std::chrono::seconds backoff_max = 30s;

@@ -14,7 +14,7 @@ namespace satellite::sandbox {
 /// Shape:  admit() returns the part that still fits, cut on a code point; the first byte that does
 ///         not fit closes the budget for both streams, and from then on bytes are only counted.
 /// Units:  bytes after masking. `delivered` counts what admit() returned, `dropped` all else.
-/// Source: spec/dispatch-extension.md "Cap".
+/// Source: dispatch-extension "Cap".
 class OutputBudget {
  public:
   explicit OutputBudget(std::optional<ByteCount> size_max) : size_max_(size_max) {}

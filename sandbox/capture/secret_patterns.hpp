@@ -18,7 +18,7 @@ namespace satellite::sandbox {
 /// Shape:  the forms are those of forms_of_secret(); sandbox/README.md lists them. Two characters
 ///         decide whether a place is looked at more closely, so that ordinary output passes at the
 ///         speed of one table look-up for each byte.
-/// Source: spec/dispatch-extension.md "Masking".
+/// Source: dispatch-extension "Masking".
 class SecretPatterns {
  public:
   SecretPatterns() = default;

@@ -8,7 +8,7 @@
 
 namespace satellite::sandbox {
 
-enum class Engine;  // plan.hpp
+enum class Engine;  // planning/plan.hpp
 struct HostFacts;   // host_facts.hpp
 
 /// Engines by their names, `native,bwrap,nsjail`, in the order in which runs try them, whatever

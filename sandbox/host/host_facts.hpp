@@ -33,11 +33,12 @@ struct CapabilityFinding {
   std::string remedy;  ///< empty when present
 };
 
-/// What this host can really do, found by using each primitive once (sandbox/probe).
+/// What this host can really do, found by using each primitive once (probing/probe).
 ///
-/// Shape:  the seeds' `SandboxCapabilities` first, then what only our launcher adds. All-false is a
-///         host that can do nothing, so a value that nobody filled in refuses instead of allowing.
-/// Source: the capabilities seed; spec/core-contract.md 8.
+/// Shape:  the reference satellite's capabilities first, then what only our launcher adds.
+///         All-false is a host that can do nothing, so a value that nobody filled in refuses
+///         instead of allowing.
+/// Source: reference-satellite 4; core-contract 8.
 struct HostFacts {
   std::string platform = "linux";
   bool euid_is_root = false;
@@ -75,7 +76,7 @@ struct HostFacts {
   std::vector<CapabilityFinding> findings;  ///< one per capability, for `doctor` and the logs
 };
 
-/// The seeds' capability object (`platform`, `euidIsRoot`, …) and our additions beside it.
+/// The reference satellite's capability object (`platform`, `euidIsRoot`, …) and our additions.
 ///
 /// Errors: invalid_input for a value of the wrong type; what is absent counts as missing.
 nlohmann::json to_json(const HostFacts& facts);

@@ -12,7 +12,7 @@ namespace satellite::sandbox {
 ///
 /// Shape:  an assessment only: nothing becomes looser because of it. `guidance` and the banner are
 ///         empty when the host is ready.
-/// Source: the readiness seed; core-contract 8.
+/// Source: reference-satellite 11; core-contract 8.
 struct HostReadiness {
   struct Reason {
     std::string code;  ///< `platform`, `wrapper`, `userns`, `rlimit`

@@ -18,7 +18,8 @@ namespace satellite::sandbox::kernel {
 ///         that a group is stale. Only where the tree was really given to us: delegated by the
 ///         service manager, owned by our user, or the root of a container without a manager.
 /// Errors: unsupported, not_permitted, io_failed with the cause; then runs have no groups at all.
-/// Source: cgroup-v2.rst "Delegation", "No Internal Process Constraint"; systemd's
+/// Source: Documentation/admin-guide/cgroup-v2.rst, "Delegation" and "No Internal Process
+///         Constraint"; systemd's
 ///         CGROUP_DELEGATION.
 class CgroupTree {
  public:

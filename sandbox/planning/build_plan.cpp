@@ -141,7 +141,8 @@ void plan_wrapper(Draft& draft) {
     if (namespaced) draft.plan.egress = draft.network.egress;
   }
   note_missing_sizes(draft);
-  // Within its own file view bubblewrap changes directory itself, and so would the seeds' nsjail.
+  // Within its own file view bubblewrap changes directory itself, and so would the reference
+  // satellite's nsjail.
   const bool by_wrapper = draft.wrapped() && confined && !draft.plan.native &&
                           (draft.plan.engine == Engine::bwrap || !inputs.launcher_makes_network);
   if (!by_wrapper) draft.plan.working_directory = inputs.start_directory;

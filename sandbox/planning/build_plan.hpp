@@ -29,8 +29,8 @@ struct RunInputs {
   /// Where the packet filter and the rootless egress set-up would be staged. Absent = not possible.
   std::optional<std::string> filter_file, egress_script;
   /// The launcher makes a filtered network by itself, before any wrapper starts: nothing to stage.
-  /// It also gives a wrapper the files that are made for the run; without it the seeds' view is
-  /// planned.
+  /// It also gives a wrapper the files that are made for the run; without it the reference
+  /// satellite's view is planned.
   bool launcher_makes_network = false;
   /// The interpreter keeps a heap limit given by NODE_OPTIONS; `sh` does not.
   bool keeps_heap_limit = false;
@@ -54,7 +54,7 @@ void offer_from(const std::optional<IdentityRange>& range, RunInputs& inputs);
 /// refusal, when the policy says `fail` and something it asks for cannot be done here.
 ///
 /// Shape:  pure; the paths it has to know about are `world`'s answers.
-/// Source: the wrapper seed (spawn hardening); design/architecture.md "Sandbox pipeline".
+/// Source: reference-satellite 5; sandbox/README.md "The way of a run".
 Decision build_plan(const ResolvedPolicy& resolved, const HostFacts& facts, RunInputs inputs,
                     const World& world);
 

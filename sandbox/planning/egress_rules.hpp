@@ -20,13 +20,13 @@ struct EgressRules {
   std::vector<std::string> blocked{};  ///< the operator's; dropped whatever `allow` says
 };
 
-/// The nftables ruleset for `rules`: the seeds' text, and IPv6 neighbour discovery where the rules
-/// let IPv6 out at all.
+/// The nftables ruleset for `rules`: the reference satellite's text, and IPv6 neighbour discovery
+/// where the rules let IPv6 out at all.
 ///
 /// Shape:  the blocked addresses come first, so that no later accept can open them again.
 /// Errors: invalid_input naming the first entry that is no address or block; such an entry is never
 ///         spliced into rules, since it could carry rules of its own.
-/// Source: the network seed; nft(8).
+/// Source: reference-satellite 7; nft(8).
 Result<std::string> egress_ruleset(const EgressRules& rules);
 
 /// The same rules as the launcher loads them, without a text in between. Errors: as above.

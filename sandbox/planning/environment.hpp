@@ -28,7 +28,7 @@ using NamedValues = std::vector<std::pair<std::string, std::string>>;
 /// Shape:  the base's own PATH survives, an override's does not. Names that are empty or hold `=`
 ///         or NUL, and values that hold NUL, are dropped under every guard: execve(2) would turn
 ///         them into something else.
-/// Source: the env-guard part of the seeds' vectors; spec/core-contract.md 9-C9, 3.3.
+/// Source: core-contract 3.3, 9-C9; reference-satellite 8.
 ScriptEnvironment build_environment(const std::map<std::string, std::string>& base,
                                     const NamedValues& overrides, EnvironmentGuard guard);
 

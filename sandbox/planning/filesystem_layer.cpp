@@ -107,7 +107,7 @@ FilesystemLayer native_layer(const NativeRequest& request) {
   return layer;
 }
 
-/// The seeds' view: all of /etc, and a root that takes writes.
+/// The reference satellite's view: all of /etc, and a root that takes writes.
 void show_as_seeds(const FilesystemPolicy& policy, const FilesystemInputs& inputs,
                    const World& world, WrapperRequest& request) {
   request.read_only_before_scratch = read_only_paths(inputs, world);
@@ -117,8 +117,8 @@ void show_as_seeds(const FilesystemPolicy& policy, const FilesystemInputs& input
   }
 }
 
-/// By the wrapper that our launcher starts; without file confinement nsjail alone, whose words for
-/// that are not the seeds' either.
+/// By the wrapper that our launcher starts; without file confinement nsjail alone, whose command
+/// line is not the reference satellite's either.
 void show_own_view(NativeRequest view, const HostFacts& facts, const World& world,
                    WrapperRequest& request, FilesystemLayer& layer) {
   const bool by_nsjail = layer.engine == Engine::nsjail;

@@ -21,7 +21,7 @@ struct FilesystemInputs {
   std::optional<std::uint64_t> inner_uid, inner_gid;
   std::optional<Identity> script_identity;  ///< whom the native engine's accounts name
   bool launcher_makes_network = false;      ///< see RunInputs
-  /// The wrapper is to give the script the native engine's view; else the seeds'.
+  /// The wrapper is to give the script the native engine's view; else the reference satellite's.
   bool wants_own_view = false;
   std::vector<Engine> engines = all_engines();  ///< see RunInputs
 };
@@ -30,7 +30,7 @@ struct FilesystemInputs {
 /// two never fight over the namespaces.
 ///
 /// Shape:  `off` = nothing asks for a wrapper; `degrade` = it is asked for and cannot be built.
-/// Source: the filesystem seed.
+/// Source: reference-satellite 6.
 struct FilesystemLayer {
   enum class Kind { off, enforced, degrade };
   Kind kind = Kind::off;

@@ -16,7 +16,7 @@ namespace satellite::sandbox {
 ///         inside the wrapper's user namespace, which hides host uid 0 and does not remove it) and
 ///         `shortfall`. None of them with `safe` = the supervisor is no root, so the script is
 ///         none.
-/// Source: the wrapper seed; spec/core-contract.md 9-C16 for what a root supervisor really gets.
+/// Source: reference-satellite 5; core-contract 9-C16 for what a root supervisor really gets.
 struct IdentityPlan {
   bool safe = false;  ///< the script can not be host root
   std::optional<Identity> drop;

@@ -13,8 +13,8 @@ constexpr std::uint64_t mebibyte = 1U << 20U;
 constexpr std::uint64_t temporary_bytes = 256 * mebibyte;
 constexpr std::uint64_t shared_memory_bytes = 64 * mebibyte;
 
-/// Programs and libraries: the directories that the seeds show every confined script. On a merged
-/// /usr most of them are links.
+/// Programs and libraries: the directories that every confined script is shown. On a merged /usr
+/// most of them are links.
 constexpr std::array shown_directories{"usr", "bin", "sbin", "lib", "lib64"};
 
 /// All of /etc that a script sees: what resolvers, TLS, the dynamic linker, time zones, the

@@ -28,7 +28,7 @@ struct NativeRequest {
 ///
 /// Shape:  pure, printable. Targets are relative to the new root; nothing is looked up on the host
 ///         here: a step marked optional is skipped when its source is not there.
-/// Source: research/sandbox-anchors.md 2; the filesystem seed for the directories shown.
+/// Source: mount(2), pivot_root(2); reference-satellite 6 for the directories shown.
 NativePlan plan_native(const NativeRequest& request);
 
 /// All that Landlock lets such a script write to; empty = the file system is not its business.

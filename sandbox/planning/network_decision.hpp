@@ -17,7 +17,7 @@ namespace satellite::sandbox {
 ///
 /// Shape:  `host` keeps the host's network; `namespaced` takes a fresh network namespace, routeless
 ///         for `deny`; `degrade` keeps the host's network because the request cannot be met.
-/// Source: the network seed; spec/core-contract.md 9-C18 for entries that are no addresses.
+/// Source: reference-satellite 7; core-contract 9-C18 for entries that are no addresses.
 struct NetworkDecision {
   enum class Kind { host, namespaced, degrade };
   enum class Mode { deny, allowlist };

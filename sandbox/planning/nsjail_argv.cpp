@@ -1,5 +1,6 @@
-// nsjail as it is, not as the seeds write it. Its defaults are not ours: it would limit address
-// space, file size, descriptors and time, lower the priority, and show nothing but what it is told.
+// nsjail as it is, not as the reference satellite writes it. Its defaults are not ours: it would
+// limit address space, file size, descriptors and time, lower the priority, and show nothing but
+// what it is told.
 #include "sandbox/planning/wrapper_request.hpp"
 
 #include <algorithm>

@@ -49,7 +49,7 @@ std::string_view name_of(Egress egress);
 /// Everything the launcher has to do for one run, decided before anything is done.
 ///
 /// Shape:  a value: printable, comparable field by field, no descriptors, no pointers.
-/// Source: the wrapper seed (spawn hardening); design/architecture.md "Sandbox pipeline".
+/// Source: reference-satellite 5; sandbox/README.md "The way of a run".
 struct Plan {
   Engine engine = Engine::none;
   /// The wrapper's command line without the closing `--`; empty when no wrapper engages.
@@ -59,12 +59,12 @@ struct Plan {
   /// made for the run.
   std::vector<std::string> wrapper_files;
   /// The script's view is the native engine's, whoever builds it: a sealed root, a few files of
-  /// /etc. Else it is the seeds', with all of /etc and a root that takes writes.
+  /// /etc. Else it is the reference satellite's, with all of /etc and a root that takes writes.
   bool has_own_view = false;
   std::vector<std::string> writable_paths;  ///< all that Landlock lets the script write to
   /// Memory file systems that the script may fill; empty where the wrapper cannot give them a size.
   std::vector<MemorySize> memory_sizes;
-  /// Limits set on the script by the launcher; the same numbers the seeds' `prlimit` prelude names.
+  /// Limits set on the script by the launcher; the numbers of the reference satellite's `prlimit`.
   std::vector<ResourceSetting> resource_settings;
   std::vector<std::string> command;  ///< e.g. sh -c SCRIPT
   std::map<std::string, std::string> environment;

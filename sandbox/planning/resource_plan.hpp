@@ -15,7 +15,7 @@ bool asks_for_limits(const ResourceLimits& limits);
 ///
 /// Shape:  memory is not among them: RLIMIT_AS counts reserved addresses, of which modern runtimes
 ///         take gigabytes at start, so it kills them without limiting anything.
-/// Source: the wrapper seed; setrlimit(2).
+/// Source: reference-satellite 5; setrlimit(2).
 enum class ProcessCount {
   isolated,  ///< RLIMIT_NPROC counts this run only: own user namespace, or a dedicated uid
   shared,    ///< it would also count, and starve, processes that are not this run's

@@ -13,7 +13,7 @@ namespace satellite::sandbox {
 ///         this list do not exist (ENOSYS), so that a new kernel opens no new door by itself.
 /// Errors: EPERM, except where programs know how to go on without: ENOSYS for clone3 and io_uring,
 ///         EAFNOSUPPORT and EPROTONOSUPPORT for sockets.
-/// Source: seccomp(2); research/sandbox-anchors.md 5. Proven by an interpreter in the unit tests.
+/// Source: seccomp(2); sandbox/README.md "Decisions". Proven by an interpreter in the unit tests.
 std::vector<sock_filter> script_seccomp_filter();
 
 /// The filter of the init of a run: only what reaping, killing and reporting take; all else kills.

@@ -29,7 +29,7 @@ struct WrapperRequest {
   std::optional<std::string> read_only_after_scratch;  ///< may lie within the scratch directory
   std::string start_directory;
 
-  /// The native engine's view; empty = the seeds', by the paths above.
+  /// The native engine's view; empty = the reference satellite's, by the paths above.
   std::vector<FileStep> view;
   bool sizes_memory = false;  ///< the wrapper can give a memory file system a size and a mode
   std::string host_name;      ///< that the run is to have; empty = not known
@@ -50,16 +50,16 @@ struct WrapperCommand {
 WrapperCommand bwrap_with_view(const WrapperRequest& request, const World& world);
 
 /// Command lines up to, and without, the closing `--`.
-/// Source: the filesystem seed, argument by argument; bwrap(1), nsjail(1).
+/// Source: reference-satellite 6; bwrap(1), nsjail(1).
 std::vector<std::string> bwrap_argv(const WrapperRequest& request);
-/// The seeds' line, for comparison with the existing satellite only: the program has no
+/// The reference satellite's line, for comparison only: the program has no
 /// `--clone_newnet` and no `--nftables_file`, sets limits of its own and shows no /tmp and no /dev.
 std::vector<std::string> seed_nsjail_argv(const WrapperRequest& request);
 /// nsjail with the same view, a settings file with what is made for the run among the files.
 ///
 /// Shape:  pure; links and what is not public as above. Without a view the whole host is shown,
-///         writable. Our launcher adds what only it knows (launcher/wrapper_command).
-/// Source: nsjail's command line and config.proto as of June 2026.
+///         writable. Our launcher adds what only it knows (launcher/process/wrapper_command).
+/// Source: nsjail(1) and nsjail's config.proto as of June 2026.
 WrapperCommand nsjail_with_view(const WrapperRequest& request, const World& world);
 
 /// Why nsjail cannot carry the request, or empty: it parts source and target by colons and knows no

@@ -10,9 +10,9 @@ namespace satellite::sandbox {
 
 /// What a run may do: the cluster's sandbox policy as a value.
 ///
-/// Shape:  the seeds' `SandboxPolicy`, field by field; member defaults are the schema's defaults.
+/// Shape:  the wire's policy, field by field; member defaults are the schema's defaults.
 /// Units:  bytes and seconds as named. Bounds are the schema's and are checked in policy_json.
-/// Source: the policy seed; spec/core-contract.md 1.7.
+/// Source: core-contract 1.7; reference-satellite 1.
 enum class OnUnavailable { degrade, fail };
 enum class FilesystemMode { off, scratch_only, scratch_plus_ro };
 enum class NetworkMode { unrestricted, deny, allowlist };

@@ -11,7 +11,7 @@
 
 namespace satellite::sandbox {
 
-/// How a run ended, in the words of spec/dispatch-extension.md.
+/// How a run ended, in the words of protocol/spec/dispatch-extension.md.
 enum class Outcome {
   exited,
   signaled,

@@ -44,8 +44,9 @@ struct LayerReport {
 
 /// What the sandbox really did for one run.
 ///
-/// Shape:  the seeds' `EffectiveSandbox` plus `engine` and `layers` (spec/dispatch-extension.md,
-///         "Report"). Built from what was measured on the stopped child, never from intention.
+/// Shape:  the reference satellite's `EffectiveSandbox` plus `engine` and `layers`
+///         (dispatch-extension "Report"). Built from what was measured on the stopped child, never
+///         from intention.
 struct EffectiveSandbox {
   Policy requested;
   EnforcedLayers enforced;

@@ -58,7 +58,7 @@ struct RunnerSettings {
   std::size_t prepared_runs = 0;             ///< that may stand ready for a script; 0 = none
 };
 
-class Launcher;  // launcher/launcher_link.hpp
+class Launcher;  // launcher/client/launcher_link.hpp
 
 /// The door: request -> plan -> decide -> launch -> verify -> run -> capture -> result.
 ///

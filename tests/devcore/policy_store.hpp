@@ -15,7 +15,7 @@ namespace satellite::sandbox {
 ///         not happened (temporary file, fsync, rename, fsync of the directory).
 /// Errors: read: no file = the safe default; a file that cannot be read or is no valid policy is an
 ///         error, never the default. write: invalid_input stores nothing; io_failed leaves the old.
-/// Source: the global-default seed.
+/// Source: reference-satellite 3.
 class PolicyStore {
  public:
   /// `safe_default` is what holds while nothing is stored, and what a partial write is laid over.

@@ -70,12 +70,12 @@ struct Settings {
   std::string path = "/api/ws/satellite";
 
   std::map<std::string, std::string> tokens;  ///< client id -> token
-  std::vector<std::string> extensions = {"script-dispatch/1", "result-ack/1"};
+  std::vector<std::string> extensions = {"script-dispatch/1"};
   std::string assignments = "[]";     ///< raw JSON, sent as it is
   std::optional<std::string> policy;  ///< raw JSON, sent as it is
   SecretReplies secrets;
   std::filesystem::path policy_file;  ///< read at start and again whenever it changes
-  /// Where the cluster's default policy is kept, merged and validated (sandbox/policy_store).
+  /// Where the cluster's default policy is kept, merged and validated (policy_store.hpp).
   std::filesystem::path policy_store;
 
   bool acknowledge = true;

@@ -7,7 +7,7 @@
 
 namespace satellite::devcore {
 
-/// The cluster's default policy as this core keeps it: sandbox/policy_store over the shipped
+/// The cluster's default policy as this core keeps it: policy_store.hpp over the shipped
 /// default with the identity of CHECKSTACK_SANDBOX_UID and _GID.
 ///
 /// Shape:  both give the whole policy in JSON, as it is relayed.

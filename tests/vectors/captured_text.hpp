@@ -15,7 +15,7 @@ struct CapturedText {
 };
 
 /// Cuts both texts to a shared number of bytes on code points: output first, errors get the rest.
-/// Source: the output-truncation part of the seeds' vectors.
+/// Source: reference-satellite 10.
 CapturedText truncate_captured(std::string standard_output, std::string standard_error,
                                std::optional<ByteCount> size_max);
 

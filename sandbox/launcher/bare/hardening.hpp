@@ -5,7 +5,8 @@
 
 namespace satellite::sandbox::bare {
 
-// What a process of a run gives up for good. Same rules as child.cpp. Each is fatal on failure.
+// What a process of a run gives up for good. Same rules as script_child.cpp. Each is fatal on
+// failure.
 
 /// The irreversible drop. Groups go first: without privilege they can no longer be shed.
 void change_identity(const Attempt& attempt, std::uint32_t uid, std::uint32_t gid);

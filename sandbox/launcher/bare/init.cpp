@@ -1,6 +1,6 @@
-// Pid 1 of a run. Same rules as child.cpp: no libc, no allocation, compiled into the agent and into
-// the freestanding init program. It never guesses: the exact wait status of the script goes to the
-// launcher, and only after everything that the script left behind is dead.
+// Pid 1 of a run. Same rules as script_child.cpp: no libc, no allocation, compiled into the agent
+// and into the freestanding init program. It never guesses: the exact wait status of the script
+// goes to the launcher, and only after everything that the script left behind is dead.
 #include "sandbox/launcher/bare/init.hpp"
 
 #include "sandbox/launcher/bare/hardening.hpp"

@@ -8,7 +8,7 @@
 
 namespace satellite::sandbox {
 
-/// Where a setup can fail. The number travels from the child to the report; names: records.cpp.
+/// Where a setup can fail. The number travels from the child to the report; names: setup_steps.cpp.
 enum class SetupStep : std::uint32_t {
   none = 0,
   decode_order,

@@ -1,5 +1,5 @@
-// Same rules as child.cpp: no libc, no allocation; compiled into the agent and, freestanding, into
-// the init program.
+// Same rules as script_child.cpp: no libc, no allocation; compiled into the agent and,
+// freestanding, into the init program.
 #include "sandbox/launcher/bare/init_block_map.hpp"
 
 #include "sandbox/launcher/bare/raw_syscall.hpp"

@@ -5,7 +5,7 @@
 namespace satellite::sandbox::bare {
 
 /// A private, writable copy of the block behind `fd`. A failure is told on `report_fd` and is the
-/// end of this process. Same rules as child.cpp.
+/// end of this process. Same rules as script_child.cpp.
 InitBlock& map_block(int fd, int report_fd);
 
 /// Turns the offsets of the block's arrays into pointers, where they stand.

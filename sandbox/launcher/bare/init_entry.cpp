@@ -1,4 +1,4 @@
-// What the launcher's child does first. Same rules as child.cpp: it walks prepared values,
+// What the launcher's child does first. Same rules as script_child.cpp: it walks prepared values,
 // allocates nothing, takes no lock, and on failure says {step, index, errno} on a socket.
 #include "sandbox/launcher/bare/hardening.hpp"
 #include "sandbox/launcher/bare/init.hpp"

@@ -1,5 +1,5 @@
-// Same rules as child.cpp: no libc, no allocation. Used by init for a run without its own pid
-// namespace, and by the launcher for what is left when such an init was killed.
+// Same rules as script_child.cpp: no libc, no allocation. Used by init for a run without its own
+// pid namespace, and by the launcher for what is left when such an init was killed.
 #include "sandbox/launcher/bare/kill_descendants.hpp"
 
 #include "sandbox/launcher/bare/raw_syscall.hpp"

@@ -31,8 +31,10 @@ struct NativeSetup {
 
 struct InitLaunch;
 
-/// From the first instruction in new namespaces to an init without any privilege: order and reasons
-/// are those of research/sandbox-anchors.md 2.1 and 2.2. Returns when everything succeeded.
+/// From the first instruction in new namespaces to an init without any privilege. Returns when
+/// everything succeeded.
+///
+/// Source: sandbox/launcher/README.md "The native engine" for the order and its reasons.
 void set_up_native(const InitLaunch& launch, const NativeSetup& setup);
 
 }  // namespace satellite::sandbox::bare

@@ -6,8 +6,8 @@
 namespace satellite::sandbox::bare {
 
 /// Builds the run's file view in a mount namespace of its own and moves into it. Same rules as
-/// child.cpp. Each mount is made read-only while nobody can reach it yet, and with all below it;
-/// what really came of it is measured from outside at the barrier.
+/// script_child.cpp. Each mount is made read-only while nobody can reach it yet, and with all below
+/// it; what really came of it is measured from outside at the barrier.
 void build_file_view(const Attempt& attempt, const NativeSetup& setup);
 
 }  // namespace satellite::sandbox::bare

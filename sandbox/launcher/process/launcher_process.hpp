@@ -13,7 +13,7 @@ namespace satellite::sandbox {
 /// The launcher's whole life, in the process that Launcher::start forked; returns its exit code.
 ///
 /// Shape:  one thread, one poll loop. Takes LauncherRequests, answers with LauncherRecords
-///         (launcher/records), owns every run's process. Ends when the agent is gone, after every
+///         (wire/records), owns every run's process. Ends when the agent is gone, after every
 ///         run is dead and the scratch area is removed. `script_open_files` is the soft limit of
 ///         scripts whose policy names none.
 int run_launcher(UniqueFd agent, kernel::ScratchArea& scratch, pid_t agent_pid,

@@ -19,7 +19,7 @@ int become_init(void* launch) {
 }
 
 /// A copy of this process. The agent's copy of glibc knows nothing of it, and need not: it calls
-/// only child.cpp.
+/// only script_child.cpp.
 Spawned spawn_copy(const bare::InitLaunch& launch, int control_group) {
   int pidfd = -1;
   clone_args wanted{};

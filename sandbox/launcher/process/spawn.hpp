@@ -17,7 +17,8 @@ struct Spawned {
 ///
 /// Shape:  it goes on as a copy of this process, or, given a stack, as one that borrows our memory
 ///         until the exec of its wrapper: what a fork costs is page tables and the faults after
-///         it, and that is most of what a launch costs. child.cpp writes to nothing but that stack.
+///         it, and that is most of what a launch costs. script_child.cpp writes to nothing but that
+///         stack.
 ///
 ///         With a control group (the descriptor of its directory) it is born in that group, or not
 ///         at all; it is then always a copy, because glibc has no clone3(2) for a stack.

@@ -42,7 +42,7 @@ struct NetworkOrder {
 /// One run as the launcher gets it: plain data, bounded, sent as one sealed memory file.
 ///
 /// Shape:  everything the launcher and the init of the run need; no decisions are left to them.
-/// Errors: none; decoding a foreign or torn order is refused (launcher/records).
+/// Errors: none; decoding a foreign or torn order is refused (wire/order_codec).
 struct LaunchOrder {
   std::uint64_t run_number = 0;  ///< ours, unique per agent process
   Engine engine = Engine::none;

@@ -18,7 +18,7 @@ namespace satellite::devcore {
 ///         message types with the agent, but no line of its codecs, so that a mistake in one does
 ///         not hide in the other.
 /// Errors: invalid_input, limit_exceeded; each names the JSON path, never the value.
-/// Source: spec/core-contract.md 1.3; spec/dispatch-extension.md.
+/// Source: core-contract 1.3; dispatch-extension.
 Result<protocol::AgentMessage> decode_agent_message(
     std::string_view text, const JsonBounds& bounds = limits::frame_after_authentication);
 

@@ -12,7 +12,7 @@ namespace satellite::devcore {
 /// Shape:  one table, one row per field: its type, whether it must be there, whether it may be
 ///         null, and whether it is of the contract or of an extension. Stricter than any core: a
 ///         field no table names is a violation, too.
-/// Source: core-contract 1.3, 2.3; spec/dispatch-extension.md.
+/// Source: core-contract 1.3, 2.3; dispatch-extension.
 std::optional<std::string> field_violation(std::string_view frame);
 
 /// The types that have a table.

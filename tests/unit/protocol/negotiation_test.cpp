@@ -8,6 +8,12 @@
 using namespace satellite::protocol;
 using Declared = std::vector<std::string>;
 
+namespace {
+
+constexpr std::array<std::string_view, 2> both_announced{"script-dispatch", "result-ack"};
+
+}  // namespace
+
 TEST_CASE("an existing core declares nothing and gets nothing") {
   const auto negotiated = negotiate(Declared{});
   CHECK_FALSE(negotiated.script_dispatch);
@@ -17,9 +23,9 @@ TEST_CASE("an existing core declares nothing and gets nothing") {
 
 TEST_CASE("each extension is on by itself once the core declares its major version") {
   CHECK(negotiate(Declared{"script-dispatch/1"}).script_dispatch);
-  CHECK_FALSE(negotiate(Declared{"script-dispatch/1"}).result_ack);
-  CHECK(negotiate(Declared{"result-ack/1"}).result_ack);
-  const auto both = negotiate(Declared{"result-ack/1", "script-dispatch/1"});
+  CHECK_FALSE(negotiate(Declared{"script-dispatch/1"}, both_announced).result_ack);
+  CHECK(negotiate(Declared{"result-ack/1"}, both_announced).result_ack);
+  const auto both = negotiate(Declared{"result-ack/1", "script-dispatch/1"}, both_announced);
   CHECK((both.script_dispatch && both.result_ack && both.ignored.empty()));
 }
 
@@ -43,6 +49,12 @@ TEST_CASE("what we did not announce stays off") {
   const auto negotiated = negotiate(Declared{"script-dispatch/1", "result-ack/1"}, announced);
   CHECK_FALSE(negotiated.script_dispatch);
   CHECK(negotiated.result_ack);
+}
+
+TEST_CASE("results with acknowledgement are not announced, and so stay off") {
+  const auto negotiated = negotiate(Declared{"result-ack/1"});
+  CHECK_FALSE(negotiated.result_ack);
+  CHECK(negotiated.ignored == Declared{"result-ack/1"});
 }
 
 TEST_CASE("a hostile declaration is fit for a log line") {

@@ -7,7 +7,7 @@ using namespace satellite::agent;
 
 namespace {
 
-// The environment of core-contract 4.1.
+// Has the fields of the examples in core-contract 4.1.
 const char* const scope_json = R"({"environment":{"baseUrl":"https://s","n":3,"z":0,"t":true,
  "nul":null,"list":["a","b"],"obj":{"k":"v"},"e":[],"eo":{},"s":"Hello World","my-key":"mk",
  "date":"2024-05-06T07:08:09.123Z","big":1e21,"id":"custom","numbers":{"b":1,"10":2,"9":3},

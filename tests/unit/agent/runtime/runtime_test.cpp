@@ -1,11 +1,10 @@
-#include "agent/runtime/clock.hpp"
 #include "agent/runtime/event_loop.hpp"
 #include "agent/runtime/stop_signal.hpp"
 #include "agent/runtime/task_group.hpp"
-#include "agent/runtime/within.hpp"
 #include "tests/unit/agent/connection/link_fixture.hpp"
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <catch2/catch.hpp>
 #include <csignal>
 
@@ -25,16 +24,6 @@ asio::awaitable<void> sleep(std::chrono::milliseconds duration) {
 asio::awaitable<int> answer() {
   co_await sleep(1ms);
   co_return 42;
-}
-
-asio::awaitable<Result<std::string>> failure() {
-  co_await sleep(1ms);
-  co_return Error{ErrorCode::not_found, "nothing"};
-}
-
-asio::awaitable<int> thrower() {
-  co_await sleep(1ms);
-  throw std::logic_error("broken");
 }
 
 asio::awaitable<void> mark(bool& marked, std::chrono::milliseconds after) {
@@ -77,32 +66,6 @@ TEST_CASE("what is suspended in a loop can be destroyed before what it refers to
   CHECK(owner->given_back == 0);
   loop.destroy_pending();
   CHECK(owner->given_back == 3);
-}
-
-TEST_CASE("within a deadline, values and errors come through as they are") {
-  asio::io_context context;
-  CHECK(*run(context, within(10s, "the answer", answer())) == 42);
-  CHECK(run(context, within(10s, "the failure", failure())).error().code == ErrorCode::not_found);
-  CHECK(run(context, within(10s, "the sleep", sleep(1ms))));
-}
-
-TEST_CASE("work past its deadline is cancelled and told by name") {
-  asio::io_context context;
-  bool marked = false;
-  const auto begun = std::chrono::steady_clock::now();
-  const auto late = run(context, within(30ms, "the mark", mark(marked, 60s)));
-  REQUIRE_FALSE(late);
-  CHECK(late.error().code == ErrorCode::timed_out);
-  CHECK(late.error().message.find("the mark") == 0);
-  CHECK_FALSE(marked);
-  CHECK(std::chrono::steady_clock::now() - begun < 10s);
-}
-
-TEST_CASE("an exception comes at once, not at the deadline") {
-  asio::io_context context;
-  const auto begun = std::chrono::steady_clock::now();
-  CHECK_THROWS_AS(run(context, within(60s, "the throw", thrower())), std::logic_error);
-  CHECK(std::chrono::steady_clock::now() - begun < 10s);
 }
 
 TEST_CASE("a task group waits for all, refuses new work, and tells of what was thrown") {
@@ -149,13 +112,4 @@ TEST_CASE("a stop signal is received by name, also one that came before the wait
   CHECK(run(context, stop.received()) == "SIGTERM");
   REQUIRE(::raise(SIGINT) == 0);
   CHECK(run(context, stop.received()) == "SIGINT");
-}
-
-TEST_CASE("setting the wall clock moves no wait") {
-  ManualClock clock;
-  const auto before = clock.steady();
-  clock.set_system(clock.system() + std::chrono::hours(24 * 365));
-  CHECK(clock.steady() == before);
-  clock.advance(5s);
-  CHECK(clock.steady() == before + 5s);
 }

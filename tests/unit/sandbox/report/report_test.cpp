@@ -7,7 +7,7 @@ using namespace satellite;
 using namespace satellite::sandbox;
 using namespace satellite::sandbox::test;
 
-TEST_CASE("a report has the shape of the seeds plus engine and layers") {
+TEST_CASE("a report has the reference satellite's shape plus engine and layers") {
   const auto plan =
       plan_for(default_with(R"({"onUnavailable":"degrade","privilege":{"mode":"inherit"}})"),
                bare_root_host(), run_in("/tmp/run"));
