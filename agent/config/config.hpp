@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/runtime/log_level.hpp"
 #include "protocol/vocabulary/secret.hpp"
 #include "sandbox/host/engine_list.hpp"
 #include "sandbox/host/identity_range.hpp"
@@ -12,8 +13,6 @@
 #include <vector>
 
 namespace satellite::agent {
-
-enum class LogLevel { debug, info, warn, error };
 
 /// All settings as one value, checked. Made by load_config; every setting of the table comes from
 /// here. What else of the environment is read: agent/README.md "Environment".
