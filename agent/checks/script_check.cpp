@@ -39,8 +39,8 @@ SecretScan scan_for(const CollectorEntry& collector) {
 
 class Check {
  public:
-  Check(CheckParts parts, CheckInput input)
-      : parts_(parts),
+  Check(CheckServices services, CheckInput input)
+      : services_(services),
         assignment_(std::move(input.assignment)),
         environment_id_(std::move(input.environment_id)),
         control_(input.control),
@@ -66,7 +66,7 @@ class Check {
   CheckEnd not_run(const std::string& text) const;
   CheckEnd ended_without(const Error& error) const;
 
-  CheckParts parts_;
+  CheckServices services_;
   std::shared_ptr<const protocol::Assignment> assignment_;
   std::optional<std::string> environment_id_;
   CheckControl& control_;
@@ -120,7 +120,7 @@ std::optional<std::string> Check::unresolved() const {
 
 asio::awaitable<Result<void>> Check::resolve_config_secrets() {
   if (!unresolved()) co_return Result<void>();
-  auto values = co_await parts_.secrets.config_secrets(assignment_->config_id, control_.cancel);
+  auto values = co_await services_.secrets.config_secrets(assignment_->config_id, control_.cancel);
   if (!values) co_return values.error();
   strategy_config_ = apply_config_secrets(strategy_config_.reveal(), values->strategy).json;
   for (CollectorEntry& collector : definition_.collectors) {
@@ -144,7 +144,7 @@ asio::awaitable<std::optional<CollectorEnd>> Check::collect_shell(const Collecto
   std::map<std::string, Secret> secrets;
   if (judgement.config.wants_secrets) {
     SecretFetch::RunSecretsFor wanted{assignment_->config_id, collector.id};
-    auto fetched = co_await parts_.secrets.run_secrets(std::move(wanted), control_.cancel);
+    auto fetched = co_await services_.secrets.run_secrets(std::move(wanted), control_.cancel);
     if (!fetched && fetched.error().code == ErrorCode::unavailable) skipped_ = true;
     if (!fetched && fetched.error().code == ErrorCode::cancelled && !control_.deadline_passed) {
       co_return std::nullopt;
@@ -154,7 +154,7 @@ asio::awaitable<std::optional<CollectorEnd>> Check::collect_shell(const Collecto
   }
   ShellCollectorInput input{std::move(judgement.config), definition_, std::move(secrets),
                             configured_values_, control_};
-  auto end = co_await run_shell_collector(parts_, std::move(input));
+  auto end = co_await run_shell_collector(services_, std::move(input));
   co_return end;
 }
 
@@ -192,7 +192,7 @@ asio::awaitable<CheckEnd> Check::execute() {
   if (assignment_->strategy_id != script_strategy) {
     co_return not_run("Strategy " + assignment_->strategy_id + " not found in satellite");
   }
-  if (!parts_.config.allow_health_checks) {
+  if (!services_.config.allow_health_checks) {
     co_return not_run(
         "the operator of this host does not let health checks run (operator.health_checks)");
   }
@@ -202,7 +202,8 @@ asio::awaitable<CheckEnd> Check::execute() {
   const auto begin = Clock::now();
   ends_.resize(definition_.collectors.size());
   std::exception_ptr broken;
-  TaskGroup collectors(parts_.context, [&broken](std::exception_ptr failure) { broken = failure; });
+  TaskGroup collectors(services_.context,
+                       [&broken](std::exception_ptr failure) { broken = failure; });
   for (std::size_t i = 0; i < ends_.size(); ++i) {
     const auto started = collectors.start(collect(i));
     if (!started) co_return CheckEnd{};
@@ -230,8 +231,8 @@ asio::awaitable<CheckEnd> Check::execute() {
 
 }  // namespace
 
-asio::awaitable<CheckEnd> execute_check(CheckParts parts, CheckInput input) {
-  Check check(parts, std::move(input));
+asio::awaitable<CheckEnd> execute_check(CheckServices services, CheckInput input) {
+  Check check(services, std::move(input));
   auto end = co_await check.execute();
   co_return end;
 }

@@ -10,7 +10,7 @@
 namespace satellite::agent {
 
 /// What one run needs to go from request to report.
-struct RunPipelineParts {
+struct RunPipelineDependencies {
   sandbox::Runner& runner;
   Outbox& outbox;
   protocol::RunStream& stream;
@@ -29,6 +29,7 @@ struct RunPipelineEnd {
   sandbox::RunResult result;
   protocol::ScriptFinished message;
 };
-boost::asio::awaitable<RunPipelineEnd> execute_run(RunPipelineParts parts, RunPipelineInput input);
+boost::asio::awaitable<RunPipelineEnd> execute_run(RunPipelineDependencies dependencies,
+                                                   RunPipelineInput input);
 
 }  // namespace satellite::agent

@@ -82,7 +82,7 @@ void Inbox::connection_lost() {
   authenticated_ = false;
   script_dispatch_ = false;
   way_questions_.clear();
-  owners_.scheduler.secrets().connection_lost();
+  owners_.secrets.connection_lost();
 }
 
 void Inbox::expect_way_known(RequestId id) {
@@ -142,7 +142,7 @@ SessionVerdict Inbox::deliver_authenticated(protocol::Authenticated message) {
       "authenticated", "",
       {{"satellite", message.satellite_id}, {"script_dispatch", script_dispatch_ ? "on" : "off"}});
   owners_.outbox.connection_up(script_dispatch_);
-  owners_.scheduler.secrets().connection_up();
+  owners_.secrets.connection_up();
   answer_packages(message.script_packages);
   return SessionVerdict::authenticated;
 }
@@ -173,7 +173,7 @@ SessionVerdict Inbox::deliver(protocol::CoreMessage message) {
           answer_packages({true, std::move(one.lockfile_hash)});
         } else if constexpr (std::is_same_v<Message, protocol::RunSecrets> ||
                              std::is_same_v<Message, protocol::ConfigSecrets>) {
-          note_reply(owners_.scheduler.secrets().receive(std::move(one)));
+          note_reply(owners_.secrets.receive(std::move(one)));
         } else if constexpr (dispatches) {
           if (script_dispatch_) {
             owners_.dispatcher.receive(std::move(one));

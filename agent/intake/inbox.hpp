@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/checks/secret_fetch.hpp"
 #include "agent/dispatch/dispatcher.hpp"
 #include "agent/intake/relayed_policy.hpp"
 #include "agent/runtime/log.hpp"
@@ -40,6 +41,7 @@ class Inbox {
     RelayedPolicy& policy;
     Dispatcher& dispatcher;
     Scheduler& scheduler;
+    SecretFetch& secrets;
     Outbox& outbox;
   };
   Inbox(Log& log, Owners owners) : log_(log), owners_(owners) {}
@@ -55,7 +57,7 @@ class Inbox {
   /// The answer to this request, and no other, says that the core knows the way to us.
   void expect_way_known(RequestId id);
   /// Somebody would be let down if the connection ended now.
-  bool awaits_replies() const { return owners_.scheduler.secrets().awaits_replies(); }
+  bool awaits_replies() const { return owners_.secrets.awaits_replies(); }
 
  private:
   SessionVerdict take(ReadFrame read);

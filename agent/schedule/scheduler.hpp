@@ -3,13 +3,12 @@
 #include "agent/checks/script_check.hpp"
 #include "agent/checks/script_slots.hpp"
 #include "agent/checks/secret_fetch.hpp"
-#include "agent/outbound/outbox.hpp"
+#include "agent/outbound/run_services.hpp"
 #include "agent/runtime/task_group.hpp"
 #include "agent/schedule/timetable.hpp"
 #include "protocol/core_messages.hpp"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
 #include <optional>
@@ -29,22 +28,13 @@ namespace satellite::agent {
 /// Source: core-contract 2.
 class Scheduler {
  public:
-  struct Parts {
-    boost::asio::io_context& context;
-    Log& log;
-    const Config& config;
-    sandbox::Runner& runner;
-    const sandbox::PolicyProvider& policies;
-    Outbox& outbox;
-  };
-  explicit Scheduler(Parts parts);
+  Scheduler(RunServices services, SecretFetch& secrets);
   ~Scheduler();
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
   /// A full set.
   void receive(protocol::AssignmentSet assignments);
-  SecretFetch& secrets() { return secrets_; }
 
   /// Until stop().
   boost::asio::awaitable<void> run();
@@ -74,10 +64,10 @@ class Scheduler {
   void stop_overdue();
   void wake();
 
-  Parts parts_;
+  RunServices services_;
   Timetable timetable_;
   ScriptSlots slots_;
-  SecretFetch secrets_;
+  SecretFetch& secrets_;
   std::unique_ptr<Intake> intake_;  ///< the set that is being taken
   std::unordered_map<std::uint64_t, std::shared_ptr<Active>> active_;
   std::unordered_set<std::string> unhealthy_;  ///< keys whose last result was

@@ -85,7 +85,8 @@ class Bench {
   Config config_;
   sandbox::PolicyProvider policies_;
   Outbox outbox_{context_};
-  Scheduler scheduler_{{context_, log_, config_, runner_, policies_, outbox_}};
+  SecretFetch secrets_{context_, outbox_};
+  Scheduler scheduler_{{context_, log_, config_, runner_, policies_, outbox_}, secrets_};
 };
 
 }  // namespace
