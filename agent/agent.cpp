@@ -137,8 +137,8 @@ asio::awaitable<void> Agent::look_at_host() {
 asio::awaitable<void> Agent::stay_connected() {
   while (!stopping_) {
     look_for_new_token();
-    Session session({context_, dependencies_.log, dependencies_.config, address_, inbox_, outbox_,
-                     dependencies_.process_started, dependencies_.token.token(),
+    Session session({context_, dependencies_.log, dependencies_.config, address_, inbox_, secrets_,
+                     outbox_, dependencies_.process_started, dependencies_.token.token(),
                      core_answers_registration_probe_});
     session_ = &session;
     const auto ended = co_await session.run();

@@ -184,7 +184,7 @@ SessionVerdict Inbox::deliver(protocol::CoreMessage message) {
                       "the core did not declare the extension on this connection");
           }
         } else if constexpr (std::is_same_v<Message, protocol::CapabilitySecretResponse>) {
-          // The route probe is the only one who asks for a capability.
+          // Only the registration probe asks for a capability.
           return deliver_capability_answer(one);
         } else if constexpr (std::is_same_v<Message, protocol::UnknownMessage>) {
           note_once("message_unknown", one.type, "ignored");

@@ -22,7 +22,7 @@ enum class SessionVerdict {
   authenticated,
   unauthorised,            ///< the core refused the credentials
   shut_down,               ///< the core told us to stop
-  registration_confirmed,  ///< it answered the question whether it knows the way to us
+  registration_confirmed,  ///< the core answered the registration probe
 };
 
 /// What was made of a frame.
@@ -54,10 +54,8 @@ class Inbox {
   void connection_lost();
   /// Waits for the thread of large frames, whose frame belongs to a suspended receive().
   void join_reader();
-  /// The answer to this request, and no other, says that the core knows the way to us.
+  /// The answer to this request says that the core still has this satellite registered.
   void expect_registration_answer(RequestId id);
-  /// Somebody would be let down if the connection ended now.
-  bool awaits_replies() const { return owners_.secrets.awaits_replies(); }
 
  private:
   SessionVerdict take(ReadFrame read);
