@@ -301,7 +301,7 @@ Result<void> take_log(const Values& values, const ConfigSources& sources, Config
   return {};
 }
 
-/// Whoever connects to nobody may be somebody who cannot read the service's token.
+/// A command that connects to nobody may be run by a user who cannot read the service's token.
 Result<void> take_token(const Values& values, const ConfigSources& sources, SettingsUse use,
                         LoadedConfig& loaded) {
   if (use == SettingsUse::local) return {};
@@ -363,7 +363,7 @@ Result<LoadedConfig> load_config(const ConfigSources& sources, SettingsUse use) 
 }
 
 std::map<std::string, std::string> take_environment() {
-  // Whoever wanted it has it by now.
+  // All who need the token have taken it by now.
   EnvironmentToken::take();
   std::map<std::string, std::string> environment;
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {

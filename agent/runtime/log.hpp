@@ -38,7 +38,7 @@ class Log {
 
   /// Tries to write what waits; true if nothing waits any more. Every line tries it, too.
   bool flush();
-  /// Called after a line that had to wait: whoever is told calls flush() after a while.
+  /// Called after a line that had to wait: the callee calls flush() after a while.
   void on_backlog(std::function<void()> told);
 
  private:

@@ -36,8 +36,8 @@ struct Scheduler::Rejections {
   std::unordered_set<std::string> told;  ///< keys and reasons of this set
 };
 
-/// A run that goes on. Shared between the table of runs and the run's own coroutine: whoever walks
-/// the table may end runs.
+/// A check under way. Shared between the table of checks and the check's own coroutine, because
+/// code that walks the table may end checks.
 struct Scheduler::ActiveCheck {
   ActiveCheck(asio::io_context& context, Timetable::Start start_)
       : start(std::move(start_)), control(context) {}
@@ -113,7 +113,7 @@ void Scheduler::report_invalid_assignments(const protocol::AssignmentSet& assign
   }
 }
 
-/// Whoever was told of one may not have it, if the outbox gave something up since.
+/// The core may lack one that was reported, if the outbox dropped messages since.
 void Scheduler::begin_rejections(std::vector<protocol::RejectedAssignment> rejected) {
   if (rejections_) rejected_.merge(rejections_->told);
   const std::size_t dropped = services_.outbox.dropped_messages();
@@ -243,7 +243,7 @@ asio::awaitable<void> Scheduler::run() {
     for (auto& start : starts) start_run(std::move(start));
     stop_overdue();
     if (more) {
-      // Whoever else has something to do goes first.
+      // Everything else that is ready runs first.
       co_await asio::post(services_.context, asio::use_awaitable);
       continue;
     }
