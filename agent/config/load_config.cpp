@@ -166,6 +166,23 @@ Result<void> take_identity(const Values& values, Config& config) {
   return {};
 }
 
+/// A mistake here does not end the program, as with the existing satellite: runs have no macvlan
+/// then, and `doctor` and every report say why.
+void take_macvlan(const Values& values, Config& config) {
+  const auto text_of_variable = [&values](const char* name) -> const char* {
+    for (const Setting& setting : setting_table()) {
+      if (setting.environment == name) return values.at(std::string(setting.key)).value.c_str();
+    }
+    return nullptr;
+  };
+  auto settings = sandbox::macvlan_settings(text_of_variable);
+  if (settings) {
+    config.macvlan.settings = *std::move(settings);
+  } else {
+    config.macvlan.problem = settings.error().message + "; the uplink is not configured";
+  }
+}
+
 Result<void> take_dispatch(const Values& values, Config& config) {
   const auto concurrency = number(values.at("dispatch.concurrency"));
   if (!concurrency) return concurrency.error();
@@ -338,6 +355,7 @@ Result<LoadedConfig> load_config(const ConfigSources& sources, SettingsUse use) 
   }
   const auto identity = take_identity(values, config);
   if (!identity) return identity.error();
+  take_macvlan(values, config);
   const auto dispatch = take_dispatch(values, config);
   if (!dispatch) return dispatch.error();
   const auto connection = take_connection(values, config);

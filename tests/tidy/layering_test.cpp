@@ -65,6 +65,7 @@ TEST_CASE("a header in a sub-folder is private to its top folder, the sandbox's 
                                     "sandbox/host/engine_list.hpp",
                                     "sandbox/host/host_facts.hpp",
                                     "sandbox/host/identity_range.hpp",
+                                    "sandbox/host/macvlan_settings.hpp",
                                     "sandbox/host/readiness.hpp",
                                     "sandbox/launcher/client/launcher_link.hpp",
                                     "sandbox/launcher/wire/launcher_settings.hpp",
