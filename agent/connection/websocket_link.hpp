@@ -58,10 +58,6 @@ class WebSocketLink {
   /// with, the death it found itself and cut, or `cancelled` once close() was called.
   virtual boost::asio::awaitable<Error> keep_alive() = 0;
 
-  /// Pings now and returns when the answer came: by then the core has read every frame whose
-  /// write had returned before. Needs keep_alive() and a pending read beside it.
-  virtual boost::asio::awaitable<Result<void>> round_trip() = 0;
-
   /// The closing handshake, bounded by its deadline; afterwards nothing of it is left open.
   /// `reason` is cut to the 123 bytes that a close frame has room for. Idempotent.
   virtual boost::asio::awaitable<void> close(CloseCode code, std::string reason) = 0;
