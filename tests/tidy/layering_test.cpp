@@ -90,8 +90,8 @@ TEST_CASE("a header in a sub-folder is private to its top folder, the sandbox's 
 }
 
 TEST_CASE("the agent's rooms point down") {
-  // A room may include those in front of it in this list; rooms of one line know nothing of each
-  // other. Files at the folder's root are rooms of their own.
+  // A room may include those in front of it in this list; rooms in the same braces know nothing of
+  // each other. Files at the folder's root are rooms of their own.
   const std::vector<std::vector<std::string>> agent_rooms{
       {"runtime"},  {"config", "javascript"},
       {"outbound"}, {"checks/config", "checks/template"},
