@@ -60,7 +60,7 @@ class Agent {
         stop_asked_(context),
         stop_began_(context) {
     dependencies_.launcher->attach(context, [this] { launcher_lost(); });
-    dependencies_.launcher->watch_unkillable([this](const auto& run) { tell_unkillable(run); });
+    dependencies_.launcher->watch_unkillable([this](const auto& run) { log_unkillable(run); });
   }
 
   asio::awaitable<void> run() {
@@ -76,7 +76,7 @@ class Agent {
   }
   /// Beside the first connection: neither waits for the other, a run waits for both.
   asio::awaitable<void> look_at_host();
-  void tell_what_this_host_can_do() {
+  void log_host_capabilities() {
     auto capabilities = sandbox::startup_capabilities(
         policy_for_run(policies_.resolve(), dependencies_.config), runner_.facts(),
         runner_settings(dependencies_.config).default_identity,
@@ -96,7 +96,7 @@ class Agent {
   asio::awaitable<void> watch_loop();
   asio::awaitable<void> stop_when_told();
   void launcher_lost();
-  void tell_unkillable(const sandbox::UnkillableRun& run);
+  void log_unkillable(const sandbox::UnkillableRun& run);
 
   AgentDependencies dependencies_;
   asio::io_context& context_;
@@ -120,7 +120,7 @@ class Agent {
   Session* session_ = nullptr;  ///< the one of this moment, if any
   AgentEnd end_ = AgentEnd::stopped;
   bool stopping_ = false;
-  bool core_answers_route_probe_ = false;
+  bool core_answers_registration_probe_ = false;
 };
 
 asio::awaitable<void> Agent::look_at_host() {
@@ -131,7 +131,7 @@ asio::awaitable<void> Agent::look_at_host() {
   auto first = co_await (std::move(looking) || std::move(stopping));
   if (first.index() == 1) co_return;  // no run starts any more
   runner_.learn(std::get<0>(std::move(first)));
-  tell_what_this_host_can_do();
+  log_host_capabilities();
 }
 
 asio::awaitable<void> Agent::stay_connected() {
@@ -139,12 +139,12 @@ asio::awaitable<void> Agent::stay_connected() {
     look_for_new_token();
     Session session({context_, dependencies_.log, dependencies_.config, address_, inbox_, outbox_,
                      dependencies_.process_started, dependencies_.token.token(),
-                     core_answers_route_probe_});
+                     core_answers_registration_probe_});
     session_ = &session;
     const auto ended = co_await session.run();
     session_ = nullptr;
-    core_answers_route_probe_ =
-        session.core_answers_route_probe().value_or(core_answers_route_probe_);
+    core_answers_registration_probe_ =
+        session.core_answers_registration_probe().value_or(core_answers_registration_probe_);
     if (stopping_) co_return;
     co_await wait_before_next(ended);
   }
@@ -213,7 +213,7 @@ void Agent::launcher_lost() {
   stop_asked_.notify_all();
 }
 
-void Agent::tell_unkillable(const sandbox::UnkillableRun& run) {
+void Agent::log_unkillable(const sandbox::UnkillableRun& run) {
   if (run.is_there) {
     dependencies_.log.warn(
         "run_unkillable",

@@ -35,7 +35,7 @@ struct CheckInput {
 };
 
 /// What came of a check.
-struct CheckEnd {
+struct CheckOutcome {
   enum class Kind {
     reported,
     stopped,  ///< nobody wants its result any more
@@ -53,6 +53,6 @@ struct CheckEnd {
 ///         force when it starts.
 /// Errors: none of its own; whatever goes wrong is in the result.
 /// Source: core-contract 2.3, 3, 4.
-boost::asio::awaitable<CheckEnd> execute_check(CheckServices services, CheckInput input);
+boost::asio::awaitable<CheckOutcome> execute_check(CheckServices services, CheckInput input);
 
 }  // namespace satellite::agent

@@ -1,6 +1,6 @@
 #include "agent/checks/shell_collector.hpp"
 
-#include "agent/checks/collector_end.hpp"
+#include "agent/checks/collector_outcome.hpp"
 #include "agent/checks/config/secret_reference.hpp"
 #include "agent/checks/template/template_engine.hpp"
 #include "agent/config/sandbox_settings.hpp"
@@ -36,9 +36,9 @@ class Collector final : public sandbox::RunObserver {
   CollectedStreams streams;
 };
 
-CollectorEnd thrown(std::string text) {
-  CollectorEnd end;
-  end.end = ThrownEnd{std::move(text)};
+CollectorOutcome thrown(std::string text) {
+  CollectorOutcome end;
+  end.outcome = ThrownOutcome{std::move(text)};
   return end;
 }
 
@@ -101,8 +101,8 @@ sandbox::RunRequest request_from(ShellCollectorInput& input, const CheckServices
 
 }  // namespace
 
-asio::awaitable<std::optional<CollectorEnd>> run_shell_collector(CheckServices services,
-                                                                 ShellCollectorInput input) {
+asio::awaitable<std::optional<CollectorOutcome>> run_shell_collector(CheckServices services,
+                                                                     ShellCollectorInput input) {
   const std::string directory_template = input.config.working_directory.value_or("");
   auto directory = render_template(directory_template, input.definition.template_scope, date_now());
   if (!directory) {
@@ -129,7 +129,7 @@ asio::awaitable<std::optional<CollectorEnd>> run_shell_collector(CheckServices s
   }
   circumstances.took = std::chrono::round<std::chrono::milliseconds>(Clock::now() - begin);
   circumstances.deadline_passed = input.control.deadline_passed;
-  co_return shell_collector_end(result, collector.streams, circumstances);
+  co_return shell_collector_outcome(result, collector.streams, circumstances);
 }
 
 }  // namespace satellite::agent

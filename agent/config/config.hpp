@@ -26,7 +26,7 @@ struct Config {
   std::string ca_file;  ///< empty = the system's store
 
   std::chrono::seconds refresh_every{0};  ///< zero = never
-  std::chrono::seconds route_probe_every{0};
+  std::chrono::seconds registration_probe_every{0};
 
   std::uint32_t sandbox_uid = 0;  ///< what a run drops to when the policy names nobody
   std::uint32_t sandbox_gid = 0;

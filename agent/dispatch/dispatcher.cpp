@@ -19,24 +19,24 @@ using namespace satellite::byte_literals;
 
 // Shared between the table of runs and the run's own coroutine: a run that ends while the table is
 // being walked must not take its cancel switch away from under the walker.
-struct Dispatcher::Run {
-  Run(asio::io_context& context, sandbox::RunRequest request_, protocol::ScriptKind kind_)
+struct Dispatcher::ActiveRun {
+  ActiveRun(asio::io_context& context, sandbox::RunRequest request_, protocol::ScriptKind kind_)
       : request(std::move(request_)), kind(kind_), cancel(context) {}
   sandbox::RunRequest request;
   protocol::ScriptKind kind;
   sandbox::CancelSwitch cancel;
 };
 
-/// The place of a run that has started; given back however the run ends.
-class Dispatcher::Place {
+/// The slot of a run that has started; given back however the run ends.
+class Dispatcher::RunSlot {
  public:
-  Place(Dispatcher& dispatcher, RunId id) : dispatcher_(dispatcher), id_(std::move(id)) {}
-  ~Place() {
+  RunSlot(Dispatcher& dispatcher, RunId id) : dispatcher_(dispatcher), id_(std::move(id)) {}
+  ~RunSlot() {
     dispatcher_.runs_.erase(id_);
     dispatcher_.admission_.finished();
   }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
+  RunSlot(const RunSlot&) = delete;
+  RunSlot& operator=(const RunSlot&) = delete;
 
  private:
   Dispatcher& dispatcher_;
@@ -156,7 +156,7 @@ void Dispatcher::receive(protocol::RunScript message) {
     return reject(id, wire_code(*code), rejection_text(*code));
   }
   journal_.accept(id, std::chrono::steady_clock::now());
-  runs_.emplace(id, std::make_shared<Run>(services_.context, *std::move(run_request), kind));
+  runs_.emplace(id, std::make_shared<ActiveRun>(services_.context, *std::move(run_request), kind));
   services_.outbox.open(id, bounds_for(policy_in_force()));
   const std::size_t position = std::get<Admitted>(admission).position;
   services_.log.debug("script_accepted", "", {{"run", id.text}, {"position", position}});
@@ -236,11 +236,11 @@ void Dispatcher::end_unstarted(const RunId& id, sandbox::Outcome outcome, const 
   runs_.erase(id);
 }
 
-asio::awaitable<void> Dispatcher::run(std::shared_ptr<Run> run) {
+asio::awaitable<void> Dispatcher::run(std::shared_ptr<ActiveRun> run) {
   const RunId id = run->request.id;
   std::exception_ptr broken;
   {
-    const Place place(*this, id);
+    const RunSlot slot(*this, id);
     try {
       co_await run_to_its_end(std::move(run));
     } catch (...) {
@@ -251,7 +251,7 @@ asio::awaitable<void> Dispatcher::run(std::shared_ptr<Run> run) {
   if (!stopping_) start_what_fits();
 }
 
-asio::awaitable<void> Dispatcher::run_to_its_end(std::shared_ptr<Run> run) {
+asio::awaitable<void> Dispatcher::run_to_its_end(std::shared_ptr<ActiveRun> run) {
   const RunId id = run->request.id;
   journal_.running(id);
   protocol::RunStream& stream = *services_.outbox.find(id);

@@ -22,8 +22,8 @@ namespace satellite::agent {
 /// Source: dispatch-extension.
 class Dispatcher {
  public:
-  using Execute = boost::asio::awaitable<RunPipelineEnd> (*)(RunPipelineDependencies,
-                                                             RunPipelineInput);
+  using Execute = boost::asio::awaitable<RunPipelineOutcome> (*)(RunPipelineDependencies,
+                                                                 RunPipelineInput);
   /// `execute` differs from the default only in tests of a run that breaks.
   explicit Dispatcher(RunServices services, Execute execute = execute_run);
   ~Dispatcher();
@@ -40,8 +40,8 @@ class Dispatcher {
   boost::asio::awaitable<void> stop();
 
  private:
-  struct Run;
-  class Place;
+  struct ActiveRun;
+  class RunSlot;
 
   /// What a run would get now, the operator's word included.
   sandbox::Policy policy_in_force() const;
@@ -50,8 +50,8 @@ class Dispatcher {
   void start_what_fits();
   void end_expired();
   void end_unstarted(const RunId& id, sandbox::Outcome outcome, const std::string& why);
-  boost::asio::awaitable<void> run(std::shared_ptr<Run> run);
-  boost::asio::awaitable<void> run_to_its_end(std::shared_ptr<Run> run);
+  boost::asio::awaitable<void> run(std::shared_ptr<ActiveRun> run);
+  boost::asio::awaitable<void> run_to_its_end(std::shared_ptr<ActiveRun> run);
   /// A mistake of ours ended it: the core is told so, since it is promised exactly one end.
   void end_broken(const RunId& id, const std::exception_ptr& broken);
   void finish(const RunId& id, protocol::RunStream& stream, protocol::ScriptFinished message);
@@ -60,7 +60,7 @@ class Dispatcher {
   Execute execute_;
   AdmissionQueue admission_;
   RunJournal journal_;
-  std::unordered_map<RunId, std::shared_ptr<Run>> runs_;  ///< accepted and not ended
+  std::unordered_map<RunId, std::shared_ptr<ActiveRun>> runs_;  ///< accepted and not ended
   bool stopping_ = false;
   TaskGroup tasks_;
 };

@@ -25,11 +25,11 @@ struct RunPipelineInput {
 
 /// One run from request to report: started, output as it comes and as the core takes it, and the
 /// result. The last message is left to the caller, who may know better why the run ended.
-struct RunPipelineEnd {
+struct RunPipelineOutcome {
   sandbox::RunResult result;
   protocol::ScriptFinished message;
 };
-boost::asio::awaitable<RunPipelineEnd> execute_run(RunPipelineDependencies dependencies,
-                                                   RunPipelineInput input);
+boost::asio::awaitable<RunPipelineOutcome> execute_run(RunPipelineDependencies dependencies,
+                                                       RunPipelineInput input);
 
 }  // namespace satellite::agent

@@ -38,8 +38,8 @@ struct Scheduler::Rejections {
 
 /// A run that goes on. Shared between the table of runs and the run's own coroutine: whoever walks
 /// the table may end runs.
-struct Scheduler::Active {
-  Active(asio::io_context& context, Timetable::Start start_)
+struct Scheduler::ActiveCheck {
+  ActiveCheck(asio::io_context& context, Timetable::Start start_)
       : start(std::move(start_)), control(context) {}
   Timetable::Start start;
   CheckControl control;
@@ -48,7 +48,7 @@ struct Scheduler::Active {
 namespace {
 
 // Shorter than what anybody notices, also when who waits was served just before: then it is two.
-constexpr std::chrono::milliseconds piece_max{1};
+constexpr std::chrono::milliseconds slice_max{1};
 constexpr std::size_t forgotten_at_a_time = 64;
 constexpr std::size_t freed_at_a_time = 256;
 constexpr std::size_t starts_at_a_time = 4;
@@ -90,7 +90,7 @@ Scheduler::Scheduler(RunServices services, SecretFetch& secrets)
 Scheduler::~Scheduler() = default;
 
 void Scheduler::receive(protocol::AssignmentSet assignments) {
-  tell_rejected(assignments);
+  report_invalid_assignments(assignments);
   begin_rejections(std::move(assignments.rejected));
   intake_ = std::make_unique<Intake>(std::move(assignments.accepted));
   intake_->rejected = rejections_->assignments.size();
@@ -99,7 +99,7 @@ void Scheduler::receive(protocol::AssignmentSet assignments) {
   wake();
 }
 
-void Scheduler::tell_rejected(const protocol::AssignmentSet& assignments) {
+void Scheduler::report_invalid_assignments(const protocol::AssignmentSet& assignments) {
   std::size_t told = 0;
   for (const auto& rejected : assignments.rejected) {
     if (++told > complaints_max) break;
@@ -116,7 +116,7 @@ void Scheduler::tell_rejected(const protocol::AssignmentSet& assignments) {
 /// Whoever was told of one may not have it, if the outbox gave something up since.
 void Scheduler::begin_rejections(std::vector<protocol::RejectedAssignment> rejected) {
   if (rejections_) rejected_.merge(rejections_->told);
-  const std::size_t dropped = services_.outbox.dropped_singles();
+  const std::size_t dropped = services_.outbox.dropped_messages();
   // Of sets that follow each other faster than they can be told, keys would pile up.
   if (dropped != dropped_before_ || rejected_.size() > rejections_told_max) rejected_.clear();
   dropped_before_ = dropped;
@@ -128,7 +128,7 @@ void Scheduler::begin_rejections(std::vector<protocol::RejectedAssignment> rejec
 /// to do at once.
 bool Scheduler::report_rejections() {
   if (!rejections_) return false;
-  const auto end = Clock::now() + piece_max;
+  const auto end = Clock::now() + slice_max;
   auto& assignments = rejections_->assignments;
   while (rejections_->position < assignments.size()) {
     if (!services_.outbox.has_ample_room()) return false;
@@ -185,9 +185,9 @@ void Scheduler::offer(protocol::Assignment assignment) {
 }
 
 /// True while there is more of the set to take.
-bool Scheduler::take_a_piece() {
+bool Scheduler::apply_slice() {
   if (!intake_) return false;
-  const auto end = Clock::now() + piece_max;
+  const auto end = Clock::now() + slice_max;
   auto& accepted = intake_->accepted;
   while (intake_->position < accepted.size()) {
     offer(std::move(accepted[intake_->position++]));
@@ -206,14 +206,14 @@ bool Scheduler::take_a_piece() {
     accepted.erase(accepted.end() - size, accepted.end());
     if (Clock::now() >= end) return true;
   }
-  tell_taken();
+  log_set_applied();
   // Keys that are gone would stay for ever; telling a state once more is the lesser evil.
   if (unhealthy_.size() > timetable_.checks()) unhealthy_.clear();
   intake_.reset();
   return false;
 }
 
-void Scheduler::tell_taken() {
+void Scheduler::log_set_applied() {
   const Intake& intake = *intake_;
   const std::size_t checks = timetable_.checks();
   const std::size_t removed = intake.checks_before + intake.added - checks;
@@ -236,7 +236,7 @@ void Scheduler::tell_taken() {
 asio::awaitable<void> Scheduler::run() {
   constexpr auto without_throwing = asio::as_tuple(asio::use_awaitable);
   while (!stopping_) {
-    bool more = take_a_piece();
+    bool more = apply_slice();
     more = report_rejections() || more;
     auto starts = timetable_.start_due(Clock::now(), starts_at_a_time);
     more = more || starts.size() == starts_at_a_time;
@@ -255,7 +255,7 @@ asio::awaitable<void> Scheduler::run() {
 }
 
 void Scheduler::start_run(Timetable::Start start) {
-  const auto active = std::make_shared<Active>(services_.context, std::move(start));
+  const auto active = std::make_shared<ActiveCheck>(services_.context, std::move(start));
   active_.emplace(active->start.run, active);
   const auto started = tasks_.start(run_check(active));
   if (started) return;
@@ -263,7 +263,7 @@ void Scheduler::start_run(Timetable::Start start) {
   timetable_.finished(active->start.run, Clock::now());
 }
 
-asio::awaitable<void> Scheduler::run_check(std::shared_ptr<Active> active) {
+asio::awaitable<void> Scheduler::run_check(std::shared_ptr<ActiveCheck> active) {
   const CheckServices check_services{services_, secrets_, slots_};
   CheckInput input{active->start.plan.assignment, active->start.plan.environment_id,
                    active->control};
@@ -283,22 +283,23 @@ asio::awaitable<void> Scheduler::run_check(std::shared_ptr<Active> active) {
 }
 
 /// A mistake of ours is no reason to say nothing of the check; what it was stands in the log.
-void Scheduler::report_broken(const Active& active) {
+void Scheduler::report_broken(const ActiveCheck& active) {
   const protocol::Assignment& assignment = *active.start.plan.assignment;
   ResultIdentity identity{assignment.config_id, assignment.system_id,
                           active.start.plan.environment_id, std::chrono::system_clock::now()};
   const std::string text = "Error: internal error of the satellite; see its log";
   try {
-    report(active, {CheckEnd::Kind::reported, result_without_run(std::move(identity), text), text});
+    report(active,
+           {CheckOutcome::Kind::reported, result_without_run(std::move(identity), text), text});
   } catch (const std::exception& problem) {
     services_.log.error("check_lost", problem.what());
   }
 }
 
-void Scheduler::report(const Active& active, CheckEnd end) {
+void Scheduler::report(const ActiveCheck& active, CheckOutcome end) {
   const protocol::Assignment& assignment = *active.start.plan.assignment;
   const std::string& environment = active.start.plan.environment_id.value_or("");
-  if (end.kind == CheckEnd::Kind::skipped) {
+  if (end.kind == CheckOutcome::Kind::skipped) {
     ++skipped_;
     // The 1st, 2nd, 4th, 8th …: a core that stays away is one sort of news.
     if (std::has_single_bit(skipped_)) {
@@ -310,7 +311,7 @@ void Scheduler::report(const Active& active, CheckEnd end) {
     }
     return;
   }
-  if (end.kind == CheckEnd::Kind::stopped || !end.result) return;
+  if (end.kind == CheckOutcome::Kind::stopped || !end.result) return;
   if (services_.log.writes(LogLevel::debug)) {
     services_.log.debug("check_finished", end.message,
                         {{"check", assignment.config_id.text},
@@ -321,9 +322,9 @@ void Scheduler::report(const Active& active, CheckEnd end) {
                          {"coalesced", active.start.coalesced}});
   }
   note_status(active.start.plan.key, *end.result, end.message);
-  const std::size_t dropped_before = services_.outbox.dropped_singles();
+  const std::size_t dropped_before = services_.outbox.dropped_messages();
   services_.outbox.push(*std::move(end.result));
-  const std::size_t dropped = services_.outbox.dropped_singles();
+  const std::size_t dropped = services_.outbox.dropped_messages();
   if (dropped > dropped_before && std::bit_width(dropped) > std::bit_width(dropped_before)) {
     services_.log.error("results_dropped", "too many wait for the core; the oldest were given up",
                         {{"dropped", dropped}});

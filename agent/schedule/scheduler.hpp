@@ -44,20 +44,20 @@ class Scheduler {
  private:
   struct Intake;
   struct Rejections;
-  struct Active;
+  struct ActiveCheck;
 
-  bool take_a_piece();
+  bool apply_slice();
   void offer(protocol::Assignment assignment);
-  void tell_rejected(const protocol::AssignmentSet& assignments);
+  void report_invalid_assignments(const protocol::AssignmentSet& assignments);
   /// A check that nobody can run has a result all the same: one, until something about it changes.
   void begin_rejections(std::vector<protocol::RejectedAssignment> rejected);
   bool report_rejections();
   void report_rejected(const protocol::RejectedAssignment& rejected);
-  void tell_taken();
+  void log_set_applied();
   void start_run(Timetable::Start start);
-  boost::asio::awaitable<void> run_check(std::shared_ptr<Active> active);
-  void report(const Active& active, CheckEnd end);
-  void report_broken(const Active& active);
+  boost::asio::awaitable<void> run_check(std::shared_ptr<ActiveCheck> active);
+  void report(const ActiveCheck& active, CheckOutcome end);
+  void report_broken(const ActiveCheck& active);
   void note_status(const std::string& key, const protocol::CheckResult& result,
                    const std::string& message);
   void stop_runs(const std::vector<std::uint64_t>& runs);
@@ -69,7 +69,7 @@ class Scheduler {
   ScriptSlots slots_;
   SecretFetch& secrets_;
   std::unique_ptr<Intake> intake_;  ///< the set that is being taken
-  std::unordered_map<std::uint64_t, std::shared_ptr<Active>> active_;
+  std::unordered_map<std::uint64_t, std::shared_ptr<ActiveCheck>> active_;
   std::unordered_set<std::string> unhealthy_;  ///< keys whose last result was
   std::unique_ptr<Rejections> rejections_;     ///< of the latest set, not all reported yet
   std::unordered_set<std::string> rejected_;   ///< keys and reasons that were reported

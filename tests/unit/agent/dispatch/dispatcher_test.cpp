@@ -17,8 +17,8 @@ using nlohmann::json;
 namespace {
 
 /// `early` breaks before it starts, `late` afterwards, any other ends well.
-boost::asio::awaitable<RunPipelineEnd> execute(RunPipelineDependencies dependencies,
-                                               RunPipelineInput input) {
+boost::asio::awaitable<RunPipelineOutcome> execute(RunPipelineDependencies dependencies,
+                                                   RunPipelineInput input) {
   if (input.request.script == "early") throw std::runtime_error("broken early");
   dependencies.stream.started({});
   if (input.request.script == "late") throw std::runtime_error("broken late");
@@ -26,7 +26,7 @@ boost::asio::awaitable<RunPipelineEnd> execute(RunPipelineDependencies dependenc
   result.outcome = sandbox::Outcome::exited;
   result.exit_code = 0;
   auto message = finished_message_from(result, std::nullopt);
-  co_return RunPipelineEnd{std::move(result), std::move(message)};
+  co_return RunPipelineOutcome{std::move(result), std::move(message)};
 }
 
 protocol::RunScript script(const std::string& text) {
