@@ -114,7 +114,8 @@ std::optional<std::string> check_output_target(std::string_view input) {
 
 std::optional<std::string> check_run_stream_target(std::string_view input) {
   // One byte is one step of the simulation, so a long input is only slow.
-  return tests::simulate_run_stream(input.substr(0, 600));
+  // A small window meets the same decisions for a sixteenth of the bytes.
+  return tests::simulate_run_stream(input.substr(0, 600), ByteCount{4U << 10U});
 }
 
 }  // namespace satellite::fuzz

@@ -11,7 +11,7 @@ TEST_CASE("whatever the link loses, the core sees every message of a run once an
   for (int round = 0; round < 1'000; ++round) {
     std::string choices(random() % 600, ' ');
     for (char& choice : choices) choice = static_cast<char>(random());
-    const auto failure = simulate_run_stream(choices);
+    const auto failure = simulate_run_stream(choices, satellite::ByteCount{64U << 10U});
     INFO("round " << round << ": " << failure.value_or(""));
     REQUIRE_FALSE(failure.has_value());
   }

@@ -1,8 +1,10 @@
 #include "tests/unit/protocol/run_stream_simulation.hpp"
 
 #include "protocol/run_stream.hpp"
+#include "protocol/vocabulary/limits.hpp"
 #include "tests/devcore/codec/core_codec.hpp"
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <variant>
@@ -13,8 +15,6 @@ namespace {
 
 using namespace satellite::protocol;
 using namespace satellite::byte_literals;
-
-constexpr ByteCount window = 64_KiB;
 
 /// The core: takes each message once, in order, and says where that fails.
 class Receiver {
@@ -71,7 +71,7 @@ class Receiver {
 
 class Simulation {
  public:
-  explicit Simulation(std::string_view choices) : choices_(choices) {
+  Simulation(std::string_view choices, ByteCount window) : choices_(choices), window_(window) {
     RunStreamBounds bounds;
     bounds.window = window;
     stream_.emplace(RunId("run"), bounds);
@@ -121,7 +121,9 @@ class Simulation {
   void produce() {
     if (finished_) return;
     const std::size_t stream = choose() % 2;
-    const std::size_t size = std::size_t{choose()} * (choose() % 16 == 0 ? 400U : 3U);
+    // Up to one and a half windows, mostly a hundredth of one.
+    const std::size_t part = choose();
+    const std::size_t size = part * window_.value / (choose() % 16 == 0 ? 160 : 21'845);
     // Plain text, all of it different from its neighbours: this is about order, not escapes.
     std::string bytes(size, static_cast<char>('A' + choose() % 26));
     for (std::size_t i = 0; i < bytes.size(); i += 7) bytes[i] = static_cast<char>('a' + i % 26);
@@ -135,7 +137,10 @@ class Simulation {
       auto frame = stream_->next_to_send();
       if (!frame) return;
       if (!connected_) fail("a frame for a core that is away");
-      if (stream_->in_flight() > window) fail("more in flight than the window");
+      // A single chunk always fits.
+      if (stream_->in_flight() > std::max(window_, limits::output_chunk_size_max)) {
+        fail("more in flight than the window");
+      }
       on_the_way_.push_back(std::move(*frame));
     }
   }
@@ -202,7 +207,7 @@ class Simulation {
     for (const std::size_t stream : {0U, 1U}) {
       if (receiver_.bytes(stream) != produced_[stream]) fail("bytes were lost");
     }
-    if (stream_->in_flight() != 0_B || stream_->room() != window) fail("the books do not balance");
+    if (stream_->in_flight() != 0_B || stream_->room() != window_) fail("the books do not balance");
   }
 
   void fail(std::string why) {
@@ -211,6 +216,7 @@ class Simulation {
   std::optional<std::string> failure() const { return failure_ ? failure_ : receiver_.failure(); }
 
   std::string_view choices_;
+  ByteCount window_;
   std::optional<RunStream> stream_;
   Receiver receiver_;
   std::deque<std::string> on_the_way_;
@@ -222,8 +228,8 @@ class Simulation {
 
 }  // namespace
 
-std::optional<std::string> simulate_run_stream(std::string_view choices) {
-  return Simulation(choices).run();
+std::optional<std::string> simulate_run_stream(std::string_view choices, ByteCount window) {
+  return Simulation(choices, window).run();
 }
 
 }  // namespace satellite::tests
