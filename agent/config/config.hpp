@@ -1,8 +1,7 @@
 #pragma once
 
 #include "protocol/vocabulary/secret.hpp"
-#include "sandbox/host/engine_list.hpp"
-#include "sandbox/host/identity_range.hpp"
+#include "sandbox/host/engines.hpp"
 #include "sandbox/planning/operators_word.hpp"
 
 #include <chrono>
