@@ -106,9 +106,8 @@ enum InitFd : int {
   init_fd_end = 11,
 };
 
-/// Behind them, while a wrapper builds the run's view: the files that it is to put there. It closes
-/// each when it has read it.
-constexpr int wrapper_file_fd_first = init_fd_end;
+/// Behind them, from init_fd_end on, while a wrapper builds the run's view: the files that it is to
+/// put there. It closes each when it has read it.
 constexpr int wrapper_files_max = 16;
 
 /// Descriptors of the script while it waits at the barrier; the barrier closes at exec.

@@ -1,7 +1,7 @@
-#include "sandbox/host/engine_list.hpp"
+#include "sandbox/host/engines.hpp"
 #include "sandbox/planning/filesystem_layer.hpp"
 #include "sandbox/planning/plan_question.hpp"
-#include "sandbox/planning/upstream/upstream_command_line.hpp"
+#include "sandbox/planning/upstream_command_lines.hpp"
 #include "unit/sandbox/hosts.hpp"
 
 #include <algorithm>
