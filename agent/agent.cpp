@@ -1,11 +1,12 @@
 #include "agent/agent.hpp"
 
+#include "agent/checks/secret_fetch.hpp"
 #include "agent/config/sandbox_settings.hpp"
 #include "agent/connection/session.hpp"
 #include "agent/dispatch/dispatcher.hpp"
 #include "agent/intake/inbox.hpp"
 #include "agent/intake/relayed_policy.hpp"
-#include "agent/outbound/outbox.hpp"
+#include "agent/outbound/run_services.hpp"
 #include "agent/runtime/event_loop.hpp"
 #include "agent/runtime/log_flush.hpp"
 #include "agent/runtime/loop_watch.hpp"
@@ -41,24 +42,25 @@ constexpr std::chrono::seconds look_for_token_every{1};
 
 class Agent {
  public:
-  Agent(AgentParts parts, asio::io_context& context, CoreAddress address)
-      : parts_(std::move(parts)),
+  Agent(AgentDependencies dependencies, asio::io_context& context, CoreAddress address)
+      : dependencies_(std::move(dependencies)),
         context_(context),
         address_(std::move(address)),
-        runner_(context, *parts_.launcher, runner_settings(parts_.config)),
+        runner_(context, *dependencies_.launcher, runner_settings(dependencies_.config)),
         outbox_(context),
-        dispatcher_({context, parts_.log, parts_.config, runner_, policies_, outbox_}),
-        scheduler_({context, parts_.log, parts_.config, runner_, policies_, outbox_}),
-        relayed_policy_(policies_, parts_.log, parts_.config),
-        inbox_(parts_.log, {relayed_policy_, dispatcher_, scheduler_, outbox_}),
-        log_flush_(context, parts_.log),
-        loop_watch_(context, parts_.log),
+        secrets_(context, outbox_),
+        dispatcher_(run_services()),
+        scheduler_(run_services(), secrets_),
+        relayed_policy_(policies_, dependencies_.log, dependencies_.config),
+        inbox_(dependencies_.log, {relayed_policy_, dispatcher_, scheduler_, secrets_, outbox_}),
+        log_flush_(context, dependencies_.log),
+        loop_watch_(context, dependencies_.log),
         stop_signal_(context),
         wait_timer_(context),
         stop_asked_(context),
         stop_began_(context) {
-    parts_.launcher->attach(context, [this] { launcher_lost(); });
-    parts_.launcher->watch_unkillable([this](const auto& run) { tell_unkillable(run); });
+    dependencies_.launcher->attach(context, [this] { launcher_lost(); });
+    dependencies_.launcher->watch_unkillable([this](const auto& run) { log_unkillable(run); });
   }
 
   asio::awaitable<void> run() {
@@ -69,21 +71,24 @@ class Agent {
   void join_threads() { inbox_.join_reader(); }
 
  private:
+  RunServices run_services() {
+    return {context_, dependencies_.log, dependencies_.config, runner_, policies_, outbox_};
+  }
   /// Beside the first connection: neither waits for the other, a run waits for both.
   asio::awaitable<void> look_at_host();
-  void tell_what_this_host_can_do() {
+  void log_host_capabilities() {
     auto capabilities = sandbox::startup_capabilities(
-        policy_for_run(policies_.resolve(), parts_.config), runner_.facts(),
-        runner_settings(parts_.config).default_identity, parts_.config.sandbox_uid_range,
-        parts_.config.sandbox_engines);
+        policy_for_run(policies_.resolve(), dependencies_.config), runner_.facts(),
+        runner_settings(dependencies_.config).default_identity,
+        dependencies_.config.sandbox_uid_range, dependencies_.config.sandbox_engines);
     // `doctor` tells these at length; a log line is for the facts.
     capabilities["capabilities"].erase("findings");
     capabilities.erase("layers");
-    parts_.log.info("sandbox_capabilities", capabilities.dump());
+    dependencies_.log.info("sandbox_capabilities", capabilities.dump());
     const auto readiness =
-        sandbox::assess_readiness(runner_.facts(), parts_.config.sandbox_engines,
-                                  parts_.config.operators_word.may_be_unconfined());
-    if (!readiness.enforceable) parts_.log.warn("sandbox_not_ready", readiness.guidance);
+        sandbox::assess_readiness(runner_.facts(), dependencies_.config.sandbox_engines,
+                                  dependencies_.config.operators_word.may_be_unconfined());
+    if (!readiness.enforceable) dependencies_.log.warn("sandbox_not_ready", readiness.guidance);
   }
   asio::awaitable<void> stay_connected();
   asio::awaitable<void> wait_before_next(EndedConnection ended);
@@ -91,14 +96,15 @@ class Agent {
   asio::awaitable<void> watch_loop();
   asio::awaitable<void> stop_when_told();
   void launcher_lost();
-  void tell_unkillable(const sandbox::UnkillableRun& run);
+  void log_unkillable(const sandbox::UnkillableRun& run);
 
-  AgentParts parts_;
+  AgentDependencies dependencies_;
   asio::io_context& context_;
   CoreAddress address_;
   sandbox::PolicyProvider policies_;
   sandbox::Runner runner_;
   Outbox outbox_;
+  SecretFetch secrets_;
   Dispatcher dispatcher_;
   Scheduler scheduler_;
   RelayedPolicy relayed_policy_;
@@ -114,30 +120,31 @@ class Agent {
   Session* session_ = nullptr;  ///< the one of this moment, if any
   AgentEnd end_ = AgentEnd::stopped;
   bool stopping_ = false;
-  bool core_answers_route_probe_ = false;
+  bool core_answers_registration_probe_ = false;
 };
 
 asio::awaitable<void> Agent::look_at_host() {
-  sandbox::ProbeSettings settings = probe_settings(parts_.config);
+  sandbox::ProbeSettings settings = probe_settings(dependencies_.config);
   settings.tries_egress = false;  // nobody waits at start for what the first run may need
-  auto looking = sandbox::probe_host(context_, *parts_.launcher, std::move(settings));
+  auto looking = sandbox::probe_host(context_, *dependencies_.launcher, std::move(settings));
   auto stopping = stop_began_.wait();
   auto first = co_await (std::move(looking) || std::move(stopping));
   if (first.index() == 1) co_return;  // no run starts any more
   runner_.learn(std::get<0>(std::move(first)));
-  tell_what_this_host_can_do();
+  log_host_capabilities();
 }
 
 asio::awaitable<void> Agent::stay_connected() {
   while (!stopping_) {
     look_for_new_token();
-    Session session({context_, parts_.log, parts_.config, address_, inbox_, outbox_,
-                     parts_.process_started, parts_.token.token(), core_answers_route_probe_});
+    Session session({context_, dependencies_.log, dependencies_.config, address_, inbox_, outbox_,
+                     dependencies_.process_started, dependencies_.token.token(),
+                     core_answers_registration_probe_});
     session_ = &session;
     const auto ended = co_await session.run();
     session_ = nullptr;
-    core_answers_route_probe_ =
-        session.core_answers_route_probe().value_or(core_answers_route_probe_);
+    core_answers_registration_probe_ =
+        session.core_answers_registration_probe().value_or(core_answers_registration_probe_);
     if (stopping_) co_return;
     co_await wait_before_next(ended);
   }
@@ -147,7 +154,8 @@ asio::awaitable<void> Agent::wait_before_next(EndedConnection ended) {
   constexpr auto without_throwing = asio::as_tuple(asio::use_awaitable);
   const double random = std::uniform_real_distribution<double>(0.0, 1.0)(random_);
   const auto wait = reconnect_.next_wait(ended, random);
-  const bool watches_token = ended.end == ConnectionEnd::unauthorised && parts_.token.is_file();
+  const bool watches_token =
+      ended.end == ConnectionEnd::unauthorised && dependencies_.token.is_file();
   const char* const why =
       watches_token ? "the core refused id or token; check both: a changed token file is "
                       "used within a second, a changed id after a restart"
@@ -155,7 +163,7 @@ asio::awaitable<void> Agent::wait_before_next(EndedConnection ended) {
           ? "the core refused id or token; check both, then restart or wait"
       : ended.end == ConnectionEnd::shut_down ? "the core told this satellite to stop"
                                               : "";
-  parts_.log.info("reconnect_waits", why, {{"in", wait}, {"attempt", reconnect_.attempt()}});
+  dependencies_.log.info("reconnect_waits", why, {{"in", wait}, {"attempt", reconnect_.attempt()}});
   const auto until = std::chrono::steady_clock::now() + wait;
   while (!stopping_ && std::chrono::steady_clock::now() < until) {
     const auto look = std::chrono::steady_clock::now() + look_for_token_every;
@@ -166,19 +174,20 @@ asio::awaitable<void> Agent::wait_before_next(EndedConnection ended) {
 }
 
 bool Agent::look_for_new_token() {
-  const auto changed = parts_.token.refresh();
+  const auto changed = dependencies_.token.refresh();
   if (!changed) {
-    parts_.log.warn("token_unreadable",
-                    changed.error().message + "; the token that was read before stays in use",
-                    {{"error_code", changed.error().code}});
+    dependencies_.log.warn(
+        "token_unreadable",
+        changed.error().message + "; the token that was read before stays in use",
+        {{"error_code", changed.error().code}});
     return false;
   }
-  if (*changed) parts_.log.info("token_changed", parts_.token.source());
+  if (*changed) dependencies_.log.info("token_changed", dependencies_.token.source());
   return *changed;
 }
 
 asio::awaitable<void> Agent::watch_loop() {
-  if (parts_.config.loop_watch) {
+  if (dependencies_.config.loop_watch) {
     co_await loop_watch_.run();
   }
 }
@@ -188,7 +197,8 @@ asio::awaitable<void> Agent::stop_when_told() {
   stopping_ = true;
   stop_began_.notify_all();
   wait_timer_.cancel();
-  parts_.log.info("stopping", told.index() == 0 ? std::get<0>(told) : "the launcher is gone");
+  dependencies_.log.info("stopping",
+                         told.index() == 0 ? std::get<0>(told) : "the launcher is gone");
   co_await (dispatcher_.stop() && scheduler_.stop());
   loop_watch_.stop();
   // The connection may have come or gone while the runs were ending.
@@ -197,21 +207,23 @@ asio::awaitable<void> Agent::stop_when_told() {
 
 void Agent::launcher_lost() {
   if (stopping_) return;
-  parts_.log.error("launcher_lost", "the launcher process is gone: no script can run any more");
+  dependencies_.log.error("launcher_lost",
+                          "the launcher process is gone: no script can run any more");
   end_ = AgentEnd::launcher_lost;
   stop_asked_.notify_all();
 }
 
-void Agent::tell_unkillable(const sandbox::UnkillableRun& run) {
+void Agent::log_unkillable(const sandbox::UnkillableRun& run) {
   if (run.is_there) {
-    parts_.log.warn("run_unkillable",
-                    "processes of a run cannot be killed; its user id and scratch directory are "
-                    "set aside until they are gone, other runs go on",
-                    {{"number", run.run_number}, {"held", run.held}});
+    dependencies_.log.warn(
+        "run_unkillable",
+        "processes of a run cannot be killed; its user id and scratch directory are "
+        "set aside until they are gone, other runs go on",
+        {{"number", run.run_number}, {"held", run.held}});
   } else {
-    parts_.log.info("run_unkillable_gone",
-                    "the processes of a run that could not be killed are gone",
-                    {{"number", run.run_number}, {"held", run.held}});
+    dependencies_.log.info("run_unkillable_gone",
+                           "the processes of a run that could not be killed are gone",
+                           {{"number", run.run_number}, {"held", run.held}});
   }
 }
 
@@ -234,15 +246,16 @@ class EndOfLoop {
 
 }  // namespace
 
-AgentEnd serve(AgentParts parts) {
+AgentEnd serve(AgentDependencies dependencies) {
   EventLoop context;
-  auto address = parse_core_url(parts.config.core_url);
+  auto address = parse_core_url(dependencies.config.core_url);
   // The command checked it; a core URL that is wrong here is our own mistake.
   if (!address) throw std::logic_error(address.error().message);
-  parts.log.info(
-      "starting", "",
-      {{"version", program_version}, {"core", address->url()}, {"id", parts.config.client_id}});
-  Agent agent(std::move(parts), context, *std::move(address));
+  dependencies.log.info("starting", "",
+                        {{"version", program_version},
+                         {"core", address->url()},
+                         {"id", dependencies.config.client_id}});
+  Agent agent(std::move(dependencies), context, *std::move(address));
   std::exception_ptr failure;
   const EndOfLoop end_of_loop(agent, context);
   asio::co_spawn(context, agent.run(), [&](std::exception_ptr thrown) {

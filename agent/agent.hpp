@@ -16,7 +16,7 @@ enum class AgentEnd { stopped, launcher_lost };
 
 /// What serve() is given: everything that had to exist before the first thread and the first
 /// socket.
-struct AgentParts {
+struct AgentDependencies {
   const Config& config;
   Log& log;
   std::unique_ptr<sandbox::Launcher> launcher;
@@ -27,6 +27,6 @@ struct AgentParts {
 /// The composition root: builds the parts, joins their loops, decides nothing. Returns after
 /// SIGTERM or SIGINT, once every run was ended and reported as far as the core would take it; or
 /// when the launcher is gone, because without it no run is possible and nobody would notice.
-AgentEnd serve(AgentParts parts);
+AgentEnd serve(AgentDependencies dependencies);
 
 }  // namespace satellite::agent

@@ -47,13 +47,13 @@ std::string_view cut_escaped(std::string_view text, std::size_t size) {
   return text.substr(0, kept);
 }
 
-std::vector<std::string*> outputs_of(std::vector<CollectorEnd>& collectors) {
+std::vector<std::string*> outputs_of(std::vector<CollectorOutcome>& collectors) {
   std::vector<std::string*> outputs;
-  for (CollectorEnd& collector : collectors) {
-    if (auto* shell = std::get_if<ExecuteEnd>(&collector.end)) {
+  for (CollectorOutcome& collector : collectors) {
+    if (auto* shell = std::get_if<ExecuteOutcome>(&collector.outcome)) {
       outputs.push_back(&shell->standard_output);
       outputs.push_back(&shell->standard_error);
-    } else if (auto* script = std::get_if<InlineScriptEnd>(&collector.end)) {
+    } else if (auto* script = std::get_if<InlineScriptOutcome>(&collector.outcome)) {
       if (script->message) outputs.push_back(&*script->message);
     }
   }
@@ -73,7 +73,7 @@ std::size_t fair_share(std::vector<std::size_t> sizes, std::size_t budget) {
 }
 
 /// Cuts what does not fit and says where; true where anything was cut.
-std::vector<bool> fit(std::vector<CollectorEnd>& collectors, ByteCount frame_size_max) {
+std::vector<bool> fit(std::vector<CollectorOutcome>& collectors, ByteCount frame_size_max) {
   std::vector<bool> cut(collectors.size(), false);
   const ByteCount overhead = frame_overhead + collectors.size() * collector_overhead;
   const std::size_t budget =
@@ -82,7 +82,7 @@ std::vector<bool> fit(std::vector<CollectorEnd>& collectors, ByteCount frame_siz
   for (const std::string* output : outputs_of(collectors)) sizes.push_back(escaped_size(*output));
   const std::size_t share = fair_share(sizes, budget);
   for (std::size_t i = 0; i < collectors.size(); ++i) {
-    std::vector<CollectorEnd> one;
+    std::vector<CollectorOutcome> one;
     one.push_back(std::move(collectors[i]));
     for (std::string* output : outputs_of(one)) {
       if (escaped_size(*output) <= share) continue;
@@ -94,9 +94,9 @@ std::vector<bool> fit(std::vector<CollectorEnd>& collectors, ByteCount frame_siz
   return cut;
 }
 
-struct EndFields {
+struct OutcomeFields {
   Json& into;
-  void operator()(const ExecuteEnd& end) const {
+  void operator()(const ExecuteOutcome& end) const {
     into["exitCode"] = end.exit_code;
     into["stdout"] = end.standard_output;
     into["stderr"] = end.standard_error;
@@ -104,7 +104,7 @@ struct EndFields {
     into["success"] = end.success;
     into["timedOut"] = end.timed_out;
   }
-  void operator()(const InlineScriptEnd& end) const {
+  void operator()(const InlineScriptOutcome& end) const {
     into["success"] = end.success;
     if (end.message) into["message"] = *end.message;
     if (end.value) {
@@ -115,7 +115,7 @@ struct EndFields {
     into["executionTimeMs"] = end.took.count();
     into["timedOut"] = end.timed_out;
   }
-  void operator()(const ThrownEnd& end) const { into["error"] = end.text; }
+  void operator()(const ThrownOutcome& end) const { into["error"] = end.text; }
 };
 
 /// The core stores it with every run of every check: what holds for all of them is left out where
@@ -136,11 +136,11 @@ Json sandbox_summary(const sandbox::EffectiveSandbox& report) {
   return summary;
 }
 
-Json entry_of(const CollectorEnd& collector, bool cut_to_frame) {
+Json entry_of(const CollectorOutcome& collector, bool cut_to_frame) {
   Json entry{{"_collectorId", collector.collector_id}};
   if (collector.error) entry["_collectorError"] = *collector.error;
-  std::visit(EndFields{entry}, collector.end);
-  if (std::holds_alternative<ThrownEnd>(collector.end)) return entry;
+  std::visit(OutcomeFields{entry}, collector.outcome);
+  if (std::holds_alternative<ThrownOutcome>(collector.outcome)) return entry;
   entry["outputTruncated"] = collector.output_truncated || cut_to_frame;
   if (cut_to_frame) {
     entry["_outputNote"] = "cut by the satellite: the core takes no frame above 16 MiB";
@@ -165,8 +165,8 @@ protocol::CheckResult message_of(ResultIdentity identity, protocol::HealthStatus
 
 }  // namespace
 
-std::optional<std::string> failure_of(const CollectorEnd& collector) {
-  if (const auto* thrown = std::get_if<ThrownEnd>(&collector.end)) return thrown->text;
+std::optional<std::string> failure_of(const CollectorOutcome& collector) {
+  if (const auto* thrown = std::get_if<ThrownOutcome>(&collector.outcome)) return thrown->text;
   // Upstream asks whether the text is truthy: an empty one stays in its collector, fails nothing.
   return collector.error && collector.error->empty() ? std::nullopt : collector.error;
 }
@@ -182,7 +182,7 @@ protocol::CheckResult result_without_run(ResultIdentity identity, std::string er
 }
 
 protocol::CheckResult result_of_run(ResultIdentity identity, RunTimes times,
-                                    std::vector<CollectorEnd> collectors,
+                                    std::vector<CollectorOutcome> collectors,
                                     ByteCount frame_size_max) {
   const std::vector<bool> cut = fit(collectors, frame_size_max);
   std::optional<std::string> failure;

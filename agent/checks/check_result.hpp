@@ -13,7 +13,7 @@
 namespace satellite::agent {
 
 /// What a shell collector reports.
-struct ExecuteEnd {
+struct ExecuteOutcome {
   int exit_code = -1;
   std::string standard_output, standard_error;
   std::chrono::milliseconds took{0};
@@ -22,7 +22,7 @@ struct ExecuteEnd {
 };
 
 /// What an inline collector reports.
-struct InlineScriptEnd {
+struct InlineScriptOutcome {
   bool success = false;
   std::optional<std::string> message;
   std::optional<double> value;
@@ -31,14 +31,14 @@ struct InlineScriptEnd {
 };
 
 /// A collector that never came to run, with the text of the error as its class writes it.
-struct ThrownEnd {
+struct ThrownOutcome {
   std::string text;  ///< `Error: Secret not found: pay_token`
 };
 
 /// How one collector of a check ended.
-struct CollectorEnd {
+struct CollectorOutcome {
   std::string entry_id, collector_id;
-  std::variant<ExecuteEnd, InlineScriptEnd, ThrownEnd> end;
+  std::variant<ExecuteOutcome, InlineScriptOutcome, ThrownOutcome> outcome;
   std::optional<std::string> error;  ///< a collector error: the whole check is unhealthy
   // Ours: they survive in the core's record of this collector.
   std::optional<sandbox::EffectiveSandbox> sandbox;
@@ -47,7 +47,7 @@ struct CollectorEnd {
 };
 
 /// Why this collector makes its check unhealthy; nothing if it does not.
-std::optional<std::string> failure_of(const CollectorEnd& collector);
+std::optional<std::string> failure_of(const CollectorOutcome& collector);
 
 /// Whose result it is, and when it was put together: the core takes that for the time of the run.
 struct ResultIdentity {
@@ -70,6 +70,7 @@ protocol::CheckResult result_without_run(ResultIdentity identity, std::string er
 /// Above `frame_size_max` the core would close the connection and the result be lost, so that the
 /// longest outputs are cut and say so.
 protocol::CheckResult result_of_run(ResultIdentity identity, RunTimes times,
-                                    std::vector<CollectorEnd> collectors, ByteCount frame_size_max);
+                                    std::vector<CollectorOutcome> collectors,
+                                    ByteCount frame_size_max);
 
 }  // namespace satellite::agent

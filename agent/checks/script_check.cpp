@@ -39,8 +39,8 @@ SecretScan scan_for(const CollectorEntry& collector) {
 
 class Check {
  public:
-  Check(CheckParts parts, CheckInput input)
-      : parts_(parts),
+  Check(CheckServices services, CheckInput input)
+      : services_(services),
         assignment_(std::move(input.assignment)),
         environment_id_(std::move(input.environment_id)),
         control_(input.control),
@@ -54,32 +54,32 @@ class Check {
   Check(const Check&) = delete;
   Check& operator=(const Check&) = delete;
 
-  asio::awaitable<CheckEnd> execute();
+  asio::awaitable<CheckOutcome> execute();
 
  private:
   asio::awaitable<Result<void>> resolve_config_secrets();
   asio::awaitable<void> collect(std::size_t index);
-  asio::awaitable<std::optional<CollectorEnd>> collect_shell(const CollectorEntry& collector);
+  asio::awaitable<std::optional<CollectorOutcome>> collect_shell(const CollectorEntry& collector);
   std::optional<std::string> unresolved() const;
-  CollectorEnd inline_end(const CollectorEntry& collector) const;
+  CollectorOutcome inline_end(const CollectorEntry& collector) const;
   ResultIdentity identity() const;
-  CheckEnd not_run(const std::string& text) const;
-  CheckEnd ended_without(const Error& error) const;
+  CheckOutcome not_run(const std::string& text) const;
+  CheckOutcome ended_without(const Error& error) const;
 
-  CheckParts parts_;
+  CheckServices services_;
   std::shared_ptr<const protocol::Assignment> assignment_;
   std::optional<std::string> environment_id_;
   CheckControl& control_;
   CheckDefinition definition_;
   Secret strategy_config_;
   std::vector<Secret> configured_values_;
-  std::vector<std::optional<CollectorEnd>> ends_;
+  std::vector<std::optional<CollectorOutcome>> outcomes_;
   bool skipped_ = false;
 };
 
-CollectorEnd thrown_end(std::string text) {
-  CollectorEnd end;
-  end.end = ThrownEnd{std::move(text)};
+CollectorOutcome thrown_end(std::string text) {
+  CollectorOutcome end;
+  end.outcome = ThrownOutcome{std::move(text)};
   return end;
 }
 
@@ -88,17 +88,17 @@ ResultIdentity Check::identity() const {
           std::chrono::system_clock::now()};
 }
 
-CheckEnd Check::not_run(const std::string& text) const {
-  return {CheckEnd::Kind::reported, result_without_run(identity(), text), text};
+CheckOutcome Check::not_run(const std::string& text) const {
+  return {CheckOutcome::Kind::reported, result_without_run(identity(), text), text};
 }
 
 /// Secrets did not come. Without a core nothing was measured, so nothing is claimed.
-CheckEnd Check::ended_without(const Error& error) const {
+CheckOutcome Check::ended_without(const Error& error) const {
   if (error.code == ErrorCode::unavailable) {
-    return {CheckEnd::Kind::skipped, std::nullopt, error.message};
+    return {CheckOutcome::Kind::skipped, std::nullopt, error.message};
   }
   if (error.code == ErrorCode::cancelled && !control_.deadline_passed) {
-    return {CheckEnd::Kind::stopped, std::nullopt, error.message};
+    return {CheckOutcome::Kind::stopped, std::nullopt, error.message};
   }
   return not_run("Error: " + error.message);
 }
@@ -120,7 +120,7 @@ std::optional<std::string> Check::unresolved() const {
 
 asio::awaitable<Result<void>> Check::resolve_config_secrets() {
   if (!unresolved()) co_return Result<void>();
-  auto values = co_await parts_.secrets.config_secrets(assignment_->config_id, control_.cancel);
+  auto values = co_await services_.secrets.config_secrets(assignment_->config_id, control_.cancel);
   if (!values) co_return values.error();
   strategy_config_ = apply_config_secrets(strategy_config_.reveal(), values->strategy).json;
   for (CollectorEntry& collector : definition_.collectors) {
@@ -136,15 +136,16 @@ asio::awaitable<Result<void>> Check::resolve_config_secrets() {
   co_return Result<void>();
 }
 
-asio::awaitable<std::optional<CollectorEnd>> Check::collect_shell(const CollectorEntry& collector) {
-  auto judgement = judge_execute_config(collector.config_json);
-  if (!judgement.issues.empty()) {
-    co_return thrown_end("Error: Invalid configuration: " + issue_text(judgement.issues));
+asio::awaitable<std::optional<CollectorOutcome>> Check::collect_shell(
+    const CollectorEntry& collector) {
+  auto validation = validate_execute_config(collector.config_json);
+  if (!validation.issues.empty()) {
+    co_return thrown_end("Error: Invalid configuration: " + issue_text(validation.issues));
   }
   std::map<std::string, Secret> secrets;
-  if (judgement.config.wants_secrets) {
+  if (validation.config.wants_secrets) {
     SecretFetch::RunSecretsFor wanted{assignment_->config_id, collector.id};
-    auto fetched = co_await parts_.secrets.run_secrets(std::move(wanted), control_.cancel);
+    auto fetched = co_await services_.secrets.run_secrets(std::move(wanted), control_.cancel);
     if (!fetched && fetched.error().code == ErrorCode::unavailable) skipped_ = true;
     if (!fetched && fetched.error().code == ErrorCode::cancelled && !control_.deadline_passed) {
       co_return std::nullopt;
@@ -152,28 +153,28 @@ asio::awaitable<std::optional<CollectorEnd>> Check::collect_shell(const Collecto
     if (!fetched) co_return thrown_end("Error: " + fetched.error().message);
     secrets = *std::move(fetched);
   }
-  ShellCollectorInput input{std::move(judgement.config), definition_, std::move(secrets),
+  ShellCollectorInput input{std::move(validation.config), definition_, std::move(secrets),
                             configured_values_, control_};
-  auto end = co_await run_shell_collector(parts_, std::move(input));
+  auto end = co_await run_shell_collector(services_, std::move(input));
   co_return end;
 }
 
-CollectorEnd Check::inline_end(const CollectorEntry& collector) const {
-  const auto judgement = judge_inline_script_config(collector.config_json);
-  if (!judgement.issues.empty()) {
-    return thrown_end("Error: Invalid configuration: " + issue_text(judgement.issues));
+CollectorOutcome Check::inline_end(const CollectorEntry& collector) const {
+  const auto validation = validate_inline_script_config(collector.config_json);
+  if (!validation.issues.empty()) {
+    return thrown_end("Error: Invalid configuration: " + issue_text(validation.issues));
   }
-  CollectorEnd end;
-  InlineScriptEnd script;
+  CollectorOutcome end;
+  InlineScriptOutcome script;
   script.message = no_module_runtime;
   end.error = no_module_runtime;
-  end.end = std::move(script);
+  end.outcome = std::move(script);
   return end;
 }
 
 asio::awaitable<void> Check::collect(std::size_t index) {
   const CollectorEntry& collector = definition_.collectors[index];
-  std::optional<CollectorEnd> end;
+  std::optional<CollectorOutcome> end;
   if (collector.collector_id == shell_collector) {
     end = co_await collect_shell(collector);
   } else if (collector.collector_id == inline_collector) {
@@ -185,14 +186,14 @@ asio::awaitable<void> Check::collect(std::size_t index) {
     end->entry_id = collector.id;
     end->collector_id = collector.collector_id;
   }
-  ends_[index] = std::move(end);
+  outcomes_[index] = std::move(end);
 }
 
-asio::awaitable<CheckEnd> Check::execute() {
+asio::awaitable<CheckOutcome> Check::execute() {
   if (assignment_->strategy_id != script_strategy) {
     co_return not_run("Strategy " + assignment_->strategy_id + " not found in satellite");
   }
-  if (!parts_.config.allow_health_checks) {
+  if (!services_.config.allow_health_checks) {
     co_return not_run(
         "the operator of this host does not let health checks run (operator.health_checks)");
   }
@@ -200,38 +201,41 @@ asio::awaitable<CheckEnd> Check::execute() {
   if (!resolved) co_return ended_without(resolved.error());
 
   const auto begin = Clock::now();
-  ends_.resize(definition_.collectors.size());
+  outcomes_.resize(definition_.collectors.size());
   std::exception_ptr broken;
-  TaskGroup collectors(parts_.context, [&broken](std::exception_ptr failure) { broken = failure; });
-  for (std::size_t i = 0; i < ends_.size(); ++i) {
+  TaskGroup collectors(services_.context,
+                       [&broken](std::exception_ptr failure) { broken = failure; });
+  for (std::size_t i = 0; i < outcomes_.size(); ++i) {
     const auto started = collectors.start(collect(i));
-    if (!started) co_return CheckEnd{};
+    if (!started) co_return CheckOutcome{};
   }
   co_await collectors.drained();
   if (broken) std::rethrow_exception(broken);
   if (skipped_) {
-    co_return CheckEnd{CheckEnd::Kind::skipped, std::nullopt, "no core to give its secrets"};
+    co_return CheckOutcome{CheckOutcome::Kind::skipped, std::nullopt,
+                           "no core to give its secrets"};
   }
   RunTimes times;
   times.latency = std::chrono::round<std::chrono::milliseconds>(Clock::now() - begin);
-  std::vector<CollectorEnd> ends;
-  for (auto& end : ends_) {
-    if (!end) co_return CheckEnd{CheckEnd::Kind::stopped, std::nullopt, "the run was stopped"};
-    ends.push_back(*std::move(end));
+  std::vector<CollectorOutcome> outcomes;
+  for (auto& end : outcomes_) {
+    if (!end)
+      co_return CheckOutcome{CheckOutcome::Kind::stopped, std::nullopt, "the run was stopped"};
+    outcomes.push_back(*std::move(end));
   }
   std::string message;
-  for (auto end = ends.begin(); end != ends.end() && message.empty(); ++end) {
+  for (auto end = outcomes.begin(); end != outcomes.end() && message.empty(); ++end) {
     message = failure_of(*end).value_or("");
   }
-  co_return CheckEnd{CheckEnd::Kind::reported,
-                     result_of_run(identity(), times, std::move(ends), limits::frame_size_max),
-                     message};
+  co_return CheckOutcome{
+      CheckOutcome::Kind::reported,
+      result_of_run(identity(), times, std::move(outcomes), limits::frame_size_max), message};
 }
 
 }  // namespace
 
-asio::awaitable<CheckEnd> execute_check(CheckParts parts, CheckInput input) {
-  Check check(parts, std::move(input));
+asio::awaitable<CheckOutcome> execute_check(CheckServices services, CheckInput input) {
+  Check check(services, std::move(input));
   auto end = co_await check.execute();
   co_return end;
 }

@@ -2,11 +2,9 @@
 
 #include "agent/checks/script_slots.hpp"
 #include "agent/checks/secret_fetch.hpp"
-#include "agent/config/config.hpp"
-#include "agent/runtime/log.hpp"
+#include "agent/outbound/run_services.hpp"
 #include "protocol/agent_messages.hpp"
 #include "protocol/core_messages.hpp"
-#include "sandbox/policy/policy_provider.hpp"
 #include "sandbox/running/runner.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -18,12 +16,7 @@
 namespace satellite::agent {
 
 /// What every check needs to run.
-struct CheckParts {
-  boost::asio::io_context& context;
-  Log& log;
-  const Config& config;
-  sandbox::Runner& runner;
-  const sandbox::PolicyProvider& policies;
+struct CheckServices : RunServices {
   SecretFetch& secrets;
   ScriptSlots& slots;
 };
@@ -42,7 +35,7 @@ struct CheckInput {
 };
 
 /// What came of a check.
-struct CheckEnd {
+struct CheckOutcome {
   enum class Kind {
     reported,
     stopped,  ///< nobody wants its result any more
@@ -60,6 +53,6 @@ struct CheckEnd {
 ///         force when it starts.
 /// Errors: none of its own; whatever goes wrong is in the result.
 /// Source: core-contract 2.3, 3, 4.
-boost::asio::awaitable<CheckEnd> execute_check(CheckParts parts, CheckInput input);
+boost::asio::awaitable<CheckOutcome> execute_check(CheckServices services, CheckInput input);
 
 }  // namespace satellite::agent

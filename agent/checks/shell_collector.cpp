@@ -1,6 +1,6 @@
 #include "agent/checks/shell_collector.hpp"
 
-#include "agent/checks/collector_end.hpp"
+#include "agent/checks/collector_outcome.hpp"
 #include "agent/checks/config/secret_reference.hpp"
 #include "agent/checks/template/template_engine.hpp"
 #include "agent/config/sandbox_settings.hpp"
@@ -36,9 +36,9 @@ class Collector final : public sandbox::RunObserver {
   CollectedStreams streams;
 };
 
-CollectorEnd thrown(std::string text) {
-  CollectorEnd end;
-  end.end = ThrownEnd{std::move(text)};
+CollectorOutcome thrown(std::string text) {
+  CollectorOutcome end;
+  end.outcome = ThrownOutcome{std::move(text)};
   return end;
 }
 
@@ -62,15 +62,15 @@ bool may_run_in_scratch(const sandbox::Policy& policy, const std::string& direct
   return confined && directory.front() == '/';
 }
 
-sandbox::RunRequest request_from(ShellCollectorInput& input, const CheckParts& parts) {
+sandbox::RunRequest request_from(ShellCollectorInput& input, const CheckServices& services) {
   sandbox::RunRequest request;
   request.id = RunId(input.definition.context.check_id);
   request.script = std::move(input.config.script);
   request.timeout = input.config.timeout;
-  hold_timeout(request, parts.config);
+  hold_timeout(request, services.config);
   auto known = shell_variables(input.definition.context);
   if (!known.skipped.empty()) {
-    parts.log.debug(
+    services.log.debug(
         "fields_skipped", "their names make no variable, or one that is taken",
         {{"check", input.definition.context.check_id}, {"fields", known.skipped.size()}});
   }
@@ -101,17 +101,17 @@ sandbox::RunRequest request_from(ShellCollectorInput& input, const CheckParts& p
 
 }  // namespace
 
-asio::awaitable<std::optional<CollectorEnd>> run_shell_collector(CheckParts parts,
-                                                                 ShellCollectorInput input) {
+asio::awaitable<std::optional<CollectorOutcome>> run_shell_collector(CheckServices services,
+                                                                     ShellCollectorInput input) {
   const std::string directory_template = input.config.working_directory.value_or("");
   auto directory = render_template(directory_template, input.definition.template_scope, date_now());
   if (!directory) {
     const bool has_class = directory.error().code == ErrorCode::unsupported;
     co_return thrown((has_class ? "" : "Error: ") + directory.error().message);
   }
-  const auto slot = co_await parts.slots.take(input.control.cancel);
-  auto request = request_from(input, parts);
-  auto policy = policy_for_run(parts.policies.resolve(), parts.config);
+  const auto slot = co_await services.slots.take(input.control.cancel);
+  auto request = request_from(input, services);
+  auto policy = policy_for_run(services.policies.resolve(), services.config);
   if (!directory->empty()) {
     request.may_run_in_scratch = may_run_in_scratch(policy.policy, *directory);
     request.working_directory = *std::move(directory);
@@ -124,12 +124,12 @@ asio::awaitable<std::optional<CollectorEnd>> run_shell_collector(CheckParts part
   Collector collector;
   const auto begin = Clock::now();
   if (slot) {
-    result = co_await parts.runner.run(std::move(request), std::move(policy), collector,
-                                       input.control.cancel);
+    result = co_await services.runner.run(std::move(request), std::move(policy), collector,
+                                          input.control.cancel);
   }
   circumstances.took = std::chrono::round<std::chrono::milliseconds>(Clock::now() - begin);
   circumstances.deadline_passed = input.control.deadline_passed;
-  co_return shell_collector_end(result, collector.streams, circumstances);
+  co_return shell_collector_outcome(result, collector.streams, circumstances);
 }
 
 }  // namespace satellite::agent

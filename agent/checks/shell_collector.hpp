@@ -25,7 +25,7 @@ struct ShellCollectorInput {
 
 /// `healthcheck-script.execute`: renders, waits for a slot, runs, reports. Nothing when the run was
 /// stopped because nobody wants its result.
-boost::asio::awaitable<std::optional<CollectorEnd>> run_shell_collector(CheckParts parts,
-                                                                        ShellCollectorInput input);
+boost::asio::awaitable<std::optional<CollectorOutcome>> run_shell_collector(
+    CheckServices services, ShellCollectorInput input);
 
 }  // namespace satellite::agent

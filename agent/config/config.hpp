@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/runtime/log_level.hpp"
 #include "protocol/vocabulary/secret.hpp"
 #include "sandbox/host/engine_list.hpp"
 #include "sandbox/host/identity_range.hpp"
@@ -13,8 +14,6 @@
 
 namespace satellite::agent {
 
-enum class LogLevel { debug, info, warn, error };
-
 /// All settings as one value, checked. Made by load_config; every setting of the table comes from
 /// here. What else of the environment is read: agent/README.md "Environment".
 ///
@@ -27,7 +26,7 @@ struct Config {
   std::string ca_file;  ///< empty = the system's store
 
   std::chrono::seconds refresh_every{0};  ///< zero = never
-  std::chrono::seconds route_probe_every{0};
+  std::chrono::seconds registration_probe_every{0};
 
   std::uint32_t sandbox_uid = 0;  ///< what a run drops to when the policy names nobody
   std::uint32_t sandbox_gid = 0;

@@ -208,7 +208,7 @@ Result<void> take_connection(const Values& values, Config& config) {
   const auto route_probe = number(values.at("connection.route_probe"));
   if (!route_probe) return route_probe.error();
   config.refresh_every = std::chrono::seconds(*refresh);
-  config.route_probe_every = std::chrono::seconds(*route_probe);
+  config.registration_probe_every = std::chrono::seconds(*route_probe);
   return {};
 }
 

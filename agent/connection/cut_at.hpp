@@ -7,14 +7,14 @@
 
 namespace satellite::agent {
 
-/// Does one deed at a moment, unless it goes out of scope before: closing a socket that some
+/// Does one action at a moment, unless it goes out of scope before: closing a socket that some
 /// operation hangs on. Unlike cancellation, no layer in between can ignore a closed socket.
 ///
-/// Shape:  the deed runs on the executor, never inline, never after the destructor.
+/// Shape:  the action runs on the executor, never inline, never after the destructor.
 class CutAt {
  public:
   CutAt(const boost::asio::any_io_executor& executor, std::chrono::steady_clock::time_point moment,
-        std::function<void()> deed);
+        std::function<void()> action);
   ~CutAt();
   CutAt(const CutAt&) = delete;
   CutAt& operator=(const CutAt&) = delete;

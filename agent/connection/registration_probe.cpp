@@ -11,14 +11,14 @@ constexpr unsigned unanswered_max = 2;
 
 }  // namespace
 
-RouteProbe::Step RouteProbe::ask(Time now) {
+RegistrationProbe::Step RegistrationProbe::ask(Time now) {
   awaits_ = true;
   asked_ = now;
   next_ = now + std::min(settings_.answer_within, settings_.ask_every);
   return Step::ask;
 }
 
-void RouteProbe::answered() {
+void RegistrationProbe::answered() {
   awaits_ = false;
   core_answers_ = answered_here_ = true;
   unanswered_ = 0;
@@ -26,7 +26,7 @@ void RouteProbe::answered() {
   next_ = asked_ + settings_.ask_every;
 }
 
-RouteProbe::Step RouteProbe::step(Time now) {
+RegistrationProbe::Step RegistrationProbe::step(Time now) {
   if (now < next_) return Step::wait;
   if (!awaits_) return ask(now);
   ++unanswered_;

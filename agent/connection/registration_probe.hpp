@@ -13,7 +13,7 @@ namespace satellite::agent {
 ///         too old to know such requests; it is asked again, ever more seldom, because it may as
 ///         well have been slow or have lost the way before its first answer.
 /// Source: core-contract 9-B1.
-class RouteProbe {
+class RegistrationProbe {
  public:
   using Time = std::chrono::steady_clock::time_point;
   struct Settings {
@@ -23,7 +23,7 @@ class RouteProbe {
     bool core_answers = false;               ///< it did so on an earlier connection
   };
 
-  RouteProbe(Time authenticated_at, Settings settings)
+  RegistrationProbe(Time authenticated_at, Settings settings)
       : settings_(settings),
         next_(authenticated_at),
         pause_(settings.ask_every),

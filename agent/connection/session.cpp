@@ -132,7 +132,7 @@ void Session::take(SessionVerdict verdict) {
       link_->set_frame_size_max(limits::frame_size_max);
       changed_.notify_all();
       return;
-    case SessionVerdict::way_known:
+    case SessionVerdict::registration_confirmed:
       if (route_probe_) route_probe_->answered();
       return;
     case SessionVerdict::unauthorised:
@@ -183,7 +183,7 @@ asio::awaitable<void> Session::send_heartbeats() {
   }
 }
 
-std::optional<bool> Session::core_answers_route_probe() const {
+std::optional<bool> Session::core_answers_registration_probe() const {
   if (!route_probe_) return std::nullopt;
   if (route_probe_->answered_here()) return true;
   // Silent once may be slow; twice, and what was known of it no longer holds.
@@ -196,24 +196,24 @@ asio::awaitable<void> Session::watch_route() {
   while (!over_ && !authenticated_) {
     co_await changed_.wait();
   }
-  RouteProbe::Settings settings;
-  settings.ask_every = parts_.config.route_probe_every;
-  settings.core_answers = parts_.core_answers_route_probe;
+  RegistrationProbe::Settings settings;
+  settings.ask_every = parts_.config.registration_probe_every;
+  settings.core_answers = parts_.core_answers_registration_probe;
   bool silence_told = false;
   route_probe_.emplace(Clock::now(), settings);
   while (!over_ && !close_asked_) {
     switch (route_probe_->step(Clock::now())) {
-      case RouteProbe::Step::ask: {
+      case RegistrationProbe::Step::ask: {
         RequestId id(random_id());
-        parts_.inbox.expect_way_known(id);
+        parts_.inbox.expect_registration_answer(id);
         parts_.outbox.push_for_this_connection(
             protocol::CapabilitySecretRequest{std::move(id), "checkstack-satellite.route", "null"});
         break;
       }
-      case RouteProbe::Step::reconnect:
+      case RegistrationProbe::Step::reconnect:
         parts_.log.warn("route_lost", "the core no longer knows the way to this satellite");
         co_return ask_to_close(CloseCode::normal, "Route lost");
-      case RouteProbe::Step::wait:
+      case RegistrationProbe::Step::wait:
         if (route_probe_->unanswered() > 0 && !silence_told) {
           silence_told = true;
           parts_.log.info("route_unproven",

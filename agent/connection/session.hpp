@@ -38,7 +38,7 @@ class Session {
     Outbox& outbox;
     std::chrono::steady_clock::time_point process_started;
     const Secret& token;
-    bool core_answers_route_probe = false;  ///< as known from earlier connections
+    bool core_answers_registration_probe = false;  ///< as known from earlier connections
   };
   explicit Session(Parts parts);
 
@@ -46,7 +46,7 @@ class Session {
 
   /// After run(): whether the core answers who asks for the way; nothing if that is as unknown as
   /// before.
-  std::optional<bool> core_answers_route_probe() const;
+  std::optional<bool> core_answers_registration_probe() const;
 
   /// Says what is left to say, within the closing deadline, and closes.
   void stop();
@@ -72,7 +72,7 @@ class Session {
   boost::asio::steady_timer deadline_timer_;
   boost::asio::steady_timer route_timer_;
   boost::asio::steady_timer refresh_timer_;
-  std::optional<RouteProbe> route_probe_;
+  std::optional<RegistrationProbe> route_probe_;
   EndedConnection ended_;
   std::chrono::steady_clock::time_point authenticated_at_{};
   bool authenticated_ = false;

@@ -19,24 +19,24 @@ using namespace satellite::byte_literals;
 
 // Shared between the table of runs and the run's own coroutine: a run that ends while the table is
 // being walked must not take its cancel switch away from under the walker.
-struct Dispatcher::Run {
-  Run(asio::io_context& context, sandbox::RunRequest request_, protocol::ScriptKind kind_)
+struct Dispatcher::ActiveRun {
+  ActiveRun(asio::io_context& context, sandbox::RunRequest request_, protocol::ScriptKind kind_)
       : request(std::move(request_)), kind(kind_), cancel(context) {}
   sandbox::RunRequest request;
   protocol::ScriptKind kind;
   sandbox::CancelSwitch cancel;
 };
 
-/// The place of a run that has started; given back however the run ends.
-class Dispatcher::Place {
+/// The slot of a run that has started; given back however the run ends.
+class Dispatcher::RunSlot {
  public:
-  Place(Dispatcher& dispatcher, RunId id) : dispatcher_(dispatcher), id_(std::move(id)) {}
-  ~Place() {
+  RunSlot(Dispatcher& dispatcher, RunId id) : dispatcher_(dispatcher), id_(std::move(id)) {}
+  ~RunSlot() {
     dispatcher_.runs_.erase(id_);
     dispatcher_.admission_.finished();
   }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
+  RunSlot(const RunSlot&) = delete;
+  RunSlot& operator=(const RunSlot&) = delete;
 
  private:
   Dispatcher& dispatcher_;
@@ -99,10 +99,11 @@ protocol::RunStreamBounds bounds_for(const sandbox::Policy& policy) {
 
 }  // namespace
 
-Dispatcher::Dispatcher(Parts parts)
-    : parts_(parts),
-      admission_({parts.config.concurrency, parts.config.queue_length}),
-      tasks_(parts.context, [&log = parts.log](std::exception_ptr failure) {
+Dispatcher::Dispatcher(RunServices services, Execute execute)
+    : services_(services),
+      execute_(execute),
+      admission_({services.config.concurrency, services.config.queue_length}),
+      tasks_(services.context, [&log = services.log](std::exception_ptr failure) {
         try {
           std::rethrow_exception(failure);
         } catch (const std::exception& problem) {
@@ -113,13 +114,13 @@ Dispatcher::Dispatcher(Parts parts)
 Dispatcher::~Dispatcher() = default;
 
 sandbox::Policy Dispatcher::policy_in_force() const {
-  return policy_for_run(parts_.policies.resolve(), parts_.config).policy;
+  return policy_for_run(services_.policies.resolve(), services_.config).policy;
 }
 
 void Dispatcher::reject(const RunId& id, protocol::RejectionCode code, const std::string& message) {
-  parts_.log.warn("script_rejected", message,
-                  {{"run", id.text}, {"code", protocol::name_of(code)}});
-  parts_.outbox.push(protocol::ScriptRejected{id, code, message});
+  services_.log.warn("script_rejected", message,
+                     {{"run", id.text}, {"code", protocol::name_of(code)}});
+  services_.outbox.push(protocol::ScriptRejected{id, code, message});
 }
 
 void Dispatcher::receive(const protocol::RejectedRunScript& message) {
@@ -130,13 +131,13 @@ void Dispatcher::receive(const protocol::RejectedRunScript& message) {
 void Dispatcher::receive(protocol::RunScript message) {
   const RunId id = message.run_id;
   if (journal_.find(id)) {
-    parts_.log.info("script_repeated", "this run is known and is not executed again",
-                    {{"run", id.text}});
+    services_.log.info("script_repeated", "this run is known and is not executed again",
+                       {{"run", id.text}});
     answer_status(id);
-    return parts_.outbox.send_again(id);
+    return services_.outbox.send_again(id);
   }
   const protocol::ScriptKind kind = message.kind;
-  if (!permitted(parts_.config, kind)) {
+  if (!permitted(services_.config, kind)) {
     return reject(id, protocol::RejectionCode::forbidden,
                   "the operator of this host forbids scripts of kind " +
                       std::string(protocol::name_of(kind)) +
@@ -148,18 +149,18 @@ void Dispatcher::receive(protocol::RunScript message) {
   if (!run_request) {
     return reject(id, protocol::RejectionCode::invalid, run_request.error().message);
   }
-  hold_timeout(*run_request, parts_.config);
+  hold_timeout(*run_request, services_.config);
   end_expired();
   const Admission admission = admission_.admit(request, std::chrono::system_clock::now());
   if (const auto* code = std::get_if<RejectionCode>(&admission)) {
     return reject(id, wire_code(*code), rejection_text(*code));
   }
   journal_.accept(id, std::chrono::steady_clock::now());
-  runs_.emplace(id, std::make_shared<Run>(parts_.context, *std::move(run_request), kind));
-  parts_.outbox.open(id, bounds_for(policy_in_force()));
+  runs_.emplace(id, std::make_shared<ActiveRun>(services_.context, *std::move(run_request), kind));
+  services_.outbox.open(id, bounds_for(policy_in_force()));
   const std::size_t position = std::get<Admitted>(admission).position;
-  parts_.log.debug("script_accepted", "", {{"run", id.text}, {"position", position}});
-  parts_.outbox.push(protocol::ScriptAccepted{id, position});
+  services_.log.debug("script_accepted", "", {{"run", id.text}, {"position", position}});
+  services_.outbox.push(protocol::ScriptAccepted{id, position});
   start_what_fits();
 }
 
@@ -167,7 +168,7 @@ void Dispatcher::receive(const protocol::CancelScript& message) {
   const auto found = runs_.find(message.run_id);
   // Unknown or ended: there is nothing left to cancel, and the core hears what is known.
   if (found == runs_.end()) return answer_status(message.run_id);
-  parts_.log.info("script_cancelled", message.reason, {{"run", message.run_id.text}});
+  services_.log.info("script_cancelled", message.reason, {{"run", message.run_id.text}});
   if (admission_.withdraw(message.run_id)) {
     return end_unstarted(message.run_id, sandbox::Outcome::cancelled,
                          "cancelled before it started");
@@ -180,9 +181,9 @@ void Dispatcher::receive(const protocol::QueryScript& message) {
 }
 
 void Dispatcher::receive(const protocol::ScriptAck& message) {
-  const auto acknowledged = parts_.outbox.acknowledge(message.run_id, message.seq);
+  const auto acknowledged = services_.outbox.acknowledge(message.run_id, message.seq);
   if (acknowledged || acknowledged.error().code == ErrorCode::not_found) return;
-  parts_.log.warn("ack_ignored", acknowledged.error().message, {{"run", message.run_id.text}});
+  services_.log.warn("ack_ignored", acknowledged.error().message, {{"run", message.run_id.text}});
 }
 
 void Dispatcher::answer_status(const RunId& id) {
@@ -202,7 +203,7 @@ void Dispatcher::answer_status(const RunId& id) {
     }
     if (!entry->finished_frame.empty()) status.finished_json = entry->finished_frame;
   }
-  parts_.outbox.push(status);
+  services_.outbox.push(status);
 }
 
 void Dispatcher::start_what_fits() {
@@ -228,18 +229,18 @@ void Dispatcher::end_unstarted(const RunId& id, sandbox::Outcome outcome, const 
   result.error = why;
   result.started_at = std::chrono::system_clock::now();
   result.sandbox.requested = policy_in_force();
-  log_run_end(parts_.log, id.text, result);
-  if (auto* stream = parts_.outbox.find(id)) {
+  log_run_end(services_.log, id.text, result);
+  if (auto* stream = services_.outbox.find(id)) {
     finish(id, *stream, finished_message_from(result, std::nullopt));
   }
   runs_.erase(id);
 }
 
-asio::awaitable<void> Dispatcher::run(std::shared_ptr<Run> run) {
+asio::awaitable<void> Dispatcher::run(std::shared_ptr<ActiveRun> run) {
   const RunId id = run->request.id;
   std::exception_ptr broken;
   {
-    const Place place(*this, id);
+    const RunSlot slot(*this, id);
     try {
       co_await run_to_its_end(std::move(run));
     } catch (...) {
@@ -250,22 +251,22 @@ asio::awaitable<void> Dispatcher::run(std::shared_ptr<Run> run) {
   if (!stopping_) start_what_fits();
 }
 
-asio::awaitable<void> Dispatcher::run_to_its_end(std::shared_ptr<Run> run) {
+asio::awaitable<void> Dispatcher::run_to_its_end(std::shared_ptr<ActiveRun> run) {
   const RunId id = run->request.id;
   journal_.running(id);
-  protocol::RunStream& stream = *parts_.outbox.find(id);
-  RunPipelineParts pipeline{parts_.runner, parts_.outbox, stream, run->cancel};
+  protocol::RunStream& stream = *services_.outbox.find(id);
+  RunPipelineDependencies pipeline{services_.runner, services_.outbox, stream, run->cancel};
   RunPipelineInput input{std::move(run->request),
-                         policy_for_run(parts_.policies.resolve(), parts_.config),
+                         policy_for_run(services_.policies.resolve(), services_.config),
                          run->kind == protocol::ScriptKind::automation};
-  auto end = co_await parts_.execute(pipeline, std::move(input));
+  auto end = co_await execute_(pipeline, std::move(input));
   if (stopping_ && end.result.outcome == sandbox::Outcome::cancelled) {
     // Nobody asked for this one run to end: the agent does, and says so.
     end.result.outcome = sandbox::Outcome::interrupted;
     end.message.outcome = std::string(sandbox::name_of(end.result.outcome));
     end.message.error = "the satellite was stopped";
   }
-  log_run_end(parts_.log, id.text, end.result);
+  log_run_end(services_.log, id.text, end.result);
   finish(id, stream, std::move(end.message));
 }
 
@@ -277,8 +278,8 @@ void Dispatcher::end_broken(const RunId& id, const std::exception_ptr& broken) {
     what = problem.what();
   } catch (...) {
   }
-  parts_.log.error("run_lost", what, {{"run", id.text}});
-  protocol::RunStream* const stream = parts_.outbox.find(id);
+  services_.log.error("run_lost", what, {{"run", id.text}});
+  protocol::RunStream* const stream = services_.outbox.find(id);
   if (stream == nullptr || stream->ended()) return;
   sandbox::RunResult result;
   // What was never told to have started did not run, as far as the core needs to know.
@@ -287,7 +288,7 @@ void Dispatcher::end_broken(const RunId& id, const std::exception_ptr& broken) {
   result.error = "internal error of the satellite; its log says more";
   result.started_at = std::chrono::system_clock::now();
   result.sandbox.requested = policy_in_force();
-  log_run_end(parts_.log, id.text, result);
+  log_run_end(services_.log, id.text, result);
   finish(id, *stream, finished_message_from(result, std::nullopt));
 }
 
@@ -297,7 +298,7 @@ void Dispatcher::finish(const RunId& id, protocol::RunStream& stream,
   message.seq = stream.next_seq();
   journal_.finished(id, protocol::encode(message));
   stream.finished(std::move(message));
-  parts_.outbox.stream_changed();
+  services_.outbox.stream_changed();
 }
 
 asio::awaitable<void> Dispatcher::stop() {
@@ -312,7 +313,7 @@ asio::awaitable<void> Dispatcher::stop() {
     admission_.withdraw(id);
     end_unstarted(id, sandbox::Outcome::interrupted, "the satellite was stopped");
   }
-  parts_.outbox.drain();
+  services_.outbox.drain();
   co_await tasks_.drained();
 }
 

@@ -1,18 +1,13 @@
 #pragma once
 
-#include "agent/config/config.hpp"
 #include "agent/dispatch/admission.hpp"
 #include "agent/dispatch/run_journal.hpp"
 #include "agent/dispatch/run_pipeline.hpp"
-#include "agent/outbound/outbox.hpp"
-#include "agent/runtime/log.hpp"
+#include "agent/outbound/run_services.hpp"
 #include "agent/runtime/task_group.hpp"
 #include "protocol/dispatch_messages.hpp"
-#include "sandbox/policy/policy_provider.hpp"
-#include "sandbox/running/runner.hpp"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/io_context.hpp>
 #include <exception>
 #include <memory>
 #include <unordered_map>
@@ -27,18 +22,10 @@ namespace satellite::agent {
 /// Source: dispatch-extension.
 class Dispatcher {
  public:
-  using Execute = boost::asio::awaitable<RunPipelineEnd> (*)(RunPipelineParts, RunPipelineInput);
-  struct Parts {
-    boost::asio::io_context& context;
-    Log& log;
-    const Config& config;
-    sandbox::Runner& runner;
-    const sandbox::PolicyProvider& policies;
-    Outbox& outbox;
-    /// Another than the real one only in tests of what becomes of a run that breaks.
-    Execute execute = execute_run;
-  };
-  explicit Dispatcher(Parts parts);
+  using Execute = boost::asio::awaitable<RunPipelineOutcome> (*)(RunPipelineDependencies,
+                                                                 RunPipelineInput);
+  /// `execute` differs from the default only in tests of a run that breaks.
+  explicit Dispatcher(RunServices services, Execute execute = execute_run);
   ~Dispatcher();
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
@@ -53,8 +40,8 @@ class Dispatcher {
   boost::asio::awaitable<void> stop();
 
  private:
-  struct Run;
-  class Place;
+  struct ActiveRun;
+  class RunSlot;
 
   /// What a run would get now, the operator's word included.
   sandbox::Policy policy_in_force() const;
@@ -63,16 +50,17 @@ class Dispatcher {
   void start_what_fits();
   void end_expired();
   void end_unstarted(const RunId& id, sandbox::Outcome outcome, const std::string& why);
-  boost::asio::awaitable<void> run(std::shared_ptr<Run> run);
-  boost::asio::awaitable<void> run_to_its_end(std::shared_ptr<Run> run);
+  boost::asio::awaitable<void> run(std::shared_ptr<ActiveRun> run);
+  boost::asio::awaitable<void> run_to_its_end(std::shared_ptr<ActiveRun> run);
   /// A mistake of ours ended it: the core is told so, since it is promised exactly one end.
   void end_broken(const RunId& id, const std::exception_ptr& broken);
   void finish(const RunId& id, protocol::RunStream& stream, protocol::ScriptFinished message);
 
-  Parts parts_;
+  RunServices services_;
+  Execute execute_;
   AdmissionQueue admission_;
   RunJournal journal_;
-  std::unordered_map<RunId, std::shared_ptr<Run>> runs_;  ///< accepted and not ended
+  std::unordered_map<RunId, std::shared_ptr<ActiveRun>> runs_;  ///< accepted and not ended
   bool stopping_ = false;
   TaskGroup tasks_;
 };

@@ -32,15 +32,6 @@ void RunJournal::finished(const RunId& id, std::string finished_frame) {
   trim_frames();
 }
 
-void RunJournal::forget(const RunId& id) {
-  if (entries_.erase(id) == 0) return;
-  for (auto it = by_age_.begin(); it != by_age_.end(); ++it) {
-    if (it->id != id) continue;
-    by_age_.erase(it);
-    return;
-  }
-}
-
 std::optional<RunJournal::Entry> RunJournal::find(const RunId& id) const {
   const auto found = entries_.find(id);
   if (found == entries_.end()) return std::nullopt;

@@ -33,8 +33,6 @@ class RunJournal {
   bool accept(const RunId& id, Time now);
   void running(const RunId& id);
   void finished(const RunId& id, std::string finished_frame);
-  /// Takes back an acceptance whose run will never start and was never promised.
-  void forget(const RunId& id);
 
   std::optional<Entry> find(const RunId& id) const;
   std::size_t size() const { return entries_.size(); }

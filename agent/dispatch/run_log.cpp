@@ -23,13 +23,13 @@ void log_run_end(Log& log, std::string_view run_id, const sandbox::RunResult& re
   const bool never_ran = was_refused || result.outcome == sandbox::Outcome::setup_failed;
   const std::string why = result.error.value_or("");
   const std::string report = sandbox::summary_line(result.sandbox);
-  const auto tell = never_ran ? &Log::warn : &Log::info;
-  (log.*tell)("script_finished", why,
-              {{"run", run_id},
-               {"outcome", sandbox::name_of(result.outcome)},
-               {"exit", result.exit_code},
-               {"took", result.duration},
-               {"sandbox", report}});
+  const auto log_at = never_ran ? &Log::warn : &Log::info;
+  (log.*log_at)("script_finished", why,
+                {{"run", run_id},
+                 {"outcome", sandbox::name_of(result.outcome)},
+                 {"exit", result.exit_code},
+                 {"took", result.duration},
+                 {"sandbox", report}});
   const auto degraded = sandbox::downgrade_warning(result.sandbox);
   if (degraded && !was_refused) {
     log.warn("sandbox_degraded", in_one_line(*degraded), {{"run", run_id}});

@@ -66,12 +66,13 @@ class StreamObserver final : public sandbox::RunObserver {
 
 }  // namespace
 
-asio::awaitable<RunPipelineEnd> execute_run(RunPipelineParts parts, RunPipelineInput input) {
-  StreamObserver observer(parts.outbox, parts.stream, input.collects_artifact);
-  auto result = co_await parts.runner.run(std::move(input.request), std::move(input.policy),
-                                          observer, parts.cancel);
+asio::awaitable<RunPipelineOutcome> execute_run(RunPipelineDependencies dependencies,
+                                                RunPipelineInput input) {
+  StreamObserver observer(dependencies.outbox, dependencies.stream, input.collects_artifact);
+  auto result = co_await dependencies.runner.run(std::move(input.request), std::move(input.policy),
+                                                 observer, dependencies.cancel);
   auto message = finished_message_from(result, observer.take_collected());
-  co_return RunPipelineEnd{std::move(result), std::move(message)};
+  co_return RunPipelineOutcome{std::move(result), std::move(message)};
 }
 
 }  // namespace satellite::agent

@@ -10,7 +10,7 @@
 namespace satellite::agent {
 
 /// What one run needs to go from request to report.
-struct RunPipelineParts {
+struct RunPipelineDependencies {
   sandbox::Runner& runner;
   Outbox& outbox;
   protocol::RunStream& stream;
@@ -25,10 +25,11 @@ struct RunPipelineInput {
 
 /// One run from request to report: started, output as it comes and as the core takes it, and the
 /// result. The last message is left to the caller, who may know better why the run ended.
-struct RunPipelineEnd {
+struct RunPipelineOutcome {
   sandbox::RunResult result;
   protocol::ScriptFinished message;
 };
-boost::asio::awaitable<RunPipelineEnd> execute_run(RunPipelineParts parts, RunPipelineInput input);
+boost::asio::awaitable<RunPipelineOutcome> execute_run(RunPipelineDependencies dependencies,
+                                                       RunPipelineInput input);
 
 }  // namespace satellite::agent

@@ -21,7 +21,7 @@ namespace {
 // One line for each of the first few kinds; a core that invents types is one sort of noise.
 constexpr std::size_t noted_kinds_max = 64;
 // A late answer may still belong to one of these.
-constexpr std::size_t way_questions_max = 8;
+constexpr std::size_t registration_requests_max = 8;
 constexpr const char* no_packages =
     "this satellite has no module runtime: it runs shell scripts only and keeps no script packages";
 // Smaller ones are read within the time that handing them over would take twice.
@@ -81,23 +81,25 @@ SessionVerdict Inbox::take(ReadFrame read) {
 void Inbox::connection_lost() {
   authenticated_ = false;
   script_dispatch_ = false;
-  way_questions_.clear();
-  owners_.scheduler.secrets().connection_lost();
+  registration_requests_.clear();
+  owners_.secrets.connection_lost();
 }
 
-void Inbox::expect_way_known(RequestId id) {
-  if (way_questions_.size() == way_questions_max) way_questions_.pop_front();
-  way_questions_.push_back(std::move(id));
+void Inbox::expect_registration_answer(RequestId id) {
+  if (registration_requests_.size() == registration_requests_max)
+    registration_requests_.pop_front();
+  registration_requests_.push_back(std::move(id));
 }
 
 SessionVerdict Inbox::deliver_capability_answer(const protocol::CapabilitySecretResponse& message) {
-  const auto found = std::find(way_questions_.begin(), way_questions_.end(), message.request_id);
-  if (found == way_questions_.end()) {
+  const auto found =
+      std::find(registration_requests_.begin(), registration_requests_.end(), message.request_id);
+  if (found == registration_requests_.end()) {
     note_once("message_ignored", "capability_secret_response", "nobody asked for it");
     return SessionVerdict::go_on;
   }
-  way_questions_.erase(found);
-  return SessionVerdict::way_known;
+  registration_requests_.erase(found);
+  return SessionVerdict::registration_confirmed;
 }
 
 void Inbox::answer_packages(const protocol::ScriptPackagesStatement& statement) {
@@ -142,7 +144,7 @@ SessionVerdict Inbox::deliver_authenticated(protocol::Authenticated message) {
       "authenticated", "",
       {{"satellite", message.satellite_id}, {"script_dispatch", script_dispatch_ ? "on" : "off"}});
   owners_.outbox.connection_up(script_dispatch_);
-  owners_.scheduler.secrets().connection_up();
+  owners_.secrets.connection_up();
   answer_packages(message.script_packages);
   return SessionVerdict::authenticated;
 }
@@ -173,7 +175,7 @@ SessionVerdict Inbox::deliver(protocol::CoreMessage message) {
           answer_packages({true, std::move(one.lockfile_hash)});
         } else if constexpr (std::is_same_v<Message, protocol::RunSecrets> ||
                              std::is_same_v<Message, protocol::ConfigSecrets>) {
-          note_reply(owners_.scheduler.secrets().receive(std::move(one)));
+          note_reply(owners_.secrets.receive(std::move(one)));
         } else if constexpr (dispatches) {
           if (script_dispatch_) {
             owners_.dispatcher.receive(std::move(one));

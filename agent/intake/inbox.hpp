@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/checks/secret_fetch.hpp"
 #include "agent/dispatch/dispatcher.hpp"
 #include "agent/intake/relayed_policy.hpp"
 #include "agent/runtime/log.hpp"
@@ -19,9 +20,9 @@ namespace satellite::agent {
 enum class SessionVerdict {
   go_on,
   authenticated,
-  unauthorised,  ///< the core refused the credentials
-  shut_down,     ///< the core told us to stop
-  way_known,     ///< it answered the question whether it knows the way to us
+  unauthorised,            ///< the core refused the credentials
+  shut_down,               ///< the core told us to stop
+  registration_confirmed,  ///< it answered the question whether it knows the way to us
 };
 
 /// What was made of a frame.
@@ -40,6 +41,7 @@ class Inbox {
     RelayedPolicy& policy;
     Dispatcher& dispatcher;
     Scheduler& scheduler;
+    SecretFetch& secrets;
     Outbox& outbox;
   };
   Inbox(Log& log, Owners owners) : log_(log), owners_(owners) {}
@@ -53,9 +55,9 @@ class Inbox {
   /// Waits for the thread of large frames, whose frame belongs to a suspended receive().
   void join_reader();
   /// The answer to this request, and no other, says that the core knows the way to us.
-  void expect_way_known(RequestId id);
+  void expect_registration_answer(RequestId id);
   /// Somebody would be let down if the connection ended now.
-  bool awaits_replies() const { return owners_.scheduler.secrets().awaits_replies(); }
+  bool awaits_replies() const { return owners_.secrets.awaits_replies(); }
 
  private:
   SessionVerdict take(ReadFrame read);
@@ -75,7 +77,7 @@ class Inbox {
   std::uint64_t invalid_frames_ = 0;
   std::uint64_t mismatched_replies_ = 0;
   std::set<std::string> noted_;
-  std::deque<RequestId> way_questions_;  ///< of this connection, the latest of them
+  std::deque<RequestId> registration_requests_;  ///< of this connection, the latest of them
 };
 
 }  // namespace satellite::agent

@@ -9,9 +9,9 @@ namespace satellite::agent {
 namespace {
 
 // A core that reads nothing must not make us keep answers for ever; the oldest go first.
-constexpr std::size_t singles_max = 4'096;
+constexpr std::size_t messages_max = 4'096;
 // And they may be large: one result of a check fills up to a frame.
-constexpr ByteCount singles_size_max{64U << 20U};
+constexpr ByteCount messages_size_max{64U << 20U};
 // Ended runs nobody acknowledges: small each, since their output is bounded by the windows.
 constexpr std::size_t streams_max = 1'024;
 
@@ -21,14 +21,14 @@ Outbox::Outbox(boost::asio::io_context& context) : changed_(context), room_(cont
 
 void Outbox::push_frame(std::string frame, bool this_connection_only) {
   const ByteCount size{frame.size()};
-  while (!singles_.empty() &&
-         (singles_.size() >= singles_max || singles_size_ + size > singles_size_max)) {
-    singles_size_ -= ByteCount{singles_.front().frame.size()};
-    singles_.pop_front();
-    ++dropped_singles_;
+  while (!messages_.empty() &&
+         (messages_.size() >= messages_max || messages_size_ + size > messages_size_max)) {
+    messages_size_ -= ByteCount{messages_.front().frame.size()};
+    messages_.pop_front();
+    ++dropped_messages_;
   }
-  singles_size_ += size;
-  singles_.push_back(Single{std::move(frame), this_connection_only});
+  messages_size_ += size;
+  messages_.push_back(WaitingMessage{std::move(frame), this_connection_only});
   changed_.notify_all();
 }
 
@@ -42,8 +42,8 @@ void Outbox::push_for_this_connection(const protocol::AgentMessage& message) {
 
 void Outbox::put_back(Outgoing outgoing) {
   if (!outgoing.returns()) return;
-  singles_size_ += ByteCount{outgoing.frame.size()};
-  singles_.push_front(Single{std::move(outgoing.frame), false});
+  messages_size_ += ByteCount{outgoing.frame.size()};
+  messages_.push_front(WaitingMessage{std::move(outgoing.frame), false});
 }
 
 protocol::RunStream& Outbox::open(const RunId& id, const protocol::RunStreamBounds& bounds) {
@@ -86,11 +86,11 @@ void Outbox::send_again(const RunId& id) {
 
 std::optional<Outbox::Outgoing> Outbox::next() {
   if (!connected_) return std::nullopt;
-  if (!singles_.empty()) {
-    singles_size_ -= ByteCount{singles_.front().frame.size()};
-    Outgoing outgoing{std::move(singles_.front().frame), false,
-                      singles_.front().this_connection_only};
-    singles_.pop_front();
+  if (!messages_.empty()) {
+    messages_size_ -= ByteCount{messages_.front().frame.size()};
+    Outgoing outgoing{std::move(messages_.front().frame), false,
+                      messages_.front().this_connection_only};
+    messages_.pop_front();
     return outgoing;
   }
   return script_dispatch_ ? next_of_runs() : std::nullopt;
@@ -125,9 +125,10 @@ void Outbox::connection_lost() {
   connected_ = false;
   script_dispatch_ = false;
   in_flight_ = ByteCount{};
-  std::erase_if(singles_, [](const Single& single) { return single.this_connection_only; });
-  singles_size_ = ByteCount{};
-  for (const Single& single : singles_) singles_size_ += ByteCount{single.frame.size()};
+  std::erase_if(messages_,
+                [](const WaitingMessage& message) { return message.this_connection_only; });
+  messages_size_ = ByteCount{};
+  for (const WaitingMessage& message : messages_) messages_size_ += ByteCount{message.frame.size()};
   for (auto& stream : streams_) stream.connection_lost();
   // What is kept while the core is away has another bound, so writers look again.
   room_.notify_all();
@@ -139,11 +140,12 @@ void Outbox::drain() {
 }
 
 bool Outbox::has_ample_room() const {
-  return singles_.size() < singles_max / 2 && singles_size_ < ByteCount{singles_size_max.value / 2};
+  return messages_.size() < messages_max / 2 &&
+         messages_size_ < ByteCount{messages_size_max.value / 2};
 }
 
 bool Outbox::empty() const {
-  return singles_.empty() && streams_.empty();
+  return messages_.empty() && streams_.empty();
 }
 
 void Outbox::forget_oldest_ended() {

@@ -67,15 +67,15 @@ class Outbox {
 
   std::size_t runs() const { return streams_.size(); }
   std::size_t forgotten_runs() const { return forgotten_runs_; }
-  /// Single messages that were given up, the oldest first, because too many waited.
-  std::size_t dropped_singles() const { return dropped_singles_; }
+  /// WaitingMessage messages that were given up, the oldest first, because too many waited.
+  std::size_t dropped_messages() const { return dropped_messages_; }
   /// Half of what single messages may take is free: what could as well be said later may be said
   /// now and gives up nothing that waits.
   bool has_ample_room() const;
   bool empty() const;
 
  private:
-  struct Single {
+  struct WaitingMessage {
     std::string frame;
     bool this_connection_only = false;
   };
@@ -87,13 +87,13 @@ class Outbox {
 
   Notification changed_;
   Notification room_;
-  std::deque<Single> singles_;
-  ByteCount singles_size_;
+  std::deque<WaitingMessage> messages_;
+  ByteCount messages_size_;
   Streams streams_;  ///< in the order of their turns; the front is next
   std::unordered_map<RunId, Streams::iterator> by_id_;
   ByteCount in_flight_;
   std::size_t forgotten_runs_ = 0;
-  std::size_t dropped_singles_ = 0;
+  std::size_t dropped_messages_ = 0;
   bool connected_ = false;
   bool script_dispatch_ = false;
   bool draining_ = false;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "agent/config/config.hpp"
+#include "agent/runtime/log_level.hpp"
 #include "protocol/vocabulary/error.hpp"
 
 #include <chrono>

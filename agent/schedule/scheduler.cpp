@@ -38,8 +38,8 @@ struct Scheduler::Rejections {
 
 /// A run that goes on. Shared between the table of runs and the run's own coroutine: whoever walks
 /// the table may end runs.
-struct Scheduler::Active {
-  Active(asio::io_context& context, Timetable::Start start_)
+struct Scheduler::ActiveCheck {
+  ActiveCheck(asio::io_context& context, Timetable::Start start_)
       : start(std::move(start_)), control(context) {}
   Timetable::Start start;
   CheckControl control;
@@ -48,7 +48,7 @@ struct Scheduler::Active {
 namespace {
 
 // Shorter than what anybody notices, also when who waits was served just before: then it is two.
-constexpr std::chrono::milliseconds piece_max{1};
+constexpr std::chrono::milliseconds slice_max{1};
 constexpr std::size_t forgotten_at_a_time = 64;
 constexpr std::size_t freed_at_a_time = 256;
 constexpr std::size_t starts_at_a_time = 4;
@@ -73,13 +73,13 @@ Timetable::Settings timetable_settings(const Config& config) {
 
 }  // namespace
 
-Scheduler::Scheduler(Parts parts)
-    : parts_(parts),
-      timetable_(timetable_settings(parts.config)),
-      slots_(parts.context, parts.config.check_concurrency),
-      secrets_(parts.context, parts.outbox),
-      alarm_(parts.context),
-      tasks_(parts.context, [&log = parts.log](std::exception_ptr failure) {
+Scheduler::Scheduler(RunServices services, SecretFetch& secrets)
+    : services_(services),
+      timetable_(timetable_settings(services.config)),
+      slots_(services.context, services.config.check_concurrency),
+      secrets_(secrets),
+      alarm_(services.context),
+      tasks_(services.context, [&log = services.log](std::exception_ptr failure) {
         try {
           std::rethrow_exception(failure);
         } catch (const std::exception& problem) {
@@ -90,7 +90,7 @@ Scheduler::Scheduler(Parts parts)
 Scheduler::~Scheduler() = default;
 
 void Scheduler::receive(protocol::AssignmentSet assignments) {
-  tell_rejected(assignments);
+  report_invalid_assignments(assignments);
   begin_rejections(std::move(assignments.rejected));
   intake_ = std::make_unique<Intake>(std::move(assignments.accepted));
   intake_->rejected = rejections_->assignments.size();
@@ -99,24 +99,24 @@ void Scheduler::receive(protocol::AssignmentSet assignments) {
   wake();
 }
 
-void Scheduler::tell_rejected(const protocol::AssignmentSet& assignments) {
+void Scheduler::report_invalid_assignments(const protocol::AssignmentSet& assignments) {
   std::size_t told = 0;
   for (const auto& rejected : assignments.rejected) {
     if (++told > complaints_max) break;
-    parts_.log.warn("assignment_invalid", rejected.why, {{"index", rejected.index}});
-    parts_.outbox.push(protocol::StrategyError{
+    services_.log.warn("assignment_invalid", rejected.why, {{"index", rejected.index}});
+    services_.outbox.push(protocol::StrategyError{
         rejected.strategy_id, "assignment rejected by the satellite: " + rejected.why});
   }
   if (assignments.rejected.size() > complaints_max) {
-    parts_.log.warn("assignments_invalid", "only the first are told one by one",
-                    {{"rejected", assignments.rejected.size()}});
+    services_.log.warn("assignments_invalid", "only the first are told one by one",
+                       {{"rejected", assignments.rejected.size()}});
   }
 }
 
 /// Whoever was told of one may not have it, if the outbox gave something up since.
 void Scheduler::begin_rejections(std::vector<protocol::RejectedAssignment> rejected) {
   if (rejections_) rejected_.merge(rejections_->told);
-  const std::size_t dropped = parts_.outbox.dropped_singles();
+  const std::size_t dropped = services_.outbox.dropped_messages();
   // Of sets that follow each other faster than they can be told, keys would pile up.
   if (dropped != dropped_before_ || rejected_.size() > rejections_told_max) rejected_.clear();
   dropped_before_ = dropped;
@@ -128,10 +128,10 @@ void Scheduler::begin_rejections(std::vector<protocol::RejectedAssignment> rejec
 /// to do at once.
 bool Scheduler::report_rejections() {
   if (!rejections_) return false;
-  const auto end = Clock::now() + piece_max;
+  const auto end = Clock::now() + slice_max;
   auto& assignments = rejections_->assignments;
   while (rejections_->position < assignments.size()) {
-    if (!parts_.outbox.has_ample_room()) return false;
+    if (!services_.outbox.has_ample_room()) return false;
     const auto rejected = std::move(assignments[rejections_->position++]);
     report_rejected(rejected);
     if (Clock::now() >= end) return true;
@@ -156,7 +156,7 @@ void Scheduler::report_rejected(const protocol::RejectedAssignment& rejected) {
     if (!rejections_->told.insert(std::move(key)).second || is_told) continue;
     ResultIdentity identity{ConfigId(rejected.config_id), SystemId(rejected.system_id),
                             std::move(environment), std::chrono::system_clock::now()};
-    parts_.outbox.push(result_without_run(
+    services_.outbox.push(result_without_run(
         std::move(identity), "Error: assignment rejected by the satellite: " + rejected.why));
   }
 }
@@ -174,7 +174,7 @@ void Scheduler::offer(protocol::Assignment assignment) {
         break;
       case Timetable::Offer::refused:
         if (++intake_->refused > 1) break;
-        parts_.outbox.push(protocol::StrategyError{
+        services_.outbox.push(protocol::StrategyError{
             shared->strategy_id, "more checks than this satellite takes; the rest does not run"});
         break;
       case Timetable::Offer::kept:
@@ -185,9 +185,9 @@ void Scheduler::offer(protocol::Assignment assignment) {
 }
 
 /// True while there is more of the set to take.
-bool Scheduler::take_a_piece() {
+bool Scheduler::apply_slice() {
   if (!intake_) return false;
-  const auto end = Clock::now() + piece_max;
+  const auto end = Clock::now() + slice_max;
   auto& accepted = intake_->accepted;
   while (intake_->position < accepted.size()) {
     offer(std::move(accepted[intake_->position++]));
@@ -206,37 +206,37 @@ bool Scheduler::take_a_piece() {
     accepted.erase(accepted.end() - size, accepted.end());
     if (Clock::now() >= end) return true;
   }
-  tell_taken();
+  log_set_applied();
   // Keys that are gone would stay for ever; telling a state once more is the lesser evil.
   if (unhealthy_.size() > timetable_.checks()) unhealthy_.clear();
   intake_.reset();
   return false;
 }
 
-void Scheduler::tell_taken() {
+void Scheduler::log_set_applied() {
   const Intake& intake = *intake_;
   const std::size_t checks = timetable_.checks();
   const std::size_t removed = intake.checks_before + intake.added - checks;
   const auto took = std::chrono::round<std::chrono::milliseconds>(Clock::now() - intake.begun);
   if (intake.refused > 0) {
-    parts_.log.error("checks_refused",
-                     "more checks than this satellite takes; the rest does not run",
-                     {{"refused", intake.refused}, {"checks", checks}});
+    services_.log.error("checks_refused",
+                        "more checks than this satellite takes; the rest does not run",
+                        {{"refused", intake.refused}, {"checks", checks}});
   }
-  parts_.log.info("assignments_taken", "",
-                  {{"checks", checks},
-                   {"added", intake.added},
-                   {"changed", intake.changed},
-                   {"removed", removed},
-                   {"runs_stopped", intake.runs_stopped},
-                   {"rejected", intake.rejected},
-                   {"took", took}});
+  services_.log.info("assignments_taken", "",
+                     {{"checks", checks},
+                      {"added", intake.added},
+                      {"changed", intake.changed},
+                      {"removed", removed},
+                      {"runs_stopped", intake.runs_stopped},
+                      {"rejected", intake.rejected},
+                      {"took", took}});
 }
 
 asio::awaitable<void> Scheduler::run() {
   constexpr auto without_throwing = asio::as_tuple(asio::use_awaitable);
   while (!stopping_) {
-    bool more = take_a_piece();
+    bool more = apply_slice();
     more = report_rejections() || more;
     auto starts = timetable_.start_due(Clock::now(), starts_at_a_time);
     more = more || starts.size() == starts_at_a_time;
@@ -244,7 +244,7 @@ asio::awaitable<void> Scheduler::run() {
     stop_overdue();
     if (more) {
       // Whoever else has something to do goes first.
-      co_await asio::post(parts_.context, asio::use_awaitable);
+      co_await asio::post(services_.context, asio::use_awaitable);
       continue;
     }
     auto next = timetable_.next_event().value_or(Clock::time_point::max());
@@ -255,7 +255,7 @@ asio::awaitable<void> Scheduler::run() {
 }
 
 void Scheduler::start_run(Timetable::Start start) {
-  const auto active = std::make_shared<Active>(parts_.context, std::move(start));
+  const auto active = std::make_shared<ActiveCheck>(services_.context, std::move(start));
   active_.emplace(active->start.run, active);
   const auto started = tasks_.start(run_check(active));
   if (started) return;
@@ -263,14 +263,13 @@ void Scheduler::start_run(Timetable::Start start) {
   timetable_.finished(active->start.run, Clock::now());
 }
 
-asio::awaitable<void> Scheduler::run_check(std::shared_ptr<Active> active) {
-  const CheckParts check_parts{parts_.context,  parts_.log, parts_.config, parts_.runner,
-                               parts_.policies, secrets_,   slots_};
+asio::awaitable<void> Scheduler::run_check(std::shared_ptr<ActiveCheck> active) {
+  const CheckServices check_services{services_, secrets_, slots_};
   CheckInput input{active->start.plan.assignment, active->start.plan.environment_id,
                    active->control};
   std::exception_ptr broken;
   try {
-    auto end = co_await execute_check(check_parts, std::move(input));
+    auto end = co_await execute_check(check_services, std::move(input));
     report(*active, std::move(end));
   } catch (...) {
     // The check must be free for its next run all the same.
@@ -284,50 +283,51 @@ asio::awaitable<void> Scheduler::run_check(std::shared_ptr<Active> active) {
 }
 
 /// A mistake of ours is no reason to say nothing of the check; what it was stands in the log.
-void Scheduler::report_broken(const Active& active) {
+void Scheduler::report_broken(const ActiveCheck& active) {
   const protocol::Assignment& assignment = *active.start.plan.assignment;
   ResultIdentity identity{assignment.config_id, assignment.system_id,
                           active.start.plan.environment_id, std::chrono::system_clock::now()};
   const std::string text = "Error: internal error of the satellite; see its log";
   try {
-    report(active, {CheckEnd::Kind::reported, result_without_run(std::move(identity), text), text});
+    report(active,
+           {CheckOutcome::Kind::reported, result_without_run(std::move(identity), text), text});
   } catch (const std::exception& problem) {
-    parts_.log.error("check_lost", problem.what());
+    services_.log.error("check_lost", problem.what());
   }
 }
 
-void Scheduler::report(const Active& active, CheckEnd end) {
+void Scheduler::report(const ActiveCheck& active, CheckOutcome end) {
   const protocol::Assignment& assignment = *active.start.plan.assignment;
   const std::string& environment = active.start.plan.environment_id.value_or("");
-  if (end.kind == CheckEnd::Kind::skipped) {
+  if (end.kind == CheckOutcome::Kind::skipped) {
     ++skipped_;
     // The 1st, 2nd, 4th, 8th …: a core that stays away is one sort of news.
     if (std::has_single_bit(skipped_)) {
-      parts_.log.warn("check_skipped", end.message,
-                      {{"check", assignment.config_id.text},
-                       {"system", assignment.system_id.text},
-                       {"environment", environment},
-                       {"skipped", skipped_}});
+      services_.log.warn("check_skipped", end.message,
+                         {{"check", assignment.config_id.text},
+                          {"system", assignment.system_id.text},
+                          {"environment", environment},
+                          {"skipped", skipped_}});
     }
     return;
   }
-  if (end.kind == CheckEnd::Kind::stopped || !end.result) return;
-  if (parts_.log.writes(LogLevel::debug)) {
-    parts_.log.debug("check_finished", end.message,
-                     {{"check", assignment.config_id.text},
-                      {"system", assignment.system_id.text},
-                      {"environment", environment},
-                      {"status", protocol::name_of(end.result->status)},
-                      {"took", end.result->latency.value_or(std::chrono::milliseconds(0))},
-                      {"coalesced", active.start.coalesced}});
+  if (end.kind == CheckOutcome::Kind::stopped || !end.result) return;
+  if (services_.log.writes(LogLevel::debug)) {
+    services_.log.debug("check_finished", end.message,
+                        {{"check", assignment.config_id.text},
+                         {"system", assignment.system_id.text},
+                         {"environment", environment},
+                         {"status", protocol::name_of(end.result->status)},
+                         {"took", end.result->latency.value_or(std::chrono::milliseconds(0))},
+                         {"coalesced", active.start.coalesced}});
   }
   note_status(active.start.plan.key, *end.result, end.message);
-  const std::size_t dropped_before = parts_.outbox.dropped_singles();
-  parts_.outbox.push(*std::move(end.result));
-  const std::size_t dropped = parts_.outbox.dropped_singles();
+  const std::size_t dropped_before = services_.outbox.dropped_messages();
+  services_.outbox.push(*std::move(end.result));
+  const std::size_t dropped = services_.outbox.dropped_messages();
   if (dropped > dropped_before && std::bit_width(dropped) > std::bit_width(dropped_before)) {
-    parts_.log.error("results_dropped", "too many wait for the core; the oldest were given up",
-                     {{"dropped", dropped}});
+    services_.log.error("results_dropped", "too many wait for the core; the oldest were given up",
+                        {{"dropped", dropped}});
   }
 }
 
@@ -336,10 +336,10 @@ void Scheduler::note_status(const std::string& key, const protocol::CheckResult&
   const bool healthy = result.status == protocol::HealthStatus::healthy;
   const bool changed = healthy ? unhealthy_.erase(key) == 1 : unhealthy_.insert(key).second;
   if (!changed) return;
-  parts_.log.info(healthy ? "check_recovered" : "check_unhealthy", message,
-                  {{"check", result.config_id.text},
-                   {"system", result.system_id.text},
-                   {"environment", result.environment_id.value_or("")}});
+  services_.log.info(healthy ? "check_recovered" : "check_unhealthy", message,
+                     {{"check", result.config_id.text},
+                      {"system", result.system_id.text},
+                      {"environment", result.environment_id.value_or("")}});
 }
 
 void Scheduler::stop_runs(const std::vector<std::uint64_t>& runs) {
@@ -355,8 +355,8 @@ void Scheduler::stop_overdue() {
     if (found == active_.end()) continue;
     CheckControl& control = found->second->control;
     if (!control.cancel.cancelled()) control.deadline_passed = true;
-    parts_.log.warn("check_overdue", "the check did not end in time and is stopped",
-                    {{"check", found->second->start.plan.assignment->config_id.text}});
+    services_.log.warn("check_overdue", "the check did not end in time and is stopped",
+                       {{"check", found->second->start.plan.assignment->config_id.text}});
     control.cancel.cancel();
   }
 }

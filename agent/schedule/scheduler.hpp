@@ -3,13 +3,12 @@
 #include "agent/checks/script_check.hpp"
 #include "agent/checks/script_slots.hpp"
 #include "agent/checks/secret_fetch.hpp"
-#include "agent/outbound/outbox.hpp"
+#include "agent/outbound/run_services.hpp"
 #include "agent/runtime/task_group.hpp"
 #include "agent/schedule/timetable.hpp"
 #include "protocol/core_messages.hpp"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
 #include <optional>
@@ -29,22 +28,13 @@ namespace satellite::agent {
 /// Source: core-contract 2.
 class Scheduler {
  public:
-  struct Parts {
-    boost::asio::io_context& context;
-    Log& log;
-    const Config& config;
-    sandbox::Runner& runner;
-    const sandbox::PolicyProvider& policies;
-    Outbox& outbox;
-  };
-  explicit Scheduler(Parts parts);
+  Scheduler(RunServices services, SecretFetch& secrets);
   ~Scheduler();
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
   /// A full set.
   void receive(protocol::AssignmentSet assignments);
-  SecretFetch& secrets() { return secrets_; }
 
   /// Until stop().
   boost::asio::awaitable<void> run();
@@ -54,32 +44,32 @@ class Scheduler {
  private:
   struct Intake;
   struct Rejections;
-  struct Active;
+  struct ActiveCheck;
 
-  bool take_a_piece();
+  bool apply_slice();
   void offer(protocol::Assignment assignment);
-  void tell_rejected(const protocol::AssignmentSet& assignments);
+  void report_invalid_assignments(const protocol::AssignmentSet& assignments);
   /// A check that nobody can run has a result all the same: one, until something about it changes.
   void begin_rejections(std::vector<protocol::RejectedAssignment> rejected);
   bool report_rejections();
   void report_rejected(const protocol::RejectedAssignment& rejected);
-  void tell_taken();
+  void log_set_applied();
   void start_run(Timetable::Start start);
-  boost::asio::awaitable<void> run_check(std::shared_ptr<Active> active);
-  void report(const Active& active, CheckEnd end);
-  void report_broken(const Active& active);
+  boost::asio::awaitable<void> run_check(std::shared_ptr<ActiveCheck> active);
+  void report(const ActiveCheck& active, CheckOutcome end);
+  void report_broken(const ActiveCheck& active);
   void note_status(const std::string& key, const protocol::CheckResult& result,
                    const std::string& message);
   void stop_runs(const std::vector<std::uint64_t>& runs);
   void stop_overdue();
   void wake();
 
-  Parts parts_;
+  RunServices services_;
   Timetable timetable_;
   ScriptSlots slots_;
-  SecretFetch secrets_;
+  SecretFetch& secrets_;
   std::unique_ptr<Intake> intake_;  ///< the set that is being taken
-  std::unordered_map<std::uint64_t, std::shared_ptr<Active>> active_;
+  std::unordered_map<std::uint64_t, std::shared_ptr<ActiveCheck>> active_;
   std::unordered_set<std::string> unhealthy_;  ///< keys whose last result was
   std::unique_ptr<Rejections> rejections_;     ///< of the latest set, not all reported yet
   std::unordered_set<std::string> rejected_;   ///< keys and reasons that were reported

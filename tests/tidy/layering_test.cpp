@@ -32,6 +32,13 @@ std::vector<std::string> our_includes(const SourceFile& file) {
   return found;
 }
 
+/// `agent/checks/config/x.cpp` -> `checks/config`; `agent/main.cpp` -> `main`.
+std::string agent_room_of(const std::string& path) {
+  const std::string inside = path.substr(path.find('/') + 1);
+  const auto end = inside.rfind('/');
+  return end == std::string::npos ? inside.substr(0, inside.find('.')) : inside.substr(0, end);
+}
+
 }  // namespace
 
 TEST_CASE("includes point one way: agent to sandbox, tls, protocol; all to the vocabulary") {
@@ -79,6 +86,36 @@ TEST_CASE("a header in a sub-folder is private to its top folder, the sandbox's 
       CHECK((at_the_root || doors.count(included) == 1));
     }
   }
+}
+
+TEST_CASE("the agent's rooms point down") {
+  // A room may include those in front of it in this list; rooms of one line know nothing of each
+  // other. Files at the folder's root are rooms of their own.
+  const std::vector<std::vector<std::string>> agent_rooms{
+      {"runtime"},  {"config", "javascript"},
+      {"outbound"}, {"checks/config", "checks/template"},
+      {"checks"},   {"dispatch", "schedule"},
+      {"intake"},   {"connection"},
+      {"agent"},    {"commands"},
+      {"main"}};
+  std::map<std::string, std::size_t> floor_of;
+  for (std::size_t floor = 0; floor < agent_rooms.size(); ++floor) {
+    for (const std::string& room : agent_rooms[floor]) floor_of[room] = floor;
+  }
+  std::set<std::string> found;
+  for (const SourceFile& file : source_files({"agent"})) {
+    const std::string from = agent_room_of(file.path);
+    INFO(file.path);
+    REQUIRE(floor_of.count(from) == 1);
+    found.insert(from);
+    for (const std::string& included : our_includes(file)) {
+      if (top_of(included) != "agent") continue;
+      const std::string to = agent_room_of(included);
+      INFO("includes " << included);
+      CHECK((from == to || floor_of.at(to) < floor_of.at(from)));
+    }
+  }
+  CHECK(found.size() == floor_of.size());
 }
 
 TEST_CASE("each heavy library has one home") {

@@ -34,7 +34,7 @@ void copy_mapping(const json& raw, bool wanted, json& parsed) {
 
 json execute_answer(const json& test_case, const json&) {
   const std::string raw = test_case.at("raw");
-  const auto judgement = judge_execute_config(raw);
+  const auto judgement = validate_execute_config(raw);
   const auto& config = judgement.config;
   json parsed{{"script", config.script}, {"timeout", config.timeout.count()}};
   if (config.working_directory) parsed["cwd"] = *config.working_directory;
@@ -45,7 +45,7 @@ json execute_answer(const json& test_case, const json&) {
 
 json inline_answer(const json& test_case, const json&) {
   const std::string raw = test_case.at("raw");
-  const auto judgement = judge_inline_script_config(raw);
+  const auto judgement = validate_inline_script_config(raw);
   const auto& config = judgement.config;
   json parsed{{"script", config.script}, {"timeout", config.timeout.count()}};
   if (judgement.issues.empty()) copy_mapping(json::parse(raw), config.wants_secrets, parsed);

@@ -91,9 +91,9 @@ bool is_variable_name(std::string_view name) {
          std::all_of(name.begin(), name.end(), belongs);
 }
 
-class Judge {
+class Validator {
  public:
-  explicit Judge(const Json& config) : config_(config) {
+  explicit Validator(const Json& config) : config_(config) {
     if (!config.is_object()) issues_.push_back({{}, "invalid_type"});
   }
 
@@ -135,7 +135,7 @@ class Judge {
     return config_[name].is_object() && !config_[name].empty();
   }
 
-  /// The usable ones of a mapping that was judged already.
+  /// The usable ones of a mapping that was checked already.
   std::map<std::string, std::string> references(const char* name) const {
     std::map<std::string, std::string> texts;
     if (!has(name) || !config_[name].is_object()) return texts;
@@ -185,31 +185,31 @@ class Judge {
 
 }  // namespace
 
-ConfigJudgement<ExecuteConfig> judge_execute_config(std::string_view config_json) {
+ConfigValidation<ExecuteConfig> validate_execute_config(std::string_view config_json) {
   const Json config = migrated(parsed(config_json));
-  Judge judge(config);
-  ConfigJudgement<ExecuteConfig> judgement;
-  judgement.config.script = judge.required_text("script");
-  judgement.config.working_directory = judge.optional_text("cwd");
-  judgement.config.environment = judge.text_map("env");
-  judgement.config.wants_secrets = judge.secrets("secretEnv");
-  judgement.config.secret_references = judge.references("secretEnv");
+  Validator validator(config);
+  ConfigValidation<ExecuteConfig> validation;
+  validation.config.script = validator.required_text("script");
+  validation.config.working_directory = validator.optional_text("cwd");
+  validation.config.environment = validator.text_map("env");
+  validation.config.wants_secrets = validator.secrets("secretEnv");
+  validation.config.secret_references = validator.references("secretEnv");
   // A whole number of milliseconds: its rule says so.
-  judgement.config.timeout =
-      std::chrono::duration_cast<std::chrono::milliseconds>(judge.timeout(execute_timeout));
-  judgement.issues = judge.take_issues();
-  return judgement;
+  validation.config.timeout =
+      std::chrono::duration_cast<std::chrono::milliseconds>(validator.timeout(execute_timeout));
+  validation.issues = validator.take_issues();
+  return validation;
 }
 
-ConfigJudgement<InlineScriptConfig> judge_inline_script_config(std::string_view config_json) {
+ConfigValidation<InlineScriptConfig> validate_inline_script_config(std::string_view config_json) {
   const Json config = parsed(config_json);
-  Judge judge(config);
-  ConfigJudgement<InlineScriptConfig> judgement;
-  judgement.config.script = judge.required_text("script");
-  judgement.config.wants_secrets = judge.secrets("secretEnv");
-  judgement.config.timeout = judge.timeout(inline_timeout);
-  judgement.issues = judge.take_issues();
-  return judgement;
+  Validator validator(config);
+  ConfigValidation<InlineScriptConfig> validation;
+  validation.config.script = validator.required_text("script");
+  validation.config.wants_secrets = validator.secrets("secretEnv");
+  validation.config.timeout = validator.timeout(inline_timeout);
+  validation.issues = validator.take_issues();
+  return validation;
 }
 
 std::string migrated_execute_config(std::string_view config_json) {
@@ -217,7 +217,7 @@ std::string migrated_execute_config(std::string_view config_json) {
 }
 
 std::vector<ConfigIssue> secret_mapping_issues(std::string_view mapping_json) {
-  return Judge::mapping_issues(parsed(mapping_json));
+  return Validator::mapping_issues(parsed(mapping_json));
 }
 
 std::string issue_text(const std::vector<ConfigIssue>& issues) {

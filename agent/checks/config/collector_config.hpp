@@ -38,15 +38,15 @@ struct InlineScriptConfig {
 
 /// What comes of a configuration: the value, or every rule it breaks (never both).
 template <typename Config>
-struct ConfigJudgement {
+struct ConfigValidation {
   Config config;
   std::vector<ConfigIssue> issues;
 };
 
-/// Stored JSON text -> judgement. Unknown members are ignored, as the core strips them.
+/// Stored JSON text -> validation. Unknown members are ignored, as the core strips them.
 /// Source: core-contract 3.2.
-ConfigJudgement<ExecuteConfig> judge_execute_config(std::string_view config_json);
-ConfigJudgement<InlineScriptConfig> judge_inline_script_config(std::string_view config_json);
+ConfigValidation<ExecuteConfig> validate_execute_config(std::string_view config_json);
+ConfigValidation<InlineScriptConfig> validate_inline_script_config(std::string_view config_json);
 
 /// Version 1 (`command`, `args`) -> version 2 (`script`); anything else comes back as it is.
 std::string migrated_execute_config(std::string_view config_json);

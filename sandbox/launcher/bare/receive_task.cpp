@@ -2,7 +2,7 @@
 // freestanding, into the init program.
 #include "sandbox/launcher/bare/receive_task.hpp"
 
-#include "sandbox/launcher/bare/init_block_map.hpp"
+#include "sandbox/launcher/bare/init.hpp"
 #include "sandbox/launcher/bare/script_child.hpp"
 
 #include <linux/fcntl.h>

@@ -17,21 +17,21 @@ using nlohmann::json;
 namespace {
 
 /// Collectors of each kind, with little and with all they can have.
-std::vector<std::vector<agent::CollectorEnd>> collector_ends() {
-  agent::CollectorEnd plain;
+std::vector<std::vector<agent::CollectorOutcome>> collector_ends() {
+  agent::CollectorOutcome plain;
   plain.entry_id = "e";
   plain.collector_id = "healthcheck-script.execute";
-  plain.end = agent::ExecuteEnd{};
-  agent::CollectorEnd full = plain;
-  full.end = agent::ExecuteEnd{-1, std::string(2U << 20U, 'x'), "late", {}, false, true};
+  plain.end = agent::ExecuteOutcome{};
+  agent::CollectorOutcome full = plain;
+  full.end = agent::ExecuteOutcome{-1, std::string(2U << 20U, 'x'), "late", {}, false, true};
   full.error = "late";
   full.sandbox.emplace();
   full.dropped_environment = {"LD_PRELOAD"};
-  agent::CollectorEnd inline_script = plain;
+  agent::CollectorOutcome inline_script = plain;
   inline_script.collector_id = "healthcheck-script.inline-script";
-  inline_script.end = agent::InlineScriptEnd{true, "fine", 1.5, {}, false};
-  agent::CollectorEnd thrown = plain;
-  thrown.end = agent::ThrownEnd{"Error: no"};
+  inline_script.end = agent::InlineScriptOutcome{true, "fine", 1.5, {}, false};
+  agent::CollectorOutcome thrown = plain;
+  thrown.end = agent::ThrownOutcome{"Error: no"};
   return {{plain}, {full}, {inline_script}, {thrown}};
 }
 

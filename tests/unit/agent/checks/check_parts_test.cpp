@@ -1,5 +1,5 @@
 #include "agent/checks/check_result.hpp"
-#include "agent/checks/collector_end.hpp"
+#include "agent/checks/collector_outcome.hpp"
 #include "agent/checks/config/collector_config.hpp"
 #include "agent/checks/config/config_secrets.hpp"
 #include "agent/checks/config/secret_reference.hpp"
@@ -27,11 +27,11 @@ json frame_of(const protocol::CheckResult& result) {
   return json::parse(protocol::encode(protocol::AgentMessage(result)));
 }
 
-CollectorEnd shell_end(ExecuteEnd end) {
-  CollectorEnd collector;
+CollectorOutcome shell_end(ExecuteOutcome end) {
+  CollectorOutcome collector;
   collector.entry_id = "5e0d";
   collector.collector_id = "healthcheck-script.execute";
-  collector.end = std::move(end);
+  collector.outcome = std::move(end);
   return collector;
 }
 
@@ -83,7 +83,7 @@ TEST_CASE("shape E: a timeout is a collector error, and what the script had said
   run.outcome = sandbox::Outcome::timed_out;
   CollectedStreams streams;
   streams.standard_output = GENERATE(as<std::string>{}, "", "half way\n");
-  auto end = shell_collector_end(run, streams, {15'007ms, false, false});
+  auto end = shell_collector_outcome(run, streams, {15'007ms, false, false});
   REQUIRE(end);
   end->entry_id = "5e0d";
   end->collector_id = "healthcheck-script.execute";
@@ -101,13 +101,13 @@ TEST_CASE("shape E: a timeout is a collector error, and what the script had said
 }
 
 TEST_CASE("shape F: a collector that threw has its error and nothing else; the first one speaks") {
-  CollectorEnd thrown;
+  CollectorOutcome thrown;
   thrown.entry_id = "c2";
   thrown.collector_id = "healthcheck-script.execute";
-  thrown.end = ThrownEnd{"Error: Secret not found: pay_token"};
-  CollectorEnd later = thrown;
+  thrown.outcome = ThrownOutcome{"Error: Secret not found: pay_token"};
+  CollectorOutcome later = thrown;
   later.entry_id = "c3";
-  later.end = ThrownEnd{"Error: another"};
+  later.outcome = ThrownOutcome{"Error: another"};
   const auto healthy = shell_end({0, "", "", 1ms, true, false});
   const auto result =
       frame_of(result_of_run(identity(), {2ms, 0ms}, {healthy, thrown, later}, sixteen_mib))
@@ -119,14 +119,14 @@ TEST_CASE("shape F: a collector that threw has its error and nothing else; the f
 }
 
 TEST_CASE("an inline result leaves out what it does not have and writes whole numbers whole") {
-  CollectorEnd collector;
+  CollectorOutcome collector;
   collector.entry_id = "c1";
   collector.collector_id = "healthcheck-script.inline-script";
-  InlineScriptEnd end;
+  InlineScriptOutcome end;
   end.success = true;
   end.value = 42;
   end.took = 136ms;
-  collector.end = end;
+  collector.outcome = end;
   const auto frame = frame_of(result_of_run(identity(), {154ms, 1ms}, {collector}, sixteen_mib));
   json entry = frame.at("result").at("metadata").at("collectors").at("c1");
   entry.erase("outputTruncated");
@@ -178,9 +178,9 @@ TEST_CASE("how a script ended decides what its collector reports") {
   run.outcome = row.outcome;
   run.exit_code = row.exit_code;
   run.error = "sandbox unavailable: network: no";
-  const auto end = shell_collector_end(run, {}, {});
+  const auto end = shell_collector_outcome(run, {}, {});
   REQUIRE(end);
-  const auto& shell = std::get<ExecuteEnd>(end->end);
+  const auto& shell = std::get<ExecuteOutcome>(end->end);
   INFO(sandbox::name_of(row.outcome));
   CHECK(end->error.has_value() == row.error);
   CHECK(shell.success == row.success);
@@ -190,21 +190,21 @@ TEST_CASE("how a script ended decides what its collector reports") {
 TEST_CASE("a run nobody wants any more has no result, one past its deadline has an error") {
   sandbox::RunResult run;
   run.outcome = GENERATE(sandbox::Outcome::cancelled, sandbox::Outcome::interrupted);
-  CHECK_FALSE(shell_collector_end(run, {}, {1ms, false, false}));
-  const auto late = shell_collector_end(run, {}, {1ms, false, true});
+  CHECK_FALSE(shell_collector_outcome(run, {}, {1ms, false, false}));
+  const auto late = shell_collector_outcome(run, {}, {1ms, false, true});
   REQUIRE(late);
   CHECK(late->error);
-  CHECK(std::get<ExecuteEnd>(late->end).timed_out);
+  CHECK(std::get<ExecuteOutcome>(late->end).timed_out);
 }
 
 TEST_CASE("without a policy even a script that exits 0 is unhealthy, and the reason is told") {
   sandbox::RunResult run;
   run.outcome = sandbox::Outcome::exited;
   run.exit_code = 0;
-  const auto end = shell_collector_end(run, {}, {1ms, true, false});
+  const auto end = shell_collector_outcome(run, {}, {1ms, true, false});
   REQUIRE(end);
   CHECK(end->error == sandbox::fail_closed_reason);
-  CHECK_FALSE(std::get<ExecuteEnd>(end->end).success);
+  CHECK_FALSE(std::get<ExecuteOutcome>(end->end).success);
 }
 
 TEST_CASE("a script may say ${{ secrets.X }}, but may not be a marker; other fields may neither") {
@@ -271,10 +271,11 @@ TEST_CASE(
 
 TEST_CASE("a command that is no text migrates to an empty word, an inline timeout may be broken") {
   CHECK(migrated_execute_config(R"({"command":5})") == R"({"script":"''","timeout":30000.0})");
-  CHECK(judge_inline_script_config(R"({"script":"x","timeout":1000.5})").issues.empty());
-  CHECK(judge_inline_script_config(R"({"script":"x","timeout":1000.5})").config.timeout.count() ==
-        1000.5);
-  CHECK_FALSE(judge_execute_config(R"({"script":"x","timeout":1000.5})").issues.empty());
+  CHECK(validate_inline_script_config(R"({"script":"x","timeout":1000.5})").issues.empty());
+  CHECK(
+      validate_inline_script_config(R"({"script":"x","timeout":1000.5})").config.timeout.count() ==
+      1000.5);
+  CHECK_FALSE(validate_execute_config(R"({"script":"x","timeout":1000.5})").issues.empty());
 }
 
 TEST_CASE("the secret inside a value that the core interpolated is known") {
@@ -359,16 +360,16 @@ TEST_CASE("zero bytes of a script's output do not reach the core, which cannot s
   CollectedStreams streams;
   streams.standard_output = std::string("a\0b\0", 4);
   streams.standard_error = std::string("\0", 1);
-  auto end = shell_collector_end(run, streams, {1ms, false, false});
+  auto end = shell_collector_outcome(run, streams, {1ms, false, false});
   REQUIRE(end);
-  CHECK(std::get<ExecuteEnd>(end->end).standard_output == "a\uFFFDb\uFFFD");
-  CHECK(std::get<ExecuteEnd>(end->end).standard_error == "\uFFFD");
+  CHECK(std::get<ExecuteOutcome>(end->end).standard_output == "a\uFFFDb\uFFFD");
+  CHECK(std::get<ExecuteOutcome>(end->end).standard_error == "\uFFFD");
 }
 
 TEST_CASE("configuration errors name the path and the rule, never a value") {
-  const auto judgement = judge_execute_config(
+  const auto validation = validate_execute_config(
       R"({"script":5,"timeout":"soon","env":{"very-secret":1},"secretEnv":{"A":"b c"}})");
-  const std::string text = issue_text(judgement.issues);
+  const std::string text = issue_text(validation.issues);
   CHECK(text.find("script: invalid_type") != std::string::npos);
   CHECK(text.find("timeout: invalid_type") != std::string::npos);
   CHECK(text.find("very-secret") == std::string::npos);
@@ -402,8 +403,8 @@ TEST_CASE("a report is short where nothing is missing, and whole where something
 }
 
 TEST_CASE("what made a check unhealthy is told of every kind of end") {
-  CollectorEnd thrown;
-  thrown.end = ThrownEnd{"Error: Secret not found: pay_token"};
+  CollectorOutcome thrown;
+  thrown.outcome = ThrownOutcome{"Error: Secret not found: pay_token"};
   CHECK(failure_of(thrown) == "Error: Secret not found: pay_token");
   auto end = shell_end({0, "", "", 1ms, true, false});
   CHECK_FALSE(failure_of(end));

@@ -6,16 +6,16 @@
 
 using namespace satellite::agent;
 using namespace std::chrono_literals;
-using Step = RouteProbe::Step;
+using Step = RegistrationProbe::Step;
 
 namespace {
 
-constexpr RouteProbe::Time first_look{1h};
+constexpr RegistrationProbe::Time first_look{1h};
 
 }  // namespace
 
 TEST_CASE("a core that answers is asked every minute; two unanswered questions mean a lost way") {
-  RouteProbe probe(first_look, {});
+  RegistrationProbe probe(first_look, {});
   CHECK(probe.step(first_look) == Step::ask);
   CHECK(probe.step(first_look + 1s) == Step::wait);
   probe.answered();
@@ -29,7 +29,7 @@ TEST_CASE("a core that answers is asked every minute; two unanswered questions m
 }
 
 TEST_CASE("one slow answer is no lost way") {
-  RouteProbe probe(first_look, {});
+  RegistrationProbe probe(first_look, {});
   CHECK(probe.step(first_look) == Step::ask);
   probe.answered();
   CHECK(probe.step(first_look + 60s) == Step::ask);
@@ -42,9 +42,9 @@ TEST_CASE("one slow answer is no lost way") {
 }
 
 TEST_CASE("a core that does not answer is not left, and is asked again ever more seldom") {
-  RouteProbe probe(first_look, {});
+  RegistrationProbe probe(first_look, {});
   std::vector<std::chrono::seconds> asked;
-  for (RouteProbe::Time now = first_look; now < first_look + 5h;) {
+  for (RegistrationProbe::Time now = first_look; now < first_look + 5h;) {
     const Step step = probe.step(now);
     REQUIRE(step != Step::reconnect);
     if (step == Step::ask)
@@ -60,7 +60,7 @@ TEST_CASE("a core that does not answer is not left, and is asked again ever more
 }
 
 TEST_CASE("an answer that comes after the pause began counts: from then on silence is a lost way") {
-  RouteProbe probe(first_look, {});
+  RegistrationProbe probe(first_look, {});
   CHECK(probe.step(first_look) == Step::ask);
   CHECK(probe.step(first_look + 10s) == Step::wait);
   probe.answered();
@@ -71,9 +71,9 @@ TEST_CASE("an answer that comes after the pause began counts: from then on silen
 }
 
 TEST_CASE("a core that answered on an earlier connection may have lost the way at once") {
-  RouteProbe::Settings settings;
+  RegistrationProbe::Settings settings;
   settings.core_answers = true;
-  RouteProbe probe(first_look, settings);
+  RegistrationProbe probe(first_look, settings);
   CHECK(probe.step(first_look) == Step::ask);
   CHECK(probe.step(first_look + 10s) == Step::ask);
   CHECK(probe.step(first_look + 20s) == Step::reconnect);
@@ -81,7 +81,7 @@ TEST_CASE("a core that answered on an earlier connection may have lost the way a
 }
 
 TEST_CASE("an answer in time is as good as one at once") {
-  RouteProbe probe(first_look, {});
+  RegistrationProbe probe(first_look, {});
   CHECK(probe.step(first_look) == Step::ask);
   probe.answered();
   CHECK(probe.step(first_look + 60s) == Step::ask);
@@ -91,7 +91,7 @@ TEST_CASE("an answer in time is as good as one at once") {
 }
 
 TEST_CASE("who is asked often has no longer to answer than until the next question") {
-  RouteProbe probe(first_look, {2s, 10s});
+  RegistrationProbe probe(first_look, {2s, 10s});
   CHECK(probe.step(first_look) == Step::ask);
   probe.answered();
   CHECK(probe.step(first_look + 2s) == Step::ask);

@@ -17,15 +17,16 @@ using nlohmann::json;
 namespace {
 
 /// `early` breaks before it starts, `late` afterwards, any other ends well.
-boost::asio::awaitable<RunPipelineEnd> execute(RunPipelineParts parts, RunPipelineInput input) {
+boost::asio::awaitable<RunPipelineOutcome> execute(RunPipelineDependencies dependencies,
+                                                   RunPipelineInput input) {
   if (input.request.script == "early") throw std::runtime_error("broken early");
-  parts.stream.started({});
+  dependencies.stream.started({});
   if (input.request.script == "late") throw std::runtime_error("broken late");
   sandbox::RunResult result;
   result.outcome = sandbox::Outcome::exited;
   result.exit_code = 0;
   auto message = finished_message_from(result, std::nullopt);
-  co_return RunPipelineEnd{std::move(result), std::move(message)};
+  co_return RunPipelineOutcome{std::move(result), std::move(message)};
 }
 
 protocol::RunScript script(const std::string& text) {
@@ -53,7 +54,7 @@ TEST_CASE("a run that a mistake of ours ends has its one end and gives its place
   sandbox::PolicyProvider policies;
   Outbox outbox(context);
   outbox.connection_up(true);
-  Dispatcher dispatcher({context, log, config, runner, policies, outbox, execute});
+  Dispatcher dispatcher({context, log, config, runner, policies, outbox}, execute);
   for (const char* text : {"early", "late", "well"}) dispatcher.receive(script(text));
   std::map<std::string, json> ends;
   for (int i = 0; i < 1'000 && ends.size() < 3; ++i) {

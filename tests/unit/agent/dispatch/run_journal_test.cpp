@@ -61,10 +61,3 @@ TEST_CASE("frames of old runs are dropped before their ids") {
   CHECK(journal.find(RunId("run-0"))->finished_frame.empty());
   CHECK_FALSE(journal.find(RunId("run-2"))->finished_frame.empty());
 }
-
-TEST_CASE("an acceptance that was taken back can be made again") {
-  RunJournal journal;
-  journal.accept(RunId("a"), start);
-  journal.forget(RunId("a"));
-  CHECK(journal.accept(RunId("a"), start));
-}

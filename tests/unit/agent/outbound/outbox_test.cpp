@@ -88,6 +88,6 @@ TEST_CASE("results that nobody fetches are bounded by count and bytes, the oldes
   const auto frames = all_frames(outbox);
   CHECK(frames.size() >= kept_min);
   CHECK(frames.size() <= kept_max);
-  CHECK(outbox.dropped_singles() == count - frames.size());
+  CHECK(outbox.dropped_messages() == count - frames.size());
   CHECK(frames.back().find("\"" + std::to_string(count - 1) + "\"") != std::string::npos);
 }

@@ -85,7 +85,8 @@ class Bench {
   Config config_;
   sandbox::PolicyProvider policies_;
   Outbox outbox_{context_};
-  Scheduler scheduler_{{context_, log_, config_, runner_, policies_, outbox_}};
+  SecretFetch secrets_{context_, outbox_};
+  Scheduler scheduler_{{context_, log_, config_, runner_, policies_, outbox_}, secrets_};
 };
 
 }  // namespace
@@ -104,7 +105,7 @@ TEST_CASE("rejected assignments of any number push nothing out that waits to be 
   REQUIRE(told.size() == rejected + 1);
   CHECK(told.front() == real_result);
   CHECK(std::set<std::string>(told.begin(), told.end()).size() == told.size());
-  CHECK(bench.outbox().dropped_singles() == 0);
+  CHECK(bench.outbox().dropped_messages() == 0);
   bench.stop();
 }
 
@@ -137,7 +138,7 @@ TEST_CASE("what was dropped of the results of rejected assignments is told with 
   for (int i = 0; i < 5'000; ++i) {
     bench.outbox().push(protocol::ScriptAccepted{RunId(real_result), 0});
   }
-  CHECK(bench.outbox().dropped_singles() > 0);
+  CHECK(bench.outbox().dropped_messages() > 0);
   bench.outbox().connection_up(true);
   const auto left = bench.taken();
   CHECK(std::set<std::string>(left.begin(), left.end()) == std::set<std::string>{real_result});

@@ -27,8 +27,8 @@ struct RunCircumstances {
 ///         policy or past the memory limit is one. Nothing for a run that was stopped because
 ///         nobody wants its result any more.
 /// Source: core-contract 3.4, 3.5, 9-C1.
-std::optional<CollectorEnd> shell_collector_end(const sandbox::RunResult& result,
-                                                const CollectedStreams& streams,
-                                                const RunCircumstances& circumstances);
+std::optional<CollectorOutcome> shell_collector_outcome(const sandbox::RunResult& result,
+                                                        const CollectedStreams& streams,
+                                                        const RunCircumstances& circumstances);
 
 }  // namespace satellite::agent

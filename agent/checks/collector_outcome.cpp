@@ -1,4 +1,4 @@
-#include "agent/checks/collector_end.hpp"
+#include "agent/checks/collector_outcome.hpp"
 
 #include "sandbox/capture/output_text.hpp"
 #include "sandbox/policy/policy_provider.hpp"
@@ -16,12 +16,12 @@ constexpr int exit_after_term = 143;
 constexpr int exit_after_kill = 137;
 
 /// The last line of standard error is where people look for the reason.
-void say_in_standard_error(ExecuteEnd& end, const std::string& text) {
+void say_in_standard_error(ExecuteOutcome& end, const std::string& text) {
   if (!end.standard_error.empty()) end.standard_error += '\n';
   end.standard_error += text;
 }
 
-void fail(CollectorEnd& collector, ExecuteEnd& end, std::string text) {
+void fail(CollectorOutcome& collector, ExecuteOutcome& end, std::string text) {
   say_in_standard_error(end, text);
   end.exit_code = -1;
   collector.error = std::move(text);
@@ -29,7 +29,7 @@ void fail(CollectorEnd& collector, ExecuteEnd& end, std::string text) {
 
 /// False for a run whose result nobody wants.
 bool describe(const sandbox::RunResult& result, const RunCircumstances& circumstances,
-              CollectorEnd& collector, ExecuteEnd& end) {
+              CollectorOutcome& collector, ExecuteOutcome& end) {
   switch (result.outcome) {
     case Outcome::exited:
     case Outcome::signaled:
@@ -62,11 +62,11 @@ bool describe(const sandbox::RunResult& result, const RunCircumstances& circumst
 
 }  // namespace
 
-std::optional<CollectorEnd> shell_collector_end(const sandbox::RunResult& result,
-                                                const CollectedStreams& streams,
-                                                const RunCircumstances& circumstances) {
-  CollectorEnd collector;
-  ExecuteEnd end;
+std::optional<CollectorOutcome> shell_collector_outcome(const sandbox::RunResult& result,
+                                                        const CollectedStreams& streams,
+                                                        const RunCircumstances& circumstances) {
+  CollectorOutcome collector;
+  ExecuteOutcome end;
   collector.output_truncated = result.output_truncated || streams.cut;
   const auto bytes_end =
       collector.output_truncated ? sandbox::OutputEnd::cut : sandbox::OutputEnd::complete;
@@ -82,7 +82,7 @@ std::optional<CollectorEnd> shell_collector_end(const sandbox::RunResult& result
   }
   collector.sandbox = result.sandbox;
   collector.dropped_environment = result.dropped_environment;
-  collector.end = std::move(end);
+  collector.outcome = std::move(end);
   return collector;
 }
 

@@ -1,0 +1,25 @@
+#pragma once
+
+#include "agent/config/config.hpp"
+#include "agent/outbound/outbox.hpp"
+#include "agent/runtime/log.hpp"
+#include "sandbox/policy/policy_provider.hpp"
+#include "sandbox/running/runner.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+namespace satellite::agent {
+
+/// What every script needs from the agent, whether the core dispatched it or a timer started it.
+///
+/// Shape:  references into the composition root (agent.cpp), which outlives whoever holds them.
+struct RunServices {
+  boost::asio::io_context& context;
+  Log& log;
+  const Config& config;
+  sandbox::Runner& runner;
+  const sandbox::PolicyProvider& policies;
+  Outbox& outbox;
+};
+
+}  // namespace satellite::agent
