@@ -3,8 +3,8 @@
 #include "agent/config/config.hpp"
 #include "agent/config/token_watch.hpp"
 #include "agent/runtime/log.hpp"
-#include "sandbox/host/host_facts.hpp"
 #include "sandbox/launcher/client/launcher_link.hpp"
+#include "sandbox/probing/probe.hpp"
 
 #include <chrono>
 #include <memory>

@@ -2,7 +2,7 @@
 
 #include "protocol/agent_messages.hpp"
 #include "protocol/vocabulary/byte_count.hpp"
-#include "sandbox/report/report.hpp"
+#include "sandbox/report/outcome.hpp"
 
 #include <chrono>
 #include <optional>

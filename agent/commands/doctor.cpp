@@ -1,7 +1,7 @@
 #include "agent/commands/commands.hpp"
 #include "agent/commands/input.hpp"
 #include "agent/config/sandbox_settings.hpp"
-#include "sandbox/host/engine_list.hpp"
+#include "sandbox/host/engines.hpp"
 #include "sandbox/host/readiness.hpp"
 #include "sandbox/launcher/client/launcher_link.hpp"
 #include "sandbox/probing/probe.hpp"

@@ -1,6 +1,6 @@
 #include "agent/commands/exec_answer.hpp"
 
-#include "sandbox/report/report.hpp"
+#include "sandbox/report/outcome.hpp"
 
 #include <nlohmann/json.hpp>
 #include <sstream>

@@ -2,8 +2,7 @@
 
 #include "agent/runtime/log_level.hpp"
 #include "protocol/vocabulary/secret.hpp"
-#include "sandbox/host/engine_list.hpp"
-#include "sandbox/host/identity_range.hpp"
+#include "sandbox/host/engines.hpp"
 #include "sandbox/host/macvlan_settings.hpp"
 #include "sandbox/planning/operators_word.hpp"
 

@@ -6,7 +6,7 @@
 #include "protocol/encode.hpp"
 #include "protocol/vocabulary/limits.hpp"
 #include "protocol/wire_words.hpp"
-#include "sandbox/report/report.hpp"
+#include "sandbox/report/outcome.hpp"
 
 #include <chrono>
 #include <exception>

@@ -1,7 +1,7 @@
 #include "agent/dispatch/run_log.hpp"
 
 #include "sandbox/planning/observability.hpp"
-#include "sandbox/report/report.hpp"
+#include "sandbox/report/outcome.hpp"
 
 #include <string>
 

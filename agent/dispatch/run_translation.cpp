@@ -2,7 +2,7 @@
 
 #include "agent/dispatch/automation_environment.hpp"
 #include "sandbox/capture/output_text.hpp"
-#include "sandbox/report/report.hpp"
+#include "sandbox/report/outcome.hpp"
 
 #include <nlohmann/json.hpp>
 

@@ -2,8 +2,8 @@
 
 #include "protocol/vocabulary/unique_fd.hpp"
 #include "sandbox/capture/output_budget.hpp"
+#include "sandbox/capture/run_observer.hpp"
 #include "sandbox/capture/secret_patterns.hpp"
-#include "sandbox/running/runner.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>

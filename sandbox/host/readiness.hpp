@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sandbox/host/engine_list.hpp"
+#include "sandbox/host/engines.hpp"
 #include "sandbox/host/host_facts.hpp"
 
 #include <string>

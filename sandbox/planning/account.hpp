@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sandbox/planning/plan.hpp"
+#include "sandbox/host/identity.hpp"
 
 #include <cstdint>
 #include <optional>

@@ -1,6 +1,6 @@
 #include "sandbox/planning/build_plan.hpp"
 
-#include "sandbox/host/engine_list.hpp"
+#include "sandbox/host/engines.hpp"
 #include "sandbox/planning/account.hpp"
 #include "sandbox/planning/decide.hpp"
 #include "sandbox/planning/egress_notes.hpp"

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "sandbox/host/host_facts.hpp"
-#include "sandbox/host/identity_range.hpp"
+#include "sandbox/host/identity.hpp"
 #include "sandbox/planning/environment.hpp"
 #include "sandbox/planning/host_paths.hpp"
 #include "sandbox/planning/plan.hpp"

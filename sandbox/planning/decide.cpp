@@ -19,20 +19,6 @@ void tell_open_network(Plan& plan) {
   }
 }
 
-bool contains(const EnforcedLayers& layers, Layer layer) {
-  switch (layer) {
-    case Layer::resources:
-      return layers.resources;
-    case Layer::filesystem:
-      return layers.filesystem;
-    case Layer::network:
-      return layers.network;
-    case Layer::privilege:
-      return layers.privilege;
-  }
-  return true;
-}
-
 }  // namespace
 
 Decision decide(Plan plan, const EnforcedLayers& must_hold) {
@@ -40,7 +26,7 @@ Decision decide(Plan plan, const EnforcedLayers& must_hold) {
   const bool fails = policy.enabled && policy.on_unavailable == OnUnavailable::fail;
   const auto& downgrades = plan.promise.downgrades;
   if (std::any_of(downgrades.begin(), downgrades.end(),
-                  [&](const Downgrade& one) { return fails || contains(must_hold, one.layer); })) {
+                  [&](const Downgrade& one) { return fails || must_hold.holds(one.layer); })) {
     return Refusal{std::move(plan.promise)};
   }
   tell_open_network(plan);

@@ -2,6 +2,7 @@
 
 #include "sandbox/planning/account.hpp"
 #include "sandbox/planning/native_plan.hpp"
+#include "sandbox/planning/upstream_command_lines.hpp"
 
 #include <algorithm>
 #include <array>
@@ -180,7 +181,8 @@ FilesystemLayer build_filesystem_layer(const FilesystemPolicy& policy, const Hos
   }
   layer.kind = FilesystemLayer::Kind::enforced;
   if (confined) show_as_seeds(policy, inputs, world, request);
-  layer.wrapper = layer.engine == Engine::bwrap ? bwrap_argv(request) : seed_nsjail_argv(request);
+  layer.wrapper =
+      layer.engine == Engine::bwrap ? bwrap_argv(request) : upstream_nsjail_argv(request);
   return layer;
 }
 

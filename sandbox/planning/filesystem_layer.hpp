@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sandbox/host/engine_list.hpp"
+#include "sandbox/host/engines.hpp"
 #include "sandbox/planning/host_paths.hpp"
 #include "sandbox/planning/wrapper_request.hpp"
 #include "sandbox/policy/policy.hpp"

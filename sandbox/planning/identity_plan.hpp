@@ -1,7 +1,7 @@
 #pragma once
 
 #include "sandbox/host/host_facts.hpp"
-#include "sandbox/planning/plan.hpp"
+#include "sandbox/host/identity.hpp"
 #include "sandbox/policy/policy.hpp"
 
 #include <cstdint>

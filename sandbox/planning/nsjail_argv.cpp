@@ -16,7 +16,7 @@ bool keeps_network(const WrapperRequest& request) {
 }
 
 /// A string of a protocol buffer's text form: whatever is not plain is written as an octal number.
-std::string quoted(const std::string& text) {
+std::string proto_text(const std::string& text) {
   std::string answer = "\"";
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
@@ -62,7 +62,7 @@ class ViewWords {
         return words(
             {"--mount", "none:" + target + ":devpts:newinstance,ptmxmode=0666,mode=620,max=64"});
       case FileStepKind::processes:
-        return mount("dst: " + quoted(target) + " fstype: \"proc\" noexec: true");
+        return mount("dst: " + proto_text(target) + " fstype: \"proc\" noexec: true");
       case FileStepKind::mask:
         return mask(target, step);
       case FileStepKind::directory:  // on the way to what is shown they are made anyway
@@ -78,7 +78,7 @@ class ViewWords {
     std::string text = mounts_;
     for (const auto& [target, content] : files_) {
       if (content.empty()) continue;
-      text += mount_text("dst: " + quoted(target) + " src_content: " + quoted(content));
+      text += mount_text("dst: " + proto_text(target) + " src_content: " + proto_text(content));
     }
     return text;
   }
@@ -95,9 +95,10 @@ class ViewWords {
   void mask(const std::string& target, const FileStep& step) {
     if (!world_.exists(target) || !world_.is_public(target)) return;
     if (step.source == ".empty") {
-      return mount("src: \"/dev/null\" dst: " + quoted(target) + " is_bind: true is_dir: false");
+      return mount("src: \"/dev/null\" dst: " + proto_text(target) +
+                   " is_bind: true is_dir: false");
     }
-    mount("dst: " + quoted(target) + " fstype: \"tmpfs\" options: \"size=4096\"");
+    mount("dst: " + proto_text(target) + " fstype: \"tmpfs\" options: \"size=4096\"");
   }
   void file(const std::string& target, const std::string& content) {
     files_.emplace_back(target, content);

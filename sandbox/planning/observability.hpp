@@ -1,10 +1,10 @@
 #pragma once
 
-#include "sandbox/host/engine_list.hpp"
+#include "sandbox/host/engines.hpp"
 #include "sandbox/host/host_facts.hpp"
-#include "sandbox/host/identity_range.hpp"
-#include "sandbox/planning/plan.hpp"
+#include "sandbox/host/identity.hpp"
 #include "sandbox/policy/policy_provider.hpp"
+#include "sandbox/report/report.hpp"
 
 #include <nlohmann/json_fwd.hpp>
 #include <optional>

@@ -1,8 +1,7 @@
 #pragma once
 
 #include "protocol/vocabulary/result.hpp"
-#include "sandbox/host/identity_range.hpp"
-#include "sandbox/planning/plan.hpp"
+#include "sandbox/host/identity.hpp"
 #include "sandbox/policy/policy_provider.hpp"
 
 #include <cstdint>

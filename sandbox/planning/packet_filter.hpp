@@ -30,8 +30,6 @@ struct PacketFilter {
   bool operator==(const PacketFilter&) const = default;
 };
 
-/// Each entry costs every packet its time, and all must fit into one message to the kernel.
-inline constexpr std::size_t allow_entries_max = 500;
 /// The operator's own blocked addresses, in front of the entries that allow.
 inline constexpr std::size_t blocked_addresses_max = 64;
 inline constexpr std::size_t filter_rules_max = allow_entries_max + blocked_addresses_max + 12;

@@ -2,20 +2,6 @@
 
 namespace satellite::sandbox {
 
-std::string_view name_of(Engine engine) {
-  switch (engine) {
-    case Engine::none:
-      return "none";
-    case Engine::bwrap:
-      return "bwrap";
-    case Engine::nsjail:
-      return "nsjail";
-    case Engine::native:
-      return "native";
-  }
-  return "none";
-}
-
 std::string_view name_of(Egress egress) {
   switch (egress) {
     case Egress::host:

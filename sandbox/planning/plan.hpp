@@ -1,7 +1,8 @@
 #pragma once
 
 #include "protocol/vocabulary/byte_count.hpp"
-#include "sandbox/host/host_facts.hpp"
+#include "sandbox/host/engines.hpp"
+#include "sandbox/host/identity.hpp"
 #include "sandbox/kernel/cgroup_limits.hpp"
 #include "sandbox/planning/file_step.hpp"
 #include "sandbox/planning/packet_filter.hpp"
@@ -19,20 +20,12 @@
 
 namespace satellite::sandbox {
 
-enum class Engine { none, bwrap, nsjail, native };
-std::string_view name_of(Engine engine);
-
 enum class Resource { cpu_seconds, open_files, processes, file_size };
 
 struct ResourceSetting {
   Resource resource = Resource::cpu_seconds;
   std::uint64_t value = 0;
   bool operator==(const ResourceSetting&) const = default;
-};
-
-struct Identity {
-  std::uint32_t uid = 0, gid = 0;
-  bool operator==(const Identity&) const = default;
 };
 
 /// A file system in memory and how much it may hold.

@@ -4,7 +4,7 @@
 #include "protocol/vocabulary/limits.hpp"
 #include "sandbox/planning/build_plan.hpp"
 #include "sandbox/planning/describe_plan.hpp"
-#include "sandbox/planning/upstream/upstream_command_line.hpp"
+#include "sandbox/planning/upstream_command_lines.hpp"
 #include "sandbox/policy/policy_json.hpp"
 #include "sandbox/report/report.hpp"
 
@@ -113,7 +113,7 @@ json answer_of(const Decision& decision) {
   }
   const Plan& plan = std::get<Plan>(decision);
   answer["decision"] = "run";
-  answer["commandLine"] = seed_command_line(plan);
+  answer["commandLine"] = upstream_command_line(plan);
   answer["env"] = plan.environment;
   answer["droppedEnv"] = plan.dropped_environment;
   answer["limits"] = json::object();

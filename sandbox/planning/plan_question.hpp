@@ -1,7 +1,7 @@
 #pragma once
 
 #include "protocol/vocabulary/result.hpp"
-#include "sandbox/host/engine_list.hpp"
+#include "sandbox/host/engines.hpp"
 #include "sandbox/host/host_facts.hpp"
 #include "sandbox/planning/operators_word.hpp"
 

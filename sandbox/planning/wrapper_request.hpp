@@ -1,6 +1,5 @@
 #pragma once
 
-#include "sandbox/launcher/bare/init_block.hpp"
 #include "sandbox/planning/file_step.hpp"
 #include "sandbox/planning/host_paths.hpp"
 #include "sandbox/planning/network_decision.hpp"
@@ -35,6 +34,9 @@ struct WrapperRequest {
   std::string host_name;      ///< that the run is to have; empty = not known
 };
 
+/// The descriptors that a wrapper reads files from, behind those that it hands to init.
+inline constexpr int wrapper_file_fd_first = 11;
+
 /// What a wrapper is started with.
 struct WrapperCommand {
   std::vector<std::string> argv;   ///< up to, and without, the closing `--`
@@ -49,12 +51,10 @@ struct WrapperCommand {
 /// Source: bwrap(1) of 0.4 and 0.8; planning/native_plan for the steps.
 WrapperCommand bwrap_with_view(const WrapperRequest& request, const World& world);
 
-/// Command lines up to, and without, the closing `--`.
-/// Source: reference-satellite 6; bwrap(1), nsjail(1).
+/// bubblewrap without that view: the whole host, or the reference satellite's paths. Up to, and
+/// without, the closing `--`. Source: reference-satellite 6; bwrap(1).
 std::vector<std::string> bwrap_argv(const WrapperRequest& request);
-/// The reference satellite's line, for comparison only: the program has no
-/// `--clone_newnet` and no `--nftables_file`, sets limits of its own and shows no /tmp and no /dev.
-std::vector<std::string> seed_nsjail_argv(const WrapperRequest& request);
+
 /// nsjail with the same view, a settings file with what is made for the run among the files.
 ///
 /// Shape:  pure; links and what is not public as above. Without a view the whole host is shown,

@@ -3,6 +3,7 @@
 #include "protocol/vocabulary/result.hpp"
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -28,6 +29,10 @@ Result<AddressBlock> parse_address_block(std::string_view text);
 
 /// Whether every address of `inner` is one of `outer`.
 bool contains(const AddressBlock& outer, const AddressBlock& inner);
+
+/// How many entries an allowlist may have. Each costs every packet its time, and all must fit into
+/// one message to the kernel.
+inline constexpr std::size_t allow_entries_max = 500;
 
 /// The entries both lists permit: of two overlapping blocks the smaller one. An entry that is no
 /// block permits nothing and closes the whole list it stands in (egress_rules), so it survives from

@@ -1,7 +1,6 @@
 #include "sandbox/policy/policy.hpp"
 
 #include "protocol/vocabulary/byte_count.hpp"
-#include "sandbox/planning/packet_filter.hpp"
 #include "sandbox/policy/address_block.hpp"
 
 #include <algorithm>

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "protocol/vocabulary/result.hpp"
+#include "sandbox/policy/layers.hpp"
 #include "sandbox/policy/policy.hpp"
-#include "sandbox/report/report.hpp"
 
 #include <functional>
 #include <optional>

@@ -1,5 +1,5 @@
 // What puts runs together: the launcher itself, its own engine, and a wrapper program.
-#include "sandbox/host/engine_list.hpp"
+#include "sandbox/host/engines.hpp"
 #include "sandbox/launcher/wire/setup_steps.hpp"
 #include "sandbox/probing/probing.hpp"
 #include "sandbox/probing/remedies.hpp"

@@ -1,8 +1,9 @@
 #pragma once
 
+#include "sandbox/host/engines.hpp"
 #include "sandbox/host/host_facts.hpp"
+#include "sandbox/host/identity.hpp"
 #include "sandbox/host/macvlan_settings.hpp"
-#include "sandbox/planning/plan.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>

@@ -1,7 +1,8 @@
 #pragma once
 
+#include "sandbox/host/engines.hpp"
 #include "sandbox/host/host_facts.hpp"
-#include "sandbox/planning/plan.hpp"
+#include "sandbox/host/identity.hpp"
 #include "sandbox/probing/probe.hpp"
 #include "sandbox/probing/trial.hpp"
 

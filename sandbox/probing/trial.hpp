@@ -2,6 +2,7 @@
 
 #include "protocol/vocabulary/result.hpp"
 #include "sandbox/host/host_facts.hpp"
+#include "sandbox/host/identity.hpp"
 #include "sandbox/launcher/client/launcher_link.hpp"
 #include "sandbox/launcher/wire/launch_order.hpp"
 #include "sandbox/policy/policy.hpp"

@@ -6,20 +6,6 @@
 
 namespace satellite::sandbox {
 
-std::string_view name_of(Layer layer) {
-  switch (layer) {
-    case Layer::resources:
-      return "resources";
-    case Layer::filesystem:
-      return "filesystem";
-    case Layer::network:
-      return "network";
-    case Layer::privilege:
-      return "privilege";
-  }
-  return "resources";
-}
-
 std::string_view name_of(LayerState state) {
   switch (state) {
     case LayerState::enforced:

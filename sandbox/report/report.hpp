@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sandbox/policy/layers.hpp"
 #include "sandbox/policy/policy.hpp"
 
 #include <nlohmann/json_fwd.hpp>
@@ -8,26 +9,6 @@
 #include <vector>
 
 namespace satellite::sandbox {
-
-enum class Layer { resources, filesystem, network, privilege };
-std::string_view name_of(Layer layer);
-
-struct EnforcedLayers {
-  bool resources = false, filesystem = false, network = false, privilege = false;
-  bool operator==(const EnforcedLayers&) const = default;
-};
-
-struct Downgrade {
-  Layer layer = Layer::resources;
-  std::string reason;
-};
-
-struct Note {
-  Layer layer = Layer::resources;
-  std::string note;
-  bool is_standing = false;  ///< holds for every run under this policy on this host
-  bool operator==(const Note&) const = default;
-};
 
 enum class LayerState { enforced, degraded, absent, not_requested };
 std::string_view name_of(LayerState state);

@@ -1,9 +1,11 @@
 #pragma once
 
+#include "protocol/vocabulary/byte_count.hpp"
 #include "protocol/vocabulary/ids.hpp"
 #include "protocol/vocabulary/secret.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <string>
@@ -12,6 +14,13 @@
 namespace satellite::sandbox {
 
 enum class Language { shell, module };
+
+/// How much one run may have to mask. The longest variable has 128 KiB, and its value may be made
+/// of a secret that is masked by itself: both fit. All forms of so much are some 70,000 pieces to
+/// look for, about 20 MB while the run goes on.
+inline constexpr ByteCount masked_size_max{256U << 10U};
+/// So many short ones have as many forms as that.
+inline constexpr std::size_t masked_count_max = 4'096;
 
 /// One script to run, from whichever side it came: the core, the timetable or the command line.
 ///

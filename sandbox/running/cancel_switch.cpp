@@ -1,4 +1,4 @@
-#include "sandbox/running/runner.hpp"
+#include "sandbox/running/cancel_switch.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>

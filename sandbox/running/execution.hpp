@@ -3,7 +3,7 @@
 #include "sandbox/capture/capped_output.hpp"
 #include "sandbox/launcher/client/ending.hpp"
 #include "sandbox/launcher/client/launcher_link.hpp"
-#include "sandbox/running/runner.hpp"
+#include "sandbox/running/cancel_switch.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "sandbox/launcher/client/identity_pool.hpp"
-#include "sandbox/running/runner.hpp"
+#include "sandbox/running/cancel_switch.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>

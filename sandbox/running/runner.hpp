@@ -1,52 +1,26 @@
 #pragma once
 
 #include "protocol/vocabulary/result.hpp"
+#include "sandbox/capture/run_observer.hpp"
+#include "sandbox/host/engines.hpp"
 #include "sandbox/host/host_facts.hpp"
+#include "sandbox/host/identity.hpp"
 #include "sandbox/host/macvlan_settings.hpp"
-#include "sandbox/planning/plan.hpp"
 #include "sandbox/policy/policy_provider.hpp"
 #include "sandbox/report/outcome.hpp"
 #include "sandbox/report/run_request.hpp"
+#include "sandbox/running/cancel_switch.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
-#include <string>
-#include <string_view>
+#include <optional>
 #include <vector>
 
 namespace satellite::sandbox {
-
-/// Who is told about a run while it goes on. One observer per run; calls never overlap per stream.
-class RunObserver {
- public:
-  virtual ~RunObserver() = default;
-  /// After verification, before the first instruction of the script.
-  virtual void started(const EffectiveSandbox& report,
-                       std::chrono::system_clock::time_point at) = 0;
-  /// A piece of output: masked, within the cap, at most `output_chunk_size_max`. The script's pipe
-  /// is not read again until this returns: waiting here is the flow control.
-  virtual boost::asio::awaitable<void> output(OutputStream stream, std::string_view bytes) = 0;
-};
-
-/// Asks one run to end early; may be used from the same thread before, during and after the run.
-class CancelSwitch {
- public:
-  explicit CancelSwitch(boost::asio::io_context& context);
-  ~CancelSwitch();
-  CancelSwitch(const CancelSwitch&) = delete;
-  CancelSwitch& operator=(const CancelSwitch&) = delete;
-  /// Idempotent.
-  void cancel();
-  bool cancelled() const;
-  /// Returns once cancel() was called (or this coroutine is cancelled).
-  boost::asio::awaitable<void> wait() const;
-
- private:
-  struct State;
-  std::unique_ptr<State> state_;
-};
 
 struct RunnerSettings {
   std::chrono::milliseconds grace{2'000};    ///< between TERM and KILL

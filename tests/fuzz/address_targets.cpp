@@ -1,4 +1,4 @@
-#include "sandbox/host/identity_range.hpp"
+#include "sandbox/host/identity.hpp"
 #include "sandbox/policy/address_block.hpp"
 #include "tests/fuzz/promises.hpp"
 #include "tests/fuzz/targets.hpp"

@@ -3,7 +3,7 @@
 #include "sandbox/planning/egress_rules.hpp"
 #include "sandbox/planning/filesystem_layer.hpp"
 #include "sandbox/planning/network_decision.hpp"
-#include "sandbox/planning/upstream/upstream_command_line.hpp"
+#include "sandbox/planning/upstream_command_lines.hpp"
 #include "sandbox/policy/policy_json.hpp"
 #include "vectors/conformance_case.hpp"
 
@@ -212,7 +212,7 @@ json hardening_answer(const json& test_case, const json& file) {
   }
   const auto& plan = std::get<Plan>(decision);
   const auto script = text_at(in, "rootlessLauncherPath");
-  json ok{{"argv", seed_command_line(plan, script)},
+  json ok{{"argv", upstream_command_line(plan, script)},
           {"env", plan.environment},
           {"droppedEnvKeys", plan.dropped_environment},
           {"hasRootlessLauncher", plan.egress == Egress::slirp4netns},
@@ -226,10 +226,6 @@ json hardening_answer(const json& test_case, const json& file) {
   if (plan.packet_filter) ok["nftRuleset"] = *plan.packet_filter;
   if (plan.identity) ok["uid"] = plan.identity->uid;
   return {{"ok", ok}};
-}
-
-json out(const json& test_case) {
-  return test_case.at("out");
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #include "agent/checks/config/secret_reference.hpp"
 
-#include "sandbox/capture/masked_values.hpp"
+#include "sandbox/report/run_request.hpp"
 
 #include <algorithm>
 #include <cstdint>

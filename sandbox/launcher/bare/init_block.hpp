@@ -106,9 +106,8 @@ enum InitFd : int {
   init_fd_end = 11,
 };
 
-/// Behind them, while a wrapper builds the run's view: the files that it is to put there. It closes
-/// each when it has read it.
-constexpr int wrapper_file_fd_first = init_fd_end;
+/// Behind them, from init_fd_end on, while a wrapper builds the run's view: the files that it is to
+/// put there. It closes each when it has read it.
 constexpr int wrapper_files_max = 16;
 
 /// Descriptors of the script while it waits at the barrier; the barrier closes at exec.
@@ -187,7 +186,7 @@ struct InitBlock {
   std::uint32_t waits_for_task = 0;
   /// Init stays until the launcher has told the end: what the kernel takes down with it shall not
   /// get in front of those who wait for that.
-  std::uint32_t stays_until_dismissed = 0;
+  std::uint32_t stays_until_released = 0;
 };
 
 }  // namespace satellite::sandbox

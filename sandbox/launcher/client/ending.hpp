@@ -2,9 +2,9 @@
 
 #include "protocol/vocabulary/error.hpp"
 #include "sandbox/capture/output_budget.hpp"
+#include "sandbox/capture/run_observer.hpp"
 #include "sandbox/launcher/wire/records.hpp"
 #include "sandbox/report/outcome.hpp"
-#include "sandbox/running/runner.hpp"
 
 #include <exception>
 

@@ -1,7 +1,6 @@
 #pragma once
 
-#include "sandbox/host/identity_range.hpp"
-#include "sandbox/planning/plan.hpp"
+#include "sandbox/host/identity.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "sandbox/launcher/network/run_network.hpp"
-#include "sandbox/launcher/process/run_preparation.hpp"
+#include "sandbox/launcher/wire/launch_order.hpp"
 
 #include <poll.h>
 #include <functional>

@@ -13,7 +13,7 @@
 namespace satellite::sandbox {
 
 /// The launcher while it works: one poll loop over the agent, the signals, the runs and their
-/// networks. What a request starts is in launcher_process.cpp, how a run ends in run_endings.cpp.
+/// networks.
 class LauncherLoop {
  public:
   LauncherLoop(UniqueFd agent, UniqueFd signals, LauncherState state, NetworkMeans means)

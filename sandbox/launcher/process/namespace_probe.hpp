@@ -1,7 +1,7 @@
 #pragma once
 
+#include "sandbox/host/identity.hpp"
 #include "sandbox/launcher/wire/records.hpp"
-#include "sandbox/planning/plan.hpp"
 
 #include <optional>
 

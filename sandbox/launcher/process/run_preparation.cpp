@@ -7,9 +7,14 @@
 #include "sandbox/launcher/process/wrapper_command.hpp"
 #include "sandbox/planning/cgroup_plan.hpp"
 
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cerrno>
+#include <cstdio>
 #include <optional>
+#include <span>
 
 namespace satellite::sandbox {
 namespace {
@@ -20,8 +25,41 @@ using Failure = std::optional<RunSetupFailed>;
 // reach a program that runs outside the sandbox.
 constexpr const char* wrapper_environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin", nullptr};
 
+// A file or directory without content costs the kernel about this much.
+constexpr std::uint64_t bytes_per_inode = 4'096;
+constexpr std::uint64_t inodes_min = 1'024;
+
+/// `outside` is the number in the parent user namespace.
+std::string single_line_map(std::uint32_t id, std::uint32_t outside) {
+  return std::to_string(id) + " " + std::to_string(outside) + " 1";
+}
+
 RunSetupFailed failed(SetupStep step, const Error& error) {
   return RunSetupFailed{step, 0, 0, error.message};
+}
+
+Result<UniqueFd> sealed_copy(const char* name, const std::optional<std::string>& text) {
+  if (!text) return UniqueFd();
+  return kernel::make_memory_file(name, *text);
+}
+
+std::variant<TaskInputs, RunSetupFailed> make_task_inputs(const LaunchOrder& order) {
+  TaskInputs inputs;
+  auto input = sealed_copy("stdin", order.standard_input);
+  if (!input) return failed(SetupStep::standard_input, input.error());
+  inputs.standard_input = *std::move(input);
+  if (!inputs.standard_input) {
+    // Opened for this run alone: the flags and locks of a shared one would be a channel between
+    // runs.
+    inputs.standard_input.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    if (!inputs.standard_input) {
+      return failed(SetupStep::standard_input, error_from_errno("open /dev/null", errno));
+    }
+  }
+  auto script = sealed_copy("script", order.long_script);
+  if (!script) return failed(SetupStep::prepare, script.error());
+  inputs.long_script = *std::move(script);
+  return inputs;
 }
 
 kernel::ScratchOwner scratch_owner(const LaunchOrder& order, const RunPreparation& run) {
@@ -116,6 +154,56 @@ Failure prepare_cgroup(const LaunchOrder& order, const LauncherState& state, Run
 
 }  // namespace
 
+NativePreparation::NativePreparation(const LaunchOrder& order, const Identity& owner,
+                                     bool launcher_is_root) {
+  const NativePlan& plan = *order.native;
+  new_namespaces_ = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+  const bool makes_network = plan.own_network && !order.network;
+  if (makes_network) new_namespaces_ |= CLONE_NEWNET;
+  if (!launcher_is_root) {
+    new_namespaces_ |= CLONE_NEWUSER;
+    setup_.own_user = true;
+    // The user namespace that owns a run's network has our user as its root.
+    const bool below_network = order.network.has_value();
+    setup_.uid_map = kept(single_line_map(owner.uid, below_network ? 0 : owner.uid));
+    setup_.gid_map = kept(single_line_map(owner.gid, below_network ? 0 : owner.gid));
+  }
+  steps_.reserve(plan.steps.size());
+  for (const auto& step : plan.steps) {
+    bare::PreparedStep prepared;
+    prepared.kind = step.kind;
+    prepared.target = step.target.c_str();
+    prepared.source =
+        step.kind == FileStepKind::memory ? kept(memory_options(step, owner)) : step.source.c_str();
+    prepared.number = step.size;
+    prepared.mode = step.mode;
+    prepared.optional = step.optional;
+    prepared.writable = step.writable;
+    steps_.push_back(prepared);
+  }
+  setup_.steps = steps_.data();
+  setup_.step_count = static_cast<int>(steps_.size());
+  setup_.confined = plan.confined;
+  setup_.raises_loopback = makes_network;
+  setup_.change_identity = launcher_is_root && order.identity.has_value();
+  setup_.uid = owner.uid;
+  setup_.gid = owner.gid;
+  setup_.fault = order.fault;
+}
+
+std::string NativePreparation::memory_options(const FileStep& step, const Identity& owner) const {
+  char mode[16];
+  std::snprintf(mode, sizeof(mode), "%o", step.mode);
+  std::string options = "size=" + std::to_string(step.size) +
+                        ",nr_inodes=" + std::to_string(step.size / bytes_per_inode + inodes_min) +
+                        ",mode=" + mode;
+  // Everybody's directories belong to nobody in particular.
+  if ((step.mode & S_IWOTH) == 0) {
+    options += ",uid=" + std::to_string(owner.uid) + ",gid=" + std::to_string(owner.gid);
+  }
+  return options;
+}
+
 std::variant<RunPreparation, RunSetupFailed> prepare_run(const LaunchOrder& order,
                                                          RunStreams streams,
                                                          const LauncherState& state, Task task) {
@@ -177,6 +265,34 @@ void RunPreparation::close_childs_ends() {
        {&block, &inputs.standard_input, &inputs.long_script, &control.second, &barrier.second}) {
     fd->reset();
   }
+}
+
+void give_streams(const RunStreams& streams, const Identity& owner) {
+  for (const int fd : {streams.standard_output.get(), streams.standard_error.get()}) {
+    struct stat facts {};
+    const bool is_pipe = ::fstat(fd, &facts) == 0 && S_ISFIFO(facts.st_mode);
+    // Without it the script still has its streams, by their numbers.
+    if (is_pipe && ::fchown(fd, owner.uid, owner.gid) != 0) return;
+  }
+}
+
+std::optional<RunSetupFailed> send_task(int barrier, const LaunchOrder& order,
+                                        const RunStreams& streams) {
+  auto made = make_task_inputs(order);
+  if (auto* problem = std::get_if<RunSetupFailed>(&made)) return std::move(*problem);
+  const auto& inputs = std::get<TaskInputs>(made);
+  std::string block = build_task_block(order);
+  const auto file = kernel::make_memory_file("task", block);
+  wipe(block);
+  if (!file) return failed(SetupStep::prepare, file.error());
+  std::vector<int> descriptors{file->get(), inputs.standard_input.get(),
+                               streams.standard_output.get(), streams.standard_error.get()};
+  if (inputs.long_script) descriptors.push_back(inputs.long_script.get());
+  const TaskMessage message{task_magic, inputs.long_script ? 1U : 0U};
+  const auto sent =
+      kernel::send_message(barrier, std::as_bytes(std::span(&message, 1)), descriptors);
+  if (!sent) return failed(SetupStep::receive_task, sent.error());
+  return std::nullopt;
 }
 
 }  // namespace satellite::sandbox

@@ -4,14 +4,16 @@
 #include "sandbox/kernel/cgroup_leaf.hpp"
 #include "sandbox/kernel/cgroup_tree.hpp"
 #include "sandbox/kernel/scratch_area.hpp"
+#include "sandbox/launcher/bare/native_setup.hpp"
 #include "sandbox/launcher/bare/script_child.hpp"
-#include "sandbox/launcher/process/native_preparation.hpp"
 #include "sandbox/launcher/process/nsjail_directories.hpp"
-#include "sandbox/launcher/process/run_task.hpp"
 #include "sandbox/launcher/verify/measure.hpp"
+#include "sandbox/launcher/wire/launch_order.hpp"
 #include "sandbox/launcher/wire/records.hpp"
 
 #include <linux/filter.h>
+#include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,6 +41,36 @@ struct LauncherState {
   bool keeps_scripts_from_root = true;
   /// Groups for the runs, or why there are none. Made with the state, once in a launcher's life.
   Result<kernel::CgroupTree> cgroups = kernel::CgroupTree::make();
+};
+
+/// The order of a native run as the child walks it: C strings and plain structs, made before the
+/// fork.
+///
+/// Shape:  borrows the order's texts; neither may move or go before the fork. Setup and namespaces
+///         are for a child that is a copy of this process.
+class NativePreparation {
+ public:
+  NativePreparation(const LaunchOrder& order, const Identity& owner, bool launcher_is_root);
+  NativePreparation(const NativePreparation&) = delete;
+  NativePreparation& operator=(const NativePreparation&) = delete;
+
+  const bare::NativeSetup& setup() const { return setup_; }
+  std::uint64_t new_namespaces() const { return new_namespaces_; }
+
+ private:
+  const char* kept(std::string text) { return texts_.emplace_back(std::move(text)).c_str(); }
+  std::string memory_options(const FileStep& step, const Identity& owner) const;
+
+  std::deque<std::string> texts_;
+  std::vector<bare::PreparedStep> steps_;
+  bare::NativeSetup setup_;
+  std::uint64_t new_namespaces_ = 0;
+};
+
+/// What a script reads: its standard input, and its own text where that is too long for an
+/// argument.
+struct TaskInputs {
+  UniqueFd standard_input, long_script;
 };
 
 /// Everything of one run that exists before its fork: afterwards the child only walks it.
@@ -71,5 +103,13 @@ struct RunPreparation {
 std::variant<RunPreparation, RunSetupFailed> prepare_run(const LaunchOrder& order,
                                                          RunStreams streams,
                                                          const LauncherState& state, Task task);
+
+/// `/dev/stdout` and its kin open the pipe anew, for which the script's user must own it. Only a
+/// pipe: anything else, such as /dev/null, belongs to others too.
+void give_streams(const RunStreams& streams, const Identity& owner);
+
+/// Gives a prepared run, which waits behind `barrier`, what to execute. Returns why it could not.
+std::optional<RunSetupFailed> send_task(int barrier, const LaunchOrder& order,
+                                        const RunStreams& streams);
 
 }  // namespace satellite::sandbox

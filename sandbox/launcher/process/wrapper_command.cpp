@@ -1,6 +1,7 @@
 #include "sandbox/launcher/process/wrapper_command.hpp"
 
 #include "sandbox/launcher/bare/init_block.hpp"
+#include "sandbox/planning/wrapper_request.hpp"
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@ using Words = std::vector<std::string>;
 
 constexpr const char* init_program_path = "/proc/self/fd/10";
 static_assert(init_fd_program == 10);
+static_assert(wrapper_file_fd_first == init_fd_end);
 
 void add(Words& words, std::initializer_list<std::string> more) {
   words.insert(words.end(), more);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "protocol/vocabulary/unique_fd.hpp"
 #include "sandbox/launcher/bare/init_block.hpp"
 #include "sandbox/planning/plan.hpp"
 
@@ -37,6 +38,13 @@ struct Expectation {
 struct NetworkOrder {
   Egress egress = Egress::slirp4netns;  ///< or macvlan
   PacketFilter filter;
+};
+
+/// Whether a run is made with what it shall execute, or up to the point where only that is missing.
+enum class Task { given, awaited };
+
+struct RunStreams {
+  UniqueFd standard_output, standard_error;  ///< write ends
 };
 
 /// One run as the launcher gets it: plain data, bounded, sent as one sealed memory file.

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sandbox/host/identity_range.hpp"
+#include "sandbox/host/identity.hpp"
 #include "sandbox/host/macvlan_settings.hpp"
 
 #include <optional>

@@ -6,8 +6,6 @@
 #include "protocol/vocabulary/secret.hpp"
 #include "sandbox/kernel/memory_file.hpp"
 #include "sandbox/launcher/wire/byte_codec.hpp"
-#include "sandbox/launcher/wire/native_plan_codec.hpp"
-#include "sandbox/launcher/wire/network_order_codec.hpp"
 
 namespace satellite::sandbox {
 namespace {
@@ -22,6 +20,10 @@ constexpr std::uint32_t paths_max = 16;
 constexpr std::size_t interface_name_size_max = 15;
 constexpr std::uint32_t environment_entries_max = 4'096;
 constexpr std::uint64_t cpu_percent_max = 1'000'000;  // ten thousand processors
+constexpr std::uint32_t steps_max = 256;
+constexpr std::size_t step_size_min = 3 * sizeof(std::uint32_t);
+static_assert(static_cast<int>(FilterRule::Verdict::accept) == 1);
+static_assert(static_cast<int>(AddressBlock::Family::ipv6) == 1);
 static_assert(environment_entries_max >= limits::environment_entries_max);
 static_assert(text_size_max > limits::script_size_max.value);
 static_assert(text_size_max > limits::stdin_size_max.value);
@@ -82,6 +84,44 @@ void write_expectation(ByteWriter& out, const Expectation& expectation) {
   out.text(expectation.uplink);
   out.number(expectation.filter_rules);
   write_cgroup(out, expectation.cgroup);
+}
+
+void write_native_plan(ByteWriter& out, const std::optional<NativePlan>& plan) {
+  out.number(static_cast<std::uint8_t>(plan.has_value()));
+  if (!plan) return;
+  out.number(static_cast<std::uint8_t>(plan->confined));
+  out.number(static_cast<std::uint8_t>(plan->own_network));
+  out.number(static_cast<std::uint8_t>(plan->root_owned));
+  out.number(static_cast<std::uint32_t>(plan->steps.size()));
+  for (const auto& step : plan->steps) {
+    out.number(static_cast<std::uint32_t>(step.kind));
+    out.text(step.target);
+    out.text(step.source);
+    out.number(step.size);
+    out.number(step.mode);
+    out.number(static_cast<std::uint8_t>(step.optional));
+    out.number(static_cast<std::uint8_t>(step.writable));
+  }
+}
+
+void write_network(ByteWriter& out, const std::optional<NetworkOrder>& network) {
+  out.number(static_cast<std::uint8_t>(network.has_value()));
+  if (!network) return;
+  out.number(static_cast<std::uint32_t>(network->egress));
+  out.number(static_cast<std::uint32_t>(network->filter.rules.size()));
+  for (const auto& rule : network->filter.rules) {
+    out.number(static_cast<std::uint8_t>(rule.match));
+    out.number(static_cast<std::uint8_t>(rule.verdict));
+    out.number(static_cast<std::uint8_t>(rule.destination.family));
+    for (const auto byte : rule.destination.bytes) out.number(byte);
+    out.number(static_cast<std::uint32_t>(rule.destination.prefix_length));
+  }
+}
+
+void write_fault(ByteWriter& out, const Fault& fault) {
+  out.number(static_cast<std::uint32_t>(fault.step));
+  out.number(fault.index);
+  out.number(fault.error_number);
 }
 
 /// Everything that a run is made of before it has anything to do.
@@ -216,6 +256,82 @@ Expectation read_expectation(ByteReader& in) {
   expectation.filter_rules = in.number<std::uint32_t>();
   expectation.cgroup = read_cgroup(in);
   return expectation;
+}
+
+bool climbs(std::string_view path) {
+  while (!path.empty()) {
+    const auto part = path.substr(0, path.find('/'));
+    if (part == "..") return true;
+    path.remove_prefix(std::min(path.size(), part.size() + 1));
+  }
+  return false;
+}
+
+FileStep read_step(ByteReader& in) {
+  FileStep step;
+  const auto kind = in.number<std::uint32_t>();
+  if (kind > static_cast<std::uint32_t>(FileStepKind::last)) in.fail();
+  step.kind = static_cast<FileStepKind>(kind);
+  step.target = read_c_string(in, path_size_max);
+  step.source = read_c_string(in, path_size_max);
+  if (step.target.empty() || step.target.front() == '/' || climbs(step.target)) in.fail();
+  step.size = in.number<std::uint64_t>();
+  step.mode = in.number<std::uint32_t>();
+  step.optional = in.flag();
+  step.writable = in.flag();
+  return step;
+}
+
+std::optional<NativePlan> read_native_plan(ByteReader& in) {
+  if (!in.flag()) return std::nullopt;
+  NativePlan plan;
+  plan.confined = in.flag();
+  plan.own_network = in.flag();
+  plan.root_owned = in.flag();
+  plan.steps.resize(in.count(steps_max, step_size_min));
+  for (auto& step : plan.steps) step = read_step(in);
+  return plan;
+}
+
+FilterRule read_filter_rule(ByteReader& in) {
+  FilterRule rule;
+  const auto match = in.number<std::uint8_t>();
+  if (match > static_cast<std::uint8_t>(FilterRule::Match::everything)) in.fail();
+  rule.match = static_cast<FilterRule::Match>(match);
+  rule.verdict = in.flag() ? FilterRule::Verdict::accept : FilterRule::Verdict::drop;
+  rule.destination.family = in.flag() ? AddressBlock::Family::ipv6 : AddressBlock::Family::ipv4;
+  for (auto& byte : rule.destination.bytes) byte = in.number<std::uint8_t>();
+  rule.destination.prefix_length = in.number<std::uint32_t>();
+  const bool ipv4 = rule.destination.family == AddressBlock::Family::ipv4;
+  if (rule.destination.prefix_length > (ipv4 ? 32U : 128U)) in.fail();
+  return rule;
+}
+
+std::optional<NetworkOrder> read_network(ByteReader& in) {
+  if (!in.flag()) return std::nullopt;
+  NetworkOrder network;
+  const auto egress = in.number<std::uint32_t>();
+  if (egress != static_cast<std::uint32_t>(Egress::macvlan) &&
+      egress != static_cast<std::uint32_t>(Egress::slirp4netns)) {
+    in.fail();
+  }
+  network.egress = static_cast<Egress>(egress);
+  constexpr std::size_t rule_size = 3 + 16 + sizeof(std::uint32_t);
+  network.filter.rules.resize(in.count(filter_rules_max, rule_size));
+  for (auto& rule : network.filter.rules) rule = read_filter_rule(in);
+  if (network.filter.rules.empty()) in.fail();
+  return network;
+}
+
+Fault read_fault(ByteReader& in) {
+  Fault fault;
+  const auto step = in.number<std::uint32_t>();
+  if (step > static_cast<std::uint32_t>(SetupStep::last)) in.fail();
+  fault.step = static_cast<SetupStep>(step);
+  fault.index = in.number<std::int32_t>();
+  fault.error_number = in.number<std::int32_t>();
+  if (!fault.is_sound()) in.fail();
+  return fault;
 }
 
 void read_frame(ByteReader& in, LaunchOrder& order) {

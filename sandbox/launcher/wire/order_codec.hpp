@@ -15,7 +15,8 @@ constexpr ByteCount launch_order_size_max{8U << 20U};
 ///
 /// Errors: invalid_input for a foreign version, a torn or overlong order, a text with a NUL inside
 ///         where the kernel takes a C string, an environment name that is empty or holds '=', and
-///         for orders that make no sense (no command, a wrapper without an engine).
+///         for orders that make no sense: no command, a wrapper without an engine, a file step
+///         whose target is absolute or climbs, a fault that is not sound.
 std::string encode_order(const LaunchOrder& order);
 Result<LaunchOrder> decode_order(std::string_view bytes);
 

@@ -253,20 +253,6 @@ std::string resources_evidence(const Posture& seen) {
   return text;
 }
 
-bool& enforced_flag(EnforcedLayers& layers, Layer layer) {
-  switch (layer) {
-    case Layer::resources:
-      return layers.resources;
-    case Layer::filesystem:
-      return layers.filesystem;
-    case Layer::network:
-      return layers.network;
-    case Layer::privilege:
-      break;
-  }
-  return layers.privilege;
-}
-
 }  // namespace
 
 std::vector<std::string> missing_of(const Expectation& expectation, const Posture& posture) {
@@ -306,7 +292,7 @@ EffectiveSandbox effective_from(const EffectiveSandbox& promise, const Expectati
     const auto missing = missing_in_layer(layer.layer, expectation, posture);
     if (layer.state != LayerState::enforced || missing.empty()) continue;
     layer.state = LayerState::degraded;
-    enforced_flag(report.enforced, layer.layer) = false;
+    report.enforced.set(layer.layer, false);
     report.downgrades.push_back({layer.layer, joined(missing, "; ")});
   }
   return report;

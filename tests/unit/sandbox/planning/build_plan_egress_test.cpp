@@ -1,4 +1,4 @@
-#include "sandbox/planning/upstream/upstream_command_line.hpp"
+#include "sandbox/planning/upstream_command_lines.hpp"
 #include "unit/sandbox/hosts.hpp"
 
 using namespace satellite::sandbox;
@@ -59,7 +59,7 @@ TEST_CASE("an allowlist is enforced rootless, limits and command inside the name
   CHECK(has_word(plan.wrapper, "--unshare-net"));
   CHECK(plan.promise.enforced.network);
   CHECK(plan.promise.enforced.filesystem);
-  const auto argv = seed_command_line(plan, "/tmp/run/egress.sh");
+  const auto argv = upstream_command_line(plan, "/tmp/run/egress.sh");
   CHECK(Words(argv.begin(), argv.begin() + 3) == Words{"sh", "/tmp/run/egress.sh", "prlimit"});
   CHECK(Words(argv.end() - 4, argv.end()) == Words{"--", "sh", "-c", "echo hi"});
 }

@@ -1,4 +1,4 @@
-#include "sandbox/planning/upstream/upstream_command_line.hpp"
+#include "sandbox/planning/upstream_command_lines.hpp"
 #include "unit/sandbox/hosts.hpp"
 
 using namespace satellite;
@@ -24,7 +24,7 @@ TEST_CASE("a disabled sandbox changes nothing: no denylist, no limits, no identi
   auto inputs = run_in({});
   inputs.environment = {{"LD_PRELOAD", "/x.so"}, {"FOO", "bar"}};
   const auto plan = plan_for(policy_of(R"({"enabled":false})"), bare_root_host(), inputs);
-  CHECK(seed_command_line(plan) == Words{"sh", "-c", "echo hi"});
+  CHECK(upstream_command_line(plan) == Words{"sh", "-c", "echo hi"});
   CHECK(plan.environment.at("LD_PRELOAD") == "/x.so");
   CHECK(plan.environment.at("FOO") == "bar");
   CHECK_FALSE(plan.identity);
@@ -37,7 +37,7 @@ TEST_CASE("a disabled sandbox changes nothing: no denylist, no limits, no identi
 TEST_CASE("the wrapper sets up the namespaces first, then the limits, then the command") {
   const auto plan = plan_for(default_with("{" + host_network + "}"), unprivileged_bwrap_host(),
                              run_in("/tmp/run"));
-  const auto argv = seed_command_line(plan);
+  const auto argv = upstream_command_line(plan);
   CHECK(argv.front() == "bwrap");
   const auto limits = std::find(argv.begin(), argv.end(), "prlimit");
   REQUIRE(limits != argv.end());
@@ -50,7 +50,7 @@ TEST_CASE("the wrapper sets up the namespaces first, then the limits, then the c
 TEST_CASE("memory is never limited by address space, which would kill the runtime at start") {
   const auto plan =
       plan_for(shipped_default_policy(), unprivileged_bwrap_host(), run_in("/tmp/run"));
-  for (const auto& word : seed_command_line(plan)) CHECK_FALSE(word.starts_with("--as"));
+  for (const auto& word : upstream_command_line(plan)) CHECK_FALSE(word.starts_with("--as"));
   REQUIRE(plan.module_memory_environment);
   CHECK(plan.module_memory_environment->at("NODE_OPTIONS") == "--max-old-space-size=512");
 }
@@ -66,7 +66,7 @@ TEST_CASE("a host without any primitive still runs the portable subset under deg
   inputs.environment = {{"LD_PRELOAD", "/x.so"}};
   const auto plan =
       plan_for(default_with(R"({"onUnavailable":"degrade"})"), mac_host(), std::move(inputs));
-  CHECK(seed_command_line(plan) == Words{"sh", "-c", "echo hi"});
+  CHECK(upstream_command_line(plan) == Words{"sh", "-c", "echo hi"});
   CHECK(plan.output_size_max == ByteCount{5U << 20U});
   CHECK(plan.module_memory_environment);
   CHECK(plan.dropped_environment == Words{"LD_PRELOAD"});

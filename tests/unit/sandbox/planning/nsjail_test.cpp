@@ -1,7 +1,7 @@
-#include "sandbox/host/engine_list.hpp"
+#include "sandbox/host/engines.hpp"
 #include "sandbox/planning/filesystem_layer.hpp"
 #include "sandbox/planning/plan_question.hpp"
-#include "sandbox/planning/upstream/upstream_command_line.hpp"
+#include "sandbox/planning/upstream_command_lines.hpp"
 #include "unit/sandbox/hosts.hpp"
 
 #include <algorithm>
@@ -27,10 +27,6 @@ RunInputs launched_run() {
   inputs.launcher_makes_network = true;
   inputs.agent_identity = Identity{65532, 65532};
   return inputs;
-}
-
-bool has_run(const Words& words, const Words& run) {
-  return std::search(words.begin(), words.end(), run.begin(), run.end()) != words.end();
 }
 
 bool has_note(const EffectiveSandbox& promise, const std::string& part) {

@@ -90,20 +90,6 @@ const EffectiveSandbox& promise_of(const Decision& decision) {
   return std::get<Refusal>(decision).promise;
 }
 
-bool enforced(const EnforcedLayers& layers, Layer layer) {
-  switch (layer) {
-    case Layer::resources:
-      return layers.resources;
-    case Layer::filesystem:
-      return layers.filesystem;
-    case Layer::network:
-      return layers.network;
-    case Layer::privilege:
-      return layers.privilege;
-  }
-  return false;
-}
-
 }  // namespace
 
 TEST_CASE(
@@ -133,7 +119,7 @@ TEST_CASE("property: no layer is reported enforced without a mechanism or beside
     for (const auto& layer : promise.layers) {
       if (layer.state == LayerState::enforced) {
         REQUIRE_FALSE(layer.mechanism.empty());
-        REQUIRE(enforced(promise.enforced, layer.layer));
+        REQUIRE(promise.enforced.holds(layer.layer));
         REQUIRE_FALSE(has_word(layers_of(promise.downgrades), std::string(name_of(layer.layer))));
       }
       if (policy.enabled && layer.required && layer.state != LayerState::enforced) {

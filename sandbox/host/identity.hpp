@@ -7,6 +7,12 @@
 
 namespace satellite::sandbox {
 
+/// Whom the kernel takes a process for.
+struct Identity {
+  std::uint32_t uid = 0, gid = 0;
+  bool operator==(const Identity&) const = default;
+};
+
 /// User ids that belong to nobody but runs: under a root launcher each living run has one of them,
 /// and the group id of the same number, for itself alone.
 ///

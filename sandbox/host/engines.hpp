@@ -8,8 +8,16 @@
 
 namespace satellite::sandbox {
 
-enum class Engine;  // planning/plan.hpp
-struct HostFacts;   // host_facts.hpp
+struct HostFacts;  // host_facts.hpp
+
+/// The program that puts the view and the namespaces of a run together.
+enum class Engine {
+  none,    ///< a process with limits and an identity, in the host's namespaces
+  bwrap,   ///< bubblewrap
+  nsjail,  ///< nsjail
+  native,  ///< our own launcher
+};
+std::string_view name_of(Engine engine);
 
 /// Engines by their names, `native,bwrap,nsjail`, in the order in which runs try them, whatever
 /// order they were written in: the list says what may be used, not what is liked best.

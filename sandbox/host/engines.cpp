@@ -1,12 +1,10 @@
-#include "sandbox/host/engine_list.hpp"
+#include "sandbox/host/engines.hpp"
 
 #include "sandbox/host/host_facts.hpp"
-#include "sandbox/planning/plan.hpp"
 
 #include <algorithm>
 
 namespace satellite::sandbox {
-
 namespace {
 
 bool holds(const std::vector<Engine>& engines, Engine engine) {
@@ -19,6 +17,20 @@ bool holds(const std::vector<Engine>& engines, Wrapper wrapper) {
 }
 
 }  // namespace
+
+std::string_view name_of(Engine engine) {
+  switch (engine) {
+    case Engine::none:
+      return "none";
+    case Engine::bwrap:
+      return "bwrap";
+    case Engine::nsjail:
+      return "nsjail";
+    case Engine::native:
+      return "native";
+  }
+  return "none";
+}
 
 std::vector<Engine> all_engines() {
   return {Engine::native, Engine::bwrap, Engine::nsjail};

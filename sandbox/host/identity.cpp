@@ -1,4 +1,4 @@
-#include "sandbox/host/identity_range.hpp"
+#include "sandbox/host/identity.hpp"
 
 #include "protocol/vocabulary/printable.hpp"
 

@@ -1,4 +1,6 @@
-#include "sandbox/planning/wrapper_request.hpp"
+#include "sandbox/planning/upstream_command_lines.hpp"
+
+#include "sandbox/planning/resource_plan.hpp"
 
 namespace satellite::sandbox {
 namespace {
@@ -24,7 +26,7 @@ void add_network(std::vector<std::string>& argv, const WrapperRequest& request) 
 
 }  // namespace
 
-std::vector<std::string> seed_nsjail_argv(const WrapperRequest& request) {
+std::vector<std::string> upstream_nsjail_argv(const WrapperRequest& request) {
   std::vector<std::string> argv{request.program, "--quiet", "--mode", "o"};
   add_network(argv, request);
   const auto add = [&argv](std::initializer_list<std::string> words) {
@@ -47,6 +49,21 @@ std::vector<std::string> seed_nsjail_argv(const WrapperRequest& request) {
     add({"--bindmount_ro", path + ":" + path});
   }
   add({"--cwd", request.start_directory});
+  return argv;
+}
+
+std::vector<std::string> upstream_command_line(const Plan& plan,
+                                               const std::optional<std::string>& egress_script) {
+  std::vector<std::string> argv;
+  if (plan.engine != Engine::none && plan.egress == Egress::slirp4netns && egress_script) {
+    argv = {"sh", *egress_script};
+  } else if (!plan.wrapper.empty()) {
+    argv = plan.wrapper;
+    argv.emplace_back("--");
+  }
+  const auto limits = prlimit_prelude(plan.resource_settings);
+  argv.insert(argv.end(), limits.begin(), limits.end());
+  argv.insert(argv.end(), plan.command.begin(), plan.command.end());
   return argv;
 }
 
