@@ -40,7 +40,7 @@ Result<void> check_settings_file(const std::string& path, std::uint32_t own_uid)
     return Error{ErrorCode::invalid_input,
                  "settings file " + path + " is a directory; name the file in it"};
   }
-  // A root satellite is told here whom it may be for a core, as its ceiling tells.
+  // This file decides what a core may ask of a root satellite, as operator.ceiling does.
   if (own_uid == 0 && S_ISREG(facts.st_mode) && others_may_change(facts, own_uid)) {
     return Error{ErrorCode::not_permitted,
                  "settings file " + path +

@@ -4,7 +4,7 @@
 
 namespace satellite::agent {
 
-/// Why we say goodbye; the number travels in the close frame (RFC 6455 7.4.1).
+/// Why we close the connection; the number travels in the close frame (RFC 6455 7.4.1).
 enum class CloseCode : std::uint16_t {
   normal = 1000,
   going_away = 1001,

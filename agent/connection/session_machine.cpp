@@ -192,7 +192,7 @@ SessionActions SessionMachine::probe_step(Time now) {
   return actions;
 }
 
-/// The existing core pushes few edits; who authenticates is told all of them. The scheduler keeps
+/// The existing core pushes few edits, but sends them all after authentication. The scheduler keeps
 /// its timers and the times of last runs, so that nothing runs because of a refresh.
 SessionActions SessionMachine::refresh_when_settled(const SessionFacts& facts) {
   const Time due = *authenticated_at_ + settings_.refresh_every;

@@ -61,7 +61,7 @@ class WebSocketStream final : public WebSocketLink {
   /// milliseconds.
   void make_room(std::string& frame);
   boost::asio::awaitable<Result<void>> write_bytes(const std::string& frame);
-  /// A close code that RFC 6455 7.4.2 gives to nobody must not be echoed as Beast would do.
+  /// A close code outside the ranges of RFC 6455 7.4.2 must not be echoed as Beast would do.
   void refuse_close_code();
   /// The connection is over: remembers the first reason and wakes whoever waits.
   Error over(Error why);
@@ -183,7 +183,7 @@ boost::asio::awaitable<Result<std::string>> WebSocketStream<Stream>::read() {
   } while (!failure && !websocket_.is_message_done());
   if (!failure) co_return frame;
   Error why = read_error(failure, websocket_.reason(), frame_size_max_);
-  // What the core did wrong outranks that its goodbye had to be cut short.
+  // A mistake of the core is the reason, even if its closing handshake then had to be cut short.
   const bool is_its_fault =
       why.code == ErrorCode::limit_exceeded || why.code == ErrorCode::invalid_input;
   if (is_its_fault) ended_ = why;

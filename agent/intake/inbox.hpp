@@ -31,7 +31,7 @@ struct ReadFrame {
   bool refuses_policy = false;  ///< no message, and a policy was in it
 };
 
-/// One message -> its owner. Knows who owns what, decides nothing else.
+/// One message -> its owner. Knows the owner of each kind of message, decides nothing else.
 ///
 /// Shape:  what cannot be understood is counted and logged once per kind, so that a core cannot
 ///         fill our log; what was announced as an extension is ignored unless it was negotiated.
@@ -62,7 +62,7 @@ class Inbox {
   SessionVerdict deliver(protocol::CoreMessage message);
   SessionVerdict deliver_authenticated(protocol::Authenticated message);
   SessionVerdict deliver_capability_answer(const protocol::CapabilitySecretResponse& message);
-  /// What became of the packages that the core wants here: nothing, and it is told so.
+  /// Answers that this satellite keeps no script packages.
   void answer_packages(const protocol::ScriptPackagesStatement& statement);
   void note_reply(const Result<void>& taken);
   void note_once(const std::string& event, const std::string& kind, const std::string& text);

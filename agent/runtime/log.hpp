@@ -9,7 +9,7 @@
 
 namespace satellite::agent {
 
-/// Where the agent tells what it decided: one line per event, on standard error.
+/// The agent's log: one line per event, on standard error.
 ///
 /// Shape:  made once by the composition root and passed by reference; `event` is a fixed word.
 ///         `error` = our duty not done, `warn` = went on without, `info` = a state people wait for.

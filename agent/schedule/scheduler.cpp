@@ -47,14 +47,14 @@ struct Scheduler::ActiveCheck {
 
 namespace {
 
-// Shorter than what anybody notices, also when who waits was served just before: then it is two.
+// So short that nothing else notices, even if it has to wait for two slices in a row.
 constexpr std::chrono::milliseconds slice_max{1};
 constexpr std::size_t forgotten_at_a_time = 64;
 constexpr std::size_t freed_at_a_time = 256;
 constexpr std::size_t starts_at_a_time = 4;
 // Waiting for secrets takes a run's place but no script's; so there are more of the former.
 constexpr std::size_t runs_per_script = 4;
-// Of a set that is wrong as a whole the first complaints tell enough.
+// Where a whole set is wrong, the first complaints say enough.
 constexpr std::size_t complaints_max = 20;
 // A rejected assignment is reported for its first environments: the others say the same.
 constexpr std::size_t environments_reported_max = 16;
@@ -124,8 +124,8 @@ void Scheduler::begin_rejections(std::vector<protocol::RejectedAssignment> rejec
   rejections_->assignments = std::move(rejected);
 }
 
-/// Only while the outbox has room, so that no result of a run gives way. True while there is more
-/// to do at once.
+/// Only while the outbox has room, so that no result of a run is dropped for it. True while there
+/// is more to do at once.
 bool Scheduler::report_rejections() {
   if (!rejections_) return false;
   const auto end = Clock::now() + slice_max;
@@ -207,7 +207,7 @@ bool Scheduler::apply_slice() {
     if (Clock::now() >= end) return true;
   }
   log_set_applied();
-  // Keys that are gone would stay for ever; reporting a state once more is the lesser evil.
+  // Keys of removed checks would stay for ever. The price of clearing: a state is logged once more.
   if (unhealthy_.size() > timetable_.checks()) unhealthy_.clear();
   intake_.reset();
   return false;
@@ -301,7 +301,7 @@ void Scheduler::report(const ActiveCheck& active, CheckOutcome end) {
   const std::string& environment = active.start.plan.environment_id.value_or("");
   if (end.kind == CheckOutcome::Kind::skipped) {
     ++skipped_;
-    // The 1st, 2nd, 4th, 8th …: a core that stays away is one sort of news.
+    // The 1st, 2nd, 4th, 8th …: an absent core must not fill the log.
     if (std::has_single_bit(skipped_)) {
       services_.log.warn("check_skipped", end.message,
                          {{"check", assignment.config_id.text},

@@ -51,7 +51,7 @@ class Timetable {
   };
   explicit Timetable(Settings settings) : settings_(std::move(settings)) {}
 
-  // A full set of checks, in pieces, so that nobody has to stand still for a large one.
+  // A full set of checks, in slices, so that a large one does not block the event loop.
   /// Opens a new set; one that was not closed is given up, what it offered stays.
   void begin_set() { ++generation_; }
   enum class Offer {
