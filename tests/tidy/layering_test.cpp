@@ -47,7 +47,7 @@ std::vector<std::string> our_includes(const SourceFile& file) {
   return found;
 }
 
-/// `agent/checks/config/x.cpp` -> `checks/config`; `agent/main.cpp` -> `main`.
+/// The room of a file below agent/: its folder, or its own name where it stands at the root.
 std::string agent_room_of(const std::string& path) {
   const std::string inside = path.substr(path.find('/') + 1);
   const auto end = inside.rfind('/');
