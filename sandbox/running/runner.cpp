@@ -5,6 +5,7 @@
 #include "protocol/vocabulary/limits.hpp"
 #include "sandbox/capture/capped_output.hpp"
 #include "sandbox/capture/masked_values.hpp"
+#include "sandbox/launcher/client/effective_report.hpp"
 #include "sandbox/launcher/client/ending.hpp"
 #include "sandbox/launcher/client/launcher_link.hpp"
 #include "sandbox/planning/identity_plan.hpp"
