@@ -6,9 +6,9 @@
 
 namespace satellite::sandbox {
 
-/// One deed of building a run's file view. The numbers travel in the launch order.
+/// One step of building a run's file view. The numbers travel in the launch order.
 enum class FileStepKind : std::uint32_t {
-  directory = 0,  ///< makes it; there already is fine
+  directory = 0,  ///< made; one that is there is fine
   link,           ///< symbolic link to `source`
   text,           ///< new file that holds `source`
   copy,           ///< new file with the content of a small host file that everybody may read

@@ -60,7 +60,7 @@ json out(const json& test_case) {
 
 }  // namespace
 
-std::vector<Wiring> capture_wirings() {
+std::vector<ConformanceCase> capture_conformance_cases() {
   return {{"truncateCapturedOutput", truncate_answer, out},
           {"captureToResult", capture_answer, out},
           {"maskSecrets", mask_answer, out},

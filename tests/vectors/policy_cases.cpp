@@ -69,7 +69,7 @@ json out(const json& test_case) {
 
 }  // namespace
 
-std::vector<Wiring> policy_wirings() {
+std::vector<ConformanceCase> policy_conformance_cases() {
   return {{"sandboxPolicySchema", schema_answer, schema_recorded},
           {"mergeSandboxPolicy", merge_answer, out},
           {"resolveDefaultSandboxProfile.privilege", seeded_privilege, out}};
