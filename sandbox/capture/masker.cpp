@@ -29,8 +29,8 @@ std::vector<std::string> maskable(std::vector<std::string> values) {
 
 void replace_all(std::string& text, std::string_view value) {
   for (std::size_t at = text.find(value); at != std::string::npos;
-       at = text.find(value, at + mask.size())) {
-    text.replace(at, value.size(), mask);
+       at = text.find(value, at + mask_text.size())) {
+    text.replace(at, value.size(), mask_text);
   }
 }
 
@@ -80,7 +80,7 @@ std::string_view Masker::masked(std::string_view text, TextEnd end) {
     }
     if (match->start >= shown_from) {
       output_ += text.substr(shown_from, match->start - shown_from);
-      output_ += mask;
+      output_ += mask_text;
       untouched = false;
     }
     shown_from = std::max(shown_from, match->start + match->size);

@@ -11,7 +11,7 @@
 namespace satellite::sandbox {
 
 /// What stands where a secret stood.
-inline constexpr std::string_view mask = "****";
+inline constexpr std::string_view mask_text = "****";
 
 /// Hides the secrets of one run in one of its output streams, also where a read cuts them in two.
 ///

@@ -1,32 +1,14 @@
 #pragma once
 
+#include "sandbox/launcher/bare/file_step_kind.hpp"
+
 #include <cstdint>
 #include <string>
 #include <vector>
 
 namespace satellite::sandbox {
 
-/// One step of building a run's file view. The numbers travel in the launch order.
-enum class FileStepKind : std::uint32_t {
-  directory = 0,  ///< made; one that is there is fine
-  link,           ///< symbolic link to `source`
-  text,           ///< new file that holds `source`
-  copy,           ///< new file with the content of a small host file that everybody may read
-  mirror,         ///< as it is on the host: a link, a small file copied, else a read-only bind
-  bind,           ///< the host's `source`, with everything mounted below it
-  device,         ///< the host's device node `source`, bound
-  memory,         ///< fresh memory filesystem of at most `size` bytes
-  processes,      ///< proc of the run's own pid namespace
-  terminals,      ///< devpts of its own
-  read_only,      ///< what is there already, made read-only
-  mask,           ///< nothing to see: an empty file or directory instead
-  setting,        ///< writes `source` into a file of proc/sys
-  remove,         ///< takes a file away that earlier steps needed
-  node,           ///< a device node of its own, number `size`; bound where that is forbidden
-  append,         ///< `source` at the end of a file that earlier steps made, or a new one
-  last = append,
-};
-
+/// A FileStepKind with what it needs.
 struct FileStep {
   FileStepKind kind = FileStepKind::directory;
   std::string target;

@@ -8,8 +8,8 @@
 namespace satellite::benchmarks {
 namespace {
 
-constexpr int rounds = 8;
-constexpr int runs_per_round = 40;
+constexpr int layer_rounds = 8;
+constexpr int runs_per_layer_round = 40;
 
 struct Variant {
   Without without;
@@ -36,16 +36,17 @@ std::vector<Figure> measure_layers() {
   const auto append = [](Samples& to, const Samples& from) {
     to.insert(to.end(), from.begin(), from.end());
   };
-  for (int round = 0; round < rounds; ++round) {
-    append(bare, reference.measure(bare_command, runs_per_round, 1).latencies);
-    append(whole, sandbox.measure({.runs = runs_per_round}).latencies);
-    append(set_up, sandbox.measure({.set_up = true, .runs = runs_per_round}).latencies);
-    append(warm, sandbox.measure({.prepared = true, .runs = runs_per_round}).latencies);
+  for (int round = 0; round < layer_rounds; ++round) {
+    append(bare, reference.measure(bare_command, runs_per_layer_round, 1).latencies);
+    append(whole, sandbox.measure({.runs = runs_per_layer_round}).latencies);
+    append(set_up, sandbox.measure({.set_up = true, .runs = runs_per_layer_round}).latencies);
+    append(warm, sandbox.measure({.prepared = true, .runs = runs_per_layer_round}).latencies);
     append(warm_set_up,
-           sandbox.measure({.prepared = true, .set_up = true, .runs = runs_per_round}).latencies);
+           sandbox.measure({.prepared = true, .set_up = true, .runs = runs_per_layer_round})
+               .latencies);
     for (Variant& variant : variants) {
       append(variant.samples,
-             sandbox.measure({.without = variant.without, .runs = runs_per_round}).latencies);
+             sandbox.measure({.without = variant.without, .runs = runs_per_layer_round}).latencies);
     }
   }
   const double unit = median(bare), all = median(whole);

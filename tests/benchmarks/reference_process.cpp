@@ -88,7 +88,7 @@ class BareSpawns final : public MeasuringProcess::Measurement {
   }
 };
 
-MeasuringProcess::Measurement* begin() {
+MeasuringProcess::Measurement* begin_bare_spawns() {
   // Scripts never run as root, so neither does what they are compared with.
   if (::geteuid() == 0 && (::setgroups(0, nullptr) != 0 || ::setresgid(65532, 65532, 65532) != 0 ||
                            ::setresuid(65532, 65532, 65532) != 0)) {
@@ -100,7 +100,7 @@ MeasuringProcess::Measurement* begin() {
 
 }  // namespace
 
-ReferenceProcess::ReferenceProcess() : process_(begin) {}
+ReferenceProcess::ReferenceProcess() : process_(begin_bare_spawns) {}
 
 Timing ReferenceProcess::measure(const std::vector<std::string>& argv, int runs, int at_a_time) {
   std::string order = std::to_string(runs) + " " + std::to_string(at_a_time) + " ";

@@ -138,14 +138,14 @@ class Runs final : public MeasuringProcess::Measurement {
   bool until_start_ = false;
 };
 
-MeasuringProcess::Measurement* begin() {
+MeasuringProcess::Measurement* begin_runs() {
   auto launcher = sandbox::Launcher::start();
   return launcher ? new Runs(*std::move(launcher)) : nullptr;
 }
 
 }  // namespace
 
-SandboxProcess::SandboxProcess() : process_(begin) {}
+SandboxProcess::SandboxProcess() : process_(begin_runs) {}
 
 Timing SandboxProcess::measure(const RunsToMeasure& what) {
   std::ostringstream order;

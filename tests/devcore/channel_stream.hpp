@@ -2,6 +2,7 @@
 
 #include "protocol/vocabulary/limits.hpp"
 #include "tests/devcore/channel.hpp"
+#include "tests/devcore/without_throwing.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -15,8 +16,6 @@
 
 /// The template behind both kinds of channel; each instantiation has a file of its own.
 namespace satellite::devcore {
-
-constexpr auto without_throwing = boost::asio::as_tuple(boost::asio::use_awaitable);
 
 template <typename Stream>
 class ChannelStream final : public Channel {

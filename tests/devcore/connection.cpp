@@ -3,6 +3,7 @@
 #include "tests/devcore/codec/core_codec.hpp"
 #include "tests/devcore/codec/frame_fields.hpp"
 #include "tests/devcore/frame_text.hpp"
+#include "tests/devcore/without_throwing.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -15,7 +16,6 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
-constexpr auto without_throwing = asio::as_tuple(asio::use_awaitable);
 // Often enough that no window ever fills, seldom enough that acknowledging costs nothing.
 constexpr std::uint64_t frames_per_acknowledgement = 16;
 constexpr std::uint64_t bytes_per_acknowledgement = 128U << 10U;

@@ -33,7 +33,7 @@ Words split(const std::string& line) {
   return {line.substr(0, space), line.substr(space + 1)};
 }
 
-std::string content_of(const std::string& path) {
+std::string content_or_complaint(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) std::cerr << "cannot read " << path << '\n';
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
@@ -53,7 +53,7 @@ void dispatch_json(DevCore& core, const std::string& text) {
 
 /// A file is relayed as it is, valid or not; an object is a change of what this core keeps.
 void change_policy(DevCore& core, const std::string& text) {
-  if (!text.starts_with('{')) return core.push_policy(content_of(text));
+  if (!text.starts_with('{')) return core.push_policy(content_or_complaint(text));
   const auto stored = core.change_policy(text);
   if (stored) {
     std::cout << "policy " << *stored << std::endl;
@@ -83,7 +83,9 @@ bool obey(DevCore& core, const std::string& line) {
       {"shutdown", [](DevCore& to, const std::string& rest) { to.shut_down_satellite(rest); }},
       {"policy", change_policy},
       {"assignments",
-       [](DevCore& to, const std::string& rest) { to.push_assignments(content_of(rest)); }},
+       [](DevCore& to, const std::string& rest) {
+         to.push_assignments(content_or_complaint(rest));
+       }},
       {"push", [](DevCore& to, const std::string& rest) { to.push_text(rest); }},
       {"ack", [](DevCore& to, const std::string& rest) { to.set_acknowledge(rest != "off"); }},
       {"next", plan_next},

@@ -1,5 +1,6 @@
 // How a connection misbehaves: the parts of Connection that no honest core has.
 #include "tests/devcore/connection.hpp"
+#include "tests/devcore/without_throwing.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
@@ -11,7 +12,6 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
-constexpr auto without_throwing = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t deep_json_depth = 10'000;
 constexpr std::size_t oversize_frame_size = 17U << 20U;
 constexpr std::uint16_t going_away = 1001;

@@ -7,7 +7,7 @@ namespace {
 
 using nlohmann::json;
 
-std::string quoted(const std::string& text) {
+std::string json_text(const std::string& text) {
   return json(text).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -25,7 +25,7 @@ std::optional<std::string> answer(const Request& request) {
                                   : "\"error\":\"No assignment for this satellite\"";
   if (members.empty()) return std::nullopt;
   return std::string("{\"type\":\"") + request.reply_type +
-         "\",\"requestId\":" + quoted(request.id) + ',' + members + '}';
+         "\",\"requestId\":" + json_text(request.id) + ',' + members + '}';
 }
 
 void collect_texts(const json& value, std::vector<std::string>& texts) {
@@ -59,7 +59,7 @@ std::optional<std::string> secret_reply(const SecretReplies& replies,
   const auto* probe = std::get_if<protocol::CapabilitySecretRequest>(&message);
   if (probe == nullptr || !replies.answers_probes) return std::nullopt;
   return "{\"type\":\"capability_secret_response\",\"requestId\":" +
-         quoted(probe->request_id.text) + ",\"error\":\"Unknown capability\"}";
+         json_text(probe->request_id.text) + ",\"error\":\"Unknown capability\"}";
 }
 
 std::vector<std::string> texts_to_hide(const SecretReplies& replies) {

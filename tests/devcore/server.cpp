@@ -2,6 +2,7 @@
 
 #include "tests/devcore/frame_text.hpp"
 #include "tests/devcore/stored_policy.hpp"
+#include "tests/devcore/without_throwing.hpp"
 
 #include <openssl/ssl.h>
 #include <algorithm>
@@ -20,7 +21,6 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
-constexpr auto without_throwing = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds policy_file_interval{100};
 
 Error refused(const std::string& what, const boost::system::error_code& failure) {

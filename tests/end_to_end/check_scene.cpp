@@ -22,6 +22,11 @@ std::string as_set(const std::vector<json>& checks) {
   return json(checks).dump();
 }
 
+json with_token(json check) {
+  check["collectors"][0]["config"]["secretEnv"] = {{"API_TOKEN", "${{ secrets.token }}"}};
+  return check;
+}
+
 Scene::Options with_checks(const std::vector<json>& checks, devcore::SecretReplies secrets) {
   Scene::Options options = Scene::with_policy(default_policy);
   options.core.assignments = as_set(checks);

@@ -13,6 +13,9 @@ using nlohmann::json;
 /// An assignment of one shell collector `c1` that runs every `seconds`.
 json shell_check(const std::string& config_id, const std::string& script, double seconds = 3600);
 
+/// The same check, whose script gets the secret `token` as API_TOKEN.
+json with_token(json check);
+
 /// A core that relays these checks, with the default policy, and a satellite that runs them.
 Scene::Options with_checks(const std::vector<json>& checks, devcore::SecretReplies secrets = {});
 

@@ -10,11 +10,6 @@ namespace {
 // A multiple of three bytes, so that its base64 form has no padding.
 const std::string token = "s3cr3t value/XYZ42";
 
-json with_token(json check) {
-  check["collectors"][0]["config"]["secretEnv"] = {{"API_TOKEN", "${{ secrets.token }}"}};
-  return check;
-}
-
 devcore::SecretReplies token_for(const std::string& config_id) {
   return {{{config_id + "/c1", "\"env\":{\"API_TOKEN\":\"" + token + "\"}"}}, {}, true};
 }

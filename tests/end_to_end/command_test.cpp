@@ -1,6 +1,7 @@
 #include "tests/end_to_end/scene.hpp"
 #include "tests/support/in_child.hpp"
 #include "tests/support/require_layer.hpp"
+#include "tests/support/sanitizer.hpp"
 
 #include <sys/resource.h>
 #include <algorithm>
@@ -12,9 +13,6 @@ using nlohmann::json;
 
 namespace {
 
-const std::map<std::string, std::string> path{
-    {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}};
-
 /// What `command` ends with and says, started under these limits of open files.
 CommandResult with_open_files(rlim_t soft, rlim_t hard, const std::vector<std::string>& command,
                               const std::string& standard_input = {}) {
@@ -24,7 +22,7 @@ CommandResult with_open_files(rlim_t soft, rlim_t hard, const std::vector<std::s
     files.rlim_max = std::min(files.rlim_max, hard);
     files.rlim_cur = std::min(files.rlim_max, soft);
     if (::setrlimit(RLIMIT_NOFILE, &files) != 0) return std::string("null");
-    const auto result = run_satellite(command, path, standard_input);
+    const auto result = run_satellite(command, shell_path, standard_input);
     return json{result.exit_code, result.standard_output, result.standard_error}.dump();
   });
   INFO(answer);
@@ -58,7 +56,11 @@ TEST_CASE("a low soft limit of open files is no hindrance and not the script's")
 TEST_CASE("a hard limit of open files that is too low is named, with the remedy and exit code 2") {
   const TempDir files;
   const std::string file = files.write("check.sh", "echo ran");
-  for (const rlim_t hard : {rlim_t{20}, rlim_t{8}}) {
+  // With 8 descriptors UBSan has none left for the pipe by which it looks at an address before it
+  // says whether an object is of its type, and then says that it is not.
+  const std::vector<rlim_t> limits =
+      has_sanitizer ? std::vector<rlim_t>{20} : std::vector<rlim_t>{20, 8};
+  for (const rlim_t hard : limits) {
     for (const std::vector<std::string>& command :
          {std::vector<std::string>{"exec", file}, {"doctor"}, {"plan"}}) {
       const auto refused = with_open_files(hard, hard, command, "{}");
@@ -75,13 +77,13 @@ TEST_CASE("a hard limit of open files that is too low is named, with the remedy 
 TEST_CASE("exec runs a script here under the shipped policy and prints output and report") {
   const TempDir files;
   const std::string file = files.write("check.sh", "echo out; echo err >&2; exit 3");
-  const auto text = run_satellite({"exec", file}, path);
+  const auto text = run_satellite({"exec", file}, shell_path);
   CHECK(text.exit_code == 3);
   CHECK(text.standard_output == "out\n");
   CHECK(text.standard_error.find("err\n") != std::string::npos);
   CHECK(text.standard_error.find("network") != std::string::npos);
 
-  const auto result = run_satellite({"exec", file, "--json"}, path);
+  const auto result = run_satellite({"exec", file, "--json"}, shell_path);
   const json answer = json::parse(result.standard_output);
   CHECK(answer.at("outcome") == "exited");
   CHECK(answer.at("exitCode") == 3);
@@ -96,7 +98,7 @@ TEST_CASE("exec takes the engine that sandbox.engines leaves, and an unknown one
   const TempDir files;
   const std::string file = files.write("check.sh", "echo out");
   const auto with_engines = [&](const char* engines) {
-    auto environment = path;
+    auto environment = shell_path;
     environment["CHECKSTACK_SANDBOX_ENGINES"] = engines;
     return run_satellite({"exec", file, "--json"}, environment);
   };
@@ -118,7 +120,7 @@ TEST_CASE("exec takes a policy and refuses what nobody can enforce") {
   const std::string policy = files.write(
       "policy.json",
       R"({"onUnavailable":"fail","network":{"mode":"allowlist","allow":["10.0.0.1/8"]}})");
-  const auto result = run_satellite({"exec", file, "--policy", policy, "--json"}, path);
+  const auto result = run_satellite({"exec", file, "--policy", policy, "--json"}, shell_path);
   const json answer = json::parse(result.standard_output);
   CHECK(result.exit_code == 125);
   CHECK(answer.at("outcome") == "refused");
@@ -134,7 +136,7 @@ TEST_CASE("a wrong input of exec is named, with exit code 2") {
            {{"exec", "/nonexistent"}, "/nonexistent"},
            {{"exec", file, "--policy", "/nonexistent"}, "/nonexistent"},
            {{"exec", file, "--policy", bad}, "enabled"}}) {
-    const auto result = run_satellite(arguments, path);
+    const auto result = run_satellite(arguments, shell_path);
     CHECK(result.exit_code == 2);
     CHECK(result.standard_error.find(words) != std::string::npos);
     CHECK(result.standard_output.empty());
@@ -142,11 +144,11 @@ TEST_CASE("a wrong input of exec is named, with exit code 2") {
 }
 
 TEST_CASE("run names a missing or malformed setting, its source and the remedy, and exits with 2") {
-  auto result = run_satellite({"run"}, path);
+  auto result = run_satellite({"run"}, shell_path);
   CHECK(result.exit_code == 2);
   CHECK(result.standard_error.find("CHECKSTACK_CORE_URL") != std::string::npos);
 
-  auto environment = path;
+  auto environment = shell_path;
   environment["CHECKSTACK_CORE_URL"] = "http://core.example.org";
   environment["CHECKSTACK_SATELLITE_CLIENT_ID"] = "x";
   environment["CHECKSTACK_SATELLITE_TOKEN"] = "csat_x";
@@ -158,7 +160,7 @@ TEST_CASE("run names a missing or malformed setting, its source and the remedy, 
 }
 
 TEST_CASE("check-config prints every setting with its source and never the token") {
-  auto environment = path;
+  auto environment = shell_path;
   environment["CHECKSTACK_CORE_URL"] = "https://core.example.org/";
   environment["CHECKSTACK_SATELLITE_CLIENT_ID"] = "satellite-1";
   environment["CHECKSTACK_SATELLITE_TOKEN"] = "csat_x";
@@ -175,7 +177,7 @@ TEST_CASE("check-config prints every setting with its source and never the token
 TEST_CASE("run and check-config refuse what run will need and cannot have, with exit code 2") {
   const TempDir files;
   const std::string not_a_certificate = files.write("ca.pem", "hello\n");
-  auto environment = path;
+  auto environment = shell_path;
   environment["CHECKSTACK_CORE_URL"] = "https://localhost:1";
   environment["CHECKSTACK_SATELLITE_CLIENT_ID"] = "satellite-1";
   environment["CHECKSTACK_SATELLITE_TOKEN"] = "csat_x";
@@ -213,7 +215,7 @@ TEST_CASE("exec, plan and doctor follow a settings file, a wrong one is exit cod
   for (std::vector<std::string> arguments :
        {std::vector<std::string>{"exec", file}, {"plan"}, {"doctor"}, {"policy", "show"}}) {
     arguments.insert(arguments.end(), {"--config", wrong});
-    const auto result = run_satellite(arguments, path, "{}");
+    const auto result = run_satellite(arguments, shell_path, "{}");
     CHECK(result.exit_code == 2);
     CHECK(result.standard_error.find("wrong.toml:2") != std::string::npos);
   }
@@ -221,7 +223,7 @@ TEST_CASE("exec, plan and doctor follow a settings file, a wrong one is exit cod
 
 TEST_CASE("a policy is checked and merged without the settings of the service") {
   const TempDir files;
-  auto environment = path;
+  auto environment = shell_path;
   // As a settings file that this user cannot read: no setting that anybody could take.
   environment["CHECKSTACK_SANDBOX_UID"] = "65532";
   environment["CHECKSTACK_SATELLITE_CONCURRENCY"] = "many";
@@ -234,35 +236,36 @@ TEST_CASE("a policy is checked and merged without the settings of the service") 
 }
 
 TEST_CASE("plan answers for this host and for any other") {
-  auto result = run_satellite({"plan"}, path, "{}");
+  auto result = run_satellite({"plan"}, shell_path, "{}");
   REQUIRE(result.exit_code == 0);
   json answer = json::parse(result.standard_output);
   CHECK(answer.at("decision") == "run");
   CHECK(answer.at("steps").at(0) == "engine: native");
-  result = run_satellite({"plan"}, path, R"({"caps":{"platform":"linux"}})");
+  result = run_satellite({"plan"}, shell_path, R"({"caps":{"platform":"linux"}})");
   REQUIRE(result.exit_code == 0);
   answer = json::parse(result.standard_output);
   CHECK(answer.at("decision") == "refuse");
-  result = run_satellite({"plan"}, path, R"({"policy":{"enabled":1}})");
+  result = run_satellite({"plan"}, shell_path, R"({"policy":{"enabled":1}})");
   CHECK(result.exit_code == 2);
 }
 
 TEST_CASE("policy shows, checks and merges") {
-  auto result = run_satellite({"policy", "show"}, path);
+  auto result = run_satellite({"policy", "show"}, shell_path);
   CHECK(json::parse(result.standard_output).at("onUnavailable") == "fail");
-  result = run_satellite({"policy", "check", "-"}, path, R"({"network":{"allow":["10.0.0.1/8"]}})");
+  result = run_satellite({"policy", "check", "-"}, shell_path,
+                         R"({"network":{"allow":["10.0.0.1/8"]}})");
   CHECK(result.exit_code == 2);
   CHECK(result.standard_error.find("10.0.0.1/8") != std::string::npos);
-  result = run_satellite({"policy", "merge", "-"}, path, R"({"network":{"mode":"deny"}})");
+  result = run_satellite({"policy", "merge", "-"}, shell_path, R"({"network":{"mode":"deny"}})");
   const json merged = json::parse(result.standard_output);
   CHECK(merged.at("network").at("mode") == "deny");
   CHECK(merged.at("filesystem").at("mode") == "scratch-plus-ro");
 }
 
 TEST_CASE("doctor says what this host can do, in words and as JSON") {
-  const auto text = run_satellite({"doctor"}, path);
+  const auto text = run_satellite({"doctor"}, shell_path);
   CHECK(text.exit_code == 0);
-  const auto result = run_satellite({"doctor", "--json"}, path);
+  const auto result = run_satellite({"doctor", "--json"}, shell_path);
   const json answer = json::parse(result.standard_output);
   CHECK(answer.at("ready") == true);
   CHECK(answer.at("capabilities").size() >= 5);

@@ -11,11 +11,6 @@ using namespace satellite::tests;
 
 namespace {
 
-json with_token(json check) {
-  check["collectors"][0]["config"]["secretEnv"] = {{"API_TOKEN", "${{ secrets.token }}"}};
-  return check;
-}
-
 /// Asked for, and never answered by the core itself.
 devcore::SecretReplies silent(const std::string& config_id) {
   devcore::SecretReplies replies;

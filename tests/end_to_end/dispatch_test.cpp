@@ -11,7 +11,7 @@ using nlohmann::json;
 
 namespace {
 
-json report(const devcore::CollectedRun& run) {
+json started_report(const devcore::CollectedRun& run) {
   return json::parse(run.started->sandbox_json);
 }
 
@@ -32,7 +32,7 @@ TEST_CASE("a healthy script is accepted, started with its report, streamed and f
   CHECK(run.finished->bytes_standard_output.value == 10);
   CHECK(run.finished->bytes_standard_error.value == 4);
 
-  const json sandbox = report(run);
+  const json sandbox = started_report(run);
   CHECK(sandbox.at("engine") == "native");
   for (const char* layer : {"resources", "filesystem", "network", "privilege"}) {
     INFO(layer << ": " << sandbox.dump(2));

@@ -40,8 +40,8 @@ std::string policy_of(const Mode& mode) {
 }
 
 std::string script_of(const Mode& mode) {
-  const std::string patience = mode.answer == std::string("yes") ? "8" : "1";
-  return connecting_functions() + "touch here && tcp out 198.51.100.1 " + patience + "\n";
+  const std::string seconds = mode.answer == std::string("yes") ? "8" : "1";
+  return connecting_functions() + "touch here && tcp out 198.51.100.1 " + seconds + "\n";
 }
 
 /// Whether a mount that another namespace makes is seen here, as on a host of systemd.

@@ -18,9 +18,6 @@ bool is_root() {
   return ::geteuid() == 0;
 }
 
-const std::map<std::string, std::string> path{
-    {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}};
-
 /// Who the script is, and what of the host it could read or change as root.
 const std::string whoami =
     "echo uid $(id -u) gid $(id -g) groups $(id -G); "
@@ -89,7 +86,8 @@ TEST_CASE("the command line starts nothing as root either, unless the operator s
   const TempDir files;
   const std::string script_file = files.write("whoami.sh", whoami);
   const std::string policy = files.write("policy.json", each_hostile_policy());
-  const auto result = run_satellite({"exec", script_file, "--policy", policy, "--json"}, path);
+  const auto result =
+      run_satellite({"exec", script_file, "--policy", policy, "--json"}, shell_path);
   const json answer = json::parse(result.standard_output);
   check_harmless(answer.at("outcome"), answer.at("stdout"));
 }
@@ -99,7 +97,7 @@ TEST_CASE("root scripts are possible where the operator wants them") {
   const TempDir files;
   const std::string script_file = files.write("id.sh", "id -u");
   const std::string policy = files.write("policy.json", R"({"enabled":false})");
-  auto environment = path;
+  auto environment = shell_path;
   environment["CHECKSTACK_SATELLITE_ALLOW_ROOT_SCRIPTS"] = "true";
   environment["CHECKSTACK_SATELLITE_ALLOW_UNCONFINED"] = "true";
   const auto result =
@@ -154,7 +152,7 @@ TEST_CASE("plan and policy show say what the operator restricts") {
   const TempDir files;
   const std::string ceiling = files.write("ceiling.json", R"({"resources":{"cpuSeconds":7}})");
   ::chmod(ceiling.c_str(), 0644);
-  auto environment = path;
+  auto environment = shell_path;
   environment["CHECKSTACK_SATELLITE_CEILING"] = ceiling;
   auto result = run_satellite({"plan"}, environment, "{}");
   REQUIRE(result.exit_code == 0);
@@ -167,7 +165,8 @@ TEST_CASE("plan and policy show say what the operator restricts") {
   json shown = json::parse(result.standard_output);
   CHECK(shown.at("policy").at("resources").at("cpuSeconds") == 7);
   CHECK(shown.at("restrictions").size() == 1);
-  result = run_satellite({"policy", "show", "-", "--effective"}, path, R"({"enabled":false})");
+  result =
+      run_satellite({"policy", "show", "-", "--effective"}, shell_path, R"({"enabled":false})");
   REQUIRE(result.exit_code == 0);
   shown = json::parse(result.standard_output);
   CHECK(shown.at("policy").at("enabled") == is_root());

@@ -10,7 +10,7 @@ using nlohmann::json;
 
 namespace {
 
-json report(const devcore::CollectedRun& run) {
+json finished_report(const devcore::CollectedRun& run) {
   return json::parse(run.finished->sandbox_json);
 }
 
@@ -40,21 +40,21 @@ TEST_CASE("without a policy the fail-closed profile is in force and every report
   Scene scene(Scene::with_policy(std::nullopt));
   const auto run = scene.run("echo ran");
   CHECK(run.standard_output == "ran\n");
-  const json sandbox = report(run);
+  const json sandbox = finished_report(run);
   CHECK(has_fail_closed_downgrade(sandbox));
   CHECK(sandbox.at("requested").at("network").at("mode") == "deny");
 }
 
 TEST_CASE("an invalid policy leaves the last valid one in force, and every report says so") {
   Scene scene(Scene::with_policy(policy_with_output_cap(4'096)));
-  CHECK_FALSE(has_note(report(scene.run("true")), "is not valid"));
+  CHECK_FALSE(has_note(finished_report(scene.run("true")), "is not valid"));
   const auto invalid = GENERATE(as<std::string>{}, "null", "{\"enabled\":\"yes\"}",
                                 "{\"enabled\":false,\"surprise\":1}", "[]");
   scene.core().push_policy(invalid);
   scene.wait_for_log("policy_invalid");
   scene.wait_for_log("the last valid policy stays in force");
   for (int run = 0; run < 2; ++run) {
-    const json kept = report(scene.run("true"));
+    const json kept = finished_report(scene.run("true"));
     CHECK(has_note(kept, "is not valid"));
     CHECK_FALSE(has_fail_closed_downgrade(kept));
     CHECK(kept.at("requested").at("onUnavailable") == "fail");
@@ -62,7 +62,7 @@ TEST_CASE("an invalid policy leaves the last valid one in force, and every repor
   }
   scene.core().push_policy(default_policy);
   eventually("the valid policy is in force",
-             [&] { return !has_note(report(scene.run("true")), "is not valid"); });
+             [&] { return !has_note(finished_report(scene.run("true")), "is not valid"); });
 }
 
 TEST_CASE("an invalid policy does not loosen one that refuses") {
@@ -80,7 +80,7 @@ TEST_CASE("an invalid policy does not loosen one that refuses") {
 TEST_CASE("where no policy ever was valid the fail-closed profile holds, and the reason is told") {
   Scene scene(Scene::with_policy(R"({"enabled":false,"surprise":1})"));
   scene.wait_for_log("policy_invalid");
-  const json closed = report(scene.run("true"));
+  const json closed = finished_report(scene.run("true"));
   CHECK(has_fail_closed_downgrade(closed));
   CHECK(has_note(closed, "surprise"));
   CHECK(closed.at("requested").at("network").at("mode") == "deny");
@@ -106,7 +106,7 @@ TEST_CASE("a layer that cannot be had under `fail` refuses the run before it sta
   CHECK(run.output_bytes == 0);
   REQUIRE(run.finished->error);
   CHECK(run.finished->error->rfind("sandbox unavailable: network", 0) == 0);
-  const json sandbox = report(run);
+  const json sandbox = finished_report(run);
   CHECK(sandbox.at("enforced").at("network") == false);
   CHECK(sandbox.at("downgrades").at(0).at("layer") == "network");
 }
@@ -129,7 +129,7 @@ TEST_CASE("a policy that is switched off runs the script unconfined and reports 
   Scene scene(std::move(options));
   const auto run = scene.run("echo free");
   CHECK(run.standard_output == "free\n");
-  const json sandbox = report(run);
+  const json sandbox = finished_report(run);
   CHECK(sandbox.at("requested").at("enabled") == false);
   for (const json& enforced : sandbox.at("enforced")) CHECK(enforced == false);
 }
@@ -147,7 +147,7 @@ TEST_CASE("a core with a policy store relays its default, merges changes and kee
   Scene::Options options;
   options.core.policy_store = files.path() / "policy.json";
   Scene scene(std::move(options));
-  const auto requested = [&scene] { return report(scene.run("true")).at("requested"); };
+  const auto requested = [&scene] { return finished_report(scene.run("true")).at("requested"); };
   CHECK(requested().at("onUnavailable") == "fail");
   CHECK_FALSE(std::filesystem::exists(files.path() / "policy.json"));
 

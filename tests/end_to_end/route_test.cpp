@@ -13,7 +13,7 @@ std::size_t position_of(Scene& scene, const std::string& words, std::size_t from
   return scene.satellite().log().find(words, from);
 }
 
-bool said_goodbye(Scene& scene, const std::string& reason) {
+bool closed_normally(Scene& scene, const std::string& reason) {
   const auto goodbyes = scene.core().ledger().goodbyes();
   return std::any_of(goodbyes.begin(), goodbyes.end(), [&](const std::string& goodbye) {
     return goodbye.find("1000") != std::string::npos && goodbye.find(reason) != std::string::npos;
@@ -29,7 +29,7 @@ TEST_CASE("a core that lost the way to its satellite is noticed, left cleanly an
   nth_result(scene, "cfg");
   scene.core().misbehave(devcore::Misbehaviour::forget_route);
   REQUIRE(scene.core().wait_until_authenticated(std::chrono::seconds(60), 2));
-  CHECK(said_goodbye(scene, "Route lost"));
+  CHECK(closed_normally(scene, "Route lost"));
   // A new connection that overlapped the old one would be forgotten just as well.
   const std::size_t lost = position_of(scene, "route_lost");
   const std::size_t left = position_of(scene, "disconnected", lost);
@@ -69,7 +69,7 @@ TEST_CASE("a refresh brings what the core did not push, and nothing runs because
   const std::size_t before = results_of(scene, "edited").size();
   nth_result(scene, "edited", before + 2);
   CHECK(results_of(scene, "hourly").size() == 1);
-  CHECK(said_goodbye(scene, "Refresh"));
+  CHECK(closed_normally(scene, "Refresh"));
   CHECK(scene.core().ledger().counters().invalid_frames == 0);
 }
 

@@ -16,12 +16,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-Engine each_engine() {
-  const auto engines = confining_engines();
-  REQUIRE_FALSE(engines.empty());
-  return GENERATE_COPY(from_range(engines));
-}
-
 /// Long beyond what any of these needs, and short beside a hang.
 constexpr auto bound = 60s;
 
@@ -74,7 +68,7 @@ const LayerReport& resources_of(const Ran& ran) {
 
 TEST_CASE("forks, threads and zombies end at the process limit, which the report names",
           "[bombs]") {
-  EscapeBench bench(each_engine());
+  EscapeBench bench(each_present_engine());
   Policy policy = policy_for(bench.engine);
   policy.resources.max_processes = 64;
   const std::string words = GENERATE("fork-many", "thread-many", "zombie-many");
@@ -88,7 +82,7 @@ TEST_CASE("forks, threads and zombies end at the process limit, which the report
 }
 
 TEST_CASE("four fork bombs at once are counted apart and leave the host alone", "[bombs]") {
-  EscapeBench bench(each_engine());
+  EscapeBench bench(each_present_engine());
   Policy policy = policy_for(bench.engine);
   policy.resources.max_processes = 100;
   std::vector<RunRequest> requests;
@@ -105,7 +99,7 @@ TEST_CASE("four fork bombs at once are counted apart and leave the host alone", 
 }
 
 TEST_CASE("open files end at their limit, which the report names", "[bombs]") {
-  EscapeBench bench(each_engine());
+  EscapeBench bench(each_present_engine());
   Policy policy = policy_for(bench.engine);
   policy.resources.max_open_files = 200;
   const Exploded exploded = explode(bench, "open-many", policy);
@@ -115,7 +109,7 @@ TEST_CASE("open files end at their limit, which the report names", "[bombs]") {
 }
 
 TEST_CASE("a file ends at its limit, and a script that dies of it is told which", "[bombs]") {
-  EscapeBench bench(each_engine());
+  EscapeBench bench(each_present_engine());
   Policy policy = policy_for(bench.engine);
   policy.resources.max_file_size_bytes = 4 << 20;
   const Exploded exploded = explode(bench, "fill-disk . 100", policy);
@@ -128,7 +122,7 @@ TEST_CASE("a file ends at its limit, and a script that dies of it is told which"
 }
 
 TEST_CASE("used-up CPU time ends a script, and the result names the limit", "[bombs]") {
-  EscapeBench bench(each_engine());
+  EscapeBench bench(each_present_engine());
   Policy policy = policy_for(bench.engine);
   policy.resources.cpu_seconds = 1;
   const Exploded exploded = explode(bench, script("while :; do :; done"), policy);
@@ -143,7 +137,7 @@ TEST_CASE("used-up CPU time ends a script, and the result names the limit", "[bo
 }
 
 TEST_CASE("floods of output end at the cap, on both streams, and the result names it", "[bombs]") {
-  EscapeBench bench(each_engine());
+  EscapeBench bench(each_present_engine());
   Policy policy = policy_for(bench.engine);
   policy.resources.max_output_bytes = 300'000;
   const std::string text = GENERATE("cat /dev/zero & cat /dev/zero >&2",  // no newline, ever
@@ -159,7 +153,7 @@ TEST_CASE("floods of output end at the cap, on both streams, and the result name
 }
 
 TEST_CASE("what a script does to itself does not outlast its time", "[bombs]") {
-  EscapeBench bench(each_engine());
+  EscapeBench bench(each_present_engine());
   const Policy policy = policy_for(bench.engine);
   const std::string text = GENERATE(
       "kill -STOP $$", "sleep 1000 & kill -STOP 0", "trap '' TERM HUP INT; sleep 1000 & wait; wait",
@@ -173,7 +167,7 @@ TEST_CASE("what a script does to itself does not outlast its time", "[bombs]") {
 }
 
 TEST_CASE("streams that are closed, handed on or never read hold up nothing", "[bombs]") {
-  EscapeBench bench(each_engine());
+  EscapeBench bench(each_present_engine());
   const Policy policy = policy_for(bench.engine);
   SECTION("the script closes its streams and goes on") {
     const auto exploded = explode(bench, script("exec <&- >&- 2>&-; sleep 0.1; exit 4"), policy);
@@ -209,7 +203,7 @@ TEST_CASE("streams that are closed, handed on or never read hold up nothing", "[
 }
 
 TEST_CASE("a full scratch directory is bounded or the report says that it is not", "[bombs]") {
-  EscapeBench bench(each_engine());
+  EscapeBench bench(each_present_engine());
   Policy policy = policy_for(bench.engine);
   policy.filesystem.scratch_bytes = 16 << 20;
   const Exploded exploded = explode(bench, "fill-disk . 40", policy);
@@ -226,7 +220,7 @@ TEST_CASE("a full scratch directory is bounded or the report says that it is not
 }
 
 TEST_CASE("memory that takes the shape of files is bounded in bytes and in number", "[bombs]") {
-  EscapeBench bench(each_engine());
+  EscapeBench bench(each_present_engine());
   if (bench.engine != Engine::native) return;  // bubblewrap's file systems have the kernel's bounds
   Policy policy = policy_for(bench.engine);
   policy.resources.max_file_size_bytes.reset();
@@ -282,7 +276,7 @@ Beside run_beside(EscapeBench& bench, const std::string& words, const Policy& po
 
 TEST_CASE("a run at its process limit takes no process from another, or the report says so",
           "[bombs]") {
-  EscapeBench bench(each_engine());
+  EscapeBench bench(each_present_engine());
   Policy policy = policy_for(bench.engine);
   policy.resources.max_processes = 64;
   const Beside beside = run_beside(bench, "fork-and-stay", policy);
@@ -294,7 +288,7 @@ TEST_CASE("a run at its process limit takes no process from another, or the repo
 
 TEST_CASE("a run at its process limit takes none from a run with another user", "[bombs]") {
   if (!is_root()) return;  // an unprivileged satellite has no users to give
-  EscapeBench bench(each_engine(), identities_of_this_process(4));
+  EscapeBench bench(each_present_engine(), identities_of_this_process(4));
   Policy policy = policy_for(bench.engine);
   policy.resources.max_processes = 64;
   const Beside beside = run_beside(bench, "fork-and-stay", policy);
@@ -306,7 +300,7 @@ TEST_CASE("a run at its process limit takes none from a run with another user", 
 }
 
 TEST_CASE("descriptors that hang in messages keep no other run from starting", "[bombs]") {
-  const Engine engine = each_engine();
+  const Engine engine = each_present_engine();
   rlimit files{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &files) == 0);
   files.rlim_cur = 1'024;  // what most services start with
@@ -333,7 +327,7 @@ TEST_CASE("when the host runs out of memory, scripts go first and their supervis
 }
 
 TEST_CASE("memory is bounded or the report says that it is not", "[bombs]") {
-  EscapeBench bench(each_engine());
+  EscapeBench bench(each_present_engine());
   Policy policy = policy_for(bench.engine);
   policy.resources.memory_bytes = 64 << 20;
   const Exploded exploded = explode(bench, "fill-memory 200", policy);

@@ -22,10 +22,6 @@ using namespace satellite::tests;
 
 namespace {
 
-Engine each_engine() {
-  return GENERATE(from_range(confining_engines()));
-}
-
 std::string attempts_plainly(const std::vector<std::string>& all) {
   std::string text;
   for (const auto& words : all) text += words + ": " + attempt_plainly(words).said + "\n";
@@ -87,7 +83,7 @@ TEST_CASE("the host's loopback is out of reach behind every address of slirp4net
   const TestNetwork network;
   probe_path();  // made here, so that no child has to take it away
   const Way way = GENERATE(from_range(every_slirp4netns()));
-  const Engine engine = each_engine();
+  const Engine engine = each_present_engine();
   INFO(name_of(way) << ", " << sandbox::name_of(engine));
   const TempDir files;
   const std::string seen = in_child([&] {
@@ -132,7 +128,7 @@ TEST_CASE("an allowed address is allowed for TCP and UDP alike, and its neighbou
   const TestNetwork network;
   probe_path();
   const Way way = GENERATE(from_range(every_way()));
-  const Engine engine = each_engine();
+  const Engine engine = each_present_engine();
   INFO(name_of(way) << ", " << sandbox::name_of(engine));
   const std::vector<std::string> attempts{
       "connect-tcp 198.51.100.1 7000",  "ask-udp 198.51.100.1 7000",

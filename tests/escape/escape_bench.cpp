@@ -92,6 +92,12 @@ std::vector<Engine> confining_engines() {
   return engines;
 }
 
+Engine each_present_engine() {
+  const auto engines = confining_engines();
+  REQUIRE_FALSE(engines.empty());
+  return GENERATE_COPY(from_range(engines));
+}
+
 sandbox::Policy allowing_only(Engine engine, std::vector<std::string> allow) {
   sandbox::Policy policy = policy_for(engine);
   policy.network.mode = sandbox::NetworkMode::allowlist;

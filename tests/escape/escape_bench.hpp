@@ -22,6 +22,8 @@ Answer answer_in(const std::string& output);
 
 /// The engines with a sandbox that this host can run, each of which has to stand every attempt.
 std::vector<sandbox::Engine> confining_engines();
+/// GENERATE over them; there has to be one.
+sandbox::Engine each_present_engine();
 
 /// The usual policy with an allowlist.
 sandbox::Policy allowing_only(sandbox::Engine engine, std::vector<std::string> allow);

@@ -13,10 +13,6 @@ using namespace satellite::tests;
 
 namespace {
 
-Engine each_engine() {
-  return GENERATE(from_range(confining_engines()));
-}
-
 std::string yes_or_no(bool answer) {
   return answer ? "yes\n" : "no\n";
 }
@@ -130,7 +126,7 @@ TEST_CASE("a helper that is killed takes the way out with it, and the run is mar
   const TestNetwork network;
   FlowPeer peer(network);
   const Way way = GENERATE(from_range(every_slirp4netns()));
-  const Engine engine = each_engine();
+  const Engine engine = each_present_engine();
   INFO(name_of(way) << ", " << sandbox::name_of(engine));
   CHECK(by(way, [&] { return story_of_a_lost_uplink(engine, peer); }) ==
         "open yes\nkilled 1\nover yes\n"
@@ -146,7 +142,7 @@ TEST_CASE("a run keeps the way out it was started with, and the next one has its
   const TestNetwork network;
   FlowPeer peer(network);
   const Way way = GENERATE(from_range(every_way()));
-  const Engine engine = each_engine();
+  const Engine engine = each_present_engine();
   INFO(name_of(way) << ", " << sandbox::name_of(engine));
   CHECK(by(way,
            [&] {

@@ -1,6 +1,7 @@
 // I of the list: nothing is left behind, whoever dies when. A namespace lives as long as a process,
 // a mount or a descriptor holds it, so none of these three may be left.
 #include "tests/escape/escape_bench.hpp"
+#include "tests/support/sanitizer.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 #include <catch2/catch.hpp>
@@ -17,12 +18,6 @@ using namespace std::chrono_literals;
 namespace {
 
 namespace asio = boost::asio;
-
-Engine each_engine() {
-  const auto engines = confining_engines();
-  REQUIRE_FALSE(engines.empty());
-  return GENERATE_COPY(from_range(engines));
-}
 
 /// Enough to see a leak of one page, descriptor or process per run; more by hand.
 int number_of_runs() {
@@ -101,18 +96,21 @@ constexpr std::chrono::microseconds phases[] = {0us,    200us,  500us,  900us, 1
 
 TEST_CASE("many runs leave no process, mount, descriptor or file, and the launcher does not grow",
           "[lifecycle]") {
-  const Engine engine = each_engine();
+  const Engine engine = each_present_engine();
   const bool prepared = GENERATE(false, true);
   if (prepared && engine != Engine::native) return;
   ScriptBench bench(engine);
   const Policy policy = policy_for(engine);
   constexpr int at_once = 8;
+  const auto requests = [] {
+    std::vector<RunRequest> crowd;
+    for (int i = 0; i < at_once; ++i) crowd.push_back(script("echo x > file; exit 0"));
+    return crowd;
+  };
   /// How many of them were prepared.
   const auto run_at_once = [&] {
-    std::vector<RunRequest> requests;
-    for (int i = 0; i < at_once; ++i) requests.push_back(script("echo x > file; exit 0"));
     int taken = 0;
-    for (const Ran& ran : bench.run_together(std::move(requests), policy)) {
+    for (const Ran& ran : bench.run_together(requests(), policy)) {
       REQUIRE(ran.result.outcome == Outcome::exited);
       taken += ran.result.was_prepared ? 1 : 0;
     }
@@ -120,14 +118,7 @@ TEST_CASE("many runs leave no process, mount, descriptor or file, and the launch
   };
   const auto some = [&](int count) {
     if (prepared) bench.keep_prepared(at_once);
-    // On a busy machine they do not all begin within the pause that parts one crowd from the next,
-    // so it may take several crowds until as many stand ready.
-    bool all_stand = !prepared;
-    for (int crowd = 0; !all_stand && crowd < 6; ++crowd) {
-      run_at_once();
-      all_stand = bench.wait_until_prepared(at_once);
-    }
-    REQUIRE(all_stand);
+    if (prepared) REQUIRE(bench.run_together_until_prepared(at_once, requests, policy));
     for (int done = 0; done < count; done += at_once) {
       CHECK(run_at_once() == (prepared ? at_once : 0));
       if (prepared) REQUIRE(bench.wait_until_prepared(at_once));
@@ -141,12 +132,13 @@ TEST_CASE("many runs leave no process, mount, descriptor or file, and the launch
   check_nothing_is_left(bench, before);
   const long grown = resident_kibibytes(bench.launcher->pid()) - resident;
   INFO("grown by " << grown << " KiB");
-  CHECK(grown < 256);
+  // An allocator that keeps what was freed grows with every run.
+  if (!has_sanitizer) CHECK(grown < 256);
 }
 
 TEST_CASE("when any process of a run is killed in any phase, all of it goes and it is said",
           "[lifecycle]") {
-  const Engine engine = each_engine();
+  const Engine engine = each_present_engine();
   ScriptBench bench(engine);
   const Policy policy = policy_for(engine);
   bench.run(script("true"), policy);
@@ -180,7 +172,7 @@ TEST_CASE("when any process of a run is killed in any phase, all of it goes and 
 }
 
 TEST_CASE("when the launcher is killed in any phase, no run outlives it", "[lifecycle]") {
-  const Engine engine = each_engine();
+  const Engine engine = each_present_engine();
   for (const auto delay : {0us, 700us, 1500us, 2500us, 4000us, 7000us, 15000us}) {
     ScriptBench bench(engine);
     const std::string marker = unique_marker();
@@ -195,7 +187,7 @@ TEST_CASE("when the launcher is killed in any phase, no run outlives it", "[life
 
 TEST_CASE("a run that is cancelled in any phase ends as cancelled and leaves nothing",
           "[lifecycle]") {
-  const Engine engine = each_engine();
+  const Engine engine = each_present_engine();
   ScriptBench bench(engine);
   const Policy policy = policy_for(engine);
   bench.run(script("true"), policy);

@@ -11,25 +11,19 @@ using namespace satellite::tests;
 
 namespace {
 
-Engine each_engine() {
-  const auto engines = confining_engines();
-  REQUIRE_FALSE(engines.empty());
-  return GENERATE_COPY(from_range(engines));
-}
-
 /// The report as text, without the numbers that differ from run to run.
 std::string comparable(const EffectiveSandbox& report) {
   return std::regex_replace(to_json(report).dump(), std::regex("[0-9]{4,}|run-[0-9]+"), "N");
 }
 
-LayerState state_of(const Ran& ran, Layer layer) {
+LayerState state_in(const Ran& ran, Layer layer) {
   return ran.result.sandbox.layers.at(static_cast<std::size_t>(layer)).state;
 }
 
 }  // namespace
 
 TEST_CASE("a script cannot forge its report", "[report]") {
-  EscapeBench bench(each_engine());
+  EscapeBench bench(each_present_engine());
   const Ran honest = bench.run(script("exit 3"), policy_for(bench.engine));
   REQUIRE(honest.result.exit_code == 3);
   const std::string forging = GENERATE(
@@ -53,7 +47,7 @@ TEST_CASE("a script cannot forge its report", "[report]") {
 }
 
 TEST_CASE("every layer that is switched off is called off, and the others stay", "[report]") {
-  EscapeBench bench(each_engine());
+  EscapeBench bench(each_present_engine());
   Policy policy = policy_for(bench.engine);
   const Layer off = GENERATE(Layer::resources, Layer::filesystem, Layer::network, Layer::privilege);
   switch (off) {
@@ -83,13 +77,13 @@ TEST_CASE("every layer that is switched off is called off, and the others stay",
   for (const Layer layer :
        {Layer::resources, Layer::filesystem, Layer::network, Layer::privilege}) {
     INFO(name_of(layer));
-    CHECK(state_of(ran, layer) ==
+    CHECK(state_in(ran, layer) ==
           (layer == off ? LayerState::not_requested : LayerState::enforced));
   }
 }
 
 TEST_CASE("each way to end is told apart from a failure of the sandbox", "[report]") {
-  EscapeBench bench(each_engine());
+  EscapeBench bench(each_present_engine());
   const Policy policy = policy_for(bench.engine);
   for (const int code : {0, 1, 97, 126, 127, 128, 255}) {
     const Ran ran = bench.run(script("exit " + std::to_string(code)), policy);
@@ -116,8 +110,8 @@ TEST_CASE("a layer that cannot be had refuses the run, or is reported as missing
   policy.on_unavailable = OnUnavailable::degrade;
   const Ran degraded = bench.run(script("echo ran"), policy);
   CHECK(degraded.standard_output == "ran\n");
-  CHECK(state_of(degraded, Layer::filesystem) == LayerState::absent);
-  CHECK(state_of(degraded, Layer::network) == LayerState::absent);
+  CHECK(state_in(degraded, Layer::filesystem) == LayerState::absent);
+  CHECK(state_in(degraded, Layer::network) == LayerState::absent);
   CHECK_FALSE(degraded.result.sandbox.enforced.filesystem);
   CHECK_FALSE(degraded.result.sandbox.enforced.network);
   CHECK(degraded.result.sandbox.downgrades.size() >= 2);

@@ -11,10 +11,6 @@ using namespace satellite::tests;
 
 namespace {
 
-Engine each_engine() {
-  return GENERATE(from_range(confining_engines()));
-}
-
 /// The kernel stops looking for a neighbour about when the probe stops waiting for it.
 std::string without_the_last_word(std::string text) {
   const std::string last_word = "EHOSTUNREACH";
@@ -31,7 +27,7 @@ TEST_CASE("no packet leaves with the address of somebody else", "[egress]") {
   const TestNetwork network;
   probe_path();  // made here, so that no child has to take it away
   const Way way = GENERATE(from_range(every_way()));
-  const Engine engine = each_engine();
+  const Engine engine = each_present_engine();
   INFO(name_of(way) << ", " << sandbox::name_of(engine));
   const std::string uplink = way == Way::macvlan_of_root ? "uplink0" : "tap0";
   CHECK(by(way,
@@ -67,7 +63,7 @@ TEST_CASE("no packet leaves with the address of somebody else", "[egress]") {
 TEST_CASE("no IPv6 packet leaves with the address of somebody else", "[egress]") {
   if (!network_can_be_made()) return;
   const TestNetwork network;
-  const Engine engine = each_engine();
+  const Engine engine = each_present_engine();
   EscapeBench bench(engine, std::nullopt, ScriptBench::Egress::tried, network.macvlan());
   CHECK(bench.attempt_together(
             {"send-from plain 2001:db8:1::77 2001:db8:1::1 7000",
@@ -93,7 +89,7 @@ TEST_CASE("no IPv6 packet leaves with the address of somebody else", "[egress]")
 TEST_CASE("the host beside a macvlan is out of reach, even where it is allowed", "[egress]") {
   if (!network_can_be_made()) return;
   const TestNetwork network;
-  const Engine engine = each_engine();
+  const Engine engine = each_present_engine();
   EscapeBench bench(engine, std::nullopt, ScriptBench::Egress::tried, network.macvlan());
   const std::string seen =
       bench.attempt_together({"connect-tcp 198.51.100.10 7000", "ask-udp 198.51.100.10 7000",
@@ -119,7 +115,7 @@ TEST_CASE("behind slirp4netns the host's own address needs an entry like any oth
   if (!network_can_be_made()) return;
   const TestNetwork network;
   const Way way = GENERATE(from_range(every_slirp4netns()));
-  const Engine engine = each_engine();
+  const Engine engine = each_present_engine();
   INFO(name_of(way) << ", " << sandbox::name_of(engine));
   const std::vector<std::string> attempts{"connect-tcp 198.51.100.10 7000",
                                           "ask-udp 198.51.100.10 7000"};
@@ -136,7 +132,7 @@ TEST_CASE("behind slirp4netns the host's own address needs an entry like any oth
 TEST_CASE("runs of two satellites on one link do not reach each other", "[egress]") {
   if (!network_can_be_made()) return;
   const TestNetwork network;
-  const Engine engine = each_engine();
+  const Engine engine = each_present_engine();
   EscapeBench serving(engine, std::nullopt, ScriptBench::Egress::tried, network.macvlan(20));
   EscapeBench visiting(engine, std::nullopt, ScriptBench::Egress::tried, network.macvlan(21));
   const Policy policy = allowing_only(engine, {"198.51.100.0/24"});
@@ -162,7 +158,7 @@ TEST_CASE("a run behind slirp4netns finds only itself at the address that all ha
   if (!network_can_be_made()) return;
   const TestNetwork network;
   const Way way = GENERATE(from_range(every_slirp4netns()));
-  const Engine engine = each_engine();
+  const Engine engine = each_present_engine();
   INFO(name_of(way) << ", " << sandbox::name_of(engine));
   const std::string serves =
       "$probe serve-tcp 7000 | { read listening; $probe connect-tcp 10.0.2.100 7000\n"

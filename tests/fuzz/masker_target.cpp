@@ -58,8 +58,8 @@ Broken check_masked(const Secrets& secrets, std::string_view text, std::size_t s
   const Cut whole = masked_in_pieces(secrets.patterns, text, text.size() + 1);
   const Cut pieces = masked_in_pieces(secrets.patterns, text, step);
   if (whole.output != pieces.output) return "where reads cut the output changes it";
-  // Of a match that begins in the held tail the mask may be longer than what was held.
-  const std::size_t held_max = SecretPatterns::match_size_max + mask.size();
+  // Of a match that begins in the held tail the mask_text may be longer than what was held.
+  const std::size_t held_max = SecretPatterns::match_size_max + mask_text.size();
   if (whole.held_back > held_max || pieces.held_back > held_max) return "too much is held back";
   for (const std::string& secret : secrets.values) {
     // A mask may complete a secret that has the mask's own characters.

@@ -42,7 +42,7 @@ int openness_of(FilesystemMode mode) {
   return mode == FilesystemMode::off ? 2 : mode == FilesystemMode::scratch_plus_ro ? 1 : 0;
 }
 
-bool is_within(const std::string& entry, const std::vector<std::string>& list) {
+bool is_allowed_by(const std::string& entry, const std::vector<std::string>& list) {
   const auto block = parse_address_block(entry);
   return std::any_of(list.begin(), list.end(), [&](const std::string& candidate) {
     if (candidate == entry) return true;
@@ -66,7 +66,7 @@ bool permits_more(const NetworkPolicy& a, const NetworkPolicy& b) {
   if (permits_nothing(a.allow)) return false;
   if (permits_nothing(b.allow)) return true;
   return !std::all_of(a.allow.begin(), a.allow.end(),
-                      [&](const std::string& entry) { return is_within(entry, b.allow); });
+                      [&](const std::string& entry) { return is_allowed_by(entry, b.allow); });
 }
 
 /// Whether a script may do something under `a` that it may not under `b`.

@@ -15,10 +15,6 @@ namespace {
 
 constexpr std::uint64_t mebibyte = 1U << 20U;
 
-Engine each_engine() {
-  return GENERATE(from_range(with_nsjail({Engine::none, Engine::native, Engine::bwrap})));
-}
-
 const CapabilityFinding& finding_of(const ScriptBench& bench) {
   const auto found =
       std::find_if(bench.facts.findings.begin(), bench.facts.findings.end(),

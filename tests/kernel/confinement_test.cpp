@@ -16,10 +16,6 @@ using namespace satellite::tests;
 
 namespace {
 
-Engine each_engine() {
-  return GENERATE(from_range(with_nsjail({Engine::none, Engine::bwrap, Engine::native})));
-}
-
 /// A listening loopback port of this host; whoever connects is only counted by the kernel.
 struct LoopbackListener {
   LoopbackListener() : fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
@@ -60,7 +56,7 @@ long cpu_ticks(pid_t pid) {
 
 /// While the script waits for its cancellation, looks at its process from outside.
 template <typename Look>
-Ran look_at_running(ScriptBench& bench, Engine engine, RunRequest request, Look look) {
+Ran look_and_cancel(ScriptBench& bench, Engine engine, RunRequest request, Look look) {
   Listener listener;
   listener.on_output = [&](const std::string&) {
     look();
@@ -77,7 +73,7 @@ TEST_CASE("on the host the script is the dropped user and holds no capability") 
   const std::string marker = unique_marker();
   std::vector<std::string> seen;
   const Ran ran =
-      look_at_running(bench, engine, script("echo up; sleep " + marker + "; true"), [&] {
+      look_and_cancel(bench, engine, script("echo up; sleep " + marker + "; true"), [&] {
         for (const pid_t pid : processes_with(marker)) seen.push_back(read_proc(pid, "status"));
       });
   REQUIRE_FALSE(seen.empty());
@@ -204,7 +200,7 @@ TEST_CASE("environment and script never show in the wrapper's environment or com
   request.environment = {{"LD_DEBUG_OUTPUT", "/tmp/escape-" + marker}, {"VISIBLE", marker}};
   int wrappers = 0;
   std::string wrapper_view, script_view;
-  const Ran ran = look_at_running(bench, Engine::bwrap, std::move(request), [&] {
+  const Ran ran = look_and_cancel(bench, Engine::bwrap, std::move(request), [&] {
     for (const pid_t pid : processes_with(bench.launcher->scratch_area())) {
       ++wrappers;
       wrapper_view += read_proc(pid, "environ") + read_proc(pid, "cmdline");

@@ -18,10 +18,6 @@ namespace {
 
 namespace asio = boost::asio;
 
-Engine each_engine() {
-  return GENERATE(from_range(with_nsjail({Engine::none, Engine::bwrap, Engine::native})));
-}
-
 }  // namespace
 
 TEST_CASE("a script that ignores TERM is killed after the grace and keeps its output") {

@@ -8,14 +8,6 @@ using namespace satellite;
 using namespace satellite::sandbox;
 using namespace satellite::tests;
 
-namespace {
-
-Engine each_engine() {
-  return GENERATE(from_range(with_nsjail({Engine::none, Engine::bwrap, Engine::native})));
-}
-
-}  // namespace
-
 TEST_CASE("a script's exit code arrives exactly") {
   const Engine engine = each_engine();
   ScriptBench bench(engine);

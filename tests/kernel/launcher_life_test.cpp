@@ -13,7 +13,7 @@ using namespace satellite::tests;
 
 namespace {
 
-Engine each_engine() {
+Engine each_outer_engine() {
   return GENERATE(from_range(with_nsjail({Engine::none, Engine::bwrap})));
 }
 
@@ -58,7 +58,7 @@ ForeignAgent start_foreign_agent(Engine engine, const std::string& marker) {
 }  // namespace
 
 TEST_CASE("when the agent is killed, its runs die and their scratch directories go") {
-  const Engine engine = each_engine();
+  const Engine engine = each_outer_engine();
   const std::string marker = unique_marker();
   const ForeignAgent agent = start_foreign_agent(engine, marker);
   REQUIRE(count_processes(marker) > 0);
@@ -70,7 +70,7 @@ TEST_CASE("when the agent is killed, its runs die and their scratch directories 
 }
 
 TEST_CASE("when agent and launcher are killed together, runs die and the next start cleans up") {
-  const Engine engine = each_engine();
+  const Engine engine = each_outer_engine();
   const std::string marker = unique_marker();
   const ForeignAgent agent = start_foreign_agent(engine, marker);
   REQUIRE(count_processes(marker) > 0);
@@ -88,7 +88,7 @@ TEST_CASE("when agent and launcher are killed together, runs die and the next st
 }
 
 TEST_CASE("when the launcher is killed, runs end interrupted and the agent is told") {
-  const Engine engine = each_engine();
+  const Engine engine = each_outer_engine();
   ScriptBench bench(engine);
   const std::string marker = unique_marker();
   Listener listener;
@@ -120,7 +120,7 @@ TEST_CASE("a script cannot end its own supervision") {
 }
 
 TEST_CASE("several runs go side by side and none takes another's end or output") {
-  const Engine engine = each_engine();
+  const Engine engine = each_outer_engine();
   ScriptBench bench(engine);
   std::vector<RunRequest> requests;
   for (int i = 0; i < 12; ++i) {
@@ -140,7 +140,7 @@ TEST_CASE("several runs go side by side and none takes another's end or output")
 }
 
 TEST_CASE("a scratch directory goes with its run, however the script arranged it") {
-  const Engine engine = each_engine();
+  const Engine engine = each_outer_engine();
   ScriptBench bench(engine);
   const TempDir outside;
   const std::string precious = outside.write("precious", "text");

@@ -27,7 +27,7 @@ Policy allowing(std::vector<std::string> allow) {
   return policy;
 }
 
-std::string described(const Ran& ran) {
+std::string network_report(const Ran& ran) {
   std::string text = ran.standard_output + ran.standard_error + "outcome " +
                      std::string(name_of(ran.result.outcome)) + "\n";
   if (ran.result.error) text += "error " + *ran.result.error + "\n";
@@ -45,19 +45,11 @@ std::string run_once(const std::string& text, const Policy& policy,
                      const std::optional<MacvlanSettings>& macvlan = std::nullopt,
                      Engine engine = Engine::bwrap) {
   ScriptBench bench(engine, ScriptBench::Egress::tried, macvlan);
-  return described(bench.run(script(text), policy));
-}
-
-Engine each_engine() {
-  return GENERATE(from_range(with_nsjail({Engine::bwrap, Engine::native})));
+  return network_report(bench.run(script(text), policy));
 }
 
 bool has_line(const std::string& text, const std::string& line) {
   return ("\n" + text).find("\n" + line + "\n") != std::string::npos;
-}
-
-bool holds(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 std::string attempts4() {
@@ -106,7 +98,7 @@ TEST_CASE("everything in the test network can be reached without a sandbox") {
 TEST_CASE("a macvlan uplink lets out what is allowed and nothing else") {
   if (!network_can_be_made()) return;
   const TestNetwork network;
-  const Engine engine = each_engine();
+  const Engine engine = each_confining_engine();
   const std::string seen = run_once(attempts4(), allowing(ipv4_allow), network.macvlan(), engine);
   check_ipv4(seen);
   CHECK(holds(seen, "network enforced by " + std::string(name_of(engine)) +
@@ -118,7 +110,7 @@ TEST_CASE("a macvlan uplink lets out what is allowed and nothing else") {
 TEST_CASE("slirp4netns under root lets out what is allowed and nothing else") {
   if (!network_can_be_made()) return;
   const TestNetwork network;
-  const Engine engine = each_engine();
+  const Engine engine = each_confining_engine();
   const std::string seen = run_once(attempts4(), allowing(ipv4_allow), std::nullopt, engine);
   check_ipv4(seen);
   CHECK(holds(seen, "network enforced by " + std::string(name_of(engine)) +
@@ -129,7 +121,7 @@ TEST_CASE("slirp4netns under root lets out what is allowed and nothing else") {
 TEST_CASE("slirp4netns of an unprivileged satellite lets out what is allowed and nothing else") {
   if (!network_can_be_made()) return;
   const TestNetwork network;
-  const Engine engine = each_engine();
+  const Engine engine = each_confining_engine();
   const std::string seen = as_uid_65532(
       [&] { return run_once(attempts4(), allowing(ipv4_allow), std::nullopt, engine); });
   check_ipv4(seen);
@@ -199,7 +191,7 @@ TEST_CASE("a script of an unprivileged satellite stands below the owner of its n
     };
     const Ran ran =
         bench.run(script("echo up; exec sleep " + marker), allowing(ipv4_allow), listener);
-    return found + described(ran);
+    return found + network_report(ran);
   });
   INFO(seen);
   // Its own, the run's, the network's.
@@ -218,7 +210,7 @@ TEST_CASE("IPv6 goes out over a macvlan where it is allowed, and its metadata ad
                                "tcp ipv4 198.51.100.1 1\n";
   const std::string seen =
       run_once(attempts, allowing({"2001:db8:1::1", "2001:db8:9::/64", "fd00:ec2::/32"}),
-               network.macvlan(), each_engine());
+               network.macvlan(), each_confining_engine());
   INFO(seen);
   CHECK(has_line(seen, "router yes"));
   CHECK(has_line(seen, "router-udp yes"));
@@ -340,7 +332,7 @@ TEST_CASE("a slirp4netns that dies marks the run, and nothing gets out any more"
                                       "while grep -q tap0 /proc/net/dev; do sleep 0.01; done\n"
                                       "tcp after 198.51.100.1 1\n"),
       allowing({"198.51.100.1"}), listener);
-  const std::string seen = described(ran);
+  const std::string seen = network_report(ran);
   INFO(seen);
   CHECK(has_line(seen, "before yes"));
   CHECK(has_line(seen, "after no"));

@@ -37,7 +37,7 @@ void become(Kernel kernel) {
   }
 }
 
-std::string described(const Ran& ran) {
+std::string layers_and_downgrades(const Ran& ran) {
   std::string text = ran.standard_output + ran.standard_error;
   text += std::string(name_of(ran.result.outcome)) + "\n" + ran.result.error.value_or("") + "\n";
   for (const auto& layer : ran.result.sandbox.layers) {
@@ -59,16 +59,12 @@ std::string run_on(Kernel kernel, const std::string& text) {
     }
     bench.facts.native_engine = true;  // and what a run says that is tried all the same
   }
-  seen += described(bench.run(script(text), shipped_default_policy()));
+  seen += layers_and_downgrades(bench.run(script(text), shipped_default_policy()));
   const std::string area = bench.launcher->scratch_area();
   for (auto at = seen.find(area); at != seen.npos; at = seen.find(area)) {
     seen.replace(at, area.size(), "AREA");
   }
   return seen;
-}
-
-bool holds(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 /// Every mount with its flags, and what the kernel says where they count.

@@ -19,10 +19,6 @@ namespace {
 
 const std::uint32_t first_id = identities_of_this_process(1).first;
 
-Engine each_engine() {
-  return GENERATE(from_range(with_nsjail({Engine::none, Engine::bwrap, Engine::native})));
-}
-
 struct OwnIdentities : ScriptBench {
   OwnIdentities(Engine chosen, std::uint32_t count)
       : ScriptBench(chosen, Egress::untried, std::nullopt, identities_of_this_process(count)),

@@ -41,10 +41,10 @@ EgressRules each_rules() {
       EgressRules{EgressRules::Kind::metadata_only, {}, true});
 }
 
-enum class Way { straight, by_stations };
+enum class Sent { straight, by_stations };
 
 /// One datagram to this host itself; 0 or the errno. With stations it names itself as the first.
-int send_datagram(int family, Way way) {
+int send_datagram(int family, Sent how) {
   const UniqueFd fd(::socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   sockaddr_in ipv4{};
   ipv4.sin_family = AF_INET;
@@ -54,7 +54,7 @@ int send_datagram(int family, Way way) {
   ipv6.sin6_family = AF_INET6;
   ipv6.sin6_port = htons(7000);
   ipv6.sin6_addr = in6addr_loopback;
-  if (way == Way::by_stations) {
+  if (how == Sent::by_stations) {
     const unsigned char source_route[8] = {131, 7, 4, 127, 0, 0, 1, 0};
     unsigned char segment_route[24] = {0, 2, 4};
     segment_route[23] = 1;  // ::1
@@ -82,15 +82,15 @@ TEST_CASE("a packet that names stations on its way is dropped, wherever its firs
     return rule.match == FilterRule::Match::ip_options ||
            rule.match == FilterRule::Match::routing_header;
   });
-  const auto send_behind = [family](const PacketFilter& rules, Way way) {
+  const auto send_behind = [family](const PacketFilter& rules, Sent how) {
     return in_new_network([&] {
       if (shell("ip link set lo up") != 0 || !load_packet_filter(rules)) return 101;
-      return send_datagram(family, way);
+      return send_datagram(family, how);
     });
   };
-  CHECK(send_behind(*filter, Way::straight) == 0);
-  CHECK(send_behind(*filter, Way::by_stations) == EPERM);
-  CHECK(send_behind(open, Way::by_stations) == 0);  // without these two rules it leaves
+  CHECK(send_behind(*filter, Sent::straight) == 0);
+  CHECK(send_behind(*filter, Sent::by_stations) == EPERM);
+  CHECK(send_behind(open, Sent::by_stations) == 0);  // without these two rules it leaves
 }
 
 TEST_CASE("what drops stations is the same in the kernel and in the text for people") {

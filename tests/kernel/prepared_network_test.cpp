@@ -1,6 +1,7 @@
 #include "tests/support/require_layer.hpp"
 #include "tests/support/script_bench.hpp"
 #include "tests/support/test_network.hpp"
+#include "tests/support/ways_out.hpp"
 
 #include <signal.h>
 #include <catch2/catch.hpp>
@@ -53,10 +54,6 @@ struct PreparedWithUplink : ScriptBench {
 
 std::string as_either(bool privileged, const std::function<std::string()>& body) {
   return privileged ? body() : as_uid_65532(body);
-}
-
-bool network_can_be_made() {
-  return require_layer("root", is_root(), "only root can make a test network");
 }
 
 }  // namespace

@@ -54,7 +54,7 @@ std::string without_numbers(std::string text) {
   return text;
 }
 
-std::string described(const Ran& ran) {
+std::string layers_and_notes(const Ran& ran) {
   std::string text;
   for (const auto& layer : ran.result.sandbox.layers) {
     text += std::string(name_of(layer.layer)) + " " + std::string(name_of(layer.state)) + " " +
@@ -87,7 +87,7 @@ TEST_CASE("a script cannot tell whether its run was prepared, and neither can it
   CHECK(warm.result.exit_code == 7);
   CHECK(without_numbers(warm.standard_output) == without_numbers(cold.standard_output));
   CHECK(warm.standard_error == cold.standard_error);
-  CHECK(described(warm) == described(cold));
+  CHECK(layers_and_notes(warm) == layers_and_notes(cold));
   CHECK(warm.result.sandbox.enforced == EnforcedLayers{true, true, true, true});
   CHECK(warm.result.sandbox.downgrades.empty());
 }
@@ -299,7 +299,7 @@ TEST_CASE("a prepared run has its control group from the start, and its limits a
   bench.run(script("true"), bench.policy);
   const Ran small = bench.run_prepared(script("echo fits"));
   CHECK(small.standard_output == "fits\n");
-  CHECK(described(small).find("memory.max 50331648") != std::string::npos);
+  CHECK(layers_and_notes(small).find("memory.max 50331648") != std::string::npos);
   const Ran large = bench.run_prepared(script("head -c 96M /dev/zero | tail | wc -c"));
   CHECK(large.result.outcome == Outcome::memory_limit);
   // And the one that stands there next has not lost anything by it.

@@ -20,13 +20,6 @@ using namespace satellite::tests;
 
 namespace {
 
-Engine each_engine() {
-  return GENERATE(from_range(with_nsjail({Engine::none, Engine::bwrap, Engine::native})));
-}
-Engine each_confining_engine() {
-  return GENERATE(from_range(with_nsjail({Engine::bwrap, Engine::native})));
-}
-
 std::string host_name() {
   struct utsname names {};
   return ::uname(&names) == 0 ? names.nodename : "";

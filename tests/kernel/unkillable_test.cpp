@@ -19,7 +19,7 @@ std::ptrdiff_t scratch_directories(const ScriptBench& bench) {
   return std::distance(begin(entries), end(entries));
 }
 
-std::string described(const Ran& ran) {
+std::string output_and_outcome(const Ran& ran) {
   return ran.standard_output + std::string(name_of(ran.result.outcome)) + "\n";
 }
 
@@ -51,11 +51,13 @@ std::string story(Engine engine, const StuckMount& mount) {
   request.timeout = std::chrono::milliseconds(300);
 
   const Ran stuck = bench.run(std::move(request), policy);
-  std::string told = described(stuck) + (names_the_cause(stuck) ? "cause\n" : "no cause\n");
+  std::string told =
+      output_and_outcome(stuck) + (names_the_cause(stuck) ? "cause\n" : "no cause\n");
   told += watch.text;
   std::vector<RunRequest> others;
   for (int i = 0; i < 4; ++i) others.push_back(script("echo calm"));
-  for (const Ran& ran : bench.run_together(std::move(others), policy)) told += described(ran);
+  for (const Ran& ran : bench.run_together(std::move(others), policy))
+    told += output_and_outcome(ran);
   const auto held = [&] { return scratch_directories(bench); };
   // The inits of the others may still be on their way out.
   bench.context.restart();

@@ -137,6 +137,17 @@ CommandResult run_satellite(const std::vector<std::string>& arguments,
                        read_file(redirections.error)};
 }
 
+const std::map<std::string, std::string> shell_path{
+    {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}};
+
+std::vector<pid_t> children_of(pid_t pid) {
+  const std::string number = std::to_string(pid);
+  std::ifstream file("/proc/" + number + "/task/" + number + "/children");
+  std::vector<pid_t> children;
+  for (pid_t child = 0; file >> child;) children.push_back(child);
+  return children;
+}
+
 void eventually(const std::string& what, const std::function<bool()>& condition,
                 std::chrono::milliseconds limit) {
   const auto deadline = std::chrono::steady_clock::now() + limit;

@@ -51,6 +51,11 @@ CommandResult run_satellite(const std::vector<std::string>& arguments,
                             const std::map<std::string, std::string>& environment = {},
                             const std::string& standard_input = {});
 
+/// What a person's shell has.
+extern const std::map<std::string, std::string> shell_path;
+
+std::vector<pid_t> children_of(pid_t pid);
+
 /// Looks again and again until `condition` holds; fails the test past the limit. For states that
 /// nothing announces, such as another process's end.
 void eventually(const std::string& what, const std::function<bool()>& condition,

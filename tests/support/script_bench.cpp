@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <unistd.h>
 #include <boost/asio/co_spawn.hpp>
+#include <catch2/catch.hpp>
 #include <charconv>
 #include <cstring>
 #include <filesystem>
@@ -162,6 +163,19 @@ std::vector<sandbox::Engine> with_nsjail(std::vector<sandbox::Engine> others) {
   }();
   if (require_part("nsjail", problem.empty(), problem)) others.push_back(sandbox::Engine::nsjail);
   return others;
+}
+
+sandbox::Engine each_engine() {
+  return GENERATE(from_range(
+      with_nsjail({sandbox::Engine::none, sandbox::Engine::bwrap, sandbox::Engine::native})));
+}
+
+sandbox::Engine each_confining_engine() {
+  return GENERATE(from_range(with_nsjail({sandbox::Engine::bwrap, sandbox::Engine::native})));
+}
+
+bool holds(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
 }
 
 sandbox::RunRequest script(std::string text) {

@@ -99,6 +99,10 @@ class ScriptBench {
 /// `others`, and nsjail where it works; where it does not, the test says so and goes on.
 std::vector<sandbox::Engine> with_nsjail(std::vector<sandbox::Engine> others);
 
+/// GENERATE over every engine, or over those that confine: nsjail, too, where it works.
+sandbox::Engine each_engine();
+sandbox::Engine each_confining_engine();
+
 /// A shell script with a PATH and a timeout that no test should reach.
 sandbox::RunRequest script(std::string text);
 
@@ -116,5 +120,7 @@ bool eventually(const std::function<bool()>& condition,
                 std::chrono::milliseconds patience = std::chrono::seconds(60));
 
 std::string read_proc(pid_t pid, const std::string& file);
+
+bool holds(const std::string& text, const std::string& part);
 
 }  // namespace satellite::tests

@@ -15,12 +15,12 @@
 namespace satellite::tests {
 namespace {
 
-void must(bool done, const char* what) {
+void must_share(bool done, const char* what) {
   if (!done) throw std::runtime_error(std::string("shared mounts: ") + what);
 }
 
 void mount_memory(const char* where, const char* options) {
-  must(::mount("tmpfs", where, "tmpfs", 0, options) == 0, where);
+  must_share(::mount("tmpfs", where, "tmpfs", 0, options) == 0, where);
 }
 
 std::set<std::string> lines_of(const std::string& text) {
@@ -36,17 +36,17 @@ void share_own_mounts(TmpIs tmp, const std::string& program, MountsAre mounts) {
   take_own_mounts();
   mount_memory(shared_mounts_place, "mode=0755");
   const std::string inner = std::string(shared_mounts_place) + "/inner";
-  must(::mkdir(inner.c_str(), 0755) == 0, "mkdir");
+  must_share(::mkdir(inner.c_str(), 0755) == 0, "mkdir");
   mount_memory(inner.c_str(), nullptr);
-  must(::close(::open(shown_program, O_CREAT | O_WRONLY | O_CLOEXEC, 0755)) == 0 &&
-           ::mount(program.c_str(), shown_program, nullptr, MS_BIND, nullptr) == 0,
-       "show the program");
+  must_share(::close(::open(shown_program, O_CREAT | O_WRONLY | O_CLOEXEC, 0755)) == 0 &&
+                 ::mount(program.c_str(), shown_program, nullptr, MS_BIND, nullptr) == 0,
+             "show the program");
   mount_memory("/dev/net", nullptr);
-  must(::mknod("/dev/net/tun", S_IFCHR | 0666, makedev(10, 200)) == 0, "mknod");
-  must(::chmod("/dev/net/tun", 0666) == 0, "chmod");
+  must_share(::mknod("/dev/net/tun", S_IFCHR | 0666, makedev(10, 200)) == 0, "mknod");
+  must_share(::chmod("/dev/net/tun", 0666) == 0, "chmod");
   if (tmp == TmpIs::a_mount) mount_memory("/tmp", "mode=1777");
   if (mounts == MountsAre::not_shared) return;
-  must(::mount(nullptr, "/", nullptr, MS_REC | MS_SHARED, nullptr) == 0, "share");
+  must_share(::mount(nullptr, "/", nullptr, MS_REC | MS_SHARED, nullptr) == 0, "share");
 }
 
 std::string mount_table() {

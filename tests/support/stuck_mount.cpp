@@ -61,7 +61,7 @@ void take_question(int device) {
   if (!silent) refuse(device, question);
 }
 
-[[noreturn]] void serve(int device, int release) {
+[[noreturn]] void serve_nothing(int device, int release) {
   for (;;) {
     pollfd watched[2] = {{device, POLLIN, 0}, {release, POLLIN, 0}};
     ::poll(watched, 2, -1);
@@ -70,7 +70,7 @@ void take_question(int device) {
   }
 }
 
-void must(bool done, const char* what) {
+void must_hang(bool done, const char* what) {
   if (!done) throw std::runtime_error(std::string("the stuck mount: ") + what);
 }
 
@@ -82,23 +82,24 @@ bool StuckMount::is_possible() {
 }
 
 StuckMount::StuckMount() {
-  must(::unshare(CLONE_NEWNS) == 0, "unshare");
-  must(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0, "private mounts");
+  must_hang(::unshare(CLONE_NEWNS) == 0, "unshare");
+  must_hang(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0, "private mounts");
   const UniqueFd device(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
-  must(bool{device}, "/dev/fuse");
+  must_hang(bool{device}, "/dev/fuse");
   const std::string options =
       "fd=" + std::to_string(device.get()) + ",rootmode=40000,user_id=0,group_id=0,allow_other";
-  must(::mount("stuck", directory, "fuse", MS_NOSUID | MS_NODEV, options.c_str()) == 0, "mount");
+  must_hang(::mount("stuck", directory, "fuse", MS_NOSUID | MS_NODEV, options.c_str()) == 0,
+            "mount");
   release_ = UniqueFd(::eventfd(0, EFD_CLOEXEC));
-  must(bool{release_}, "eventfd");
+  must_hang(bool{release_}, "eventfd");
   const pid_t parent = ::getpid();
   server_ = ::fork();
-  must(server_ >= 0, "fork");
+  must_hang(server_ >= 0, "fork");
   if (server_ > 0) return;
   // Its end is the end of the file system: the last one who holds the device is it.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(1);
-  serve(device.get(), release_.get());
+  serve_nothing(device.get(), release_.get());
 }
 
 void StuckMount::release() const {

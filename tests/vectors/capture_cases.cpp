@@ -54,10 +54,6 @@ json quote_answer(const json& test_case, const json&) {
   return shell_quote(test_case.at("in").get<std::string>());
 }
 
-json out(const json& test_case) {
-  return test_case.at("out");
-}
-
 }  // namespace
 
 std::vector<ConformanceCase> capture_conformance_cases() {

@@ -68,10 +68,6 @@ json mapping_answer(const json& test_case, const json&) {
   return {{"accept", secret_mapping_issues(test_case.at("raw").get<std::string>()).empty()}};
 }
 
-json accepted_only(const json& test_case) {
-  return {{"accept", test_case.at("accept")}};
-}
-
 json apply_answer(const json& test_case, const json&) {
   const json& in = test_case.at("in");
   std::map<std::string, Secret> values;
@@ -131,10 +127,6 @@ json template_answer(const json& test_case, const json& file) {
 json out_or_error(const json& test_case) {
   if (test_case.contains("err")) return {{"err", test_case.at("err")}};
   return {{"out", test_case.at("out")}};
-}
-
-json out(const json& test_case) {
-  return test_case.at("out");
 }
 
 }  // namespace

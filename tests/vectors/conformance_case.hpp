@@ -21,6 +21,14 @@ struct ConformanceCase {
   std::function<json(const json& test_case)> recorded;
 };
 
+inline json out(const json& test_case) {
+  return test_case.at("out");
+}
+/// For functions of which only the verdict was recorded.
+inline json accepted_only(const json& test_case) {
+  return {{"accept", test_case.at("accept")}};
+}
+
 /// One way in which we differ from the recording on purpose.
 ///
 /// Shape:  `adjust` answers what we do instead, given what is recorded; nothing where the

@@ -52,10 +52,6 @@ VectorOutcome compare(const json& test_case, const std::optional<std::string>& r
   return {false, "must be refused, but was accepted"};
 }
 
-json accepted_only(const json& test_case) {
-  return {{"accept", test_case.at("accept")}};
-}
-
 }  // namespace
 
 VectorOutcome check_core_to_satellite(const json& test_case) {

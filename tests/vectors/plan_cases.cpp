@@ -228,10 +228,6 @@ json hardening_answer(const json& test_case, const json& file) {
   return {{"ok", ok}};
 }
 
-json out(const json& test_case) {
-  return test_case.at("out");
-}
-
 }  // namespace
 
 std::vector<ConformanceCase> plan_conformance_cases() {

@@ -63,10 +63,6 @@ json seeded_privilege(const json& test_case, const json& file) {
   return to_json(policy).at("privilege");
 }
 
-json out(const json& test_case) {
-  return test_case.at("out");
-}
-
 }  // namespace
 
 std::vector<ConformanceCase> policy_conformance_cases() {

@@ -2,6 +2,7 @@
 // freestanding, into the init program.
 #include "sandbox/launcher/bare/hardening.hpp"
 
+#include <asm/errno.h>
 #include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/keyctl.h>
@@ -13,12 +14,6 @@
 namespace satellite::sandbox::bare {
 namespace {
 
-constexpr long error_no_system_call = -38;  // ENOSYS
-constexpr long error_invalid = -22;         // EINVAL
-constexpr long error_access = -13;          // EACCES
-constexpr long error_not_permitted = -1;    // EPERM
-constexpr long error_io = -5;               // EIO
-constexpr long error_read_only = -30;       // EROFS
 constexpr long capability_max = 63;
 
 constexpr long locked_securebits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
@@ -34,7 +29,7 @@ constexpr std::uint64_t landlock_scopes = (1U << 0U) | (1U << 1U);  // abstract 
 constexpr std::uint32_t landlock_abi_refer = 2, landlock_abi_truncate = 3,
                         landlock_abi_device_ioctl = 5, landlock_abi_scopes = 6;
 constexpr long landlock_path_beneath = 1;
-// With the older interface the whole of linux/landlock.h's structs is known by their sizes alone.
+// The kernel tells the versions of landlock_ruleset_attr apart by the size that is passed.
 constexpr long ruleset_size_files = 8, ruleset_size_scopes = 24;
 
 struct Ruleset {
@@ -64,12 +59,12 @@ void allow_beneath(const Attempt& attempt, long ruleset, const char* path, std::
   call(__NR_close, rule.directory);
 }
 
-/// Nothing in proc may be written, and only Landlock says so for a process's own files there. Where
-/// all of proc is read-only the mount may answer first, and nothing is learnt of Landlock.
-void try_the_border(const Attempt& attempt, const InitBlock& block) {
+/// Opens a file of the process's own in /proc, which only Landlock forbids to write. Where all of
+/// /proc is mounted read-only, EROFS may come first and says nothing about Landlock.
+void check_landlock(const Attempt& attempt, const InitBlock& block) {
   const long opened = call(__NR_openat, AT_FDCWD, address("/proc/self/comm"), O_WRONLY | O_CLOEXEC);
-  const bool kept_by_mount = block.proc_is_read_only != 0 && opened == error_read_only;
-  if (opened != error_access && !kept_by_mount) {
+  const bool kept_by_mount = block.proc_is_read_only != 0 && opened == -EROFS;
+  if (opened != -EACCES && !kept_by_mount) {
     attempt.give_up(SetupStep::landlock, -1, opened);
   }
 }
@@ -85,7 +80,7 @@ void change_identity(const Attempt& attempt, std::uint32_t uid, std::uint32_t gi
   attempt.must(SetupStep::group_id, 0, __NR_setresgid, gid, gid, gid);
   attempt.must(SetupStep::user_id, 0, __NR_setresuid, uid, uid, uid);
   const long back = attempt.may(SetupStep::confirm_identity, 0, __NR_setresuid, 0, 0, 0);
-  if (back != error_not_permitted) attempt.give_up(SetupStep::confirm_identity, 0, back);
+  if (back != -EPERM) attempt.give_up(SetupStep::confirm_identity, 0, back);
 }
 
 void lock_capability_rules(const Attempt& attempt) {
@@ -93,7 +88,7 @@ void lock_capability_rules(const Attempt& attempt) {
   for (long capability = 0; capability <= capability_max; ++capability) {
     const long dropped =
         attempt.may(SetupStep::capabilities, 1, __NR_prctl, PR_CAPBSET_DROP, capability);
-    if (dropped == error_invalid && capability > 0) break;  // past the last one
+    if (dropped == -EINVAL && capability > 0) break;  // past the last one
     if (dropped < 0) attempt.give_up(SetupStep::capabilities, 1, dropped);
   }
   call(__NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
@@ -108,8 +103,8 @@ void drop_capabilities(const Attempt& attempt) {
 void take_session_keyring(const Attempt& attempt) {
   const long joined =
       attempt.may(SetupStep::session_keyring, 0, __NR_keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0);
-  // Refused by a filter around the satellite, whose keyrings are then out of every run's reach.
-  const bool has_none = joined == error_no_system_call || joined == error_not_permitted;
+  // EPERM: a seccomp filter around the satellite refuses keyctl(2), for every run too.
+  const bool has_none = joined == -ENOSYS || joined == -EPERM;
   if (joined < 0 && !has_none) {
     attempt.give_up(SetupStep::session_keyring, 0, joined);
   }
@@ -122,11 +117,26 @@ long write_file(const char* path, const char* text) {
   while (text[size] != '\0') ++size;
   const long written = call(__NR_write, fd, address(text), size);
   call(__NR_close, fd);
-  // These files take a text whole or not at all; one that did otherwise took something else.
-  return written >= 0 && written != size ? error_io : written;
+  // Files of /proc take a text whole or not at all; a short write means that it was not taken.
+  return written >= 0 && written != size ? -EIO : written;
 }
 
-void be_first_to_go() {
+IdMapResult write_id_maps(const IdMaps& maps) {
+  const char* const texts[] = {"deny", maps.uid, maps.gid};
+  for (int i = 0; i < 3; ++i) {
+    const long written = write_file(id_map_files[i], texts[i]);
+    if (written < 0) return {written, i};
+  }
+  return {};
+}
+
+void write_id_maps(const Attempt& attempt, const IdMaps& maps) {
+  for (int i = 0; i < 3; ++i) attempt.check_fault(SetupStep::identity_map, i);
+  const IdMapResult written = write_id_maps(maps);
+  if (written.result < 0) attempt.give_up(SetupStep::identity_map, written.file, written.result);
+}
+
+void prefer_for_oom_kill() {
   static_cast<void>(write_file("/proc/self/oom_score_adj", "1000"));
 }
 
@@ -134,12 +144,7 @@ void enter_nested_user_namespace(const Attempt& attempt, const char* uid_map, co
   // The maps in /proc belong to us only while we are dumpable.
   call(__NR_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
   attempt.must(SetupStep::nested_user_namespace, 0, __NR_unshare, CLONE_NEWUSER);
-  const char* const files[] = {"/proc/self/setgroups", "/proc/self/uid_map", "/proc/self/gid_map"};
-  const char* const texts[] = {"deny", uid_map, gid_map};
-  for (int i = 0; i < 3; ++i) {
-    const long written = write_file(files[i], texts[i]);
-    if (written < 0) attempt.give_up(SetupStep::identity_map, i, written);
-  }
+  write_id_maps(attempt, {uid_map, gid_map});
 }
 
 std::uint32_t restrict_by_landlock(const Attempt& attempt, const InitBlock& block) {
@@ -166,7 +171,7 @@ std::uint32_t restrict_by_landlock(const Attempt& attempt, const InitBlock& bloc
   }
   attempt.must(SetupStep::landlock, 0, __NR_landlock_restrict_self, ruleset, 0);
   call(__NR_close, ruleset);
-  if (files) try_the_border(attempt, block);
+  if (files) check_landlock(attempt, block);
   return block.landlock_abi;
 }
 

@@ -5,7 +5,7 @@
 
 namespace satellite::sandbox::bare {
 
-// What a process of a run gives up for good. Same rules as script_child.cpp. Each is fatal on
+// What a process of a run gives up irreversibly. Same rules as script_child.cpp. Each is fatal on
 // failure.
 
 /// The irreversible drop. Groups go first: without privilege they can no longer be shed.
@@ -25,14 +25,33 @@ void enter_nested_user_namespace(const Attempt& attempt, const char* uid_map, co
 /// Writes one text into one file, whole. The result is that of the call that failed, or >= 0.
 long write_file(const char* path, const char* text);
 
-/// Makes this process and its children the first to go when the host runs out of memory. Works for
-/// root and for whoever is dumpable; a wish, not a layer, so nobody asks whether it did. Never in a
-/// process that shares its memory: the kernel would mark the other one, too.
-void be_first_to_go();
+/// The three files that map ids into a user namespace, in the order in which they are written.
+inline constexpr const char* id_map_files[] = {"/proc/self/setgroups", "/proc/self/uid_map",
+                                               "/proc/self/gid_map"};
+struct IdMaps {
+  const char* uid = nullptr;
+  const char* gid = nullptr;
+};
+struct IdMapResult {
+  long result = 0;  ///< negative: the errno of the write to `file`
+  int file = 0;     ///< index into id_map_files
+};
 
-/// The second layer on files, and the border for abstract sockets and signals. Tried out at once:
-/// a file that only this layer keeps closed must be closed afterwards. Returns the version of the
-/// interface that is in force, 0 = none.
+/// Denies setgroups(2) and writes both maps of the caller's user namespace. The files belong to the
+/// caller only while it is dumpable (prctl(2)).
+IdMapResult write_id_maps(const IdMaps& maps);
+/// The same as a step of a set-up.
+void write_id_maps(const Attempt& attempt, const IdMaps& maps);
+
+/// Makes the kernel prefer this process and its children when it runs out of memory
+/// (oom_score_adj). Works for root and for a dumpable process; a failure is ignored because no
+/// layer depends on it. Never call it in a process that shares memory (CLONE_VM): the kernel
+/// applies the value to every process with that memory.
+void prefer_for_oom_kill();
+
+/// Landlock: the second layer on files, and the scope of abstract sockets and signals. Opens a file
+/// afterwards that only Landlock forbids; if that succeeds the set-up fails. Returns the version of
+/// the Landlock interface in force, 0 = none.
 std::uint32_t restrict_by_landlock(const Attempt& attempt, const InitBlock& block);
 
 /// Comes last, because it refuses calls that the steps before it need.

@@ -10,21 +10,19 @@
 #include "sandbox/launcher/bare/script_child.hpp"
 #include "sandbox/launcher/bare/setup_attempt.hpp"
 
+#include <asm/errno.h>
 #include <asm/poll.h>
+#include <asm/signal.h>
+#include <linux/fcntl.h>
+#include <linux/mman.h>
 #include <linux/prctl.h>
 #include <linux/resource.h>
+#include <linux/signalfd.h>
 #include <linux/time_types.h>
+#include <linux/wait.h>
 
 namespace satellite::sandbox::bare {
 namespace {
-
-constexpr long error_no_child = -10;    // ECHILD
-constexpr long error_interrupted = -4;  // EINTR
-constexpr long signal_terminate = 15, signal_kill = 9, signal_child = 17;
-constexpr long wait_no_hang = 1;
-constexpr int resource_usage_children = -1;
-
-constexpr long map_private = 2, protection_read_write = 3;
 
 /// Turns the offsets of one array into pointers, in our private copy of the block.
 bool relocate(InitBlock& block, std::uint32_t array) {
@@ -50,16 +48,16 @@ struct Supervision {
 enum class Wait { none, for_one };
 enum class Children { none_left, some_left };
 
-/// Collects every child that has ended; waits for the first one if asked.
+/// Reaps every child that has ended; with Wait::for_one it blocks until the first one does.
 Children reap(Supervision& run, Wait wait) {
-  long options = wait == Wait::for_one ? 0 : wait_no_hang;
+  long options = wait == Wait::for_one ? 0 : WNOHANG;
   for (;;) {
     int status = 0;
     const long pid = call(__NR_wait4, -1, address(&status), options, 0);
-    if (pid == error_interrupted) continue;
-    if (pid == error_no_child) return Children::none_left;
+    if (pid == -EINTR) continue;
+    if (pid == -ECHILD) return Children::none_left;
     if (pid <= 0) return Children::some_left;
-    options = wait_no_hang;
+    options = WNOHANG;
     if (pid == run.script) {
       run.script_ended = true;
       run.wait_status = status;
@@ -67,14 +65,14 @@ Children reap(Supervision& run, Wait wait) {
   }
 }
 
-/// Ends everything below us. In a pid namespace of our own one call reaches all of it at once; else
-/// kill(-1) would reach the whole host, so the descendants are looked for. Repeated for whatever
-/// was born while the others died.
+/// Kills every descendant. In a pid namespace kill(-1) reaches exactly those; without one it would
+/// reach the whole host, so kill_descendants() looks for them in /proc. Repeated until no child is
+/// left, because new ones may be forked meanwhile.
 void kill_tree(Supervision& run) {
   for (;;) {
     Children children = Children::some_left;
     if (run.own_pid_namespace) {
-      call(__NR_kill, -1, signal_kill);
+      call(__NR_kill, -1, SIGKILL);
       children = reap(run, Wait::for_one);
     } else {
       kill_descendants(nullptr, 0);
@@ -87,14 +85,14 @@ void kill_tree(Supervision& run) {
 void take_command(Supervision& run) {
   InitCommand command{};
   const long got = call(__NR_read, init_fd_control, address(&command), sizeof(command));
-  if (got == error_interrupted) return;
+  if (got == -EINTR) return;
   if (got != static_cast<long>(sizeof(command))) {
     kill_tree(run);
     call(__NR_exit_group, 1);
   }
   // The script leads its own session and group. Its pid cannot have been reused: we reap it.
   if (command == InitCommand::terminate && !run.script_ended) {
-    call(__NR_kill, -run.script, signal_terminate);
+    call(__NR_kill, -run.script, SIGTERM);
   }
   if (command == InitCommand::kill) kill_tree(run);
 }
@@ -108,7 +106,7 @@ bool report_end(const Supervision& run) {
   struct {
     long user[2], system[2], resident_max, rest[13];
   } usage{};
-  call(__NR_getrusage, resource_usage_children, address(&usage));
+  call(__NR_getrusage, RUSAGE_CHILDREN, address(&usage));
   InitReport report;
   report.kind = InitReportKind::ended;
   report.wait_status = run.wait_status;
@@ -118,11 +116,10 @@ bool report_end(const Supervision& run) {
   return call(__NR_write, init_fd_control, address(&report), sizeof(report)) > 0;
 }
 
-/// Any command will do, and so will the launcher's end.
-void wait_until_dismissed() {
+/// Returns on any command, and on the end of the socket, which is the launcher's death.
+void wait_until_released() {
   InitCommand command{};
-  while (call(__NR_read, init_fd_control, address(&command), sizeof(command)) ==
-         error_interrupted) {
+  while (call(__NR_read, init_fd_control, address(&command), sizeof(command)) == -EINTR) {
   }
 }
 
@@ -143,20 +140,19 @@ void supervise(Supervision& run, int child_events) {
   }
 }
 
-/// The launcher takes our report for the end of the whole tree: whatever is still there goes first.
+/// The launcher takes the report of the end as the death of the whole tree, so the rest is killed
+/// first.
 void end_leftovers(Supervision& run) {
   if (reap(run, Wait::none) == Children::some_left) kill_tree(run);
 }
 
-/// Tells the script's process that init is confined. Above the agreed descriptors, because a free
-/// number among those would be taken for what it stands for.
+/// An eventfd by which init tells the script's process that its own seccomp filter is installed. It
+/// is moved above the agreed descriptors, where a number says what the descriptor is for.
 long make_filtered_event(const Attempt& attempt, const InitBlock& block) {
   if (block.init_seccomp_program == 0) return -1;
-  constexpr long close_on_exec = 02000000;  // EFD_CLOEXEC
-  constexpr long duplicate_closing = 1030;  // F_DUPFD_CLOEXEC
-  const long event = attempt.must(SetupStep::seccomp, 1, __NR_eventfd2, 0, close_on_exec);
+  const long event = attempt.must(SetupStep::seccomp, 1, __NR_eventfd2, 0, O_CLOEXEC);
   const long moved =
-      attempt.must(SetupStep::seccomp, 1, __NR_fcntl, event, duplicate_closing, init_fd_end);
+      attempt.must(SetupStep::seccomp, 1, __NR_fcntl, event, F_DUPFD_CLOEXEC, init_fd_end);
   call(__NR_close, event);
   return moved;
 }
@@ -180,7 +176,7 @@ InitBlock& map_block(int fd, int report_fd) {
     fail(report_fd, SetupStep::map_block, got < 0 ? got : 0);
   }
   const long mapped =
-      call(__NR_mmap, 0, static_cast<long>(head.size), protection_read_write, map_private, fd, 0);
+      call(__NR_mmap, 0, static_cast<long>(head.size), PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
   if (mapped < 0 && mapped > -4096) fail(report_fd, SetupStep::map_block, mapped);
   return *reinterpret_cast<InitBlock*>(static_cast<unsigned long>(mapped));
 }
@@ -205,30 +201,29 @@ void run_init(InitBlock* own) {
     const long subreaper = call(__NR_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     if (subreaper < 0) fail(init_fd_control, SetupStep::subreaper, subreaper);
   }
-  if (own == nullptr) be_first_to_go();  // executed by a wrapper: the memory is its own now
+  if (own == nullptr) prefer_for_oom_kill();  // executed by a wrapper: the memory is its own now
   call(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
   const long own_pid = call(__NR_getpid);
   const Attempt attempt(block.fault, init_fd_control);
   // No wrapper does it. The native set-up did, with the privileges of that time.
   if (own == nullptr && run.own_pid_namespace) take_session_keyring(attempt);
   const long filtered = make_filtered_event(attempt, block);
-  run.script = attempt.must(SetupStep::fork_script, 0, __NR_clone, signal_child, 0, 0, 0, 0);
+  run.script = attempt.must(SetupStep::fork_script, 0, __NR_clone, SIGCHLD, 0, 0, 0, 0);
   if (run.script == 0) become_script(block, {own_pid, filtered});
   for (int fd = init_fd_barrier; fd < init_fd_end; ++fd) call(__NR_close, fd);
   // Only now: the script must inherit exactly the agreed descriptors, and a number among those just
   // closed is free to be this one's.
-  const unsigned long child_mask = 1UL << (signal_child - 1);
-  constexpr long close_on_exec = 02000000;  // SFD_CLOEXEC
+  const unsigned long child_mask = 1UL << (SIGCHLD - 1);
   const long child_events =
-      call(__NR_signalfd4, -1, address(&child_mask), sizeof(child_mask), close_on_exec);
+      call(__NR_signalfd4, -1, address(&child_mask), sizeof(child_mask), SFD_CLOEXEC);
   if (child_events < 0) fail(init_fd_control, SetupStep::signals, child_events);
   if (filtered >= 0) confine_init(attempt, block, filtered);
   supervise(run, static_cast<int>(child_events));
   end_leftovers(run);
   // Without the memory for a message (a run's files in memory outlive its processes) nobody would
-  // dismiss us; our own end is noticed.
+  // release us; our own end is noticed.
   const bool is_told = report_end(run);
-  if (is_told && block.stays_until_dismissed != 0) wait_until_dismissed();
+  if (is_told && block.stays_until_released != 0) wait_until_released();
   for (;;) call(__NR_exit_group, 0);
 }
 

@@ -186,7 +186,7 @@ struct InitBlock {
   std::uint32_t waits_for_task = 0;
   /// Init stays until the launcher has told the end: what the kernel takes down with it shall not
   /// get in front of those who wait for that.
-  std::uint32_t stays_until_dismissed = 0;
+  std::uint32_t stays_until_released = 0;
 };
 
 }  // namespace satellite::sandbox

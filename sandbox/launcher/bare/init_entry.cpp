@@ -86,7 +86,7 @@ void join_namespaces(const InitLaunch& launch) {
 }  // namespace
 
 void become_init(const InitLaunch& launch) {
-  if (launch.wrapper_path == nullptr) be_first_to_go();
+  if (launch.wrapper_path == nullptr) prefer_for_oom_kill();
   if (launch.native != nullptr) {
     set_up_native(launch, *launch.native);
   } else {

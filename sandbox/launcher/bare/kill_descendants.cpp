@@ -4,6 +4,7 @@
 
 #include "sandbox/launcher/bare/raw_syscall.hpp"
 
+#include <asm/signal.h>
 #include <linux/fcntl.h>
 #include <linux/time_types.h>
 
@@ -13,7 +14,6 @@ namespace {
 constexpr int processes_max = 65'536;
 constexpr int stop_passes_max = 200;
 constexpr long pass_pause_nanoseconds = 1'000'000;
-constexpr long signal_kill = 9, signal_stop = 19;
 
 struct Process {
   int pid = 0, parent = 0;
@@ -151,7 +151,7 @@ PassResult pass(int root, long signal, const int* spared, int spared_count) {
   for (int i = 0; i < count; ++i) {
     if (!processes[i].descends) continue;
     ++result.alive;
-    if (signal == signal_stop && processes[i].stopped) continue;
+    if (signal == SIGSTOP && processes[i].stopped) continue;
     ++result.newly_stopped;
     signal_safely(processes[i], root, signal);
   }
@@ -170,10 +170,10 @@ bool kill_descendants(const int* spared, int spared_count, int passes) {
   // Whoever asks for few passes cannot wait, so that stopping takes half of them at most.
   const int stop_passes = passes / 2 < stop_passes_max ? passes / 2 : stop_passes_max;
   for (int i = 0; i < stop_passes; ++i) {
-    if (pass(root, signal_stop, spared, spared_count).newly_stopped == 0) break;
+    if (pass(root, SIGSTOP, spared, spared_count).newly_stopped == 0) break;
   }
   for (int i = stop_passes; i < passes; ++i) {
-    if (pass(root, signal_kill, spared, spared_count).alive == 0) return true;
+    if (pass(root, SIGKILL, spared, spared_count).alive == 0) return true;
     pause_briefly();
   }
   return false;

@@ -4,8 +4,10 @@
 #include "sandbox/launcher/bare/hardening.hpp"
 #include "sandbox/launcher/bare/rootfs.hpp"
 
+#include <asm/errno.h>
 #include <asm/poll.h>
-#include <linux/if.h>
+#include <asm/signal.h>
+#include <linux/fcntl.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <linux/sockios.h>
@@ -14,13 +16,15 @@
 namespace satellite::sandbox::bare {
 namespace {
 
-constexpr long signal_kill = 9;
-constexpr long family_internet = 2, type_datagram = 2, close_on_exec = 02000000;
+// In sys/socket.h and linux/if.h, both of which bring libc's headers along.
+constexpr long af_inet = 2, sock_dgram = 2, sock_cloexec = O_CLOEXEC;
+constexpr short iff_up = 1;
+constexpr std::size_t interface_name_size = 16;  // IFNAMSIZ, with the NUL
 
-/// We die with the launcher. It may have died before we asked for that, which only its closed end
-/// of the socket tells: in a new pid namespace the parent's number is always 0.
+/// Makes the kernel kill this process when the launcher dies. The launcher may be dead already; its
+/// closed end of the socket shows it, while getppid(2) is always 0 in a new pid namespace.
 void die_with_launcher(int control) {
-  call(__NR_prctl, PR_SET_PDEATHSIG, signal_kill, 0, 0, 0);
+  call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   struct {
     int fd;
     short events, seen;
@@ -31,7 +35,7 @@ void die_with_launcher(int control) {
 }
 
 void join_namespaces(const Attempt& attempt, const InitLaunch& launch) {
-  // Where another user namespace owns the network we were born inside.
+  // With a user namespace to join, the process was cloned inside both (clone_inside_namespace).
   if (launch.join_network_namespace_fd < 0 || launch.join_user_namespace_fd >= 0) return;
   attempt.must(SetupStep::join_namespace, 1, __NR_setns, launch.join_network_namespace_fd,
                CLONE_NEWNET);
@@ -39,31 +43,24 @@ void join_namespaces(const Attempt& attempt, const InitLaunch& launch) {
 
 void map_identity(const Attempt& attempt, const NativeSetup& setup) {
   call(__NR_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
-  const char* const files[] = {"/proc/self/setgroups", "/proc/self/uid_map", "/proc/self/gid_map"};
-  const char* const texts[] = {"deny", setup.uid_map, setup.gid_map};
-  for (int i = 0; i < 3; ++i) {
-    attempt.must(SetupStep::identity_map, i, __NR_getpid);
-    const long written = write_file(files[i], texts[i]);
-    if (written < 0) attempt.give_up(SetupStep::identity_map, i, written);
-  }
+  write_id_maps(attempt, {setup.uid_map, setup.gid_map});
   call(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
 void raise_loopback(const Attempt& attempt) {
-  const long socket = attempt.must(SetupStep::loopback, 0, __NR_socket, family_internet,
-                                   type_datagram | close_on_exec, 0);
+  const long socket =
+      attempt.must(SetupStep::loopback, 0, __NR_socket, af_inet, sock_dgram | sock_cloexec, 0);
   struct {
-    char name[IFNAMSIZ] = "lo";
-    short flags = IFF_UP;
+    char name[interface_name_size] = "lo";
+    short flags = iff_up;
     char rest[22] = {};
   } request;
   attempt.must(SetupStep::loopback, 1, __NR_ioctl, socket, SIOCSIFFLAGS, address(&request));
   call(__NR_close, socket);
 }
 
-/// For good: the capabilities go with the ids, and then even the attempt to return must fail.
+/// Changes the ids irreversibly, drops all capabilities, and checks that root cannot be regained.
 void become_the_scripts_user(const Attempt& attempt, const NativeSetup& setup) {
-  constexpr long error_not_permitted = -1;  // EPERM
   lock_capability_rules(attempt);
   if (setup.change_identity) {
     attempt.must(SetupStep::groups, 0, __NR_setgroups, 0, 0);
@@ -73,7 +70,7 @@ void become_the_scripts_user(const Attempt& attempt, const NativeSetup& setup) {
   drop_capabilities(attempt);
   if (setup.change_identity) {
     const long back = attempt.may(SetupStep::confirm_identity, 0, __NR_setresuid, 0, 0, 0);
-    if (back != error_not_permitted) attempt.give_up(SetupStep::confirm_identity, 0, back);
+    if (back != -EPERM) attempt.give_up(SetupStep::confirm_identity, 0, back);
   }
   attempt.must(SetupStep::no_new_privileges, 0, __NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0);
   call(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -89,7 +86,7 @@ void set_up_native(const InitLaunch& launch, const NativeSetup& setup) {
   join_namespaces(attempt, launch);
   if (setup.own_user) map_identity(attempt, setup);
   if (setup.raises_loopback) raise_loopback(attempt);
-  build_file_view(attempt, setup);
+  build_rootfs(attempt, setup);
   take_session_keyring(attempt);
   become_the_scripts_user(attempt, setup);
   die_with_launcher(control);  // the change of ids cleared it

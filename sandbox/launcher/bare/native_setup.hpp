@@ -1,7 +1,7 @@
 #pragma once
 
+#include "sandbox/launcher/bare/file_step_kind.hpp"
 #include "sandbox/launcher/bare/init_block.hpp"
-#include "sandbox/planning/file_step.hpp"
 
 namespace satellite::sandbox::bare {
 

@@ -5,26 +5,23 @@
 #include "sandbox/launcher/bare/init.hpp"
 #include "sandbox/launcher/bare/script_child.hpp"
 
+#include <asm/errno.h>
+#include <asm/socket.h>
 #include <linux/fcntl.h>
+#include <linux/uio.h>
 
 namespace satellite::sandbox::bare {
 namespace {
 
-constexpr long error_interrupted = -4;      // EINTR
-constexpr long error_protocol = -71;        // EPROTO
-constexpr long close_on_exec = 0x40000000;  // MSG_CMSG_CLOEXEC
-constexpr unsigned cut_short = 0x20 | 0x8;  // MSG_TRUNC, MSG_CTRUNC
-constexpr int level_socket = 1, type_rights = 1;
+// In sys/socket.h alone, which belongs to libc, as do the two structs below.
+constexpr long msg_cmsg_cloexec = 0x40000000;
+constexpr unsigned msg_trunc = 0x20, msg_ctrunc = 0x8;
+constexpr int scm_rights = 1;
 
-// The kernel's own structs; sys/socket.h belongs to libc.
-struct IoVector {
-  void* base;
-  unsigned long size;
-};
 struct MessageHead {
   void* name;
   int name_size;
-  IoVector* vectors;
+  iovec* vectors;
   unsigned long vector_count;
   void* control;
   unsigned long control_size;
@@ -43,13 +40,13 @@ struct Received {
 
 Received receive(const Attempt& attempt) {
   TaskMessage message;
-  IoVector vector{&message, sizeof(message)};
+  iovec vector{&message, sizeof(message)};
   alignas(8) Rights rights{};
   MessageHead head{nullptr, 0, &vector, 1, &rights, sizeof(rights), 0};
-  long got = error_interrupted;
-  while (got == error_interrupted) {
+  long got = -EINTR;
+  while (got == -EINTR) {
     got = attempt.may(SetupStep::receive_task, 0, __NR_recvmsg, script_fd_barrier, address(&head),
-                      close_on_exec);
+                      msg_cmsg_cloexec);
   }
   // The launcher ended the run before it had anything to do, or is gone.
   if (got == 0) call(__NR_exit_group, 1);
@@ -57,13 +54,13 @@ Received receive(const Attempt& attempt) {
   Received received;
   const bool is_task = got == static_cast<long>(sizeof(message)) && message.magic == task_magic;
   const auto carried = rights.size - __builtin_offsetof(Rights, descriptors);
-  if (is_task && rights.level == level_socket && rights.type == type_rights) {
+  if (is_task && rights.level == SOL_SOCKET && rights.type == scm_rights) {
     received.count = static_cast<int>(carried / sizeof(int));
   }
   // Fewer than were sent also means that the limit of open files is too low for them.
   const int wanted = task_descriptors + (message.has_long_script != 0 ? 1 : 0);
-  if (received.count != wanted || (head.flags & cut_short) != 0) {
-    attempt.give_up(SetupStep::receive_task, 1, error_protocol);
+  if (received.count != wanted || (head.flags & (msg_trunc | msg_ctrunc)) != 0) {
+    attempt.give_up(SetupStep::receive_task, 1, -EPROTO);
   }
   for (int i = 0; i < wanted; ++i) received.descriptors[i] = rights.descriptors[i];
   return received;

@@ -3,43 +3,39 @@
 
 #include "sandbox/launcher/bare/hardening.hpp"
 
+#include <asm/errno.h>
 #include <asm/statfs.h>
 #include <linux/fcntl.h>
+#include <linux/limits.h>
 #include <linux/mount.h>
 #include <linux/stat.h>
 
 namespace satellite::sandbox::bare {
 namespace {
 
-constexpr long error_exists = -17;          // EEXIST
-constexpr long error_no_entry = -2;         // ENOENT
-constexpr long error_invalid = -22;         // EINVAL
-constexpr long error_no_system_call = -38;  // ENOSYS
-constexpr long error_not_permitted = -1;    // EPERM
-constexpr long error_io = -5;               // EIO
-constexpr long error_name_too_long = -36;   // ENAMETOOLONG
-constexpr long link_size_max = 4'096;       // PATH_MAX, with the NUL that we add
-constexpr std::uint32_t character_device = 0020000;
-constexpr std::uint32_t regular_file = 0100000, directory_file = 0040000, type_of_file = 0170000;
-constexpr std::uint32_t readable_by_all = 0004;
+// linux/stat.h hides these from a program that has seen a header of glibc.
+constexpr std::uint32_t file_type_mask = 0170000, type_regular = 0100000, type_directory = 0040000,
+                        type_character_device = 0020000;  // S_IFMT, S_IFREG, S_IFDIR, S_IFCHR
+constexpr std::uint32_t readable_by_others = 0004;        // S_IROTH
+constexpr long mnt_detach = 2;  // MNT_DETACH, which no kernel header exports
 constexpr std::uint64_t copied_size_max = 16U << 10U;
-constexpr long recursive = 0x8000;  // AT_RECURSIVE
-constexpr long here = AT_FDCWD;
-constexpr long lazily = 2;  // MNT_DETACH
 
-// Where the new root is put together: there on every host, and hiding it hides nothing we need.
-constexpr const char* building_site = "/proc";
+// The new root is built here: /proc exists on every host, and no later step needs the host's.
+constexpr const char* staging_root = "/proc";
 constexpr const char* root_options = "mode=0755,size=8m,nr_inodes=4k";
 
-constexpr std::uint64_t quiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
-constexpr std::uint64_t quiet_device = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+// The flags of mount(2), those that statfs(2) returns and the attributes of mount_setattr(2) are
+// the same bits; one set of constants serves all three.
+static_assert(MOUNT_ATTR_RDONLY == MS_RDONLY && MOUNT_ATTR_NOSUID == MS_NOSUID &&
+              MOUNT_ATTR_NODEV == MS_NODEV && MOUNT_ATTR_NOEXEC == MS_NOEXEC);
+constexpr std::uint64_t nosuid_nodev = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+constexpr std::uint64_t nosuid_noexec = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
 constexpr std::uint64_t all_attributes =
     MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-constexpr unsigned long quiet_memory = MS_NOSUID | MS_NODEV;
 
-class FileView {
+class RootfsStep {
  public:
-  FileView(const Attempt& attempt, int index, const PreparedStep& step)
+  RootfsStep(const Attempt& attempt, int index, const PreparedStep& step)
       : attempt_(attempt), index_(index), step_(step) {}
 
   void build() const {
@@ -57,15 +53,15 @@ class FileView {
       case FileStepKind::mirror:
         return mirror();
       case FileStepKind::bind:
-        return bind(quiet | read_only(), recursive);
+        return bind(nosuid_nodev | read_only(), AT_RECURSIVE);
       case FileStepKind::device:
-        return bind(quiet_device, 0);
+        return bind(nosuid_noexec, 0);
       case FileStepKind::node:
         return make_node();
       case FileStepKind::memory:
-        return mount_fresh("tmpfs", quiet_memory, step_.source);
+        return mount_fresh("tmpfs", nosuid_nodev, step_.source);
       case FileStepKind::processes:
-        return mount_fresh("proc", quiet_memory | MS_NOEXEC, nullptr);
+        return mount_fresh("proc", nosuid_nodev | MS_NOEXEC, nullptr);
       case FileStepKind::terminals:
         return mount_fresh("devpts", MS_NOSUID | MS_NOEXEC,
                            "newinstance,ptmxmode=0666,mode=620,max=64");
@@ -76,11 +72,11 @@ class FileView {
       case FileStepKind::setting:
         return write_setting();
       case FileStepKind::remove: {
-        must(__NR_unlinkat, here, address(step_.target), 0);
+        must(__NR_unlinkat, AT_FDCWD, address(step_.target), 0);
         return;
       }
     }
-    attempt_.give_up(SetupStep::file_step, index_, error_invalid);
+    attempt_.give_up(SetupStep::file_step, index_, -EINVAL);
   }
 
  private:
@@ -93,35 +89,36 @@ class FileView {
   void succeed(long result) const {
     if (result < 0) attempt_.give_up(SetupStep::file_step, index_, result);
   }
-  /// Whether the step is over because its source is not there, as it may be.
+  /// Whether the step ends here because it is optional and its source does not exist. Any other
+  /// error ends the process.
   bool skipped(long result) const {
-    if (result == error_no_entry && step_.optional) return true;
+    if (result == -ENOENT && step_.optional) return true;
     succeed(result);
     return false;
   }
   std::uint64_t read_only() const { return step_.writable ? 0 : MOUNT_ATTR_RDONLY; }
 
   void make_directory() const {
-    const long made = may(__NR_mkdirat, here, address(step_.target), step_.mode | 0500U);
-    if (made != error_exists) succeed(made);
+    const long made = may(__NR_mkdirat, AT_FDCWD, address(step_.target), step_.mode | 0500U);
+    if (made != -EEXIST) succeed(made);
   }
   void make_link(const char* to) const {
-    must(__NR_symlinkat, address(to), here, address(step_.target));
+    must(__NR_symlinkat, address(to), AT_FDCWD, address(step_.target));
   }
 
-  /// Containers may forbid nodes; a host's own node, bound, serves as well.
+  /// A container may forbid mknod(2); then the host's node is bound instead.
   void make_node() const {
-    const long made = may(__NR_mknodat, here, address(step_.target), character_device | step_.mode,
-                          static_cast<long>(step_.number));
-    if (made == error_not_permitted) return bind(quiet_device, 0);
+    const long made = may(__NR_mknodat, AT_FDCWD, address(step_.target),
+                          type_character_device | step_.mode, static_cast<long>(step_.number));
+    if (made == -EPERM) return bind(nosuid_noexec, 0);
     succeed(made);
   }
 
-  /// A full file system takes the part that fits, and says so only when it is asked again.
+  /// A full file system writes what fits and reports ENOSPC only on the next call.
   void write_all(long fd, const char* bytes, long size) const {
     while (size > 0) {
       const long written = must(__NR_write, fd, address(bytes), size);
-      if (written == 0) attempt_.give_up(SetupStep::file_step, index_, error_io);
+      if (written == 0) attempt_.give_up(SetupStep::file_step, index_, -EIO);
       bytes += written;
       size -= written;
     }
@@ -132,7 +129,7 @@ class FileView {
   }
 
   void write_text(long flags, const char* text) const {
-    const long fd = must(__NR_openat, here, address(step_.target), flags, step_.mode);
+    const long fd = must(__NR_openat, AT_FDCWD, address(step_.target), flags, step_.mode);
     long size = 0;
     while (text[size] != '\0') ++size;
     write_all(fd, text, size);
@@ -140,7 +137,7 @@ class FileView {
   }
 
   void write_setting() const {
-    must(__NR_getpid);  // the seam of a step that is more than one call
+    attempt_.check_fault(SetupStep::file_step, index_);
     static_cast<void>(skipped(write_file(step_.target, step_.source)));
   }
 
@@ -151,10 +148,10 @@ class FileView {
     return facts;
   }
 
-  /// Only what everybody on the host may read; anything else the script would not see there either.
+  /// Copies a file that every user of the host may read; the caller has checked the mode.
   void copy(long source) const {
     char buffer[4096];
-    const long target = must(__NR_openat, here, address(step_.target),
+    const long target = must(__NR_openat, AT_FDCWD, address(step_.target),
                              O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     for (;;) {
       const long size = must(__NR_read, source, address(buffer), sizeof(buffer));
@@ -167,11 +164,11 @@ class FileView {
 
   void copy_or_skip() const {
     const long source =
-        may(__NR_openat, here, address(step_.source), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (source == -13 || skipped(source)) return;
+        may(__NR_openat, AT_FDCWD, address(step_.source), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (source == -EACCES || skipped(source)) return;
     const auto facts = facts_of(source);
-    const bool plain = (facts.stx_mode & type_of_file) == regular_file;
-    if (!plain || (facts.stx_mode & readable_by_all) == 0) {
+    const bool plain = (facts.stx_mode & file_type_mask) == type_regular;
+    if (!plain || (facts.stx_mode & readable_by_others) == 0) {
       call(__NR_close, source);
       return;
     }
@@ -179,44 +176,44 @@ class FileView {
   }
 
   void mirror() const {
-    char link[link_size_max];
+    char link[PATH_MAX];
     const long length =
-        may(__NR_readlinkat, here, address(step_.source), address(link), sizeof(link));
+        may(__NR_readlinkat, AT_FDCWD, address(step_.source), address(link), sizeof(link));
     if (length >= 0) {
-      // What filled the buffer may have been cut.
-      if (length == link_size_max) succeed(error_name_too_long);
+      // readlink(2) truncates without an error; a full buffer may be such a case.
+      if (length == PATH_MAX) succeed(-ENAMETOOLONG);
       link[length] = '\0';
       return make_link(link);
     }
-    if (length != error_invalid && skipped(length)) return;
+    if (length != -EINVAL && skipped(length)) return;
     struct statx facts {};
-    const long known =
-        may(__NR_statx, here, address(step_.source), 0, STATX_TYPE | STATX_SIZE, address(&facts));
+    const long known = may(__NR_statx, AT_FDCWD, address(step_.source), 0, STATX_TYPE | STATX_SIZE,
+                           address(&facts));
     if (skipped(known)) return;
-    const bool directory = (facts.stx_mode & type_of_file) == directory_file;
+    const bool directory = (facts.stx_mode & file_type_mask) == type_directory;
     if (!directory && facts.stx_size <= copied_size_max) return copy_or_skip();
-    bind(quiet | MOUNT_ATTR_RDONLY, recursive);
+    bind(nosuid_nodev | MOUNT_ATTR_RDONLY, AT_RECURSIVE);
   }
 
-  /// A detached copy of the source gets its flags first and its place last. None is made to be
-  /// thrown away: closing one that was never attached waits for an RCU grace period of the host.
+  /// Clones the source as a detached mount, sets its flags, and attaches it last. No clone is made
+  /// that is not attached: closing a detached mount waits for an RCU grace period of the host.
   void bind(std::uint64_t attributes, long depth) const {
-    const long tree = may(__NR_open_tree, here, address(step_.source),
+    const long tree = may(__NR_open_tree, AT_FDCWD, address(step_.source),
                           OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | depth);
-    if (tree == error_no_system_call) return bind_the_old_way(attributes, depth);
+    if (tree == -ENOSYS) return bind_before_5_2(attributes, depth);
     if (skipped(tree)) return;
-    make_place((facts_of(tree).stx_mode & type_of_file) == directory_file);
+    make_place((facts_of(tree).stx_mode & file_type_mask) == type_directory);
     place(tree, attributes, depth);
   }
 
-  /// Something that is there already, or the empty thing, over the target.
+  /// Mounts `source` read-only over the target: the target itself, or an empty file or directory.
   void cover(const char* source) const {
-    constexpr std::uint64_t attributes = quiet | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY;
-    const long there = may(__NR_faccessat, here, address(step_.target), 0);
+    constexpr std::uint64_t attributes = nosuid_nodev | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY;
+    const long there = may(__NR_faccessat, AT_FDCWD, address(step_.target), 0);
     if (skipped(there)) return;
     const long tree =
-        may(__NR_open_tree, here, address(source), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-    if (tree == error_no_system_call) return mount_the_old_way(source, attributes, 0);
+        may(__NR_open_tree, AT_FDCWD, address(source), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    if (tree == -ENOSYS) return mount_before_5_2(source, attributes, 0);
     if (skipped(tree)) return;
     place(tree, attributes, 0);
   }
@@ -226,39 +223,41 @@ class FileView {
     flags.attr_set = attributes;
     const long set = may(__NR_mount_setattr, tree, address(""), AT_EMPTY_PATH | depth,
                          address(&flags), sizeof(flags));
-    if (set != error_no_system_call) succeed(set);
-    const bool vanished = skipped(may(__NR_move_mount, tree, address(""), here,
+    if (set != -ENOSYS) succeed(set);
+    const bool vanished = skipped(may(__NR_move_mount, tree, address(""), AT_FDCWD,
                                       address(step_.target), MOVE_MOUNT_F_EMPTY_PATH));
     call(__NR_close, tree);
-    if (set == error_no_system_call && !vanished) add_flags_the_old_way(attributes);
+    if (set == -ENOSYS && !vanished) add_flags_before_5_12(attributes);
   }
 
   void make_place(bool directory) const {
-    const long made = directory
-                          ? may(__NR_mkdirat, here, address(step_.target), 0755)
-                          : may(__NR_mknodat, here, address(step_.target), regular_file | 0444U, 0);
-    if (made != error_exists) succeed(made);
+    const long made =
+        directory ? may(__NR_mkdirat, AT_FDCWD, address(step_.target), 0755)
+                  : may(__NR_mknodat, AT_FDCWD, address(step_.target), type_regular | 0444U, 0);
+    if (made != -EEXIST) succeed(made);
   }
 
-  /// Before Linux 5.2.
-  void bind_the_old_way(std::uint64_t attributes, long depth) const {
+  /// open_tree(2) exists since Linux 5.2.
+  void bind_before_5_2(std::uint64_t attributes, long depth) const {
     struct statx facts {};
-    const long known = may(__NR_statx, here, address(step_.source), 0, STATX_TYPE, address(&facts));
+    const long known =
+        may(__NR_statx, AT_FDCWD, address(step_.source), 0, STATX_TYPE, address(&facts));
     if (skipped(known)) return;
-    make_place((facts.stx_mode & type_of_file) == directory_file);
-    mount_the_old_way(step_.source, attributes, depth);
+    make_place((facts.stx_mode & file_type_mask) == type_directory);
+    mount_before_5_2(step_.source, attributes, depth);
   }
 
-  void mount_the_old_way(const char* source, std::uint64_t attributes, long depth) const {
+  void mount_before_5_2(const char* source, std::uint64_t attributes, long depth) const {
     const unsigned long bound = MS_BIND | (depth != 0 ? MS_REC : 0UL);
     must(__NR_mount, address(source), address(step_.target), 0, static_cast<long>(bound), 0);
-    add_flags_the_old_way(attributes);
+    add_flags_before_5_12(attributes);
   }
 
-  /// Before Linux 5.12: a remount reaches the top mount alone. Writable mounts below it are found
-  /// at the barrier, and the run is refused. It also sets all flags anew, so those that are there
-  /// are named again: a user namespace may not take one from a mount of its parent.
-  void add_flags_the_old_way(std::uint64_t attributes) const {
+  /// mount_setattr(2) exists since Linux 5.12. A remount changes the top mount alone; writable
+  /// mounts below it are found at the barrier, which refuses the run. A remount replaces all flags,
+  /// so the present ones are passed again: a user namespace may not clear a flag that its parent
+  /// set.
+  void add_flags_before_5_12(std::uint64_t attributes) const {
     struct statfs facts {};
     must(__NR_statfs, address(step_.target), address(&facts));
     const std::uint64_t kept = static_cast<std::uint64_t>(facts.f_flags) & all_attributes;
@@ -277,45 +276,40 @@ class FileView {
   const PreparedStep& step_;
 };
 
-// The flags of mount(2), those of statfs(2) and the new attributes are the same bits, which
-// add_flags_the_old_way() relies on.
-static_assert(MOUNT_ATTR_RDONLY == MS_RDONLY && MOUNT_ATTR_NOSUID == MS_NOSUID &&
-              MOUNT_ATTR_NODEV == MS_NODEV && MOUNT_ATTR_NOEXEC == MS_NOEXEC);
-
-/// Root's own device nodes lie in it, so only others can have it without devices. Nobody can make
-/// more of them: the script has no capability, and it is sealed.
+/// A root launcher makes device nodes in the root, so there it cannot be nodev. The script cannot
+/// make any: it holds no capability, and the root is remounted read-only.
 unsigned long root_flags(const NativeSetup& setup) {
-  return setup.own_user ? quiet_memory : MS_NOSUID;
+  return setup.own_user ? nosuid_nodev : MS_NOSUID;
 }
 
-void enter_building_site(const Attempt& attempt, const NativeSetup& setup) {
-  attempt.must(SetupStep::new_root, 0, __NR_mount, address("tmpfs"), address(building_site),
+void enter_staging_root(const Attempt& attempt, const NativeSetup& setup) {
+  attempt.must(SetupStep::new_root, 0, __NR_mount, address("tmpfs"), address(staging_root),
                address("tmpfs"), static_cast<long>(root_flags(setup)), address(root_options));
-  attempt.must(SetupStep::new_root, 1, __NR_chdir, address(building_site));
+  attempt.must(SetupStep::new_root, 1, __NR_chdir, address(staging_root));
 }
 
-/// The new root goes below the old one and the old one away, by which nothing of the host is left
-/// to climb to; the last entry of the old mount table that could be unmounted is our own root.
-void move_in(const Attempt& attempt, const NativeSetup& setup) {
+/// Seals the new root, makes it `/` and detaches the old one, which pivot_root(".", ".") stacks on
+/// top of it: nothing of the host's mounts stays reachable.
+void pivot_into_root(const Attempt& attempt, const NativeSetup& setup) {
   const auto flags = static_cast<long>(MS_REMOUNT | MS_BIND | MS_RDONLY | root_flags(setup));
   attempt.must(SetupStep::seal_root, 0, __NR_mount, 0, address("."), 0, flags, 0);
   attempt.must(SetupStep::pivot_root, 0, __NR_pivot_root, address("."), address("."));
-  attempt.must(SetupStep::detach_host, 0, __NR_umount2, address("."), lazily);
+  attempt.must(SetupStep::detach_host, 0, __NR_umount2, address("."), mnt_detach);
   attempt.must(SetupStep::detach_host, 1, __NR_chdir, address("/"));
 }
 
 }  // namespace
 
-void build_file_view(const Attempt& attempt, const NativeSetup& setup) {
+void build_rootfs(const Attempt& attempt, const NativeSetup& setup) {
   const long flags = MS_REC | MS_PRIVATE;
   attempt.must(SetupStep::private_mounts, 0, __NR_mount, 0, address("/"), 0, flags, 0);
   if (setup.confined) {
-    enter_building_site(attempt, setup);
+    enter_staging_root(attempt, setup);
   } else {
     attempt.must(SetupStep::new_root, 1, __NR_chdir, address("/"));
   }
-  for (int i = 0; i < setup.step_count; ++i) FileView(attempt, i, setup.steps[i]).build();
-  if (setup.confined) move_in(attempt, setup);
+  for (int i = 0; i < setup.step_count; ++i) RootfsStep(attempt, i, setup.steps[i]).build();
+  if (setup.confined) pivot_into_root(attempt, setup);
 }
 
 }  // namespace satellite::sandbox::bare

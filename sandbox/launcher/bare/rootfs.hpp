@@ -5,9 +5,9 @@
 
 namespace satellite::sandbox::bare {
 
-/// Builds the run's file view in a mount namespace of its own and moves into it. Same rules as
-/// script_child.cpp. Each mount is made read-only while nobody can reach it yet, and with all below
-/// it; what really came of it is measured from outside at the barrier.
-void build_file_view(const Attempt& attempt, const NativeSetup& setup);
+/// Builds the run's root file system in its own mount namespace and pivots into it. Same rules as
+/// script_child.cpp. A mount gets its flags, recursively, before it is attached; the launcher reads
+/// the result from outside at the barrier.
+void build_rootfs(const Attempt& attempt, const NativeSetup& setup);
 
 }  // namespace satellite::sandbox::bare

@@ -9,18 +9,16 @@
 #include "sandbox/launcher/bare/receive_task.hpp"
 #include "sandbox/launcher/bare/setup_attempt.hpp"
 
+#include <asm/errno.h>
+#include <asm/signal.h>
 #include <linux/fcntl.h>
+#include <linux/limits.h>
 #include <linux/prctl.h>
 #include <linux/resource.h>
 #include <linux/sched.h>
 
 namespace satellite::sandbox::bare {
 namespace {
-
-constexpr long error_no_entry = -2;        // ENOENT
-constexpr long error_access = -13;         // EACCES
-constexpr long error_not_directory = -20;  // ENOTDIR
-constexpr int signal_max = 64;
 
 /// Soft and hard become `value`, but a hard limit that is lower already stays: never loosen.
 void set_limit(const Attempt& attempt, const InitLimit& limit, int index) {
@@ -38,18 +36,16 @@ const char* text_at(const InitBlock& block, std::uint32_t offset) {
   return reinterpret_cast<const char*>(&block) + offset;
 }
 
-constexpr int path_size_max = 4096;
-
 /// Writes `directory`/`name` into `path`; false when it does not fit.
-bool join_path(char (&path)[path_size_max], const char* directory, long length, const char* name) {
+bool join_path(char (&path)[PATH_MAX], const char* directory, long length, const char* name) {
   long at = 0;
   for (; at < length; ++at) {
-    if (at >= path_size_max - 2) return false;
+    if (at >= PATH_MAX - 2) return false;
     path[at] = directory[at];
   }
   if (length > 0) path[at++] = '/';  // an empty element means the working directory
   for (; *name != '\0'; ++name) {
-    if (at >= path_size_max - 1) return false;
+    if (at >= PATH_MAX - 1) return false;
     path[at++] = *name;
   }
   path[at] = '\0';
@@ -58,7 +54,7 @@ bool join_path(char (&path)[path_size_max], const char* directory, long length, 
 
 /// As execvp looks: a name with a slash as it is, others along the search path. Found before the
 /// barrier, so that a missing interpreter is a failed setup and not a script that started.
-void find_command(char (&path)[path_size_max], const char* name, const char* search_path) {
+void find_command(char (&path)[PATH_MAX], const char* name, const char* search_path) {
   for (const char* c = name; *c != '\0'; ++c) {
     if (*c != '/') continue;
     if (!join_path(path, "", 0, name)) break;
@@ -66,15 +62,15 @@ void find_command(char (&path)[path_size_max], const char* name, const char* sea
     if (usable < 0) fail(script_fd_barrier, SetupStep::find_command, usable);
     return;
   }
-  long result = error_no_entry;
+  long result = -ENOENT;
   for (const char* start = search_path;; ++start) {
     const char* end = start;
     while (*end != '\0' && *end != ':') ++end;
     if (*name != '\0' && join_path(path, start, end - start, name)) {
       const long usable = call(__NR_faccessat, AT_FDCWD, address(path), 1);
       if (usable == 0) return;
-      if (usable == error_access) result = usable;
-      if (usable != error_no_entry && usable != error_not_directory && usable != error_access) {
+      if (usable == -EACCES) result = usable;
+      if (usable != -ENOENT && usable != -ENOTDIR && usable != -EACCES) {
         result = usable;
         break;
       }
@@ -147,10 +143,11 @@ void fail(int fd, SetupStep step, long result, int index) {
 
 void set_signal_mask(bool blocked) {
   const unsigned long mask = blocked ? ~0UL : 0UL;
-  call(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, address(&mask), 0, sizeof(mask));
+  call(__NR_rt_sigprocmask, SIG_SETMASK, address(&mask), 0, sizeof(mask));
 }
 
 void reset_signal_dispositions() {
+  constexpr int signal_max = 64;
   // All zero is SIG_DFL without flags in the kernel's struct on every architecture.
   const unsigned long defaults[8] = {};
   for (int signal = 1; signal <= signal_max; ++signal) {
@@ -167,21 +164,21 @@ void enter_working_directory(const Attempt& attempt, const InitBlock& block) {
                  address(text_at(block, block.working_directory)));
   }
   if (block.sheds_capabilities == 0) return;
-  char path[path_size_max];
+  char path[PATH_MAX];
   attempt.must(SetupStep::working_directory, 1, __NR_getcwd, address(path), sizeof(path));
-  if (path[0] != '/') attempt.give_up(SetupStep::working_directory, 1, error_no_entry);
+  if (path[0] != '/') attempt.give_up(SetupStep::working_directory, 1, -ENOENT);
 }
 
 /// Where the script runs and what it is, while a failure of either can still be told as one of the
 /// set-up.
-void settle_on(const InitBlock& task, const Attempt& attempt, char (&path)[path_size_max]) {
+void settle_on(const InitBlock& task, const Attempt& attempt, char (&path)[PATH_MAX]) {
   enter_working_directory(attempt, task);
   auto* const arguments = reinterpret_cast<const char* const*>(text_at(task, task.arguments));
   find_command(path, arguments[0], text_at(task, task.search_path));
 }
 
 [[noreturn]] void execute(const InitBlock& task, const Attempt& attempt,
-                          const char (&path)[path_size_max]) {
+                          const char (&path)[PATH_MAX]) {
   set_signal_mask(false);
   const long result =
       attempt.may(SetupStep::exec, 0, __NR_execve, address(path),
@@ -211,7 +208,7 @@ void forget_waiting_signals() {
 [[noreturn]] void carry_out(const InitBlock& task, std::uint32_t landlock_abi) {
   const Attempt attempt(task.fault, script_fd_barrier);
   forget_waiting_signals();
-  char path[path_size_max];
+  char path[PATH_MAX];
   settle_on(task, attempt, path);
   wait_at_barrier(landlock_abi);
   execute(task, attempt, path);
@@ -245,15 +242,15 @@ void become_script(const InitBlock& block, const InitSide& init) {
   give_up_privileges(attempt, block);
   // A backup for the case that init is killed: it must come after the last change of ids, which
   // clears it, and the parent may have died in between.
-  call(__NR_prctl, PR_SET_PDEATHSIG, 9 /* SIGKILL */, 0, 0, 0);
+  call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (call(__NR_getppid) != init.pid) call(__NR_exit_group, 1);
-  char path[path_size_max];
+  char path[PATH_MAX];
   if (block.waits_for_task == 0) settle_on(block, attempt, path);
   reset_signal_dispositions();
   // An unprivileged launcher may only look at us while we are dumpable; with a privileged one we
   // stay closed to other processes of the same user.
   call(__NR_prctl, PR_SET_DUMPABLE, block.dumpable_at_barrier, 0, 0, 0);
-  be_first_to_go();
+  prefer_for_oom_kill();
   const std::uint32_t landlock_in_force = restrict_by_landlock(attempt, block);
   if (block.seccomp_program != 0) {
     install_seccomp_filter(attempt, 0, text_at(block, block.seccomp_program), block.seccomp_length);

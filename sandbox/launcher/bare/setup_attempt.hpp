@@ -25,6 +25,10 @@ class Attempt {
     if (result < 0) fail(report_fd_, step, result, index);
     return result;
   }
+  /// For a step that is no single call: fails where a fault hits it.
+  void check_fault(SetupStep step, int index) const {
+    if (fault_.hits(step, index)) fail(report_fd_, step, -fault_.error_number, index);
+  }
   [[noreturn]] void give_up(SetupStep step, int index, long result) const {
     fail(report_fd_, step, result, index);
   }

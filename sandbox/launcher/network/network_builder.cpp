@@ -4,6 +4,7 @@
 #include "sandbox/launcher/network/network_builder.hpp"
 
 #include "sandbox/kernel/socket_messages.hpp"
+#include "sandbox/launcher/bare/hardening.hpp"
 #include "sandbox/launcher/network/links.hpp"
 #include "sandbox/launcher/network/packet_filter_load.hpp"
 #include "sandbox/launcher/wire/byte_codec.hpp"
@@ -43,11 +44,12 @@ Result<void> write_whole(const char* path, const std::string& text) {
 Result<void> map_identity(uid_t uid, gid_t gid) {
   // The files of /proc/self belong to us only while we are dumpable.
   ::prctl(PR_SET_DUMPABLE, 1);
-  auto done = write_whole("/proc/self/setgroups", "deny");
-  if (done) done = write_whole("/proc/self/uid_map", "0 " + std::to_string(uid) + " 1");
-  if (done) done = write_whole("/proc/self/gid_map", "0 " + std::to_string(gid) + " 1");
+  const std::string uid_map = "0 " + std::to_string(uid) + " 1";
+  const std::string gid_map = "0 " + std::to_string(gid) + " 1";
+  const auto written = bare::write_id_maps({uid_map.c_str(), gid_map.c_str()});
   ::prctl(PR_SET_DUMPABLE, 0);
-  return done;
+  if (written.result >= 0) return {};
+  return error_from_errno(bare::id_map_files[written.file], static_cast<int>(-written.result));
 }
 
 /// Where init may not: group 0 of this user namespace is our own. A host that forbids it, or has no

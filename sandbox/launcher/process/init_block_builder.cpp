@@ -81,7 +81,7 @@ void add_limits(const LaunchOrder& order, const BlockFacts& facts, InitBlock& he
 
 void add_native(const BlockFacts& facts, BlockText& text, InitBlock& head) {
   head.sheds_capabilities = 1;
-  head.stays_until_dismissed = 1;
+  head.stays_until_released = 1;
   if (!facts.launcher_is_root) {
     head.nested_user_namespace = 1;
     const auto same = [](std::uint32_t id) {

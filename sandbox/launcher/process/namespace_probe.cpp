@@ -1,6 +1,7 @@
 #include "sandbox/launcher/process/namespace_probe.hpp"
 
 #include "protocol/vocabulary/unique_fd.hpp"
+#include "sandbox/launcher/bare/hardening.hpp"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -12,7 +13,6 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 
 namespace satellite::sandbox {
 namespace {
@@ -27,15 +27,6 @@ struct MapTexts {
   std::array<char, 64> uid{}, gid{};
 };
 
-bool write_file(const char* path, const char* text) {
-  const int fd = ::open(path, O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  const auto size = static_cast<ssize_t>(std::strlen(text));
-  const bool written = ::write(fd, text, static_cast<std::size_t>(size)) == size;
-  ::close(fd);
-  return written;
-}
-
 bool become(const Identity& identity) {
   return ::setgroups(0, nullptr) == 0 &&
          ::setresgid(identity.gid, identity.gid, identity.gid) == 0 &&
@@ -47,9 +38,9 @@ bool become(const Identity& identity) {
 SetupStep failing_step(const std::optional<Identity>& identity, const MapTexts& maps) {
   if (identity && !become(*identity)) return SetupStep::user_id;
   if (::unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET) != 0) return SetupStep::namespaces;
-  if (!write_file("/proc/self/setgroups", "deny") ||
-      !write_file("/proc/self/uid_map", maps.uid.data()) ||
-      !write_file("/proc/self/gid_map", maps.gid.data())) {
+  const auto mapped = bare::write_id_maps({maps.uid.data(), maps.gid.data()});
+  if (mapped.result < 0) {
+    errno = static_cast<int>(-mapped.result);
     return SetupStep::identity_map;
   }
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||

@@ -20,7 +20,7 @@ namespace {
 using namespace satellite::protocol;
 using nlohmann::json;
 
-constexpr ByteCount text_size_max = limits::frame_size_max;
+constexpr ByteCount dispatch_text_size_max = limits::frame_size_max;
 
 RunId read_run_id(JsonFields& fields) {
   return RunId(fields.required_text("runId", limits::run_id_size_max));
@@ -59,7 +59,7 @@ ScriptRejected read_rejected(JsonFields& fields, json&) {
   ScriptRejected message;
   message.run_id = read_run_id(fields);
   message.code = fields.required_word<RejectionCode>("code", rejection_code_words);
-  message.message = fields.required_text("message", text_size_max);
+  message.message = fields.required_text("message", dispatch_text_size_max);
   return message;
 }
 
@@ -83,7 +83,7 @@ ScriptOutput read_output(JsonFields& fields, json&) {
   } else if (fields.has("text")) {
     message.bytes = fields.required_text("text", limits::output_chunk_size_max);
   } else {
-    auto bytes = decode_base64(fields.required_text("base64", text_size_max));
+    auto bytes = decode_base64(fields.required_text("base64", dispatch_text_size_max));
     if (!bytes) fields.fail(ErrorCode::invalid_input, "base64", "is no base64");
     if (bytes) message.bytes = std::move(*bytes);
   }
@@ -133,7 +133,7 @@ ScriptFinished read_finished(JsonFields& fields, json& frame) {
   read_sizes(fields, message);
   message.started_at = read_time(fields, "startedAt");
   message.duration = std::chrono::milliseconds(read_count(fields, "durationMs"));
-  message.error = fields.optional_text("error", text_size_max);
+  message.error = fields.optional_text("error", dispatch_text_size_max);
   message.dropped_environment = fields.required_texts(
       "droppedEnv", {2 * limits::environment_entries_max, limits::environment_entry_size_max});
   message.result_json = optional_json(fields, frame, "result");
@@ -150,7 +150,7 @@ ScriptStatus read_status(JsonFields& fields, json& frame) {
   return message;
 }
 
-constexpr std::array decoders{
+constexpr std::array dispatch_decoders{
     Decoder{"script_accepted", decode_with<read_accepted>},
     Decoder{"script_rejected", decode_with<read_rejected>},
     Decoder{"script_started", decode_with<read_started>},
@@ -162,7 +162,7 @@ constexpr std::array decoders{
 }  // namespace
 
 std::optional<Result<AgentMessage>> decode_dispatch_message(std::string_view type, json& frame) {
-  return decode_by(decoders, type, frame);
+  return decode_by(dispatch_decoders, type, frame);
 }
 
 }  // namespace satellite::devcore

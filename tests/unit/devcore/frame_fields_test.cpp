@@ -21,17 +21,17 @@ std::vector<std::vector<agent::CollectorOutcome>> collector_ends() {
   agent::CollectorOutcome plain;
   plain.entry_id = "e";
   plain.collector_id = "healthcheck-script.execute";
-  plain.end = agent::ExecuteOutcome{};
+  plain.outcome = agent::ExecuteOutcome{};
   agent::CollectorOutcome full = plain;
-  full.end = agent::ExecuteOutcome{-1, std::string(2U << 20U, 'x'), "late", {}, false, true};
+  full.outcome = agent::ExecuteOutcome{-1, std::string(2U << 20U, 'x'), "late", {}, false, true};
   full.error = "late";
   full.sandbox.emplace();
   full.dropped_environment = {"LD_PRELOAD"};
   agent::CollectorOutcome inline_script = plain;
   inline_script.collector_id = "healthcheck-script.inline-script";
-  inline_script.end = agent::InlineScriptOutcome{true, "fine", 1.5, {}, false};
+  inline_script.outcome = agent::InlineScriptOutcome{true, "fine", 1.5, {}, false};
   agent::CollectorOutcome thrown = plain;
-  thrown.end = agent::ThrownOutcome{"Error: no"};
+  thrown.outcome = agent::ThrownOutcome{"Error: no"};
   return {{plain}, {full}, {inline_script}, {thrown}};
 }
 

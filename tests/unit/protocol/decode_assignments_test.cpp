@@ -15,7 +15,7 @@ const std::string good =
     R"({"configId":"c","systemId":"s","strategyId":"p.s","config":{},"intervalSeconds":60})";
 
 /// An assignment that is good but for one member (added or replaced).
-std::string with(const std::string& member) {
+std::string good_with(const std::string& member) {
   return tests::with_member(good, member);
 }
 
@@ -94,7 +94,7 @@ TEST_CASE("every rule of an assignment is checked") {
       {R"("environments":[{"id":"e","name":"n","fields":[]}])", "environments[0].fields"},
   }));
   CAPTURE(member);
-  const auto set = assignments_of(with(member));
+  const auto set = assignments_of(good_with(member));
   CHECK(set.accepted.empty());
   REQUIRE(set.rejected.size() == 1);
   const std::string expected = "$." + path + ": ";
@@ -108,8 +108,10 @@ TEST_CASE("members that are missing are named") {
 }
 
 TEST_CASE("any number is an interval here, because the floor belongs to the scheduler") {
-  CHECK(assignments_of(with(R"("intervalSeconds":-0.5)")).accepted.at(0).interval.count() == -0.5);
-  CHECK(assignments_of(with(R"("intervalSeconds":1e9)")).accepted.at(0).interval.count() == 1e9);
+  CHECK(assignments_of(good_with(R"("intervalSeconds":-0.5)")).accepted.at(0).interval.count() ==
+        -0.5);
+  CHECK(assignments_of(good_with(R"("intervalSeconds":1e9)")).accepted.at(0).interval.count() ==
+        1e9);
 }
 
 TEST_CASE("counts and lengths within an assignment are bounded") {
@@ -117,11 +119,11 @@ TEST_CASE("counts and lengths within an assignment are bounded") {
   for (std::size_t i = 1; i < limits::collectors_per_assignment_max; ++i) {
     collectors += R"(,{"id":"1","collectorId":"k","config":{}})";
   }
-  CHECK(assignments_of(with("\"collectors\":[" + collectors + "]")).accepted.size() == 1);
-  CHECK(assignments_of(with("\"collectors\":[" + collectors + ",{}]")).rejected.size() == 1);
+  CHECK(assignments_of(good_with("\"collectors\":[" + collectors + "]")).accepted.size() == 1);
+  CHECK(assignments_of(good_with("\"collectors\":[" + collectors + ",{}]")).rejected.size() == 1);
   const std::string id(limits::id_size_max.value, 'i');
-  CHECK(assignments_of(with("\"configId\":\"" + id + "\"")).accepted.size() == 1);
-  CHECK(assignments_of(with("\"configId\":\"" + id + "i\"")).rejected.size() == 1);
+  CHECK(assignments_of(good_with("\"configId\":\"" + id + "\"")).accepted.size() == 1);
+  CHECK(assignments_of(good_with("\"configId\":\"" + id + "i\"")).rejected.size() == 1);
 }
 
 TEST_CASE("more assignments than the limit are no set at all") {

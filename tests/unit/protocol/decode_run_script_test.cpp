@@ -16,7 +16,7 @@ const std::string least =
     R"("timeoutMs":1000})";
 
 /// The least run_script with one member added or replaced.
-std::string with(const std::string& member) {
+std::string least_with(const std::string& member) {
   return tests::with_member(least, member);
 }
 
@@ -85,7 +85,7 @@ TEST_CASE("an invalid run_script that names its run can be answered") {
       {R"("startBefore":1772600767)", "$.startBefore: "},
   }));
   CAPTURE(member);
-  const auto rejected = decoded<RejectedRunScript>(with(member));
+  const auto rejected = decoded<RejectedRunScript>(least_with(member));
   CHECK(rejected.run_id == RunId("r-1"));
   CHECK(rejected.code == RejectionCode::invalid);
   CHECK(rejected.message.substr(0, path.size()) == path);
@@ -96,11 +96,11 @@ TEST_CASE("a run_script whose run id cannot be read cannot be answered") {
   const auto id = GENERATE(values<std::string>(
       {"\"\"", "\"a b\"", "\"a/b\"", "\"\\u00e9\"", "7", "null", "[\"r\"]", quoted(129)}));
   CAPTURE(id);
-  CHECK(refused(with("\"runId\":" + id)).message.substr(0, 9) == "$.runId: ");
+  CHECK(refused(least_with("\"runId\":" + id)).message.substr(0, 9) == "$.runId: ");
 }
 
 TEST_CASE("the longest run id of 128 characters is accepted") {
-  CHECK(decoded<RunScript>(with("\"runId\":" + quoted(128))).run_id.text.size() == 128);
+  CHECK(decoded<RunScript>(least_with("\"runId\":" + quoted(128))).run_id.text.size() == 128);
 }
 
 TEST_CASE("script, standard input and context are bounded at one mebibyte each") {
@@ -109,23 +109,23 @@ TEST_CASE("script, standard input and context are bounded at one mebibyte each")
   constexpr std::size_t mebibyte = 1024 * 1024;
   // The bound of a context counts its JSON text, quotes and all.
   const std::size_t fits = name == "context" ? mebibyte - 2 : mebibyte;
-  CHECK(decoded<RunScript>(with("\"" + name + "\":" + quoted(fits))).run_id == RunId("r-1"));
-  CHECK(decoded<RejectedRunScript>(with("\"" + name + "\":" + quoted(fits + 1)))
+  CHECK(decoded<RunScript>(least_with("\"" + name + "\":" + quoted(fits))).run_id == RunId("r-1"));
+  CHECK(decoded<RejectedRunScript>(least_with("\"" + name + "\":" + quoted(fits + 1)))
             .message.substr(0, name.size() + 4) == "$." + name + ": ");
 }
 
 TEST_CASE("a script of escapes counts by what it means, not by how it is spelled") {
   std::string script;
   for (int i = 0; i < 300'000; ++i) script += "\\u0041";
-  CHECK(decoded<RunScript>(with("\"script\":\"" + script + "\"")).script.size() == 300'000);
+  CHECK(decoded<RunScript>(least_with("\"script\":\"" + script + "\"")).script.size() == 300'000);
 }
 
 TEST_CASE("the environment keeps to what execve takes") {
   // name, equals sign, value and zero byte may fill 128 KiB.
   constexpr std::size_t value_max = 131'072 - 3;
-  CHECK(decoded<RunScript>(with("\"env\":{\"A\":" + quoted(value_max) + "}")).environment.size() ==
-        1);
-  CHECK(decoded<RejectedRunScript>(with("\"env\":{\"A\":" + quoted(value_max + 1) + "}"))
+  CHECK(decoded<RunScript>(least_with("\"env\":{\"A\":" + quoted(value_max) + "}"))
+            .environment.size() == 1);
+  CHECK(decoded<RejectedRunScript>(least_with("\"env\":{\"A\":" + quoted(value_max + 1) + "}"))
             .message.substr(0, 9) == "$.env.A: ");
 }
 
@@ -138,7 +138,7 @@ TEST_CASE("plain and secret environment are bounded together") {
     return object + "}";
   };
   const auto run = [&](std::size_t plain, std::size_t secret) {
-    return with("\"env\":" + entries("P", plain) + ",\"secretEnv\":" + entries("S", secret));
+    return least_with("\"env\":" + entries("P", plain) + ",\"secretEnv\":" + entries("S", secret));
   };
   CHECK(decoded<RunScript>(run(1000, 24)).secret_environment.size() == 24);
   CHECK(decoded<RejectedRunScript>(run(1000, 25)).code == RejectionCode::invalid);

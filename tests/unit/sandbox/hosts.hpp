@@ -3,11 +3,19 @@
 #include "sandbox/planning/build_plan.hpp"
 #include "sandbox/policy/policy_json.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 /// Hosts, runs and policies that several tests plan for.
 namespace satellite::sandbox::test {
+
+/// Whether these words stand somewhere in a command line, one after the other.
+inline bool has_run(const std::vector<std::string>& words, const std::vector<std::string>& run) {
+  return std::search(words.begin(), words.end(), run.begin(), run.end()) != words.end();
+}
 
 /// The upstream images: an unprivileged supervisor beside bubblewrap.
 inline HostFacts unprivileged_bwrap_host() {

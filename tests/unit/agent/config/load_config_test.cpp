@@ -2,6 +2,7 @@
 
 #include "agent/config/token_watch.hpp"
 #include "tests/support/temp_dir.hpp"
+#include "tests/unit/agent/config/config_fixture.hpp"
 
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -14,25 +15,7 @@
 
 using namespace satellite;
 using namespace satellite::agent;
-using satellite::tests::TempDir;
-
-namespace {
-
-ConfigSources minimal() {
-  ConfigSources sources;
-  sources.environment = {{"CHECKSTACK_CORE_URL", "https://core.example"},
-                         {"CHECKSTACK_SATELLITE_CLIENT_ID", "client"},
-                         {"CHECKSTACK_SATELLITE_TOKEN", "csat_abc"}};
-  sources.own_uid = ::geteuid();
-  return sources;
-}
-
-bool mentions(const Error& error, const std::string& words) {
-  INFO(error.message);
-  return error.message.find(words) != std::string::npos;
-}
-
-}  // namespace
+using namespace satellite::tests;
 
 TEST_CASE("the three variables of the existing satellite are enough") {
   const auto loaded = load_config(minimal(), SettingsUse::connects);

@@ -2,6 +2,7 @@
 #include "agent/config/sandbox_settings.hpp"
 #include "agent/config/setting_table.hpp"
 #include "tests/support/temp_dir.hpp"
+#include "tests/unit/agent/config/config_fixture.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,25 +11,7 @@
 
 using namespace satellite;
 using namespace satellite::agent;
-using satellite::tests::TempDir;
-
-namespace {
-
-ConfigSources minimal() {
-  ConfigSources sources;
-  sources.environment = {{"CHECKSTACK_CORE_URL", "https://core.example"},
-                         {"CHECKSTACK_SATELLITE_CLIENT_ID", "client"},
-                         {"CHECKSTACK_SATELLITE_TOKEN", "csat_abc"}};
-  sources.own_uid = ::geteuid();
-  return sources;
-}
-
-bool mentions(const Error& error, const std::string& words) {
-  INFO(error.message);
-  return error.message.find(words) != std::string::npos;
-}
-
-}  // namespace
+using namespace satellite::tests;
 
 TEST_CASE("the operator's word is strict where nobody says otherwise") {
   ConfigSources sources = minimal();

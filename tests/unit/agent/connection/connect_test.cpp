@@ -22,10 +22,6 @@ void check_failed(const ConnectAttempt& attempt, ConnectStage stage, ErrorCode c
   CHECK(name_of(attempt.link.error().code) == name_of(code));
 }
 
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 std::string with_host(const devcore::DevCore& core, const std::string& host) {
   return "https://" + host + ':' + std::to_string(core.port());
 }

@@ -18,6 +18,10 @@ namespace satellite::tests {
 
 using namespace std::chrono_literals;
 
+inline bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
 /// Runs a coroutine to its end on `context`, within a bound; throws when the bound comes first.
 void run(boost::asio::io_context& context, boost::asio::awaitable<void> work);
 

@@ -48,10 +48,6 @@ std::string last_goodbye(const devcore::DevCore& core) {
   return core.ledger().goodbyes().back();
 }
 
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 }  // namespace
 
 TEST_CASE("frames arrive whole in both directions, from one byte to sixteen MiB") {

@@ -146,7 +146,8 @@ std::string output_of(const std::string& command) {
   return text;
 }
 
-std::string masked(const SecretPatterns& patterns, const std::string& text, std::size_t cut) {
+std::string masked_cut_at(const SecretPatterns& patterns, const std::string& text,
+                          std::size_t cut) {
   Masker masker(patterns);
   std::string result(masker.feed(std::string_view(text).substr(0, cut)));
   result += masker.feed(std::string_view(text).substr(cut));
@@ -164,8 +165,8 @@ std::string masked_byte_by_byte(const SecretPatterns& patterns, const std::strin
 
 /// What stays beside the masks, blanks aside.
 std::size_t size_beside_masks(std::string text) {
-  for (auto at = text.find(mask); at != std::string::npos; at = text.find(mask)) {
-    text.erase(at, mask.size());
+  for (auto at = text.find(mask_text); at != std::string::npos; at = text.find(mask_text)) {
+    text.erase(at, mask_text.size());
   }
   std::erase_if(text, [](char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; });
   return text.size();
@@ -175,19 +176,20 @@ void check_masked(const std::string& secret, const std::string& name, std::size_
                   const std::string& text) {
   const SecretPatterns patterns({secret});
   CAPTURE(name, secret, text);
-  const std::string whole = masked(patterns, text, 0);
+  const std::string whole = masked_cut_at(patterns, text, 0);
   CAPTURE(whole);
-  REQUIRE(whole.find(mask) != std::string::npos);
+  REQUIRE(whole.find(mask_text) != std::string::npos);
   REQUIRE(size_beside_masks(whole) <= beside);
   REQUIRE(whole.find(secret) == std::string::npos);
   for (std::size_t cut = 0; cut <= text.size(); ++cut) {
-    if (masked(patterns, text, cut) != whole) FAIL("a cut at " << cut << " makes a difference");
+    if (masked_cut_at(patterns, text, cut) != whole)
+      FAIL("a cut at " << cut << " makes a difference");
   }
   REQUIRE(masked_byte_by_byte(patterns, text) == whole);
 }
 
-std::string from(std::mt19937& random, const std::vector<std::string>& characters,
-                 std::size_t size) {
+std::string random_text(std::mt19937& random, const std::vector<std::string>& characters,
+                        std::size_t size) {
   std::string text;
   while (text.size() < size) text += characters[random() % characters.size()];
   return text;
@@ -204,12 +206,12 @@ std::vector<std::string> random_secrets(std::mt19937& random) {
   const std::vector<std::string> quotes{"'", "\"", "\\", "%", "&", "=", "+", " ", "$", "a", "B"};
   const std::vector<std::string> lines{"\n", "\t", "a", "b", "'", "C"};
   // The first and last character is a plain one: white space there is nobody's password.
-  return {from(random, signs, size()),
-          from(random, letters, size()),
-          "k" + from(random, bytes, size()) + "k",
-          "k" + from(random, wide, size()) + "k",
-          "k" + from(random, quotes, size()) + "k",
-          "k" + from(random, lines, size()) + "k"};
+  return {random_text(random, signs, size()),
+          random_text(random, letters, size()),
+          "k" + random_text(random, bytes, size()) + "k",
+          "k" + random_text(random, wide, size()) + "k",
+          "k" + random_text(random, quotes, size()) + "k",
+          "k" + random_text(random, lines, size()) + "k"};
 }
 
 bool is_text(const std::string& secret) {
@@ -290,18 +292,18 @@ TEST_CASE("property: a form of a secret becomes one mask, and nothing around it 
       const std::string before = "## " + std::string(random() % 20, '~') + " ";
       const std::string after = " " + std::string(random() % 20, '~') + "\n";
       CAPTURE(secret);
-      CHECK(masked(patterns, before + secret + after, random() % secret.size()) ==
+      CHECK(masked_cut_at(patterns, before + secret + after, random() % secret.size()) ==
             before + "****" + after);
-      CHECK(masked(patterns, before + hexadecimal + after, random() % secret.size()) ==
+      CHECK(masked_cut_at(patterns, before + hexadecimal + after, random() % secret.size()) ==
             before + "****" + after);
       // Two families of escapes in one text are found where neither is ambiguous.
       if (!has_introducers) {
-        CHECK(masked(patterns, before + escaped + after, random() % secret.size()) ==
+        CHECK(masked_cut_at(patterns, before + escaped + after, random() % secret.size()) ==
               before + "****" + after);
       }
       // The control: the secret without its last character is none.
       const std::string less = secret.substr(0, secret.size() - 1);
-      CHECK(masked(patterns, before + less + after, 5) == before + less + after);
+      CHECK(masked_cut_at(patterns, before + less + after, 5) == before + less + after);
     }
   }
 }
@@ -313,14 +315,16 @@ TEST_CASE("property: what comes out of hostile text does not depend on the reads
                                         "61",  "62", "0061", "YWJh", ": ", "|",  "00000000", "\r"};
   for (int round = 0; round < 1'500; ++round) {
     const std::vector<std::string> secrets{
-        from(random, {"a", "b", "a'", "\\", "%"}, 4 + random() % 8), "abababab", "a'b\"c\\d%"};
-    std::string text = from(random, tokens, 20 + random() % 200);
+        random_text(random, {"a", "b", "a'", "\\", "%"}, 4 + random() % 8), "abababab",
+        "a'b\"c\\d%"};
+    std::string text = random_text(random, tokens, 20 + random() % 200);
     text.insert(random() % text.size(), secrets[random() % secrets.size()]);
     const SecretPatterns patterns({secrets.begin(), secrets.end()});
-    const std::string whole = masked(patterns, text, 0);
+    const std::string whole = masked_cut_at(patterns, text, 0);
     CAPTURE(text, secrets);
     REQUIRE(masked_byte_by_byte(patterns, text) == whole);
-    for (int i = 0; i < 8; ++i) REQUIRE(masked(patterns, text, random() % text.size()) == whole);
+    for (int i = 0; i < 8; ++i)
+      REQUIRE(masked_cut_at(patterns, text, random() % text.size()) == whole);
     for (const std::string& secret : secrets) REQUIRE(whole.find(secret) == std::string::npos);
   }
 }

@@ -34,10 +34,6 @@ FilesystemLayer layer_for(FilesystemMode mode, const FilesystemInputs& inputs,
   return build_filesystem_layer({mode, {}}, facts, inputs, NetworkDecision{}, host);
 }
 
-bool has_run(const Words& words, const Words& run) {
-  return std::search(words.begin(), words.end(), run.begin(), run.end()) != words.end();
-}
-
 }  // namespace
 
 TEST_CASE("nothing asked for means no wrapper") {

@@ -29,10 +29,6 @@ RunInputs launched_run() {
   return inputs;
 }
 
-bool has_run(const Words& words, const Words& run) {
-  return std::search(words.begin(), words.end(), run.begin(), run.end()) != words.end();
-}
-
 bool has_note(const EffectiveSandbox& promise, const std::string& part) {
   return std::any_of(promise.notes.begin(), promise.notes.end(),
                      [&](const Note& note) { return note.note.find(part) != std::string::npos; });

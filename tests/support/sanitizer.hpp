@@ -1,0 +1,13 @@
+#pragma once
+
+namespace satellite::tests {
+
+/// Whether ASan or TSan is compiled in. Their allocators keep what was freed for a while, and their
+/// shadow memory is reserved in mappings of terabytes.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool has_sanitizer = true;
+#else
+constexpr bool has_sanitizer = false;
+#endif
+
+}  // namespace satellite::tests
