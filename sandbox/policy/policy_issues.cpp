@@ -16,7 +16,7 @@ using nlohmann::json;
 using Path = decltype(PolicyIssue::path);
 
 std::string shown(const json& value) {
-  if (value.is_string()) return in_quotes(value.get_ref<const std::string&>());
+  if (value.is_string()) return quoted_text(value.get_ref<const std::string&>());
   if (value.is_object()) return "an object";
   if (value.is_array()) return "a list";
   return value.dump();
@@ -105,7 +105,7 @@ class Inspection {
     for (const auto& [key, value] : object.items()) {
       if (std::find(known.begin(), known.end(), key) != known.end()) continue;
       if (!unknown.empty()) unknown += ", ";
-      unknown += in_quotes(key);
+      unknown += quoted_text(key);
     }
     if (!unknown.empty()) complain("unrecognized_keys", "unknown: " + unknown);
   }

@@ -278,7 +278,7 @@ TEST_CASE("a result that six bytes per character make too large for the core is 
   const std::size_t kept = entry.at("stdout").get_ref<const std::string&>().size();
   CHECK(kept < 5'000'000);
   CHECK(6 * kept > 15'000'000);
-  // The core took the frame and goes on; one beyond its bound would have been counted.
+  // The core took the frame, whole and valid, and goes on.
   nth_result(scene, "witness", results_of(scene, "witness").size() + 1);
   CHECK(scene.core().ledger().counters().invalid_frames == 0);
 }

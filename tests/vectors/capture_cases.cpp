@@ -56,7 +56,7 @@ json quote_answer(const json& test_case, const json&) {
 
 }  // namespace
 
-std::vector<Wiring> capture_wirings() {
+std::vector<ConformanceCase> capture_conformance_cases() {
   return {{"truncateCapturedOutput", truncate_answer, out},
           {"captureToResult", capture_answer, out},
           {"maskSecrets", mask_answer, out},
