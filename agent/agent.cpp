@@ -37,7 +37,7 @@ using namespace asio::experimental::awaitable_operators;
 
 namespace {
 
-// For people who wait for it, and one stat(2) each.
+// Short, because an operator waits for it; each look is one stat(2).
 constexpr std::chrono::seconds look_for_token_every{1};
 
 class Agent {
@@ -81,7 +81,7 @@ class Agent {
         policy_for_run(policies_.resolve(), dependencies_.config), runner_.facts(),
         runner_settings(dependencies_.config).default_identity,
         dependencies_.config.sandbox_uid_range, dependencies_.config.sandbox_engines);
-    // `doctor` tells these at length; a log line is for the facts.
+    // `doctor` explains these at length; the log line has the facts.
     capabilities["capabilities"].erase("findings");
     capabilities.erase("layers");
     dependencies_.log.info("sandbox_capabilities", capabilities.dump());
@@ -137,8 +137,8 @@ asio::awaitable<void> Agent::look_at_host() {
 asio::awaitable<void> Agent::stay_connected() {
   while (!stopping_) {
     look_for_new_token();
-    Session session({context_, dependencies_.log, dependencies_.config, address_, inbox_, outbox_,
-                     dependencies_.process_started, dependencies_.token.token(),
+    Session session({context_, dependencies_.log, dependencies_.config, address_, inbox_, secrets_,
+                     outbox_, dependencies_.process_started, dependencies_.token.token(),
                      core_answers_registration_probe_});
     session_ = &session;
     const auto ended = co_await session.run();

@@ -27,7 +27,7 @@ void fail(CollectorOutcome& collector, ExecuteOutcome& end, std::string text) {
   collector.error = std::move(text);
 }
 
-/// False for a run whose result nobody wants.
+/// False for a run that was stopped and is not reported.
 bool describe(const sandbox::RunResult& result, const RunCircumstances& circumstances,
               CollectorOutcome& collector, ExecuteOutcome& end) {
   switch (result.outcome) {

@@ -14,7 +14,7 @@ struct CollectedStreams {
   bool cut = false;  ///< by our own bound, not the policy's
 };
 
-/// What the run was allowed and told, as far as the report needs it.
+/// The circumstances of a run that its report mentions.
 struct RunCircumstances {
   std::chrono::milliseconds took{0};  ///< of the collector, not only of the script
   bool failed_closed = false;         ///< no valid policy was in force

@@ -10,7 +10,7 @@
 namespace satellite::agent {
 
 /// How many scripts of checks run at the same time; a check may have many collectors, and they
-/// would all start together. Whoever asks first is served first.
+/// would all start together. First come, first served.
 class ScriptSlots {
  public:
   ScriptSlots(boost::asio::io_context& context, std::size_t slots)

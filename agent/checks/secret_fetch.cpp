@@ -50,7 +50,10 @@ class SecretFetch::Registration {
   Registration(SecretFetch& fetch, Pending& pending) : fetch_(fetch), id_(pending.id.text) {
     fetch_.pending_.emplace(id_, &pending);
   }
-  ~Registration() { fetch_.pending_.erase(id_); }
+  ~Registration() {
+    fetch_.pending_.erase(id_);
+    fetch_.replied_.notify_all();
+  }
   Registration(const Registration&) = delete;
   Registration& operator=(const Registration&) = delete;
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/outbound/outbox.hpp"
+#include "agent/runtime/notification.hpp"
 #include "protocol/core_messages.hpp"
 #include "protocol/vocabulary/result.hpp"
 #include "sandbox/running/runner.hpp"
@@ -29,7 +30,7 @@ struct ConfigSecretValues {
 class SecretFetch {
  public:
   SecretFetch(boost::asio::io_context& context, Outbox& outbox)
-      : context_(context), outbox_(outbox) {}
+      : context_(context), outbox_(outbox), replied_(context) {}
 
   struct RunSecretsFor {
     ConfigId config_id;
@@ -47,6 +48,8 @@ class SecretFetch {
   void connection_up() { connected_ = true; }
   void connection_lost();
   bool awaits_replies() const { return !pending_.empty(); }
+  /// Woken each time a request stopped waiting, with a reply or without.
+  Notification& replied() { return replied_; }
 
  private:
   struct Pending;
@@ -61,6 +64,7 @@ class SecretFetch {
   boost::asio::io_context& context_;
   Outbox& outbox_;
   std::unordered_map<std::string, Pending*> pending_;
+  Notification replied_;
   bool connected_ = false;
 };
 

@@ -11,8 +11,8 @@ namespace satellite::agent {
 /// Errors: not_found, not_permitted or invalid_input, naming the setting and the remedy.
 Result<void> check_scratch_directory(const Config& config);
 
-/// Whether there is somebody to trust: reads the CA file, or the system's store, once. Wakes the
-/// TLS library, so it comes after the launcher was forked.
+/// Whether any certificate authority is trusted: reads the CA file, or the system's store, once.
+/// Wakes the TLS library, so it comes after the launcher was forked.
 ///
 /// Errors: as tls::make_client_context.
 Result<void> check_authorities(const Config& config);

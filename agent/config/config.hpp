@@ -3,6 +3,7 @@
 #include "agent/runtime/log_level.hpp"
 #include "protocol/vocabulary/secret.hpp"
 #include "sandbox/host/engines.hpp"
+#include "sandbox/host/macvlan_settings.hpp"
 #include "sandbox/planning/operators_word.hpp"
 
 #include <chrono>
@@ -32,7 +33,8 @@ struct Config {
   std::optional<sandbox::IdentityRange> sandbox_uid_range;  ///< a user for each run instead
   std::vector<sandbox::Engine> sandbox_engines;             ///< that runs may use
   std::string scratch_directory;
-  std::uint32_t prepared_runs = 0;  ///< sandboxes that may stand ready
+  sandbox::ConfiguredMacvlan macvlan;  ///< the uplink of runs, or why there is none
+  std::uint32_t prepared_runs = 0;     ///< sandboxes that may stand ready
 
   std::uint32_t concurrency = 0;   ///< runs at a time
   std::uint32_t queue_length = 0;  ///< accepted runs that wait

@@ -40,7 +40,7 @@ Result<void> check_settings_file(const std::string& path, std::uint32_t own_uid)
     return Error{ErrorCode::invalid_input,
                  "settings file " + path + " is a directory; name the file in it"};
   }
-  // A root satellite is told here whom it may be for a core, as its ceiling tells.
+  // This file decides what a core may ask of a root satellite, as operator.ceiling does.
   if (own_uid == 0 && S_ISREG(facts.st_mode) && others_may_change(facts, own_uid)) {
     return Error{ErrorCode::not_permitted,
                  "settings file " + path +
@@ -164,6 +164,23 @@ Result<void> take_identity(const Values& values, Config& config) {
   if (!prepared_runs) return prepared_runs.error();
   config.prepared_runs = *prepared_runs;
   return {};
+}
+
+/// A mistake here does not end the program, as with the existing satellite: runs have no macvlan
+/// then, and `doctor` and every report say why.
+void take_macvlan(const Values& values, Config& config) {
+  const auto text_of_variable = [&values](const char* name) -> const char* {
+    for (const Setting& setting : setting_table()) {
+      if (setting.environment == name) return values.at(std::string(setting.key)).value.c_str();
+    }
+    return nullptr;
+  };
+  auto settings = sandbox::macvlan_settings(text_of_variable);
+  if (settings) {
+    config.macvlan.settings = *std::move(settings);
+  } else {
+    config.macvlan.problem = settings.error().message + "; the uplink is not configured";
+  }
 }
 
 Result<void> take_dispatch(const Values& values, Config& config) {
@@ -301,7 +318,7 @@ Result<void> take_log(const Values& values, const ConfigSources& sources, Config
   return {};
 }
 
-/// Whoever connects to nobody may be somebody who cannot read the service's token.
+/// A command that connects to nobody may be run by a user who cannot read the service's token.
 Result<void> take_token(const Values& values, const ConfigSources& sources, SettingsUse use,
                         LoadedConfig& loaded) {
   if (use == SettingsUse::local) return {};
@@ -338,6 +355,7 @@ Result<LoadedConfig> load_config(const ConfigSources& sources, SettingsUse use) 
   }
   const auto identity = take_identity(values, config);
   if (!identity) return identity.error();
+  take_macvlan(values, config);
   const auto dispatch = take_dispatch(values, config);
   if (!dispatch) return dispatch.error();
   const auto connection = take_connection(values, config);
@@ -363,7 +381,7 @@ Result<LoadedConfig> load_config(const ConfigSources& sources, SettingsUse use) 
 }
 
 std::map<std::string, std::string> take_environment() {
-  // Whoever wanted it has it by now.
+  // All who need the token have taken it by now.
   EnvironmentToken::take();
   std::map<std::string, std::string> environment;
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {

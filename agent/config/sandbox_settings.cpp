@@ -7,22 +7,21 @@ namespace satellite::agent {
 sandbox::RunnerSettings runner_settings(const Config& config) {
   sandbox::RunnerSettings settings;
   settings.default_identity = sandbox::Identity{config.sandbox_uid, config.sandbox_gid};
-  settings.macvlan = sandbox::macvlan_of_environment();
+  settings.macvlan = config.macvlan;
   settings.prepared_runs = config.prepared_runs;
   settings.engines = config.sandbox_engines;
   return settings;
 }
 
 sandbox::LauncherSettings launcher_settings(const Config& config) {
-  return {config.scratch_directory, sandbox::macvlan_of_environment().settings,
-          config.sandbox_uid_range,
+  return {config.scratch_directory, config.macvlan.settings, config.sandbox_uid_range,
           config.operators_word.allow_root_scripts ? sandbox::RootScripts::allowed
                                                    : sandbox::RootScripts::refused};
 }
 
 sandbox::ProbeSettings probe_settings(const Config& config) {
-  return {sandbox::Identity{config.sandbox_uid, config.sandbox_gid},
-          sandbox::macvlan_of_environment(), true, config.sandbox_engines};
+  return {sandbox::Identity{config.sandbox_uid, config.sandbox_gid}, config.macvlan, true,
+          config.sandbox_engines};
 }
 
 sandbox::ResolvedPolicy policy_for_run(sandbox::ResolvedPolicy resolved, const Config& config) {

@@ -8,8 +8,7 @@
 
 namespace satellite::agent {
 
-/// What the operator's settings mean for every run, and for what comes before it. The uplink for
-/// runs, CHECKSTACK_SANDBOX_MACVLAN_*, is taken from the environment alone, as upstream does.
+/// What the operator's settings mean for every run, and for what comes before it.
 sandbox::RunnerSettings runner_settings(const Config& config);
 sandbox::LauncherSettings launcher_settings(const Config& config);
 sandbox::ProbeSettings probe_settings(const Config& config);

@@ -47,7 +47,7 @@ Result<bool> TokenWatch::refresh() {
   if (version == seen_) return false;
   auto read = read_token_file(source_.file, source_.setting);
   if (!read && !lasts(read.error())) {
-    // Nothing was seen: it is read again the next time, but not told again with the same words.
+    // Nothing was seen: it is read again the next time, but not logged again with the same words.
     if (std::exchange(told_, read.error().message) == read.error().message) return false;
     return read.error();
   }

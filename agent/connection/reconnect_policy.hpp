@@ -11,11 +11,11 @@ namespace satellite::agent {
 enum class ConnectionEnd {
   lost,          ///< not reached, or broken: the usual case
   unauthorised,  ///< the core refused the credentials
-  refreshed,     ///< closed by us, to be told what the core does not push
+  refreshed,     ///< closed by us, because the core sends every edit only after authentication
   shut_down,     ///< the core told this satellite to stop (deleted, disabled, replaced)
 };
 
-/// What the policy is told about that end.
+/// What the reconnect policy has to know about that end.
 struct EndedConnection {
   ConnectionEnd end = ConnectionEnd::lost;
   /// From `authenticated` to the end; zero when it never got there.

@@ -6,7 +6,7 @@ namespace satellite::agent {
 
 namespace {
 
-// One answer may be slow; a core that owes two has lost the way.
+// One answer may be slow; a core that owes two has lost the registration.
 constexpr unsigned unanswered_max = 2;
 
 }  // namespace

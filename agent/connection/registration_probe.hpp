@@ -4,14 +4,14 @@
 
 namespace satellite::agent {
 
-/// Whether the core still knows the way to us. Pure: time goes in with every call.
+/// Whether the core still has this satellite registered. Pure: time goes in with every call.
 ///
 /// Shape:  the existing core forgets a satellite when an older socket of it closes late: heartbeats
 ///         look fine, but results are dropped and nothing is pushed any more. A request it must
-///         answer tells: a core that has answered and then leaves two questions in a row unanswered
-///         has lost the way. The silence of one that never answered means nothing, since it may be
-///         too old to know such requests; it is asked again, ever more seldom, because it may as
-///         well have been slow or have lost the way before its first answer.
+///         answer shows that: a core that has answered and then leaves two requests in a row
+///         unanswered has lost the registration. The silence of one that never answered means
+///         nothing, since it may be too old to know such requests. It is asked again, at growing
+///         intervals: it may have been slow, or have lost the registration before its first answer.
 /// Source: core-contract 9-B1.
 class RegistrationProbe {
  public:

@@ -1,86 +1,89 @@
 #pragma once
 
+#include "agent/checks/secret_fetch.hpp"
 #include "agent/config/config.hpp"
 #include "agent/connection/core_url.hpp"
-#include "agent/connection/reconnect_policy.hpp"
-#include "agent/connection/registration_probe.hpp"
+#include "agent/connection/session_machine.hpp"
 #include "agent/connection/websocket_link.hpp"
 #include "agent/intake/inbox.hpp"
 #include "agent/outbound/outbox.hpp"
 #include "agent/runtime/log.hpp"
 #include "agent/runtime/notification.hpp"
 
+#include <array>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <memory>
 #include <optional>
-#include <string>
 
 namespace satellite::agent {
 
 /// One connected period: connect, authenticate, then read, write, heartbeat and liveness side by
 /// side, until the connection ends; nothing of it goes on afterwards.
 ///
-/// Shape:  one deadline over DNS, TCP, TLS, upgrade and authentication. The closing handshake is
-///         always finished or timed out before run() returns, because a core that sees the old
-///         socket close late takes the new one for gone (core-contract 9-B1).
+/// Shape:  SessionMachine decides; the coroutines here wait for events, tell them to the machine
+///         and perform its actions. One deadline over DNS, TCP, TLS, upgrade and authentication.
+///         The closing handshake is always finished or timed out before run() returns, because a
+///         core that sees the old socket close late takes the new one for gone (core-contract
+///         9-B1).
 /// Source: core-contract 1.2, 1.6.
 class Session {
  public:
-  struct Parts {
+  struct Dependencies {
     boost::asio::io_context& context;
     Log& log;
     const Config& config;
     const CoreAddress& address;
     Inbox& inbox;
+    SecretFetch& secrets;
     Outbox& outbox;
     std::chrono::steady_clock::time_point process_started;
     const Secret& token;
     bool core_answers_registration_probe = false;  ///< as known from earlier connections
   };
-  explicit Session(Parts parts);
+  explicit Session(Dependencies dependencies);
 
   boost::asio::awaitable<EndedConnection> run();
 
-  /// After run(): whether the core answers who asks for the way; nothing if that is as unknown as
+  /// After run(): whether the core answers the registration probe; nothing if that is as unknown as
   /// before.
-  std::optional<bool> core_answers_registration_probe() const;
+  std::optional<bool> core_answers_registration_probe() const {
+    return machine_.core_answers_probe();
+  }
 
-  /// Says what is left to say, within the closing deadline, and closes.
+  /// Sends what waits in the outbox, within the closing deadline, and closes.
   void stop();
 
  private:
-  boost::asio::awaitable<bool> open(std::chrono::steady_clock::time_point deadline);
+  boost::asio::awaitable<bool> open();
   boost::asio::awaitable<void> read_frames();
   boost::asio::awaitable<void> write_frames();
   boost::asio::awaitable<void> keep_alive();
-  boost::asio::awaitable<void> send_heartbeats();
-  boost::asio::awaitable<void> watch_route();
-  boost::asio::awaitable<void> refresh_when_due();
-  boost::asio::awaitable<void> close_when_asked(std::chrono::steady_clock::time_point deadline);
-  boost::asio::awaitable<void> say_what_is_left();
+  boost::asio::awaitable<void> watch_timer(SessionTimer timer, SessionEvent event);
+  boost::asio::awaitable<void> watch_replies();
+  boost::asio::awaitable<void> close_when_asked();
   void take(SessionVerdict verdict);
-  void ask_to_close(CloseCode code, const std::string& reason);
-  void end(const Error& why);
 
-  Parts parts_;
+  void tell(SessionEvent event, std::optional<Error> why = std::nullopt);
+  void perform(const ArmTimer& action);
+  void perform(const WriteLog& action);
+  void perform(const RaiseFrameLimit& action);
+  void perform(const SendHeartbeat& action);
+  void perform(const SendProbe& action);
+  void perform(const CloseLink& action);
+  void perform(const EndLoops& action);
+
+  Dependencies dependencies_;
+  /// From the first DNS lookup to the core's answer.
+  std::chrono::steady_clock::time_point deadline_;
+  SessionMachine machine_;
   std::unique_ptr<WebSocketLink> link_;
-  Notification changed_;
-  boost::asio::steady_timer heartbeat_timer_;
-  boost::asio::steady_timer deadline_timer_;
-  boost::asio::steady_timer route_timer_;
-  boost::asio::steady_timer refresh_timer_;
-  std::optional<RegistrationProbe> route_probe_;
-  EndedConnection ended_;
-  std::chrono::steady_clock::time_point authenticated_at_{};
-  bool authenticated_ = false;
-  bool over_ = false;
-  bool close_asked_ = false;
-  bool drains_first_ = false;
-  CloseCode close_code_ = CloseCode::normal;
-  std::string close_reason_;
+  Notification changed_;  ///< `close_` or the machine's end
+  std::array<boost::asio::steady_timer, session_timer_count> timers_;
+  std::optional<CloseLink> close_;
+  std::optional<std::chrono::seconds> retry_after_;
 };
 
 }  // namespace satellite::agent

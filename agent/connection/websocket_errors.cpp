@@ -104,7 +104,7 @@ Error read_error(const boost::system::error_code& failure, const websocket::clos
     return {ErrorCode::invalid_input, "the core breaks the WebSocket protocol: close code " +
                                           std::to_string(reason.code) + " does not exist"};
   }
-  // A goodbye counts even when the transport broke while it was answered.
+  // A close frame of the core counts even when the transport broke while it was answered.
   const bool said_goodbye =
       failure == websocket::error::closed || reason.code != websocket::close_code::none;
   if (said_goodbye) {

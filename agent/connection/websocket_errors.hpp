@@ -13,7 +13,7 @@
 namespace satellite::agent {
 
 /// What Beast reports, in the words of websocket_link.hpp. Texts of the peer stay within bounds;
-/// whoever prints them escapes them.
+/// they must be escaped where they are printed.
 
 Error read_error(const boost::system::error_code& failure,
                  const boost::beast::websocket::close_reason& reason, ByteCount frame_size_max);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/connection/close_code.hpp"
 #include "agent/connection/core_url.hpp"
 #include "agent/connection/heartbeat_policy.hpp"
 #include "protocol/vocabulary/byte_count.hpp"
@@ -7,7 +8,6 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
-#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,16 +18,6 @@ namespace satellite::agent {
 /// The steps of a connection, in order; an error belongs to one of them.
 enum class ConnectStage { trust, dns, tcp, tls, upgrade };
 std::string_view name_of(ConnectStage stage);
-
-/// Why we say goodbye; the number travels in the close frame (RFC 6455 7.4.1).
-enum class CloseCode : std::uint16_t {
-  normal = 1000,
-  going_away = 1001,
-  protocol_error = 1002,
-  unsupported_data = 1003,
-  policy_violation = 1008,
-  unauthorised = 4001,  ///< after `auth_failed`, as today's satellite does it
-};
 
 struct LinkSettings {
   tls::Settings tls;
@@ -67,10 +57,6 @@ class WebSocketLink {
   /// Pings every 15 s and watches. Returns why the connection is over: what a read or write failed
   /// with, the death it found itself and cut, or `cancelled` once close() was called.
   virtual boost::asio::awaitable<Error> keep_alive() = 0;
-
-  /// Pings now and returns when the answer came: by then the core has read every frame whose
-  /// write had returned before. Needs keep_alive() and a pending read beside it.
-  virtual boost::asio::awaitable<Result<void>> round_trip() = 0;
 
   /// The closing handshake, bounded by its deadline; afterwards nothing of it is left open.
   /// `reason` is cut to the 123 bytes that a close frame has room for. Idempotent.

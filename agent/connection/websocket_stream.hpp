@@ -14,7 +14,6 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/websocket/stream.hpp>
 #include <cassert>
-#include <charconv>
 
 /// The one template behind both kinds of link; included by the two files that instantiate it,
 /// because each instantiation of Beast takes the compiler half a minute.
@@ -36,8 +35,7 @@ class WebSocketStream final : public WebSocketLink {
         heartbeat_(settings.heartbeat),
         policy_(settings.heartbeat),
         watch_timer_(websocket_.get_executor()),
-        ping_timer_(websocket_.get_executor()),
-        pong_timer_(websocket_.get_executor()) {
+        ping_timer_(websocket_.get_executor()) {
     configure();
   }
 
@@ -49,7 +47,6 @@ class WebSocketStream final : public WebSocketLink {
   boost::asio::awaitable<Result<void>> write(std::string frame) override;
   boost::asio::awaitable<Result<void>> write_and_wipe(std::string frame) override;
   boost::asio::awaitable<Error> keep_alive() override;
-  boost::asio::awaitable<Result<void>> round_trip() override;
   boost::asio::awaitable<void> close(CloseCode code, std::string reason) override;
   void set_frame_size_max(ByteCount size) override;
 
@@ -64,11 +61,10 @@ class WebSocketStream final : public WebSocketLink {
   /// milliseconds.
   void make_room(std::string& frame);
   boost::asio::awaitable<Result<void>> write_bytes(const std::string& frame);
-  /// A close code that RFC 6455 7.4.2 gives to nobody must not be echoed as Beast would do.
+  /// A close code outside the ranges of RFC 6455 7.4.2 must not be echoed as Beast would do.
   void refuse_close_code();
   /// The connection is over: remembers the first reason and wakes whoever waits.
   Error over(Error why);
-  void note_control(boost::beast::websocket::frame_type kind, std::string_view payload);
   LinkActivity activity();
   boost::asio::awaitable<void> watch();
   boost::asio::awaitable<void> send_pings();
@@ -80,8 +76,8 @@ class WebSocketStream final : public WebSocketLink {
   ByteCount frame_size_max_ = limits::frame_size_max_before_authentication;
 
   // Each timer never expires by itself except the watch's: cancelling one wakes its waiters.
-  boost::asio::steady_timer watch_timer_, ping_timer_, pong_timer_;
-  std::uint64_t pings_wanted_ = 0, pings_sent_ = 0, pings_answered_ = 0;
+  boost::asio::steady_timer watch_timer_, ping_timer_;
+  std::uint64_t pings_wanted_ = 0, pings_sent_ = 0;
   std::chrono::steady_clock::time_point last_ping_ = std::chrono::steady_clock::now();
   std::optional<std::chrono::steady_clock::time_point> writing_since_, closing_since_;
   std::optional<Error> ended_;  // why, once it is over
@@ -104,10 +100,9 @@ void WebSocketStream<Stream>::configure() {
   websocket_.write_buffer_bytes(64U << 10U);
   websocket_.read_message_max(frame_size_max_.value);
   websocket_.text(true);
-  websocket_.control_callback(
-      [this](websocket::frame_type kind, boost::beast::string_view payload) {
-        note_control(kind, {payload.data(), payload.size()});
-      });
+  websocket_.control_callback([this](websocket::frame_type kind, boost::beast::string_view) {
+    if (kind == websocket::frame_type::close) refuse_close_code();
+  });
 }
 
 template <typename Stream>
@@ -115,22 +110,7 @@ Error WebSocketStream<Stream>::over(Error why) {
   if (!ended_) ended_ = std::move(why);
   watch_timer_.cancel();
   ping_timer_.cancel();
-  pong_timer_.cancel();
   return *ended_;
-}
-
-template <typename Stream>
-void WebSocketStream<Stream>::note_control(boost::beast::websocket::frame_type kind,
-                                           std::string_view payload) {
-  if (kind == boost::beast::websocket::frame_type::close) refuse_close_code();
-  if (kind != boost::beast::websocket::frame_type::pong) return;
-  std::uint64_t number = 0;
-  const auto [end, failure] = std::from_chars(payload.begin(), payload.end(), number);
-  const bool is_ours = failure == std::errc{} && end == payload.end();
-  // A pong for a ping not yet sent would let a peer claim to have read what it has not.
-  if (!is_ours || number > pings_sent_ || number <= pings_answered_) return;
-  pings_answered_ = number;
-  pong_timer_.cancel();
 }
 
 /// Called from within Beast's read, before it answers: a close frame of ours that is under way by
@@ -203,7 +183,7 @@ boost::asio::awaitable<Result<std::string>> WebSocketStream<Stream>::read() {
   } while (!failure && !websocket_.is_message_done());
   if (!failure) co_return frame;
   Error why = read_error(failure, websocket_.reason(), frame_size_max_);
-  // What the core did wrong outranks that its goodbye had to be cut short.
+  // A mistake of the core is the reason, even if its closing handshake then had to be cut short.
   const bool is_its_fault =
       why.code == ErrorCode::limit_exceeded || why.code == ErrorCode::invalid_input;
   if (is_its_fault) ended_ = why;
@@ -269,7 +249,7 @@ boost::asio::awaitable<void> WebSocketStream<Stream>::send_pings() {
       co_await ping_timer_.async_wait(without_throwing);
       continue;
     }
-    // One ping answers for all that were wanted until now.
+    // One ping serves for all that were wanted until now.
     pings_sent_ = pings_wanted_;
     const boost::beast::websocket::ping_data payload(std::to_string(pings_sent_));
     const auto sent = co_await websocket_.async_ping(payload, without_throwing);
@@ -282,18 +262,6 @@ template <typename Stream>
 boost::asio::awaitable<Error> WebSocketStream<Stream>::keep_alive() {
   using namespace boost::asio::experimental::awaitable_operators;
   co_await (watch() && send_pings());
-  co_return *ended_;
-}
-
-template <typename Stream>
-boost::asio::awaitable<Result<void>> WebSocketStream<Stream>::round_trip() {
-  const std::uint64_t number = ++pings_wanted_;
-  ping_timer_.cancel();
-  while (!ended_ && pings_answered_ < number) {
-    pong_timer_.expires_at(boost::asio::steady_timer::time_point::max());
-    co_await pong_timer_.async_wait(without_throwing);
-  }
-  if (pings_answered_ >= number) co_return Result<void>{};
   co_return *ended_;
 }
 

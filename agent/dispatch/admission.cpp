@@ -16,7 +16,7 @@ Admission AdmissionQueue::admit(const AdmissionRequest& request,
   if (request.start_before && *request.start_before <= now) return RejectionCode::expired;
   const std::size_t free_places =
       limits_.concurrency > running_ ? limits_.concurrency - running_ : 0;
-  // Those who find a free place pass through the queue without counting against its length.
+  // Runs that find a free slot pass through the queue without counting against its length.
   if (queued() >= limits_.queue_length + free_places) return RejectionCode::queue_full;
 
   const auto priority = static_cast<std::size_t>(request.priority);

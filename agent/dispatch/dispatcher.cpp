@@ -261,7 +261,7 @@ asio::awaitable<void> Dispatcher::run_to_its_end(std::shared_ptr<ActiveRun> run)
                          run->kind == protocol::ScriptKind::automation};
   auto end = co_await execute_(pipeline, std::move(input));
   if (stopping_ && end.result.outcome == sandbox::Outcome::cancelled) {
-    // Nobody asked for this one run to end: the agent does, and says so.
+    // The core did not cancel this run: the stopping agent did, and the outcome says so.
     end.result.outcome = sandbox::Outcome::interrupted;
     end.message.outcome = std::string(sandbox::name_of(end.result.outcome));
     end.message.error = "the satellite was stopped";
@@ -282,7 +282,7 @@ void Dispatcher::end_broken(const RunId& id, const std::exception_ptr& broken) {
   protocol::RunStream* const stream = services_.outbox.find(id);
   if (stream == nullptr || stream->ended()) return;
   sandbox::RunResult result;
-  // What was never told to have started did not run, as far as the core needs to know.
+  // Without a `script_started` the core must not assume that anything ran.
   const bool has_started = stream->next_seq() > 0;
   result.outcome = has_started ? sandbox::Outcome::interrupted : sandbox::Outcome::setup_failed;
   result.error = "internal error of the satellite; its log says more";

@@ -52,7 +52,7 @@ class Dispatcher {
   void end_unstarted(const RunId& id, sandbox::Outcome outcome, const std::string& why);
   boost::asio::awaitable<void> run(std::shared_ptr<ActiveRun> run);
   boost::asio::awaitable<void> run_to_its_end(std::shared_ptr<ActiveRun> run);
-  /// A mistake of ours ended it: the core is told so, since it is promised exactly one end.
+  /// An exception ended the run: it still sends the one `script_finished` that the core waits for.
   void end_broken(const RunId& id, const std::exception_ptr& broken);
   void finish(const RunId& id, protocol::RunStream& stream, protocol::ScriptFinished message);
 

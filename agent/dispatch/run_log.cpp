@@ -18,7 +18,7 @@ std::string in_one_line(const sandbox::LogText& log) {
 }  // namespace
 
 void log_run_end(Log& log, std::string_view run_id, const sandbox::RunResult& result) {
-  // A run that was refused says why in its own line, and it is news: nothing of it ran.
+  // A refused run is a warning with its reason: nothing of it ran.
   const bool was_refused = result.outcome == sandbox::Outcome::refused;
   const bool never_ran = was_refused || result.outcome == sandbox::Outcome::setup_failed;
   const std::string why = result.error.value_or("");

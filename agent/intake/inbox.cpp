@@ -68,8 +68,8 @@ SessionVerdict Inbox::take(ReadFrame read) {
   if (read.message) return deliver(*std::move(read.message));
   const Error& error = read.message.error();
   if (read.refuses_policy) owners_.policy.refuse(error);
-  // The existing core and satellite go on after a bad message; so do we, but visibly. The 1st, 2nd,
-  // 4th, 8th … is told, so that a core gone mad does not write our disk full.
+  // The existing core and satellite go on after a bad message; so do we, but visibly. Only the 1st,
+  // 2nd, 4th, 8th … is logged, so that a broken core does not fill our disk.
   ++invalid_frames_;
   if (std::has_single_bit(invalid_frames_)) {
     log_.warn("frame_invalid", error.message,
@@ -184,7 +184,7 @@ SessionVerdict Inbox::deliver(protocol::CoreMessage message) {
                       "the core did not declare the extension on this connection");
           }
         } else if constexpr (std::is_same_v<Message, protocol::CapabilitySecretResponse>) {
-          // The route probe is the only one who asks for a capability.
+          // Only the registration probe asks for a capability.
           return deliver_capability_answer(one);
         } else if constexpr (std::is_same_v<Message, protocol::UnknownMessage>) {
           note_once("message_unknown", one.type, "ignored");

@@ -22,7 +22,7 @@ enum class SessionVerdict {
   authenticated,
   unauthorised,            ///< the core refused the credentials
   shut_down,               ///< the core told us to stop
-  registration_confirmed,  ///< it answered the question whether it knows the way to us
+  registration_confirmed,  ///< the core answered the registration probe
 };
 
 /// What was made of a frame.
@@ -31,7 +31,7 @@ struct ReadFrame {
   bool refuses_policy = false;  ///< no message, and a policy was in it
 };
 
-/// One message -> its owner. Knows who owns what, decides nothing else.
+/// One message -> its owner. Knows the owner of each kind of message, decides nothing else.
 ///
 /// Shape:  what cannot be understood is counted and logged once per kind, so that a core cannot
 ///         fill our log; what was announced as an extension is ignored unless it was negotiated.
@@ -54,17 +54,15 @@ class Inbox {
   void connection_lost();
   /// Waits for the thread of large frames, whose frame belongs to a suspended receive().
   void join_reader();
-  /// The answer to this request, and no other, says that the core knows the way to us.
+  /// The answer to this request says that the core still has this satellite registered.
   void expect_registration_answer(RequestId id);
-  /// Somebody would be let down if the connection ended now.
-  bool awaits_replies() const { return owners_.secrets.awaits_replies(); }
 
  private:
   SessionVerdict take(ReadFrame read);
   SessionVerdict deliver(protocol::CoreMessage message);
   SessionVerdict deliver_authenticated(protocol::Authenticated message);
   SessionVerdict deliver_capability_answer(const protocol::CapabilitySecretResponse& message);
-  /// What became of the packages that the core wants here: nothing, and it is told so.
+  /// Answers that this satellite keeps no script packages.
   void answer_packages(const protocol::ScriptPackagesStatement& statement);
   void note_reply(const Result<void>& taken);
   void note_once(const std::string& event, const std::string& kind, const std::string& text);

@@ -103,7 +103,7 @@ std::optional<Outbox::Outgoing> Outbox::next_of_runs() {
     auto frame = it->next_to_send();
     if (!frame) continue;
     in_flight_ += it->in_flight() - before;
-    // Whoever was served goes to the end of the line.
+    // A run that was served waits behind all others.
     streams_.splice(streams_.end(), streams_, it);
     return Outgoing{*std::move(frame), true, false};
   }

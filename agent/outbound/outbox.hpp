@@ -14,7 +14,7 @@
 
 namespace satellite::agent {
 
-/// Everything that waits to be said to the core; outlives connections.
+/// Everything that waits to be sent to the core; outlives connections.
 ///
 /// Shape:  single messages first (most are small and must overtake output), then the runs in turn,
 ///         one frame each, so that no script's output starves another's. Bounded: single messages
@@ -35,7 +35,7 @@ class Outbox {
   protocol::RunStream* find(const RunId& id);
   /// Errors: not_found for a run without a stream, invalid_input for a seq never sent.
   Result<void> acknowledge(const RunId& id, std::uint64_t seq);
-  /// The core asked for the run once more: what it may lack goes out again.
+  /// The core asked for the run again: its unacknowledged frames are sent once more.
   void send_again(const RunId& id);
   /// After a stream was written to: wakes the sender.
   void stream_changed() { changed_.notify_all(); }

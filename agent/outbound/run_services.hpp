@@ -12,7 +12,7 @@ namespace satellite::agent {
 
 /// What every script needs from the agent, whether the core dispatched it or a timer started it.
 ///
-/// Shape:  references into the composition root (agent.cpp), which outlives whoever holds them.
+/// Shape:  references into the composition root (agent.cpp), which outlives all that hold them.
 struct RunServices {
   boost::asio::io_context& context;
   Log& log;

@@ -75,7 +75,7 @@ Log::Log(LogLevel level, int borrowed_fd)
     : sink_(std::make_unique<Sink>(borrowed_fd, pattern_with_time)), level_(level) {}
 
 Log::~Log() {
-  // The last words of a program that ends; whoever does not read them by then never will.
+  // The last words of a program that ends; what is not read by then is lost.
   constexpr auto patience = std::chrono::milliseconds(200);
   constexpr auto look_again = std::chrono::milliseconds(5);
   const auto deadline = std::chrono::steady_clock::now() + patience;

@@ -9,7 +9,7 @@
 
 namespace satellite::agent {
 
-/// Where the agent tells what it decided: one line per event, on standard error.
+/// The agent's log: one line per event, on standard error.
 ///
 /// Shape:  made once by the composition root and passed by reference; `event` is a fixed word.
 ///         `error` = our duty not done, `warn` = went on without, `info` = a state people wait for.
@@ -38,7 +38,7 @@ class Log {
 
   /// Tries to write what waits; true if nothing waits any more. Every line tries it, too.
   bool flush();
-  /// Called after a line that had to wait: whoever is told calls flush() after a while.
+  /// Called after a line that had to wait: the callee calls flush() after a while.
   void on_backlog(std::function<void()> told);
 
  private:

@@ -78,7 +78,7 @@ bool LogOutput::flush() {
 }
 
 void LogOutput::write(std::string_view line) {
-  // Once a line is lost so are those that follow, until it can be told in its place.
+  // Once a line is lost, those that follow are lost too, until their number can be written instead.
   if (!flush() && (lost_ > 0 || waiting_.size() + line.size() > waiting_size_max.value)) {
     ++lost_;
     return;

@@ -8,7 +8,8 @@
 
 namespace satellite::agent {
 
-/// Tells when one piece of work keeps the event loop from all others, for whoever looks for it.
+/// Tells when one piece of work keeps the event loop from all others, for an operator who looks for
+/// it.
 ///
 /// Shape:  looks every millisecond and counts the processor time of the loop's own thread since it
 ///         looked last, so that a busy machine is not mistaken for a busy loop. Costs a few

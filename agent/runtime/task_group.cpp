@@ -59,7 +59,7 @@ void TaskGroup::close() {
 
 asio::awaitable<void> TaskGroup::drained() {
   close();
-  // Whoever waits here owns what the tasks use: a cancelled caller must not go before them.
+  // The caller owns what the tasks use, so it must not go before them, even when cancelled.
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
   while (!state_->running.empty()) {
     co_await state_->ended.wait();

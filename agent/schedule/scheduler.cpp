@@ -33,11 +33,11 @@ struct Scheduler::Intake {
 struct Scheduler::Rejections {
   std::vector<protocol::RejectedAssignment> assignments;
   std::size_t position = 0;
-  std::unordered_set<std::string> told;  ///< keys and reasons of this set
+  std::unordered_set<std::string> reported;  ///< keys and reasons of this set
 };
 
-/// A run that goes on. Shared between the table of runs and the run's own coroutine: whoever walks
-/// the table may end runs.
+/// A check under way. Shared between the table of checks and the check's own coroutine, because
+/// code that walks the table may end checks.
 struct Scheduler::ActiveCheck {
   ActiveCheck(asio::io_context& context, Timetable::Start start_)
       : start(std::move(start_)), control(context) {}
@@ -47,19 +47,19 @@ struct Scheduler::ActiveCheck {
 
 namespace {
 
-// Shorter than what anybody notices, also when who waits was served just before: then it is two.
+// So short that nothing else notices, even if it has to wait for two slices in a row.
 constexpr std::chrono::milliseconds slice_max{1};
 constexpr std::size_t forgotten_at_a_time = 64;
 constexpr std::size_t freed_at_a_time = 256;
 constexpr std::size_t starts_at_a_time = 4;
 // Waiting for secrets takes a run's place but no script's; so there are more of the former.
 constexpr std::size_t runs_per_script = 4;
-// Of a set that is wrong as a whole the first complaints tell enough.
+// Where a whole set is wrong, the first complaints say enough.
 constexpr std::size_t complaints_max = 20;
-// A rejected assignment is told for its first environments: the others say the same.
-constexpr std::size_t environments_told_max = 16;
+// A rejected assignment is reported for its first environments: the others say the same.
+constexpr std::size_t environments_reported_max = 16;
 // As many as there may be checks that run.
-constexpr std::size_t rejections_told_max = 50'000;
+constexpr std::size_t rejections_reported_max = 50'000;
 // A connection empties the outbox in less; where there is none, looking costs nothing.
 constexpr std::chrono::milliseconds look_for_room_every{250};
 
@@ -100,9 +100,9 @@ void Scheduler::receive(protocol::AssignmentSet assignments) {
 }
 
 void Scheduler::report_invalid_assignments(const protocol::AssignmentSet& assignments) {
-  std::size_t told = 0;
+  std::size_t logged = 0;
   for (const auto& rejected : assignments.rejected) {
-    if (++told > complaints_max) break;
+    if (++logged > complaints_max) break;
     services_.log.warn("assignment_invalid", rejected.why, {{"index", rejected.index}});
     services_.outbox.push(protocol::StrategyError{
         rejected.strategy_id, "assignment rejected by the satellite: " + rejected.why});
@@ -113,19 +113,19 @@ void Scheduler::report_invalid_assignments(const protocol::AssignmentSet& assign
   }
 }
 
-/// Whoever was told of one may not have it, if the outbox gave something up since.
+/// The core may lack one that was reported, if the outbox dropped messages since.
 void Scheduler::begin_rejections(std::vector<protocol::RejectedAssignment> rejected) {
-  if (rejections_) rejected_.merge(rejections_->told);
+  if (rejections_) rejected_.merge(rejections_->reported);
   const std::size_t dropped = services_.outbox.dropped_messages();
-  // Of sets that follow each other faster than they can be told, keys would pile up.
-  if (dropped != dropped_before_ || rejected_.size() > rejections_told_max) rejected_.clear();
+  // Of sets that follow each other faster than they can be reported, keys would pile up.
+  if (dropped != dropped_before_ || rejected_.size() > rejections_reported_max) rejected_.clear();
   dropped_before_ = dropped;
   rejections_ = std::make_unique<Rejections>();
   rejections_->assignments = std::move(rejected);
 }
 
-/// Only while the outbox has room, so that no result of a run gives way. True while there is more
-/// to do at once.
+/// Only while the outbox has room, so that no result of a run is dropped for it. True while there
+/// is more to do at once.
 bool Scheduler::report_rejections() {
   if (!rejections_) return false;
   const auto end = Clock::now() + slice_max;
@@ -136,7 +136,7 @@ bool Scheduler::report_rejections() {
     report_rejected(rejected);
     if (Clock::now() >= end) return true;
   }
-  rejected_ = std::move(rejections_->told);
+  rejected_ = std::move(rejections_->reported);
   rejections_.reset();
   return false;
 }
@@ -144,16 +144,16 @@ bool Scheduler::report_rejections() {
 void Scheduler::report_rejected(const protocol::RejectedAssignment& rejected) {
   if (rejected.config_id.empty() || rejected.system_id.empty()) return;
   const auto& ids = rejected.environment_ids;
-  const std::size_t count = std::min(ids.size(), environments_told_max);
+  const std::size_t count = std::min(ids.size(), environments_reported_max);
   std::vector<std::optional<std::string>> environments(
       ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(count));
   if (environments.empty()) environments.emplace_back();
   for (auto& environment : environments) {
-    if (rejections_->told.size() >= rejections_told_max) return;
+    if (rejections_->reported.size() >= rejections_reported_max) return;
     std::string key = rejected.config_id + '\0' + rejected.system_id + '\0' +
                       environment.value_or("-") + '\0' + rejected.why;
-    const bool is_told = rejected_.count(key) == 1;
-    if (!rejections_->told.insert(std::move(key)).second || is_told) continue;
+    const bool is_reported = rejected_.count(key) == 1;
+    if (!rejections_->reported.insert(std::move(key)).second || is_reported) continue;
     ResultIdentity identity{ConfigId(rejected.config_id), SystemId(rejected.system_id),
                             std::move(environment), std::chrono::system_clock::now()};
     services_.outbox.push(result_without_run(
@@ -207,7 +207,7 @@ bool Scheduler::apply_slice() {
     if (Clock::now() >= end) return true;
   }
   log_set_applied();
-  // Keys that are gone would stay for ever; telling a state once more is the lesser evil.
+  // Keys of removed checks would stay for ever. The price of clearing: a state is logged once more.
   if (unhealthy_.size() > timetable_.checks()) unhealthy_.clear();
   intake_.reset();
   return false;
@@ -243,7 +243,7 @@ asio::awaitable<void> Scheduler::run() {
     for (auto& start : starts) start_run(std::move(start));
     stop_overdue();
     if (more) {
-      // Whoever else has something to do goes first.
+      // Everything else that is ready runs first.
       co_await asio::post(services_.context, asio::use_awaitable);
       continue;
     }
@@ -301,7 +301,7 @@ void Scheduler::report(const ActiveCheck& active, CheckOutcome end) {
   const std::string& environment = active.start.plan.environment_id.value_or("");
   if (end.kind == CheckOutcome::Kind::skipped) {
     ++skipped_;
-    // The 1st, 2nd, 4th, 8th …: a core that stays away is one sort of news.
+    // The 1st, 2nd, 4th, 8th …: an absent core must not fill the log.
     if (std::has_single_bit(skipped_)) {
       services_.log.warn("check_skipped", end.message,
                          {{"check", assignment.config_id.text},

@@ -49,7 +49,7 @@ class Scheduler {
   bool apply_slice();
   void offer(protocol::Assignment assignment);
   void report_invalid_assignments(const protocol::AssignmentSet& assignments);
-  /// A check that nobody can run has a result all the same: one, until something about it changes.
+  /// A check that cannot run has one unhealthy result, and another only when its reason changes.
   void begin_rejections(std::vector<protocol::RejectedAssignment> rejected);
   bool report_rejections();
   void report_rejected(const protocol::RejectedAssignment& rejected);

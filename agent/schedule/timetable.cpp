@@ -189,8 +189,8 @@ void Timetable::finished(std::uint64_t run, Time now) {
 std::vector<std::uint64_t> Timetable::take_overdue(Time now) {
   std::vector<std::uint64_t> overdue;
   for (auto& [run, running] : running_) {
-    if (running.told || running.deadline > now) continue;
-    running.told = true;
+    if (running.reported || running.deadline > now) continue;
+    running.reported = true;
     overdue.push_back(run);
   }
   return overdue;
@@ -202,7 +202,7 @@ std::optional<Timetable::Time> Timetable::next_event() const {
     next = waiting_.begin()->first.first;
   }
   for (const auto& [run, running] : running_) {
-    if (!running.told && (!next || running.deadline < *next)) next = running.deadline;
+    if (!running.reported && (!next || running.deadline < *next)) next = running.deadline;
   }
   return next;
 }

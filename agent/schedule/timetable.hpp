@@ -51,7 +51,7 @@ class Timetable {
   };
   explicit Timetable(Settings settings) : settings_(std::move(settings)) {}
 
-  // A full set of checks, in pieces, so that nobody has to stand still for a large one.
+  // A full set of checks, in slices, so that a large one does not block the event loop.
   /// Opens a new set; one that was not closed is given up, what it offered stays.
   void begin_set() { ++generation_; }
   enum class Offer {
@@ -76,7 +76,7 @@ class Timetable {
   /// At most `starts_max`, so that even a long list of overdue checks comes in pieces.
   std::vector<Start> start_due(Time now, std::size_t starts_max);
   void finished(std::uint64_t run, Time now);
-  /// Runs past their deadline, each told once.
+  /// Runs past their deadline, each reported once.
   std::vector<std::uint64_t> take_overdue(Time now);
 
   /// When start_due or take_overdue may next have something to say.
@@ -100,7 +100,7 @@ class Timetable {
   struct Running {
     Checks::iterator check;
     Time deadline;
-    bool told = false;
+    bool reported = false;
   };
 
   double fraction_of(std::string_view key) const;

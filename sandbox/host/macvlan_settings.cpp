@@ -4,7 +4,6 @@
 #include <net/if.h>
 #include <bit>
 #include <charconv>
-#include <cstdlib>
 #include <fstream>
 #include <sstream>
 
@@ -121,12 +120,6 @@ Result<std::optional<MacvlanSettings>> macvlan_settings(
                                          text_of(ip6_variable), text_of(gateway6_variable));
   if (!settings) return settings.error();
   return std::optional(*std::move(settings));
-}
-
-ConfiguredMacvlan macvlan_of_environment() {
-  auto settings = macvlan_settings([](const char* name) { return std::getenv(name); });
-  if (!settings) return {std::nullopt, settings.error().message + "; the uplink is not configured"};
-  return {*std::move(settings), {}};
 }
 
 }  // namespace satellite::sandbox

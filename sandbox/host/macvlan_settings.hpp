@@ -29,7 +29,7 @@ struct MacvlanSettings {
   bool operator==(const MacvlanSettings&) const = default;
 };
 
-/// The settings of one environment, or why there are none: `nullopt` when nothing is configured.
+/// The settings out of named texts, or why there are none: `nullopt` when nothing is configured.
 ///
 /// Shape:  CHECKSTACK_SANDBOX_MACVLAN_IP, _NM, _GW are all there or the uplink is not configured;
 ///         _IFACE names the host's interface, else it is the one of the IPv4 default route;
@@ -39,12 +39,11 @@ struct MacvlanSettings {
 Result<std::optional<MacvlanSettings>> macvlan_settings(
     const std::function<const char*(const char* name)>& variable);
 
-/// The same of this process's environment, with the reason beside it when there is none.
+/// The outcome of macvlan_settings(), with the reason beside it when there are none.
 struct ConfiguredMacvlan {
   std::optional<MacvlanSettings> settings{};
   std::string problem{};  ///< e.g. a malformed netmask; such an uplink is not configured
 };
-ConfiguredMacvlan macvlan_of_environment();
 
 /// Parses what the variables hold; `interface` is already known. Pure.
 Result<MacvlanSettings> parse_macvlan_settings(std::string interface, MacvlanAddressing text,

@@ -180,7 +180,7 @@ TEST_CASE("how a script ended decides what its collector reports") {
   run.error = "sandbox unavailable: network: no";
   const auto end = shell_collector_outcome(run, {}, {});
   REQUIRE(end);
-  const auto& shell = std::get<ExecuteOutcome>(end->end);
+  const auto& shell = std::get<ExecuteOutcome>(end->outcome);
   INFO(sandbox::name_of(row.outcome));
   CHECK(end->error.has_value() == row.error);
   CHECK(shell.success == row.success);
@@ -194,7 +194,7 @@ TEST_CASE("a run nobody wants any more has no result, one past its deadline has 
   const auto late = shell_collector_outcome(run, {}, {1ms, false, true});
   REQUIRE(late);
   CHECK(late->error);
-  CHECK(std::get<ExecuteOutcome>(late->end).timed_out);
+  CHECK(std::get<ExecuteOutcome>(late->outcome).timed_out);
 }
 
 TEST_CASE("without a policy even a script that exits 0 is unhealthy, and the reason is told") {
@@ -204,7 +204,7 @@ TEST_CASE("without a policy even a script that exits 0 is unhealthy, and the rea
   const auto end = shell_collector_outcome(run, {}, {1ms, true, false});
   REQUIRE(end);
   CHECK(end->error == sandbox::fail_closed_reason);
-  CHECK_FALSE(std::get<ExecuteOutcome>(end->end).success);
+  CHECK_FALSE(std::get<ExecuteOutcome>(end->outcome).success);
 }
 
 TEST_CASE("a script may say ${{ secrets.X }}, but may not be a marker; other fields may neither") {
@@ -362,8 +362,8 @@ TEST_CASE("zero bytes of a script's output do not reach the core, which cannot s
   streams.standard_error = std::string("\0", 1);
   auto end = shell_collector_outcome(run, streams, {1ms, false, false});
   REQUIRE(end);
-  CHECK(std::get<ExecuteOutcome>(end->end).standard_output == "a\uFFFDb\uFFFD");
-  CHECK(std::get<ExecuteOutcome>(end->end).standard_error == "\uFFFD");
+  CHECK(std::get<ExecuteOutcome>(end->outcome).standard_output == "a\uFFFDb\uFFFD");
+  CHECK(std::get<ExecuteOutcome>(end->outcome).standard_error == "\uFFFD");
 }
 
 TEST_CASE("configuration errors name the path and the rule, never a value") {

@@ -391,3 +391,22 @@ TEST_CASE("a token file that cannot be read for a moment is read again, and told
   CHECK(watch.refresh().value() == true);
   CHECK(watch.token().reveal() == "csat_new");
 }
+
+TEST_CASE("the macvlan uplink is a setting like others, and a mistake in it ends nothing") {
+  ConfigSources sources = minimal();
+  CHECK_FALSE(load_config(sources, SettingsUse::connects)->config.macvlan.settings);
+  sources.environment["CHECKSTACK_SANDBOX_MACVLAN_IP"] = "198.51.100.7";
+  sources.environment["CHECKSTACK_SANDBOX_MACVLAN_NM"] = "255.255.255.0";
+  sources.environment["CHECKSTACK_SANDBOX_MACVLAN_IFACE"] = "up0";
+  auto loaded = load_config(sources, SettingsUse::connects);
+  REQUIRE(loaded);
+  CHECK_FALSE(loaded->config.macvlan.settings);
+  CHECK(loaded->config.macvlan.problem.find("CHECKSTACK_SANDBOX_MACVLAN_GW") != std::string::npos);
+  const TempDir directory;
+  sources.file = directory.write("s.toml", "[sandbox]\nmacvlan_gateway = \"198.51.100.1\"\n");
+  loaded = load_config(sources, SettingsUse::connects);
+  REQUIRE(loaded);
+  REQUIRE(loaded->config.macvlan.settings);
+  CHECK(loaded->config.macvlan.settings->interface == "up0");
+  CHECK(loaded->config.macvlan.settings->text.gateway == "198.51.100.1");
+}

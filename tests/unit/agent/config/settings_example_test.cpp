@@ -15,7 +15,7 @@ std::string taken_at_its_word(std::istream& example) {
   std::string text, line;
   while (std::getline(example, line)) {
     const bool marked = line.starts_with("# ") && line.size() > 2;
-    const auto word_end = line.find_first_not_of("abcdefghijklmnopqrstuvwxyz_", 2);
+    const auto word_end = line.find_first_not_of("abcdefghijklmnopqrstuvwxyz_6", 2);
     const bool is_value =
         marked && word_end != std::string::npos && line.compare(word_end, 3, " = ") == 0;
     const bool is_table = marked && line[2] == '[';

@@ -25,10 +25,8 @@ boost::asio::awaitable<Error> read_to_the_end(WebSocketLink& link) {
   }
 }
 
-boost::asio::awaitable<Result<void>> round_trip_then_close(WebSocketLink& link) {
-  const auto answered = co_await link.round_trip();
+boost::asio::awaitable<void> close(WebSocketLink& link) {
   co_await link.close(CloseCode::normal, "done");
-  co_return answered;
 }
 
 struct Ends {
@@ -151,39 +149,6 @@ TEST_CASE("a frame that is no UTF-8 breaks the protocol") {
   CHECK(name_of(got.error().code) == "invalid_input");
 }
 
-TEST_CASE("a round trip ends when the core has read what was written before") {
-  boost::asio::io_context context;
-  const auto core = start_core();
-  const auto link = authenticated_link(context, *core);
-  REQUIRE(run(context, link->write(R"({"type":"heartbeat","version":"1","uptimeSeconds":1})")));
-  const auto ends = run(context, round_trip_then_close(*link) && both_ends(*link));
-  CHECK(std::get<0>(ends));
-  CHECK(core->ledger().frames("heartbeat").size() == 1);
-  CHECK(name_of(std::get<1>(ends).keep_alive.code) == "cancelled");
-}
-
-namespace {
-
-/// The core stalls when its thread comes to it, so the first round trips may still succeed.
-boost::asio::awaitable<bool> round_trips_until_one_fails(WebSocketLink& link) {
-  while (true) {
-    const auto made = co_await link.round_trip();
-    if (!made) co_return true;
-  }
-}
-
-}  // namespace
-
-TEST_CASE("a round trip on a connection that breaks is an error, not a hang") {
-  boost::asio::io_context context;
-  const auto core = start_core();
-  const auto link = authenticated_link(context, *core, quick());
-  core->misbehave(Misbehaviour::stall);
-  REQUIRE(core->wait_until_stalled());
-  const auto ends = run(context, both_ends(*link) && round_trips_until_one_fails(*link));
-  CHECK(std::get<1>(ends));
-}
-
 TEST_CASE("pings keep a silent but living core alive far beyond the silence limit") {
   boost::asio::io_context context;
   const auto core = start_core();
@@ -224,8 +189,9 @@ TEST_CASE("closing is a handshake: the core sees code and reason, the pending re
   boost::asio::io_context context;
   const auto core = start_core();
   const auto link = authenticated_link(context, *core);
-  const auto ends = run(context, both_ends(*link) && round_trip_then_close(*link));
-  CHECK(name_of(std::get<0>(ends).read.code) == "cancelled");
+  const Ends ends = run(context, both_ends(*link) && close(*link));
+  CHECK(name_of(ends.read.code) == "cancelled");
+  CHECK(name_of(ends.keep_alive.code) == "cancelled");
   CHECK(last_goodbye(*core) == "closed with code 1000 done");
   REQUIRE(core->wait_until_disconnected());
   run(context, link->close(CloseCode::normal, "again"));
