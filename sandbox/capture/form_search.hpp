@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sandbox/capture/secret_form.hpp"
+#include "sandbox/capture/secret_forms.hpp"
 
 #include <array>
 #include <cstddef>

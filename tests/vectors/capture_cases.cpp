@@ -1,6 +1,6 @@
-#include "sandbox/capture/masker.hpp"
 #include "sandbox/planning/shell_quote.hpp"
 #include "tests/vectors/captured_text.hpp"
+#include "tests/vectors/masked_text.hpp"
 #include "vectors/conformance_case.hpp"
 
 namespace satellite::vectors {
