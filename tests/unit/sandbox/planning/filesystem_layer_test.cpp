@@ -11,7 +11,7 @@ using Kind = FilesystemLayer::Kind;
 
 namespace {
 
-HostPaths host_with(std::set<std::string> paths) {
+HostPaths host_with_paths(std::set<std::string> paths) {
   HostPaths host;
   host.exists = [paths](const std::string& path) { return paths.contains(path); };
   host.real_path = [paths](const std::string& path) -> std::optional<std::string> {
@@ -51,8 +51,8 @@ TEST_CASE("a confined script sees the system read-only and writes to its scratch
 }
 
 TEST_CASE("system directories that this host does not have are not bound") {
-  const auto layer =
-      layer_for(FilesystemMode::scratch_only, scratch_only_inputs(), host_with({"/usr", "/etc"}));
+  const auto layer = layer_for(FilesystemMode::scratch_only, scratch_only_inputs(),
+                               host_with_paths({"/usr", "/etc"}));
   CHECK(has_word(layer.wrapper, "/etc"));
   CHECK_FALSE(has_word(layer.wrapper, "/lib64"));
 }
@@ -60,7 +60,7 @@ TEST_CASE("system directories that this host does not have are not bound") {
 TEST_CASE("an interpreter outside the system directories is shown at its real place") {
   auto inputs = scratch_only_inputs();
   inputs.interpreter = "/opt/link/bun";
-  const auto host = host_with({"/usr", "/opt/bun/bun"});
+  const auto host = host_with_paths({"/usr", "/opt/bun/bun"});
   CHECK(has_run(layer_for(FilesystemMode::scratch_only, inputs, host).wrapper,
                 {"--ro-bind", "/opt/bun/bun", "/opt/bun/bun"}));
   inputs.interpreter = "/usr/bin/bun";
@@ -68,21 +68,22 @@ TEST_CASE("an interpreter outside the system directories is shown at its real pl
       has_word(layer_for(FilesystemMode::scratch_only, inputs, host).wrapper, "/usr/bin/bun"));
   inputs.interpreter = "/etcetera/bun";
   CHECK(has_word(
-      layer_for(FilesystemMode::scratch_only, inputs, host_with({"/etc", "/etcetera/bun"})).wrapper,
+      layer_for(FilesystemMode::scratch_only, inputs, host_with_paths({"/etc", "/etcetera/bun"}))
+          .wrapper,
       "/etcetera/bun"));
 }
 
 TEST_CASE("script packages are shown read-only, by the mode that asks for them, if they exist") {
   auto inputs = scratch_only_inputs();
   inputs.package_directory = "/srv/node_modules";
-  const auto host = host_with({"/usr", "/srv/node_modules"});
+  const auto host = host_with_paths({"/usr", "/srv/node_modules"});
   CHECK(has_run(layer_for(FilesystemMode::scratch_plus_ro, inputs, host).wrapper,
                 {"--ro-bind", "/srv/node_modules", "/srv/node_modules"}));
   CHECK_FALSE(
       has_word(layer_for(FilesystemMode::scratch_only, inputs, host).wrapper, "/srv/node_modules"));
-  CHECK_FALSE(
-      has_word(layer_for(FilesystemMode::scratch_plus_ro, inputs, host_with({"/usr"})).wrapper,
-               "/srv/node_modules"));
+  CHECK_FALSE(has_word(
+      layer_for(FilesystemMode::scratch_plus_ro, inputs, host_with_paths({"/usr"})).wrapper,
+      "/srv/node_modules"));
 }
 
 TEST_CASE("confinement without a scratch directory degrades and says so") {
@@ -147,8 +148,8 @@ TEST_CASE("golden: bubblewrap builds the native engine's view in its own words")
   auto inputs = scratch_only_inputs();
   inputs.wants_own_view = true;
   inputs.script_identity = Identity{998, 997};
-  HostPaths host = host_with({"/usr", "/etc/nsswitch.conf", "/etc/closed", "/etc/ssl/openssl.cnf",
-                              "/proc/kcore", "/proc/acpi"});
+  HostPaths host = host_with_paths({"/usr", "/etc/nsswitch.conf", "/etc/closed",
+                                    "/etc/ssl/openssl.cnf", "/proc/kcore", "/proc/acpi"});
   host.real_path = [](const std::string& path) -> std::optional<std::string> {
     if (path == "/bin") return "/usr/bin";                     // a link that still leads there
     if (path == "/etc/ssl/certs") return "/var/lib/ca/certs";  // one that does not
