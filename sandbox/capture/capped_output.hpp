@@ -29,8 +29,8 @@ class CappedOutput {
 
   boost::asio::awaitable<void> limit_reached();
   bool must_stop() const { return budget_.closed() || failure_; }
-  /// Every process that we know of is dead: what is still in the pipes is all there is, whoever
-  /// else may hold them open.
+  /// To be called when every process of the run is dead: reading then ends with what is in the
+  /// pipes, even where a process that is not the run's holds them open.
   void no_more_writers();
 
   const OutputBudget& budget() const { return budget_; }

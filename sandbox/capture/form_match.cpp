@@ -1,6 +1,6 @@
 // How one form is recognised in a text, whatever stands between its units. One way through it, no
 // going back; form_search.cpp decides which forms are looked for at a place.
-#include "sandbox/capture/secret_form.hpp"
+#include "sandbox/capture/form_match.hpp"
 
 #include <algorithm>
 #include <cstdint>

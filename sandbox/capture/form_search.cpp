@@ -4,6 +4,7 @@
 #include "sandbox/capture/form_search.hpp"
 
 #include "protocol/vocabulary/secret.hpp"
+#include "sandbox/capture/form_match.hpp"
 
 #include <algorithm>
 #include <tuple>

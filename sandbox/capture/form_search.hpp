@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sandbox/capture/secret_form.hpp"
+#include "sandbox/capture/secret_forms.hpp"
 
 #include <array>
 #include <cstddef>
@@ -22,7 +22,7 @@ struct FormGroup {
 void sort_forms(std::vector<SecretForm>& forms);
 std::vector<FormGroup> groups_of(const std::vector<SecretForm>& sorted_forms);
 
-/// What all forms together make of one place.
+/// The result of comparing all forms with the text at one place.
 struct PlaceMatch {
   bool unfinished = false;  ///< more text has to come before it can be told
   bool too_much = false;    ///< given up: it would take more than `place_work_max`
@@ -30,8 +30,8 @@ struct PlaceMatch {
   std::size_t work = 0;     ///< spent, in steps of some nanoseconds
 };
 
-/// Only secrets made for it take so long at one place: many pieces that differ late, or in what an
-/// escape can be read as. Some milliseconds.
+/// Some milliseconds of work. Only secrets that were made for it take so long at one place: many
+/// pieces that differ late, or in what an escape can be read as.
 inline constexpr std::size_t place_work_max = 1U << 20U;
 
 /// Looks for all forms at once: the text is read once, and each character leaves fewer of them.

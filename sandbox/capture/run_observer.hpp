@@ -9,7 +9,7 @@
 
 namespace satellite::sandbox {
 
-/// Who is told about a run while it goes on. One observer per run; calls never overlap per stream.
+/// Receives what happens in one run while it goes on. Calls for one stream never overlap.
 class RunObserver {
  public:
   virtual ~RunObserver() = default;

@@ -1,6 +1,7 @@
 // Which forms a secret has. How each of them is found in a text is in form_match.cpp.
+#include "sandbox/capture/secret_forms.hpp"
+
 #include "protocol/vocabulary/secret.hpp"
-#include "sandbox/capture/secret_form.hpp"
 #include "sandbox/capture/utf8.hpp"
 
 #include <algorithm>

@@ -1,6 +1,7 @@
 #include "sandbox/capture/secret_patterns.hpp"
 
 #include "protocol/vocabulary/secret.hpp"
+#include "sandbox/capture/form_match.hpp"
 
 #include <algorithm>
 #include <cstring>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "sandbox/capture/form_search.hpp"
-#include "sandbox/capture/secret_form.hpp"
+#include "sandbox/capture/secret_forms.hpp"
 
 #include <array>
 #include <cstddef>

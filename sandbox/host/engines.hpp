@@ -19,8 +19,8 @@ enum class Engine {
 };
 std::string_view name_of(Engine engine);
 
-/// Engines by their names, `native,bwrap,nsjail`, in the order in which runs try them, whatever
-/// order they were written in: the list says what may be used, not what is liked best.
+/// Engines by their names, `native,bwrap,nsjail`, in the order in which runs try them. The
+/// order of the text does not count: it says what may be used, not what is preferred.
 ///
 /// Errors: invalid_input for an empty list or another word.
 Result<std::vector<Engine>> parse_engines(std::string_view text);
@@ -28,8 +28,8 @@ Result<std::vector<Engine>> parse_engines(std::string_view text);
 /// Every engine there is, the strongest first.
 std::vector<Engine> all_engines();
 
-/// An engine that may not be used is an engine that this host does not have. Among wrappers the
-/// first that may be used goes in the place of the one that may not.
+/// Removes from `facts` what is not in `engines`, as if this host did not have it. Where that is
+/// the wrapper in use, the first working one that is in `engines` takes its place.
 void restrict_engines(HostFacts& facts, const std::vector<Engine>& engines);
 
 /// What an operator can do where none of the engines that may be used works: install a program, or

@@ -61,7 +61,7 @@ struct HostFacts {
   bool native_engine = false;
   // The wrapper can give memory file systems a size (bubblewrap since 0.7).
   bool wrapper_sizes_memory = false;
-  /// Nothing was tried yet about ways out of a network namespace: net_egress_* say nothing.
+  /// No way out of a network namespace was tried yet: net_egress_* say nothing.
   bool egress_untried = false;
   /// The macvlan uplink has an IPv6 address too; slirp4netns carries IPv4 only.
   bool net_egress_ipv6 = false;
@@ -70,7 +70,7 @@ struct HostFacts {
   // What a control group of our own (cgroup v2, delegated) can really limit.
   bool cgroup_memory = false, cgroup_pids = false, cgroup_cpu = false;
   std::string wrapper_path;  ///< absolute, empty when there is none
-  /// All that were tried and work, the one of `wrapper` first: a run that may not use that one may
+  /// Every wrapper that was tried and works, `wrapper` first. A run that may not use that one may
   /// be allowed another.
   std::vector<WorkingWrapper> working_wrappers;
   std::vector<CapabilityFinding> findings;  ///< one per capability, for `doctor` and the logs

@@ -9,9 +9,6 @@
 namespace satellite::sandbox {
 namespace {
 
-/// The largest id: the one above it means "unchanged" to setresuid(2).
-constexpr std::uint64_t id_max = 4'294'967'294;
-
 std::optional<std::uint64_t> whole_number(std::string_view text) {
   std::uint64_t number = 0;
   const char* const end = text.data() + text.size();

@@ -7,16 +7,20 @@
 
 namespace satellite::sandbox {
 
-/// Whom the kernel takes a process for.
+/// The user and group id of a process.
 struct Identity {
   std::uint32_t uid = 0, gid = 0;
   bool operator==(const Identity&) const = default;
 };
 
-/// User ids that belong to nobody but runs: under a root launcher each living run has one of them,
-/// and the group id of the same number, for itself alone.
+/// The largest id: the one above it means "unchanged" to setresuid(2).
+inline constexpr std::uint64_t id_max = 4'294'967'294;
+
+/// User ids that are set aside for runs (sandbox.uid_range): under a root launcher each living run
+/// has one of them, and the group id of the same number, for itself alone.
 ///
-/// Units:  `first` to `first + count - 1`; never root, never the number that means "unchanged".
+/// Units:  `first` to `first + count - 1`; never 0 (root), never 2^32 - 1 ("unchanged" to
+///         setresuid(2)).
 struct IdentityRange {
   std::uint32_t first = 0, count = 0;
 
@@ -25,7 +29,7 @@ struct IdentityRange {
   bool operator==(const IdentityRange&) const = default;
 };
 
-/// More runs than this are never alive at one time, whatever the settings say.
+/// The largest range: no more runs are ever alive at one time.
 inline constexpr std::uint32_t identity_count_max = 65'536;
 
 /// `BASE:COUNT`, as subuid(5) writes its numbers: `200000:64`.

@@ -3,8 +3,8 @@
 namespace satellite::sandbox {
 namespace {
 
-std::vector<HostReadiness::Reason> obstacles(const HostFacts& facts,
-                                             const std::vector<Engine>& engines) {
+std::vector<HostReadiness::Reason> reasons_against(const HostFacts& facts,
+                                                   const std::vector<Engine>& engines) {
   if (facts.platform != "linux") {
     return {{"platform",
              "isolation is built from Linux namespaces, limits and packet filters; this host is " +
@@ -31,7 +31,7 @@ std::vector<HostReadiness::Reason> obstacles(const HostFacts& facts,
   return reasons;
 }
 
-/// Where the operator holds the file system layer, `degrade` opens nothing.
+/// Where the operator requires the file system layer, `degrade` does not help.
 std::string way_without_isolation(bool may_be_unconfined) {
   const std::string degrade = "set the policy's onUnavailable to \"degrade\"";
   return "  2. On a machine of your own, " +
@@ -66,7 +66,7 @@ HostReadiness assess_readiness(const HostFacts& facts, const std::vector<Engine>
                                bool may_be_unconfined) {
   HostReadiness readiness;
   readiness.platform = facts.platform;
-  readiness.reasons = obstacles(facts, engines);
+  readiness.reasons = reasons_against(facts, engines);
   readiness.enforceable = readiness.reasons.empty();
   if (!readiness.enforceable) {
     readiness.guidance = guidance_for(readiness.reasons, may_be_unconfined);

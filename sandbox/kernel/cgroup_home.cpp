@@ -18,7 +18,8 @@
 namespace satellite::sandbox::kernel {
 namespace {
 
-// Whoever is moved may fork meanwhile; what still multiplies after so many rounds is no supervisor.
+// A process may fork while it is moved. If new ones appear after this many rounds, the group holds
+// something else than the satellite.
 constexpr int rounds_max = 16;
 
 Error unsupported(std::string why) {

@@ -19,7 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-// Killed processes leave within milliseconds. Who waits here waits for all runs of the launcher.
+// Killed processes end within milliseconds. While this waits, every run of the launcher waits.
 constexpr auto emptying_max = 200ms;
 
 std::string text_of(int group, const char* file) {
@@ -75,7 +75,7 @@ Result<CgroupLeaf> CgroupLeaf::make(int parent, const std::string& parent_path, 
   }
   UniqueFd directory(::openat(parent, name.c_str(), directory_flags));
   std::string path = parent_path + "/" + name;
-  // From here on its end removes the directory.
+  // From here on the destructor removes the directory.
   CgroupLeaf leaf(parent, std::move(name), std::move(path), std::move(directory));
   if (!leaf.directory_) return error_from_errno("open the control group " + leaf.path_, errno);
   for (const auto& [file, text, may_be_absent] : limits) {
@@ -122,7 +122,7 @@ CgroupUsage CgroupLeaf::usage() const {
   CgroupUsage usage;
   const std::string memory = text_of(descriptor(), "memory.events");
   usage.memory_kills = cgroup_value(memory, "oom_kill").value_or(0);
-  // A group above may run out as well, and then the kernel kills here, too.
+  // The kernel also kills here when a group above reaches its limit.
   usage.memory_limit_hit = usage.memory_kills > 0 && cgroup_value(memory, "oom").value_or(0) > 0;
   usage.refused_forks = cgroup_value(text_of(descriptor(), "pids.events"), "max").value_or(0);
   const std::string cpu = text_of(descriptor(), "cpu.stat");

@@ -6,7 +6,7 @@
 
 namespace satellite::sandbox {
 
-/// What a control group of one run shall hold it to; nothing of it set = no group is made.
+/// The limits of the control group of one run; none set = no group is made.
 ///
 /// Units:  bytes; processes and threads of the whole run, its init and wrapper included; percent of
 ///         one processor (150 = one and a half).
@@ -23,7 +23,7 @@ struct CgroupLimits {
 struct CgroupWrite {
   const char* file;
   std::string text;
-  /// A file that some kernels do not have, and whose absence is judged elsewhere.
+  /// A file that some kernels do not have, and whose absence is checked elsewhere.
   bool may_be_absent = false;
 };
 

@@ -81,7 +81,7 @@ GroupBase base_for(const GroupPosition& position) {
   if (position.parent && position.parent->delegated) return GroupBase::parent;
   const bool in_supervisor = position.own_name == supervisor_group;
   if (position.user != 0) {
-    // Whoever gave us the group, not its parent, drew the border of what is ours right there.
+    // The group was given to us and its parent was not: only what is below it is ours.
     const bool owns_parent = position.parent && position.parent->owner == position.user;
     if (position.own.owner != position.user) return GroupBase::none;
     if (!owns_parent) return GroupBase::own;

@@ -30,8 +30,8 @@ std::optional<std::uint64_t> cpu_max_percent(std::string_view text);
 /// Whether a list like that of cgroup.controllers has the word.
 bool names_controller(std::string_view controllers, std::string_view name);
 
-/// The group that everything of the satellite itself lives in once runs have groups: a group with
-/// processes cannot give controllers to the groups below it.
+/// The group of the satellite's own processes once runs have groups: a group with processes cannot
+/// give controllers to the groups below it.
 inline constexpr std::string_view supervisor_group = "supervisor";
 
 struct GroupFacts {
@@ -39,11 +39,11 @@ struct GroupFacts {
   bool delegated = false;  ///< the service manager marked it as given away
 };
 
-/// Below which group ours may be made.
+/// The group below which groups of our own may be made.
 enum class GroupBase {
-  none,    ///< the tree belongs to somebody else, whatever may be writable in it
-  own,     ///< the group that we live in
-  parent,  ///< the one above: we live in the sub-group made for the supervisor
+  none,    ///< the tree is not ours, even where parts of it are writable
+  own,     ///< the group that we are in
+  parent,  ///< the one above: we are in the sub-group made for the supervisor
 };
 
 struct GroupPosition {

@@ -36,7 +36,7 @@ std::vector<std::string> groups_below(int group, std::string_view prefix) {
   return names;
 }
 
-/// An area whose lock can be taken belongs to nobody who lives.
+/// An area whose lock can be taken has no living owner.
 void sweep_stale_areas(int base) {
   for (const auto& name : groups_below(base, group_area_prefix)) {
     const UniqueFd area(::openat(base, name.c_str(), directory_flags));
@@ -69,7 +69,8 @@ Result<Area> make_area(int base) {
       return error_from_errno("make a control group", errno);
     }
     UniqueFd area(::openat(base, name.c_str(), directory_flags));
-    // Somebody who sweeps may hold our lock for a moment, or have removed what looked stale.
+    // Another launcher that sweeps may hold our lock for a moment, or have removed the area as
+    // stale.
     if (area && ::flock(area.get(), LOCK_EX | LOCK_NB) == 0 &&
         ::faccessat(base, name.c_str(), F_OK, 0) == 0) {
       return Area{std::move(name), std::move(area)};

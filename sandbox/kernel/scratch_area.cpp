@@ -56,14 +56,14 @@ void remove_area(int parent, const std::string& name, int area) {
   ::unlinkat(parent, name.c_str(), AT_REMOVEDIR);
 }
 
-/// Whether nobody else can rename or replace what we make in there.
+/// Whether no other user can rename or replace what we make in there.
 bool is_trustworthy(const struct stat& facts) {
   const bool is_ours = facts.st_uid == 0 || facts.st_uid == ::geteuid();
   const bool is_closed = (facts.st_mode & (S_IWGRP | S_IWOTH)) == 0;
   return is_ours && (is_closed || (facts.st_mode & S_ISVTX) != 0);
 }
 
-/// The same of every directory above: who owns one of them could put another tree in its place.
+/// The same of every directory above: its owner could put another tree in its place.
 bool way_is_trustworthy(const std::filesystem::path& path) {
   struct stat facts {};
   for (auto above = path; above.has_relative_path(); above = above.parent_path()) {
@@ -127,7 +127,7 @@ Result<ScratchArea> ScratchArea::make(const std::string& parent) {
   return made.error();
 }
 
-/// Somebody who sweeps may hold our lock for a moment, or have removed what looked stale.
+/// Another launcher that sweeps may hold our lock for a moment, or have removed the area as stale.
 Result<void> ScratchArea::make_area(const std::string& name) {
   path_ = parent_path_ + (parent_path_.ends_with('/') ? "" : "/") + name;
   runs_path_ = path_ + "/" + runs_name;
@@ -188,7 +188,7 @@ Result<void> ScratchArea::make_anew() {
   parent_facts_.device = facts.st_dev;
   parent_facts_.inode = facts.st_ino;
   const std::string name = path_.substr(path_.rfind('/') + 1);
-  // Of an area that is only half gone the rest is in the way. A later agent finds it stale.
+  // An area that is only half removed cannot be used. A later agent finds it stale.
   struct stat rest {
   }, ours{};
   if (::fstatat(parent_.get(), name.c_str(), &rest, AT_SYMLINK_NOFOLLOW) == 0 &&
@@ -272,7 +272,7 @@ bool ScratchArea::remove_at_once(const std::string& name) {
   const std::string inner = inner_of(name);
   struct stat facts {};
   if (::fstatat(runs, name.c_str(), &facts, AT_SYMLINK_NOFOLLOW) != 0) return errno == ENOENT;
-  // Its user's id may be another run's before everything is gone.
+  // The user id may be another run's before everything is removed.
   const bool is_closed = (facts.st_mode & (S_IRWXG | S_IRWXO)) == 0;
   if (!is_closed && ::fchmodat(runs, name.c_str(), S_IRWXU, 0) != 0) return false;
   if (::fstatat(runs, inner.c_str(), &facts, AT_SYMLINK_NOFOLLOW) != 0) return retire_gate(name);

@@ -12,9 +12,9 @@
 
 namespace satellite::sandbox::kernel {
 
-/// How the user of a run comes to its scratch directory.
+/// How the user of a run reaches its scratch directory.
 enum class ScratchReach {
-  bound,   ///< root binds it into the run's own root: nobody walks there by path
+  bound,   ///< root binds it into the run's own root: no path of the host leads there
   by_path  ///< the run's user walks there from the host's root
 };
 
@@ -27,11 +27,10 @@ struct ScratchOwner {
 /// The directory of one agent under which every run gets its scratch directory.
 ///
 /// Shape:  `<parent>/csat-<random>/runs/run-<number>/scratch`. The area is locked (flock) for as
-///         long as one process of the agent lives. A lock that can be taken is the proof that an
-///         area is stale: pids can be reused and may belong to another container, a lock does not
-///         lie.
-///         The script owns `scratch` and may open it to everybody, so what stands above it keeps
-///         other users out: without root an area of mode 0700; with root a `run-<number>` that
+///         long as one process of the agent lives. A lock that can be taken proves that an area
+///         is stale; a pid would not, since it can be used again or belong to another container.
+///         The script owns `scratch` and may open it to everybody, so the directories above it
+///         keep other users out: without root an area of mode 0700; with root a `run-<number>` that
 ///         belongs to root, 0700 where it is bound, 0710 with the script's group where it is
 ///         reached by path. Such a directory is used again for a later run, which has it under
 ///         another name: removing one may cost more (4 ms on an ext4 that discards) than a run.

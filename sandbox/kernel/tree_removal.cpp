@@ -1,7 +1,7 @@
 // What a script leaves behind is hostile content: names, depth, modes and links were chosen by it.
 // Removal therefore walks with descriptors and without recursion: a directory that is not empty is
 // moved up to the top of the tree and put on a list, so depth costs neither stack nor descriptors.
-// Up to the top, and not out of it: whoever may not walk into the tree must not reach its parts.
+// To the top and not out of it: a user who may not enter the tree must not reach parts of it.
 #include "sandbox/kernel/tree_removal.hpp"
 
 #include "protocol/vocabulary/unique_fd.hpp"

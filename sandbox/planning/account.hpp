@@ -9,7 +9,7 @@
 
 namespace satellite::sandbox {
 
-/// Whom a script finds itself to be when it asks for the account of its user id.
+/// The line of passwd(5) that a script finds under its user id.
 struct Account {
   std::string name, home, shell;
 };
@@ -17,13 +17,13 @@ struct Account {
 /// The account that a confined run's own /etc/passwd has for its script.
 Account made_account(std::uint32_t uid, const std::string& home);
 
-/// That /etc/passwd and /etc/group: root, the script's user, nobody. The accounts of the host are
-/// not the script's business, and with none of these can anybody log in.
+/// The /etc/passwd and /etc/group of a confined run: root, the script's user, nobody. They hold no
+/// account of the host, and nobody can log in with one of theirs.
 std::string passwd_text(const std::optional<Identity>& identity, const std::string& home);
 std::string group_text(const std::optional<Identity>& identity);
 
-/// The first account with this user id in the text of a passwd file. Lines that are none are
-/// skipped.
+/// The first account with this user id in the text of a passwd file. Malformed lines
+/// are skipped.
 std::optional<Account> find_account(std::string_view passwd, std::uint32_t uid);
 
 /// A shell that can run commands: the account's own, or /bin/sh where that is one that only
@@ -31,7 +31,7 @@ std::optional<Account> find_account(std::string_view passwd, std::uint32_t uid);
 std::string usable_shell(const Account& account);
 
 /// What has to be added to the text of a hosts file so that `host_name` resolves without a name
-/// server; empty when a line names it, or when it is no name that such a line can hold.
+/// server; empty when a line names it already, or when such a line cannot hold it.
 std::string hosts_addition(std::string_view hosts, std::string_view host_name);
 
 }  // namespace satellite::sandbox

@@ -34,28 +34,28 @@ struct RunInputs {
   bool launcher_makes_network = false;
   /// The interpreter keeps a heap limit given by NODE_OPTIONS; `sh` does not.
   bool keeps_heap_limit = false;
-  /// Tells the script of itself instead of the agent: HOME, USER, LOGNAME, SHELL, HOSTNAME.
-  bool tells_of_script = true;
+  /// Sets HOME, USER, LOGNAME, SHELL and HOSTNAME for the script instead of keeping the agent's.
+  bool sets_account_variables = true;
   std::optional<Identity>
       default_identity;  ///< fills a missing privilege.uid under a root launcher
-  /// Goes before default_identity: this run's own among the ids set aside for runs.
+  /// This run's own of the ids set aside for runs; used before default_identity.
   std::optional<Identity> own_identity;
   bool has_identity_range = false;  ///< such ids are set aside, whether this run got one or not
   /// Engines that may be used, whatever else this host has; the strongest that works is taken.
   std::vector<Engine> engines{Engine::native, Engine::bwrap, Engine::nsjail};
-  std::optional<Identity> agent_identity;    ///< whom a script is that keeps the agent's identity
+  std::optional<Identity> agent_identity;    ///< of a script that is not given another
   std::optional<std::uint64_t> cpu_percent;  ///< the operator's share of the processors for a run
 };
 
-/// The first id of the range as the run's own: for questions about runs that are not there.
+/// Gives `inputs` the first id of the range as its own: for questions about runs that are not made.
 void offer_from(const std::optional<IdentityRange>& range, RunInputs& inputs);
 
 /// The whole decision for one run: which layer by which mechanism, and the report as promised; or a
 /// refusal, when the policy says `fail` and something it asks for cannot be done here.
 ///
-/// Shape:  pure; the paths it has to know about are `world`'s answers.
+/// Shape:  pure; `host` answers its questions about paths.
 /// Source: reference-satellite 5; sandbox/README.md "The way of a run".
 Decision build_plan(const ResolvedPolicy& resolved, const HostFacts& facts, RunInputs inputs,
-                    const World& world);
+                    const HostPaths& host);
 
 }  // namespace satellite::sandbox

@@ -22,8 +22,8 @@ std::vector<std::string> namespaces_and_identity(const WrapperRequest& request) 
 
 class ViewWords {
  public:
-  ViewWords(const WrapperRequest& request, const World& world, WrapperCommand& command)
-      : request_(request), world_(world), command_(command) {}
+  ViewWords(const WrapperRequest& request, const HostPaths& host, WrapperCommand& command)
+      : request_(request), host_(host), command_(command) {}
 
   void add(const FileStep& step) {
     const std::string target = "/" + step.target;
@@ -87,7 +87,7 @@ class ViewWords {
   }
 
   void copy(const std::string& target, const std::string& source) {
-    if (auto text = world_.public_text(source)) file(target, *text);
+    if (auto text = host_.public_text(source)) file(target, *text);
   }
 
   void append(const std::string& target, const std::string& text) {
@@ -97,8 +97,8 @@ class ViewWords {
   }
 
   void mirror(const std::string& target, const std::string& source) {
-    const auto real = world_.real_path(source);
-    if (!real || !world_.is_public(*real)) return;
+    const auto real = host_.real_path(source);
+    if (!real || !host_.is_public(*real)) return;
     if (*real != source && is_shown_anyway(*real)) return words({"--symlink", *real, target});
     words({"--ro-bind", *real, target});
   }
@@ -111,13 +111,13 @@ class ViewWords {
 
   /// A device that is bound as a plain file cannot be opened.
   void mask(const std::string& target, const FileStep& step) {
-    if (!world_.exists(target)) return;
+    if (!host_.exists(target)) return;
     if (step.source == ".empty") return words({"--ro-bind", "/dev/null", target});
     words({"--tmpfs", target, "--remount-ro", target});
   }
 
   const WrapperRequest& request_;
-  const World& world_;
+  const HostPaths& host_;
   WrapperCommand& command_;
   std::vector<std::string> targets_;  ///< of command_.files
 };
@@ -131,10 +131,10 @@ bool is_shown_anyway(const std::string& path) {
   return false;
 }
 
-WrapperCommand bwrap_with_view(const WrapperRequest& request, const World& world) {
+WrapperCommand bwrap_with_view(const WrapperRequest& request, const HostPaths& host) {
   WrapperCommand command;
   command.argv = namespaces_and_identity(request);
-  ViewWords view(request, world, command);
+  ViewWords view(request, host, command);
   for (const auto& step : request.view) view.add(step);
   view.seal();
   command.argv.insert(command.argv.end(), {"--chdir", request.start_directory});

@@ -45,7 +45,7 @@ std::vector<CgroupWrite> cgroup_writes(const CgroupLimits& limits) {
     writes.push_back({"memory.max", std::to_string(*limits.memory_bytes)});
     // Without it a run at its limit goes on in the host's swap; absent where swap is not counted.
     writes.push_back({"memory.swap.max", "0", true});
-    // All or nothing: half a script that lost one process to the kernel is no result.
+    // The whole group or nothing: a script that lost one of its processes has no valid result.
     writes.push_back({"memory.oom.group", "1"});
   }
   if (limits.processes) writes.push_back({"pids.max", std::to_string(*limits.processes)});

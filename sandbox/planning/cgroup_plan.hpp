@@ -10,17 +10,17 @@
 
 namespace satellite::sandbox {
 
-/// Init and a wrapper's monitor live in the group too and must not take the script's share.
+/// Init and a wrapper's monitor are in the group too; pids.max is raised by these two.
 inline constexpr std::uint64_t cgroup_own_processes = 2;
 
-/// What of the policy a control group keeps on this host.
+/// The limits of the policy that a control group can keep on this host.
 CgroupLimits cgroup_limits(const ResourceLimits& limits, const HostFacts& facts,
                            std::optional<std::uint64_t> cpu_percent);
 
 /// The limits as files of a group and what goes into them, in order.
 std::vector<CgroupWrite> cgroup_writes(const CgroupLimits& limits);
 
-/// What of the limits was not read back; empty = all hold.
+/// The limits that were not read back as written; empty = all hold.
 std::vector<std::string> missing_of(const CgroupLimits& limits, const MeasuredCgroup& measured);
 
 /// `memory.max 536870912, memory.swap.max 0, pids.max 66 read back`; empty when nothing was read.

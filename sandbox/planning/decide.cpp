@@ -8,9 +8,9 @@
 namespace satellite::sandbox {
 namespace {
 
-/// A refused run has no network at all, so what a missing layer leaves open is said only of a run
-/// that goes on.
-void tell_open_network(Plan& plan) {
+/// Adds to the downgrade that the script has the host's network. Not for a refused run, which has
+/// none at all.
+void report_open_network(Plan& plan) {
   if (plan.egress != Egress::host || plan.promise.enforced.network) return;
   for (Downgrade& downgrade : plan.promise.downgrades) {
     if (downgrade.layer != Layer::network) continue;
@@ -29,7 +29,7 @@ Decision decide(Plan plan, const EnforcedLayers& must_hold) {
                   [&](const Downgrade& one) { return fails || must_hold.holds(one.layer); })) {
     return Refusal{std::move(plan.promise)};
   }
-  tell_open_network(plan);
+  report_open_network(plan);
   return plan;
 }
 

@@ -76,7 +76,7 @@ std::string described(const Plan& plan) {
   if (plan.working_directory) text += "directory: " + *plan.working_directory + "\n";
   text += "environment:" + environment_text(plan) + "\n";
   for (const auto& name : plan.dropped_environment) {
-    text += "environment dropped: " + in_quotes(name) + "\n";
+    text += "environment dropped: " + quoted_text(name) + "\n";
   }
   return text + "command: " + argv_text(plan.command) + "\n";
 }

@@ -8,7 +8,7 @@
 namespace satellite::sandbox {
 namespace {
 
-/// Listed in full up to here; a long list is in the policy for who wants to read it.
+/// A longer list is shortened; the policy has all of it.
 constexpr std::size_t entries_shown_max = 8;
 
 bool is_loopback(const AddressBlock& address) {

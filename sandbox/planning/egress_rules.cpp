@@ -32,13 +32,13 @@ void add_rule(std::string& rules, std::string_view family, std::string_view set,
   rules += "\n";
 }
 
-/// Without it no neighbour on the link is ever found, and what is allowed stays out of reach. The
-/// hop limit of 255 proves that such a packet never crossed a router.
+/// Without neighbour discovery no allowed address on the link is found. A hop limit of 255 proves
+/// that a packet never crossed a router.
 constexpr std::string_view neighbour_discovery =
     "    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 accept\n";
 
-/// A packet that names stations on its way has the first of them as its destination, and where it
-/// goes from there no rule sees. IGMP's option comes from the kernel, and no script can send IGMP.
+/// A source-routed packet has its first hop as destination, and no rule sees where it goes from
+/// there. IGMP's option comes from the kernel, and no script can send IGMP.
 constexpr std::string_view no_stations =
     "    ip protocol != igmp ip hdrlength != 5 drop\n"
     "    exthdr rt exists drop\n";
@@ -64,7 +64,7 @@ Result<std::vector<AddressBlock>> blocks_of(const EgressRules& rules) {
   return blocks;
 }
 
-/// They were checked with the settings; one that is none must not go unnoticed all the same.
+/// The settings checked them already; an entry that is no block is an error here, too.
 Result<std::vector<AddressBlock>> blocked_blocks(const EgressRules& rules) {
   std::vector<AddressBlock> blocks;
   for (const auto& address : rules.blocked) {

@@ -6,10 +6,10 @@
 namespace satellite::sandbox {
 namespace {
 
-constexpr std::array<std::string_view, 8> seed_names{
+constexpr std::array<std::string_view, 8> upstream_names{
     "LD_PRELOAD",        "LD_LIBRARY_PATH", "LD_AUDIT",    "DYLD_INSERT_LIBRARIES",
     "DYLD_LIBRARY_PATH", "NODE_OPTIONS",    "BUN_INSTALL", "PATH"};
-constexpr std::array<std::string_view, 1> seed_prefixes{"BUN_CONFIG_"};
+constexpr std::array<std::string_view, 1> upstream_prefixes{"BUN_CONFIG_"};
 
 // What decides which code runs before or instead of the script: loaders, C library, shells and the
 // interpreters that a check is likely to start.
@@ -74,7 +74,7 @@ bool is_refused(std::string_view name, EnvironmentGuard guard) {
     case EnvironmentGuard::off:
       return false;
     case EnvironmentGuard::on:
-      return is_refused_by_seeds(name) || is_refused_in_addition(name);
+      return is_refused_upstream(name) || is_refused_in_addition(name);
   }
   return true;
 }
@@ -109,8 +109,8 @@ const std::vector<std::string_view>& safe_base_names() {
   return names;
 }
 
-bool is_refused_by_seeds(std::string_view name) {
-  return holds(seed_names, name) || starts_with_any(seed_prefixes, name);
+bool is_refused_upstream(std::string_view name) {
+  return holds(upstream_names, name) || starts_with_any(upstream_prefixes, name);
 }
 
 bool is_refused_in_addition(std::string_view name) {

@@ -38,9 +38,9 @@ std::map<std::string, std::string> safe_base(const std::map<std::string, std::st
 /// The names of safe_base, for callers that read the process environment themselves.
 const std::vector<std::string_view>& safe_base_names();
 
-/// Refused by the upstream as well: exact names and one prefix.
-bool is_refused_by_seeds(std::string_view name);
-/// Refused by us in addition.
+/// Names that the reference satellite refuses, too: exact names and one prefix.
+bool is_refused_upstream(std::string_view name);
+/// Names that only we refuse.
 bool is_refused_in_addition(std::string_view name);
 
 }  // namespace satellite::sandbox

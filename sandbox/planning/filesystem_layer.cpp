@@ -27,28 +27,29 @@ bool lies_in_system_directory(std::string_view path) {
 
 /// The interpreter where the system directories do not show it already. A link into /usr needs no
 /// bind of its own, and a link elsewhere is shown at its target.
-std::optional<std::string> further_interpreter(const FilesystemInputs& inputs, const World& world) {
+std::optional<std::string> further_interpreter(const FilesystemInputs& inputs,
+                                               const HostPaths& host) {
   if (!inputs.interpreter) return std::nullopt;
-  std::string real = world.real_path(*inputs.interpreter).value_or(*inputs.interpreter);
-  if (lies_in_system_directory(real) || !world.exists(real)) return std::nullopt;
+  std::string real = host.real_path(*inputs.interpreter).value_or(*inputs.interpreter);
+  if (lies_in_system_directory(real) || !host.exists(real)) return std::nullopt;
   return real;
 }
 
-std::vector<std::string> read_only_paths(const FilesystemInputs& inputs, const World& world) {
+std::vector<std::string> read_only_paths(const FilesystemInputs& inputs, const HostPaths& host) {
   std::vector<std::string> paths;
   for (const std::string_view directory : system_directories) {
     std::string path(directory);
-    if (world.exists(path)) paths.push_back(std::move(path));
+    if (host.exists(path)) paths.push_back(std::move(path));
   }
-  if (auto interpreter = further_interpreter(inputs, world)) {
+  if (auto interpreter = further_interpreter(inputs, host)) {
     paths.push_back(*std::move(interpreter));
   }
   return paths;
 }
 
 /// Why no wrapper can be built, or empty.
-std::string obstacle(const FilesystemPolicy& policy, const HostFacts& facts,
-                     const FilesystemInputs& inputs, const NetworkDecision& network) {
+std::string reason_to_reject(const FilesystemPolicy& policy, const HostFacts& facts,
+                             const FilesystemInputs& inputs, const NetworkDecision& network) {
   if (facts.platform != "linux") return "namespaces need Linux (platform=" + facts.platform + ")";
   if (!facts.native_engine && facts.wrapper != Wrapper::bwrap && facts.wrapper != Wrapper::nsjail) {
     return "no engine that can build namespaces may be used on this host: " +
@@ -73,7 +74,7 @@ std::string obstacle(const FilesystemPolicy& policy, const HostFacts& facts,
 /// The view as the native engine has it, whoever builds it.
 NativeRequest view_request(const FilesystemPolicy& policy, const HostFacts& facts,
                            const FilesystemInputs& inputs, const NetworkDecision& network,
-                           const World& world) {
+                           const HostPaths& host) {
   NativeRequest request;
   request.confined = policy.mode != FilesystemMode::off;
   request.own_network = network.kind == NetworkDecision::Kind::namespaced;
@@ -83,15 +84,15 @@ NativeRequest view_request(const FilesystemPolicy& policy, const HostFacts& fact
   request.scratch_bytes = policy.scratch_bytes;
   request.identity = inputs.script_identity;
   if (!request.confined) return request;
-  request.host_name = world.host_name;
+  request.host_name = host.host_name;
   request.hosts_addition =
-      hosts_addition(world.public_text("/etc/hosts").value_or(""), world.host_name);
+      hosts_addition(host.public_text("/etc/hosts").value_or(""), host.host_name);
   // The engine's own root has the system directories whatever the plan says.
-  if (auto interpreter = further_interpreter(inputs, world)) {
+  if (auto interpreter = further_interpreter(inputs, host)) {
     request.read_only_paths.push_back(*std::move(interpreter));
   }
   if (policy.mode == FilesystemMode::scratch_plus_ro && inputs.package_directory &&
-      world.exists(*inputs.package_directory)) {
+      host.exists(*inputs.package_directory)) {
     request.read_only_paths.push_back(*inputs.package_directory);
   }
   return request;
@@ -109,30 +110,30 @@ FilesystemLayer native_layer(const NativeRequest& request) {
 }
 
 /// The reference satellite's view: all of /etc, and a root that takes writes.
-void show_as_seeds(const FilesystemPolicy& policy, const FilesystemInputs& inputs,
-                   const World& world, WrapperRequest& request) {
-  request.read_only_before_scratch = read_only_paths(inputs, world);
+void show_upstream_view(const FilesystemPolicy& policy, const FilesystemInputs& inputs,
+                        const HostPaths& host, WrapperRequest& request) {
+  request.read_only_before_scratch = read_only_paths(inputs, host);
   if (policy.mode == FilesystemMode::scratch_plus_ro && inputs.package_directory &&
-      world.exists(*inputs.package_directory)) {
+      host.exists(*inputs.package_directory)) {
     request.read_only_after_scratch = inputs.package_directory;
   }
 }
 
-/// By the wrapper that our launcher starts; without file confinement nsjail alone, whose command
-/// line is not the reference satellite's either.
-void show_own_view(NativeRequest view, const HostFacts& facts, const World& world,
+/// The native engine's view by a wrapper. Without file confinement only nsjail comes here, since
+/// its command line differs from the reference satellite's even then.
+void show_own_view(NativeRequest view, const HostFacts& facts, const HostPaths& host,
                    WrapperRequest& request, FilesystemLayer& layer) {
   const bool by_nsjail = layer.engine == Engine::nsjail;
-  request.host_name = world.host_name;
+  request.host_name = host.host_name;
   request.sizes_memory = by_nsjail || facts.wrapper_sizes_memory;
-  // A scratch directory in memory of no size would be worse than one on the disk.
+  // A scratch directory in memory without a size limit would be worse than one on the disk.
   if (!request.sizes_memory) view.scratch_bytes.reset();
   if (view.confined) request.view = plan_native(view).steps;
-  if (by_nsjail) layer.reason = nsjail_obstacle(request);
+  if (by_nsjail) layer.reason = nsjail_reason_to_reject(request);
   layer.kind =
       layer.reason.empty() ? FilesystemLayer::Kind::enforced : FilesystemLayer::Kind::degrade;
   if (!layer.reason.empty()) return;
-  auto command = by_nsjail ? nsjail_with_view(request, world) : bwrap_with_view(request, world);
+  auto command = by_nsjail ? nsjail_with_view(request, host) : bwrap_with_view(request, host);
   layer.wrapper = std::move(command.argv);
   layer.wrapper_files = std::move(command.files);
   if (!view.confined) return;
@@ -145,18 +146,18 @@ void show_own_view(NativeRequest view, const HostFacts& facts, const World& worl
 
 FilesystemLayer build_filesystem_layer(const FilesystemPolicy& policy, const HostFacts& facts,
                                        const FilesystemInputs& inputs,
-                                       const NetworkDecision& network, const World& world) {
+                                       const NetworkDecision& network, const HostPaths& host) {
   FilesystemLayer layer;
   const bool confined = policy.mode != FilesystemMode::off;
   if (!confined && network.kind != NetworkDecision::Kind::namespaced) return layer;
 
-  layer.reason = obstacle(policy, facts, inputs, network);
+  layer.reason = reason_to_reject(policy, facts, inputs, network);
   if (!layer.reason.empty()) {
     layer.kind = FilesystemLayer::Kind::degrade;
     return layer;
   }
 
-  const auto view = view_request(policy, facts, inputs, network, world);
+  const auto view = view_request(policy, facts, inputs, network, host);
   if (facts.native_engine) return native_layer(view);
 
   WrapperRequest request;
@@ -176,11 +177,11 @@ FilesystemLayer build_filesystem_layer(const FilesystemPolicy& policy, const Hos
   request.program =
       facts.wrapper_path.empty() ? std::string(name_of(layer.engine)) : facts.wrapper_path;
   if (inputs.wants_own_view && (confined || layer.engine == Engine::nsjail)) {
-    show_own_view(view, facts, world, request, layer);
+    show_own_view(view, facts, host, request, layer);
     return layer;
   }
   layer.kind = FilesystemLayer::Kind::enforced;
-  if (confined) show_as_seeds(policy, inputs, world, request);
+  if (confined) show_upstream_view(policy, inputs, host, request);
   layer.wrapper =
       layer.engine == Engine::bwrap ? bwrap_argv(request) : upstream_nsjail_argv(request);
   return layer;

@@ -45,6 +45,6 @@ struct FilesystemLayer {
 
 FilesystemLayer build_filesystem_layer(const FilesystemPolicy& policy, const HostFacts& facts,
                                        const FilesystemInputs& inputs,
-                                       const NetworkDecision& network, const World& world);
+                                       const NetworkDecision& network, const HostPaths& host);
 
 }  // namespace satellite::sandbox

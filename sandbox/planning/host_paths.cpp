@@ -53,24 +53,22 @@ std::string host_name() {
 
 }  // namespace
 
-World host_world() {
-  World world;
-  world.exists = [](const std::string& path) {
+HostPaths this_host_paths() {
+  HostPaths host;
+  host.exists = [](const std::string& path) {
     std::error_code ignored;
     return std::filesystem::exists(path, ignored);
   };
-  world.real_path = [](const std::string& path) -> std::optional<std::string> {
+  host.real_path = [](const std::string& path) -> std::optional<std::string> {
     std::error_code error;
     const auto real = std::filesystem::canonical(path, error);
     if (error) return std::nullopt;
     return real.string();
   };
-  world.is_public = [](const std::string& path) {
-    return path.starts_with('/') && is_public(path);
-  };
-  world.public_text = public_text;
-  world.host_name = host_name();
-  return world;
+  host.is_public = [](const std::string& path) { return path.starts_with('/') && is_public(path); };
+  host.public_text = public_text;
+  host.host_name = host_name();
+  return host;
 }
 
 }  // namespace satellite::sandbox

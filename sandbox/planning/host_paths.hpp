@@ -6,9 +6,9 @@
 
 namespace satellite::sandbox {
 
-/// What a plan has to know about the host's paths and name. A value of questions, so that the
-/// planner stays pure: tests answer from a list, the runner from the disk (host_world).
-struct World {
+/// What the planner asks about the host's paths, and the host's name. Functions of a value, so that
+/// the planner stays pure: tests answer from a list, the runner from the disk (this_host_paths).
+struct HostPaths {
   std::function<bool(const std::string& path)> exists;
   /// The path without symbolic links, or nothing when it does not exist.
   std::function<std::optional<std::string>(const std::string& path)> real_path;
@@ -21,6 +21,6 @@ struct World {
 };
 
 /// Asks the disk of this host, each time anew.
-World host_world();
+HostPaths this_host_paths();
 
 }  // namespace satellite::sandbox

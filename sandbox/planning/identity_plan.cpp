@@ -3,9 +3,6 @@
 namespace satellite::sandbox {
 namespace {
 
-/// The largest id: the one above it means "unchanged" to setresuid(2).
-constexpr std::uint64_t id_max = 4'294'967'294;
-
 bool is_drop_target(const std::optional<std::uint64_t>& id) {
   return id && *id != 0 && *id <= id_max;
 }
@@ -15,7 +12,7 @@ std::string unusable(std::string_view name, std::uint64_t id) {
          (id == 0 ? " is root, which is no drop" : " is larger than any id of this kernel");
 }
 
-/// The policy has the last word on who its scripts are, and also on sharing that user.
+/// An identity that the policy names goes before all others, even if runs then share that user.
 std::string shares_named_user(std::uint32_t uid) {
   return "the policy names privilege.uid " + std::to_string(uid) +
          ", so this run shares that user with every other run under it instead of having one of "

@@ -14,8 +14,8 @@ namespace satellite::sandbox {
 ///
 /// Shape:  at most one of `drop` (the launcher changes to it for real), `inner_uid` (a number
 ///         inside the wrapper's user namespace, which hides host uid 0 and does not remove it) and
-///         `shortfall`. None of them with `safe` = the supervisor is no root, so the script is
-///         none.
+///         `shortfall`. None of the three and `safe`: the supervisor is not root, so the
+///         script is not either.
 /// Source: reference-satellite 5; core-contract 9-C16 for what a root supervisor really gets.
 struct IdentityPlan {
   bool safe = false;  ///< the script can not be host root
@@ -26,7 +26,7 @@ struct IdentityPlan {
   std::string note;
 };
 
-/// What the operator offers a run whose policy names nobody.
+/// The identities that the operator offers to runs whose policy names none.
 struct OfferedIdentity {
   std::optional<Identity> fallback, own;
   bool has_range = false;

@@ -18,8 +18,8 @@ constexpr std::uint64_t shared_memory_bytes = 64 * mebibyte;
 constexpr std::array shown_directories{"usr", "bin", "sbin", "lib", "lib64"};
 
 /// All of /etc that a script sees: what resolvers, TLS, the dynamic linker, time zones, the
-/// alternatives system and the common interpreters read. Everything else of /etc is the host's own
-/// business: accounts, keys, service configuration.
+/// alternatives system and the common interpreters read. Nothing else of
+/// /etc is shown: accounts, keys, service configuration.
 constexpr std::array etc_as_on_host{
     "ld.so.cache",      "localtime",       "timezone",      "os-release",     "alternatives",
     "ssl/certs",        "ssl/openssl.cnf", "pki/tls/certs", "pki/ca-trust",   "crypto-policies",
@@ -111,10 +111,10 @@ void add_etc(Steps& steps, const NativeRequest& request) {
 void add_proc(Steps& steps, const NativeRequest& request) {
   steps.add({FileStepKind::processes, "proc", {}, 0, 0555});
   if (!request.launcher_is_root) {
-    // One more for the script's own, which gives it nothing; none below that.
+    // One level for the script's own user namespace, in which it has no privilege; none below.
     steps.add({FileStepKind::setting, "proc/sys/user/max_user_namespaces", "1"});
   }
-  // The settings of a network that another user namespace owns are not init's to change.
+  // Init may not change the settings of a network that another user namespace owns.
   const bool changes_network =
       request.own_network && (request.launcher_is_root || !request.enters_network);
   if (changes_network && request.identity) {
@@ -134,8 +134,8 @@ void add_proc(Steps& steps, const NativeRequest& request) {
   }
 }
 
-/// Nodes of its own cost root a tenth of a bind each, and what a script does to their owner or
-/// times it does to no other run.
+/// Root makes device nodes of the run's own: a tenth of the cost of a bind, and a change of their
+/// owner or times reaches no other run.
 void add_devices(Steps& steps, const NativeRequest& request) {
   steps.directory("dev");
   const auto kind = request.launcher_is_root ? FileStepKind::node : FileStepKind::device;

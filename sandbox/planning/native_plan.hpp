@@ -24,14 +24,14 @@ struct NativeRequest {
   std::string hosts_addition;                ///< without which that name would not resolve
 };
 
-/// The file view of one run as a list of deeds in their order.
+/// The file view of one run as a list of steps in their order.
 ///
 /// Shape:  pure, printable. Targets are relative to the new root; nothing is looked up on the host
 ///         here: a step marked optional is skipped when its source is not there.
 /// Source: mount(2), pivot_root(2); reference-satellite 6 for the directories shown.
 NativePlan plan_native(const NativeRequest& request);
 
-/// All that Landlock lets such a script write to; empty = the file system is not its business.
+/// All that Landlock lets such a script write to; empty = Landlock does not restrict files.
 std::vector<std::string> writable_paths(const NativeRequest& request);
 
 /// The memory file systems of these steps and how much each may hold.

@@ -18,7 +18,7 @@ bool can_take_namespace(const HostFacts& facts) {
          (facts.wrapper == Wrapper::bwrap || facts.wrapper == Wrapper::nsjail);
 }
 
-/// A macvlan without an address has no route: it would swallow what the policy allows.
+/// A macvlan without an address has no route: what the policy allows would be lost in it.
 bool has_macvlan_uplink(const HostFacts& facts) {
   return facts.net_egress_iface.has_value() && facts.net_egress_addressing.has_value();
 }

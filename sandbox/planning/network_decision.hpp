@@ -42,8 +42,8 @@ NetworkDecision decide_network(const NetworkPolicy& policy, const HostFacts& fac
                                const std::vector<std::string>& blocked = {},
                                const std::vector<Engine>& engines = all_engines());
 
-/// At start-up nobody waits for a trial of what most policies never need. How a decision's reason
-/// begins that is due to that alone.
+/// The first words of a reason whose only cause is that egress was not tried yet: a start does not
+/// wait for trials that most policies never need.
 inline constexpr std::string_view egress_not_tried_yet =
     "not tried yet: the first run that needs a filtered way out of its network namespace "
     "(slirp4netns or macvlan) tries it";

@@ -33,7 +33,7 @@ std::string proto_text(const std::string& text) {
 
 class ViewWords {
  public:
-  ViewWords(const World& world, std::vector<std::string>& argv) : world_(world), argv_(argv) {}
+  ViewWords(const HostPaths& host, std::vector<std::string>& argv) : host_(host), argv_(argv) {}
 
   void add(const FileStep& step) {
     const std::string target = "/" + step.target;
@@ -45,7 +45,7 @@ class ViewWords {
         if (target.starts_with("/.")) return;
         return file(target, step.source);
       case FileStepKind::copy:
-        return file(target, world_.public_text(step.source).value_or(""));
+        return file(target, host_.public_text(step.source).value_or(""));
       case FileStepKind::append:
         return append(target, step.source);
       case FileStepKind::mirror:
@@ -91,9 +91,9 @@ class ViewWords {
     return "mount { " + fields + " rw: false nosuid: true nodev: true }\n";
   }
   void mount(const std::string& fields) { mounts_ += mount_text(fields); }
-  /// What the script could not read anyway nsjail could not cover either: it opens each place.
+  /// nsjail opens each place that it mounts on, so it cannot cover what the script cannot read.
   void mask(const std::string& target, const FileStep& step) {
-    if (!world_.exists(target) || !world_.is_public(target)) return;
+    if (!host_.exists(target) || !host_.is_public(target)) return;
     if (step.source == ".empty") {
       return mount("src: \"/dev/null\" dst: " + proto_text(target) +
                    " is_bind: true is_dir: false");
@@ -110,15 +110,15 @@ class ViewWords {
     made->second += text;
   }
   void mirror(const std::string& target, const std::string& source) {
-    const auto real = world_.real_path(source);
-    if (!real || !world_.is_public(*real)) return;
+    const auto real = host_.real_path(source);
+    if (!real || !host_.is_public(*real)) return;
     if (*real != source && is_shown_anyway(*real)) {
       return words({"--symlink", *real + ":" + target});
     }
     words({"--bindmount_ro", *real + ":" + target});
   }
   void device(const std::string& target) {
-    if (world_.exists(target)) words({"--bindmount", target + ":" + target});
+    if (host_.exists(target)) words({"--bindmount", target + ":" + target});
   }
   void memory(const std::string& target, const FileStep& step) {
     char mode[8];
@@ -127,7 +127,7 @@ class ViewWords {
            "none:" + target + ":tmpfs:size=" + std::to_string(step.size) + ",mode=" + mode});
   }
 
-  const World& world_;
+  const HostPaths& host_;
   std::vector<std::string>& argv_;
   std::string mounts_;
   std::vector<std::pair<std::string, std::string>> files_;
@@ -141,14 +141,14 @@ bool has_colon(const FileStep& step) {
 
 }  // namespace
 
-WrapperCommand nsjail_with_view(const WrapperRequest& request, const World& world) {
+WrapperCommand nsjail_with_view(const WrapperRequest& request, const HostPaths& host) {
   WrapperCommand command;
   auto& argv = command.argv;
   const auto add = [&argv](std::initializer_list<std::string> words) {
     argv.insert(argv.end(), words.begin(), words.end());
   };
   std::vector<std::string> view_words;
-  ViewWords view(world, view_words);
+  ViewWords view(host, view_words);
   for (const auto& step : request.view) view.add(step);
   add({request.program});
   // What a settings file says replaces what stood before it.
@@ -168,7 +168,7 @@ WrapperCommand nsjail_with_view(const WrapperRequest& request, const World& worl
   return command;
 }
 
-std::string nsjail_obstacle(const WrapperRequest& request) {
+std::string nsjail_reason_to_reject(const WrapperRequest& request) {
   const auto bad = std::find_if(request.view.begin(), request.view.end(), has_colon);
   if (bad == request.view.end()) return {};
   return "nsjail cannot show a path that holds a colon (/" + bad->target +

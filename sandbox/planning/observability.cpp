@@ -30,7 +30,7 @@ void add_field(LogText& log, std::string_view layer, const std::string& text) {
   log.fields.emplace_back(layer, text);
 }
 
-/// What was not tried is not told as missing; what is known to be missing stays.
+/// Turns a downgrade that is only due to egress that was not tried yet into a note.
 void leave_out_untried_network(EffectiveSandbox& report) {
   const auto erased = std::erase_if(report.downgrades, [](const Downgrade& downgrade) {
     return downgrade.layer == Layer::network && downgrade.reason.starts_with(egress_not_tried_yet);
@@ -55,8 +55,8 @@ nlohmann::json startup_capabilities(const ResolvedPolicy& resolved, const HostFa
   inputs.engines = engines;
   inputs.default_identity = default_identity;
   offer_from(identity_range, inputs);
-  const World everything{[](const std::string&) { return true; },
-                         [](const std::string& path) { return std::optional(path); }};
+  const HostPaths everything{[](const std::string&) { return true; },
+                             [](const std::string& path) { return std::optional(path); }};
   const auto decision = build_plan(degrading, facts, std::move(inputs), everything);
   // Without a policy yet, a host that cannot confine has every run refused.
   const auto* refusal = std::get_if<Refusal>(&decision);

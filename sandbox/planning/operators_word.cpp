@@ -136,18 +136,19 @@ class Restriction {
   }
 
   void hold_ceiling(const Policy& ceiling) {
-    // Without one of its own the ceiling has nothing to be the stricter of.
+    // A disabled policy sets no limits, so the ceiling is compared with one that permits
+    // everything.
     const Policy before = policy_.enabled ? policy_ : permits_everything();
     policy_ = stricter_of(ceiling, before);
-    tell_numbers(Layer::resources, "resources.", before.resources, policy_.resources,
-                 resource_fields);
-    tell_numbers(Layer::filesystem, "filesystem.", before.filesystem, policy_.filesystem,
-                 filesystem_fields);
-    tell_word(Layer::filesystem, "filesystem.mode", before.filesystem.mode,
-              policy_.filesystem.mode);
-    tell_word(Layer::network, "network.mode", before.network.mode, policy_.network.mode);
-    tell_word(Layer::privilege, "privilege.mode", before.privilege.mode, policy_.privilege.mode);
-    tell_word(Layer::resources, "onUnavailable", before.on_unavailable, policy_.on_unavailable);
+    report_numbers(Layer::resources, "resources.", before.resources, policy_.resources,
+                   resource_fields);
+    report_numbers(Layer::filesystem, "filesystem.", before.filesystem, policy_.filesystem,
+                   filesystem_fields);
+    report_word(Layer::filesystem, "filesystem.mode", before.filesystem.mode,
+                policy_.filesystem.mode);
+    report_word(Layer::network, "network.mode", before.network.mode, policy_.network.mode);
+    report_word(Layer::privilege, "privilege.mode", before.privilege.mode, policy_.privilege.mode);
+    report_word(Layer::resources, "onUnavailable", before.on_unavailable, policy_.on_unavailable);
     if (before.network.deny_link_local_and_metadata !=
         policy_.network.deny_link_local_and_metadata) {
       tell(Layer::network, "network.denyLinkLocalAndMetadata false became true (operator.ceiling)");
@@ -168,8 +169,8 @@ class Restriction {
   }
 
   template <typename Section, typename Fields>
-  void tell_numbers(Layer layer, const std::string& prefix, const Section& before,
-                    const Section& after, const Fields& fields) {
+  void report_numbers(Layer layer, const std::string& prefix, const Section& before,
+                      const Section& after, const Fields& fields) {
     for (const auto& field : fields) {
       const auto& old = before.*field.member;
       const auto& now = after.*field.member;
@@ -180,7 +181,7 @@ class Restriction {
   }
 
   template <typename Enum>
-  void tell_word(Layer layer, const std::string& name, Enum before, Enum after) {
+  void report_word(Layer layer, const std::string& name, Enum before, Enum after) {
     if (before == after) return;
     tell(layer, name + " " + std::string(name_of(before)) + " became " +
                     std::string(name_of(after)) + " (operator.ceiling)");

@@ -12,7 +12,8 @@
 
 namespace satellite::sandbox {
 
-/// What the operator of this host lets a policy from outside ask for, and who scripts are here.
+/// The operator's word: the limits that the operator of this host sets to every policy from
+/// outside, and the identities that scripts have here.
 ///
 /// Shape:  the section `[operator]` of the settings, and the identities of `[sandbox]`. A value:
 ///         nothing from outside can change it.

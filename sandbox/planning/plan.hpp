@@ -35,7 +35,7 @@ struct MemorySize {
   bool operator==(const MemorySize&) const = default;
 };
 
-/// How packets leave the run's own network namespace.
+/// How packets leave a run: by the host's network namespace, or by what uplink of its own.
 enum class Egress { host, routeless, macvlan, slirp4netns };
 std::string_view name_of(Egress egress);
 
@@ -68,11 +68,12 @@ struct Plan {
   std::optional<Identity> identity;  ///< changed to for real before anything else starts
   bool identity_is_own = false;      ///< no other living run has it
   Egress egress = Egress::host;
-  /// nftables ruleset, loaded before any uplink exists. With `egress` host it is only what would
-  /// have been loaded, had this run been able to stage it.
-  std::optional<std::string> packet_filter;
-  /// The same rules as data: what the launcher loads for an `egress` of macvlan or slirp4netns.
-  std::optional<PacketFilter> filter_rules;
+  /// The packet filter as an nftables ruleset: what `plan` prints. With `egress` host it is what
+  /// would have been loaded, had this run been able to stage it.
+  std::optional<std::string> nft_text;
+  /// The same rules as data: the launcher loads them before it makes the uplink of an `egress` of
+  /// macvlan or slirp4netns.
+  std::optional<PacketFilter> packet_filter;
   std::optional<ByteCount> output_size_max;
   bool heap_limit_kept = false;  ///< this run really gets module_memory_environment
   /// Heap limit for a JavaScript runtime, merged over `environment` for modules only.

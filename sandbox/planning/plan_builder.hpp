@@ -11,14 +11,14 @@
 
 namespace satellite::sandbox {
 
-/// A plan while build_plan() works on it: what was asked, what was decided so far, and the promise
-/// as it grows.
-struct Draft {
+/// A plan while build_plan() works on it: what was asked, what was decided so far, and the report
+/// that the finished plan promises.
+struct PlanBuilder {
   const ResolvedPolicy& resolved;
   const Policy& policy;
   HostFacts facts;
   RunInputs inputs;
-  const World& world;
+  const HostPaths& host;
   Plan plan;
   IdentityPlan identity;
   NetworkDecision network;

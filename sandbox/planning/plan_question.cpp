@@ -124,7 +124,7 @@ json answer_of(const Decision& decision) {
   if (plan.identity) {
     answer["identity"] = {{"uid", plan.identity->uid}, {"gid", plan.identity->gid}};
   }
-  if (plan.packet_filter) answer["packetFilter"] = *plan.packet_filter;
+  if (plan.nft_text) answer["packetFilter"] = *plan.nft_text;
   answer["sandbox"] = to_json(plan.promise);
   return answer;
 }
@@ -153,7 +153,7 @@ Result<std::string> answer_plan_question(std::string_view text,
   resolved = apply_operators_word(std::move(resolved), word);
   if (word.identity.uid != 0) inputs->default_identity = word.identity;
   offer_from(word.identity_range, *inputs);
-  const Decision decision = build_plan(resolved, *facts, *std::move(inputs), host_world());
+  const Decision decision = build_plan(resolved, *facts, *std::move(inputs), this_host_paths());
   return answer_of(decision).dump(2, ' ', false, json::error_handler_t::replace);
 }
 

@@ -5,9 +5,9 @@
 namespace satellite::sandbox {
 
 /// What does not depend on the wrapper: the output cap, the control group, a runtime's heap limit.
-void plan_limits(Draft& draft);
+void plan_limits(PlanBuilder& builder);
 
 /// What does: the limits of the script's processes, and whether all of this enforces the layer.
-void plan_settings(Draft& draft);
+void plan_settings(PlanBuilder& builder);
 
 }  // namespace satellite::sandbox

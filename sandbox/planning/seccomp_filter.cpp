@@ -173,9 +173,8 @@ Program socket_option_check() {
   return program;
 }
 
-/// Init has the script's user, which is all that the kernel asks of who changes how a process is
-/// scheduled: `whose` says which kind of number `who` is, and all processes of a user are init,
-/// too.
+/// Refuses to schedule init. The kernel asks only for the same user, and init has the script's.
+/// `whose` says what `who` counts; all processes of a user include init.
 Program priority_check(std::uint32_t whose_user) {
   return {load_argument(0),   jump(BPF_JEQ, whose_user, 2, 0),
           load_argument(1),   jump(BPF_JEQ, init_of_the_run, 0, 1),
@@ -323,7 +322,7 @@ Program search_among(Search::const_iterator first, Search::const_iterator last) 
   return program;
 }
 
-/// What every filter begins with: kills what was not made for this architecture.
+/// The beginning of every filter: kills a call of another architecture.
 Program for_own_architecture() {
   return {load(offsetof(seccomp_data, arch)), jump(BPF_JEQ, own_architecture, 1, 0),
           answer(SECCOMP_RET_KILL_PROCESS), load(offsetof(seccomp_data, nr))};

@@ -49,7 +49,7 @@ struct WrapperCommand {
 ///         is shown, else as what it leads to; what not every user of the host may read is left
 ///         out, since a wrapper that runs as the script could not open it either.
 /// Source: bwrap(1) of 0.4 and 0.8; planning/native_plan for the steps.
-WrapperCommand bwrap_with_view(const WrapperRequest& request, const World& world);
+WrapperCommand bwrap_with_view(const WrapperRequest& request, const HostPaths& host);
 
 /// bubblewrap without that view: the whole host, or the reference satellite's paths. Up to, and
 /// without, the closing `--`. Source: reference-satellite 6; bwrap(1).
@@ -60,11 +60,11 @@ std::vector<std::string> bwrap_argv(const WrapperRequest& request);
 /// Shape:  pure; links and what is not public as above. Without a view the whole host is shown,
 ///         writable. Our launcher adds what only it knows (launcher/process/wrapper_command).
 /// Source: nsjail(1) and nsjail's config.proto as of June 2026.
-WrapperCommand nsjail_with_view(const WrapperRequest& request, const World& world);
+WrapperCommand nsjail_with_view(const WrapperRequest& request, const HostPaths& host);
 
 /// Why nsjail cannot carry the request, or empty: it parts source and target by colons and knows no
 /// other way to write one.
-std::string nsjail_obstacle(const WrapperRequest& request);
+std::string nsjail_reason_to_reject(const WrapperRequest& request);
 
 /// Whether a link to this path still leads somewhere: directories of programs and libraries are
 /// shown at their own places.

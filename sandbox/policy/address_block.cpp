@@ -12,7 +12,7 @@ namespace satellite::sandbox {
 namespace {
 
 Error not_a_block(std::string_view text, std::string_view why) {
-  return Error{ErrorCode::invalid_input, in_quotes(text) + " " + std::string(why)};
+  return Error{ErrorCode::invalid_input, quoted_text(text) + " " + std::string(why)};
 }
 
 /// Decimal digits without sign or leading zero, at most `bound`.

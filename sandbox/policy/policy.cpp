@@ -12,7 +12,7 @@ namespace {
 
 using namespace byte_literals;
 
-/// Caps and view shared by the two profiles of ours; they differ in network and in strictness.
+/// Caps and view that our two profiles share; they differ in network and onUnavailable.
 Policy confined_policy() {
   Policy policy;
   policy.resources.cpu_seconds = 60;
@@ -144,7 +144,7 @@ NetworkPolicy stricter_of(const NetworkPolicy& a, const NetworkPolicy& b) {
   return network;
 }
 
-/// A group without a user is nobody's: such a policy names no identity.
+/// A policy with a gid and no uid names no identity.
 bool names_identity(const PrivilegePolicy& policy) {
   return policy.mode == PrivilegeMode::drop_to_uid && policy.uid.has_value();
 }

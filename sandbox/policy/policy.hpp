@@ -70,14 +70,14 @@ Policy seeded_default_policy(const std::optional<std::string>& uid_text,
 /// In force while no valid policy arrived: the same caps, network `deny`, degrade instead of fail.
 Policy fail_closed_policy();
 
-/// Field by field whatever permits less. With it a local policy can only tighten the relayed one.
+/// Field by field the stricter value. A local policy can only tighten the relayed one with it.
 ///
-/// Shape:  commutative and idempotent in what it permits, never looser than either; of two
-///         allowlists stays what both permit. Two different identities to drop to leave none: who
-///         the script is, is then the supervisor's choice, an unprivileged one in any case.
+/// Shape:  commutative and idempotent in what it permits, never looser than either. Two allowlists
+///         become what both permit. Two policies that drop to different identities become one that
+///         names none: then the supervisor chooses, and always an unprivileged one.
 Policy stricter_of(const Policy& a, const Policy& b);
 
-/// Whether a run needs a network of its own with a filtered way out of it.
+/// Whether runs need a network namespace of their own with filtered egress.
 bool asks_for_a_way_out(const Policy& policy);
 
 std::string_view name_of(OnUnavailable value);

@@ -4,7 +4,7 @@
 
 namespace satellite::sandbox {
 
-std::string in_quotes(std::string_view value) {
+std::string quoted_text(std::string_view value) {
   constexpr std::size_t size_max = 80;
   constexpr std::string_view digits = "0123456789abcdef";
   std::string text = "\"";

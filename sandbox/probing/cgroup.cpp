@@ -7,7 +7,7 @@
 namespace satellite::sandbox {
 namespace {
 
-// Enough for `true`, little enough that nobody takes it for a default of the kernel.
+// Enough for `true`, and no default of the kernel, so that reading it back proves that it was set.
 constexpr std::uint64_t trial_memory = 67'108'864;
 constexpr std::uint64_t trial_processes = 16;
 constexpr std::uint64_t trial_cpu_percent = 90;

@@ -12,7 +12,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-// TEST-NET-1: a filter has to be made for it, and nothing ever answers.
+// TEST-NET-1 (RFC 5737): allowing it takes a filter, and no host has such an address.
 constexpr const char* trial_destination = "192.0.2.1";
 
 const char* name_of_finding(Egress egress) {
@@ -27,7 +27,7 @@ const char* remedy_of(Egress egress) {
 }
 
 /// Why the means cannot even be tried, or empty.
-std::string obstacle(const HostFacts& facts, const ProbeSettings& settings, Egress egress) {
+std::string reason_to_reject(const HostFacts& facts, const ProbeSettings& settings, Egress egress) {
   if (egress == Egress::macvlan) {
     if (!settings.macvlan.problem.empty()) return settings.macvlan.problem;
     if (!settings.macvlan.settings) return "CHECKSTACK_SANDBOX_MACVLAN_IP, _NM and _GW are not set";
@@ -111,7 +111,7 @@ asio::awaitable<void> probe_egress(asio::io_context& context, Launcher& launcher
                                    ProbeSettings settings, HostFacts& facts) {
   read_name_servers(facts);
   for (const Egress egress : means) {
-    std::string problem = obstacle(facts, settings, egress);
+    std::string problem = reason_to_reject(facts, settings, egress);
     if (problem.empty()) {
       auto order = egress_trial(launcher, facts, settings, egress);
       problem = order ? std::string() : order.error().message;

@@ -20,7 +20,8 @@ Wrapper wrapper_of(Engine engine) {
   return engine == Engine::nsjail ? Wrapper::nsjail : Wrapper::none;
 }
 
-/// The default policy's own plan, as if everything worked: whether it does is what we find out.
+/// An order by the default policy's plan for a host on which everything works; the trial shows
+/// whether it does.
 Result<LaunchOrder> confined_trial(const Probing& probing, Engine engine,
                                    bool sizes_memory = false) {
   HostFacts hoped = probing.facts;
@@ -35,7 +36,7 @@ Result<LaunchOrder> confined_trial(const Probing& probing, Engine engine,
 }
 
 /// What an operator can do about a trial that did not reach its script.
-std::string_view remedy_of(const TrialEnd& end) {
+std::string_view remedy_of(const TrialOutcome& end) {
   constexpr std::string_view otherwise =
       "see the step that failed; until it works bubblewrap or nsjail is used where it is installed";
   if (!end) return otherwise;
@@ -48,7 +49,7 @@ std::string_view remedy_of(const TrialEnd& end) {
 /// Without a wrapper that works, whether the kernel or the wrapper is at fault.
 asio::awaitable<void> probe_namespaces(Probing probing) {
   HostFacts& facts = probing.facts;
-  TrialEnd end;
+  TrialOutcome end;
   std::string problem;
   if (facts.wrapper == Wrapper::none) {
     auto tried = co_await try_namespaces(probing.context, probing.launcher, probing.identity);
@@ -111,7 +112,7 @@ asio::awaitable<std::string> try_wrapper(Probing probing, Wrapper wrapper) {
   co_return problem;
 }
 
-/// The first that works is what runs get which may use any.
+/// The first that works becomes HostFacts::wrapper.
 void take_wrapper(HostFacts& facts, Wrapper wrapper) {
   const std::string path = find_program(name_of(wrapper));
   if (facts.wrapper == Wrapper::none) {
@@ -151,7 +152,7 @@ asio::awaitable<void> probe_native(Probing probing) {
                           "allow it in sandbox.engines");
   }
   const auto order = confined_trial(probing, Engine::native);
-  TrialEnd end;
+  TrialOutcome end;
   if (order) {
     LaunchOrder ready = *order;
     auto tried = co_await try_order(probing.context, probing.launcher, std::move(ready));

@@ -20,7 +20,7 @@ struct ProbeSettings {
   ConfiguredMacvlan macvlan{};  ///< the uplink that the launcher was started with
   /// Off: what a run's way out needs is tried when the first run needs it (sandbox/probing/egress).
   bool tries_egress = true;
-  /// Those that runs may use. A wrapper is tried when it is one of them, nsjail only where no
+  /// The engines that runs may use. A wrapper is tried when it is one of them, nsjail only where no
   /// other engine works.
   std::vector<Engine> engines{Engine::native, Engine::bwrap, Engine::nsjail};
   /// For a person who wants to know, and for questions about any engine.
@@ -30,18 +30,19 @@ struct ProbeSettings {
 /// What this host can really do, found by doing it: a script under every layer of the default
 /// policy is started by the launcher and measured at its barrier, exactly as later runs are.
 ///
-/// Shape:  takes some ten milliseconds, beside whatever else the loop does; call it once and keep
+/// Shape:  takes some ten milliseconds, while the loop goes on with other work; call it once and
+/// keep
 ///         the value. The launcher is attached to `context` before.
 /// Errors: none: what does not work is absent, with the reason and a remedy in `findings`.
 boost::asio::awaitable<HostFacts> probe_host(boost::asio::io_context& context, Launcher& launcher,
                                              ProbeSettings settings);
 
-/// The same for who has nothing else to do meanwhile: runs the loop until it is known.
+/// The same for callers with nothing else to do: runs the loop until the facts are known.
 HostFacts probe_host_first(boost::asio::io_context& context, Launcher& launcher,
                            ProbeSettings settings = {});
 
-/// The same and whatever else a person wants to know (`doctor`): filters tried in throw-away
-/// children, programs run for their version. Takes its time; nothing of it changes a plan.
+/// The same and what only a person reads (`doctor`): filters tried in throw-away children, programs
+/// run for their version. It takes longer, and nothing of it changes a plan.
 HostFacts examine_host(boost::asio::io_context& context, Launcher& launcher,
                        ProbeSettings settings = {});
 

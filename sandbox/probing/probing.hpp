@@ -14,8 +14,8 @@
 
 namespace satellite::sandbox {
 
-/// What every group of findings works with. Each group is one file beside this one; it tries its
-/// primitive, sets the facts it stands for, and adds one finding per capability.
+/// What every group of trials works with. Each group is one file beside this one: it tries its
+/// primitive, sets its facts, and adds one finding per capability.
 struct Probing {
   boost::asio::io_context& context;
   Launcher& launcher;

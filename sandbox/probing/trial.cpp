@@ -22,11 +22,11 @@ constexpr std::chrono::seconds trial_time_max{8};
 // Any number below the usual limit will do: it shows up in /proc/PID/limits or it does not.
 constexpr std::uint64_t trial_open_files = 64;
 
-asio::awaitable<TrialEnd> end_of(asio::io_context& context, LaunchedRunLink link) {
+asio::awaitable<TrialOutcome> end_of(asio::io_context& context, LaunchedRunLink link) {
   using namespace asio::experimental::awaitable_operators;
   constexpr auto token = asio::as_tuple(asio::use_awaitable);
   asio::steady_timer alarm(context, trial_time_max);
-  TrialEnd end;
+  TrialOutcome end;
   while (!end) {
     auto spoke = link.arrived();
     auto rang = alarm.async_wait(token);
@@ -41,8 +41,8 @@ asio::awaitable<TrialEnd> end_of(asio::io_context& context, LaunchedRunLink link
 
 }  // namespace
 
-asio::awaitable<TrialEnd> try_order(asio::io_context& context, Launcher& launcher,
-                                    LaunchOrder order) {
+asio::awaitable<TrialOutcome> try_order(asio::io_context& context, Launcher& launcher,
+                                        LaunchOrder order) {
   Launcher::Streams silence{UniqueFd(::open("/dev/null", O_WRONLY | O_CLOEXEC)),
                             UniqueFd(::open("/dev/null", O_WRONLY | O_CLOEXEC))};
   auto link = launcher.start_run(order, std::move(silence));
@@ -52,8 +52,8 @@ asio::awaitable<TrialEnd> try_order(asio::io_context& context, Launcher& launche
   co_return end;
 }
 
-asio::awaitable<TrialEnd> try_namespaces(asio::io_context& context, Launcher& launcher,
-                                         std::optional<Identity> identity) {
+asio::awaitable<TrialOutcome> try_namespaces(asio::io_context& context, Launcher& launcher,
+                                             std::optional<Identity> identity) {
   auto link = launcher.start_namespaces(identity);
   if (!link) co_return std::nullopt;
   auto ending = end_of(context, *std::move(link));
@@ -61,7 +61,7 @@ asio::awaitable<TrialEnd> try_namespaces(asio::io_context& context, Launcher& la
   co_return end;
 }
 
-std::string problem_of_trial(const TrialEnd& end) {
+std::string problem_of_trial(const TrialOutcome& end) {
   if (!end) return "the launcher did not answer in time";
   RunResult result;
   describe_end(result, *end, StopReason::none);
@@ -70,7 +70,7 @@ std::string problem_of_trial(const TrialEnd& end) {
   return "the trial command ended with " + std::to_string(result.exit_code);
 }
 
-int error_number_of(const TrialEnd& end) {
+int error_number_of(const TrialOutcome& end) {
   if (!end) return 0;
   const auto* failure = std::get_if<RunSetupFailed>(&end->event);
   return failure == nullptr ? 0 : failure->error_number;
@@ -100,7 +100,7 @@ Result<LaunchOrder> trial_order(Launcher& launcher, const HostFacts& hoped, cons
   inputs.agent_identity = Identity{::geteuid(), ::getegid()};
   inputs.launcher_makes_network = true;
   inputs.engines = engines;
-  const auto decision = build_plan({policy, false}, hoped, std::move(inputs), host_world());
+  const auto decision = build_plan({policy, false}, hoped, std::move(inputs), this_host_paths());
   if (const auto* refusal = std::get_if<Refusal>(&decision)) {
     return Error{ErrorCode::unsupported, refusal_text(refusal->promise.downgrades)};
   }

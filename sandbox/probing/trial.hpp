@@ -16,20 +16,20 @@
 namespace satellite::sandbox {
 
 /// How a trial ended; nothing = the launcher did not answer in time.
-using TrialEnd = std::optional<LauncherRecord>;
+using TrialOutcome = std::optional<LauncherRecord>;
 
 /// Runs an order to its end beside whatever else goes on, output discarded.
-boost::asio::awaitable<TrialEnd> try_order(boost::asio::io_context& context, Launcher& launcher,
-                                           LaunchOrder order);
+boost::asio::awaitable<TrialOutcome> try_order(boost::asio::io_context& context, Launcher& launcher,
+                                               LaunchOrder order);
 /// Tries namespaces in a throw-away child; the answer is that of a run.
-boost::asio::awaitable<TrialEnd> try_namespaces(boost::asio::io_context& context,
-                                                Launcher& launcher,
-                                                std::optional<Identity> identity);
+boost::asio::awaitable<TrialOutcome> try_namespaces(boost::asio::io_context& context,
+                                                    Launcher& launcher,
+                                                    std::optional<Identity> identity);
 
 /// Empty when the trial reached its script and ended well, else why not.
-std::string problem_of_trial(const TrialEnd& end);
+std::string problem_of_trial(const TrialOutcome& end);
 /// The errno of a failed set-up; 0 = none.
-int error_number_of(const TrialEnd& end);
+int error_number_of(const TrialOutcome& end);
 
 /// A run of `true` without a wrapper, with one limit, for the launcher to try.
 LaunchOrder bare_trial(Launcher& launcher, const std::optional<Identity>& identity);

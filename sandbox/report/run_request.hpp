@@ -19,10 +19,10 @@ enum class Language { shell, module };
 /// of a secret that is masked by itself: both fit. All forms of so much are some 70,000 pieces to
 /// look for, about 20 MB while the run goes on.
 inline constexpr ByteCount masked_size_max{256U << 10U};
-/// So many short ones have as many forms as that.
+/// This many short values have about as many forms.
 inline constexpr std::size_t masked_count_max = 4'096;
 
-/// One script to run, from whichever side it came: the core, the timetable or the command line.
+/// One script to run, whoever asked for it: the core, the timetable or the command line.
 ///
 /// Shape:  move-only, because the secrets are.
 /// Units:  timeout is wall clock from the start of the script.
@@ -38,7 +38,7 @@ struct RunRequest {
   std::string standard_input;                        ///< empty and !has_standard_input = /dev/null
   bool has_standard_input = false;
   std::chrono::milliseconds timeout{30'000};
-  /// What was asked for, where the operator's longest time is shorter; the report tells.
+  /// The timeout that was asked for, where operator.timeout_max cut it; the report names both.
   std::optional<std::chrono::milliseconds> longer_timeout{};
 };
 

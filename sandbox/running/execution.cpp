@@ -17,7 +17,7 @@ constexpr std::chrono::seconds setup_time_max{20};
 
 }  // namespace
 
-/// Takes what the launcher said; true once it said the last thing.
+/// Takes the launcher's records; true once the last one came.
 bool Execution::take_end() {
   while (auto record = link_.take()) {
     if (auto* event = std::get_if<RunStarted>(&record->event)) {
@@ -77,7 +77,7 @@ asio::awaitable<bool> Execution::set_up() {
   co_return false;
 }
 
-/// TERM, grace, KILL; at the output cap there is nothing to be polite about.
+/// TERM, grace, KILL; at the output cap KILL at once.
 asio::awaitable<void> Execution::wait_for_end() {
   if (stopped_by_ == StopReason::output_limit) {
     link_.kill();

@@ -16,15 +16,16 @@ namespace satellite::sandbox {
 /// cap, and ends the script when one of the last three asks for it.
 ///
 /// Shape:  set_up() first; if it returns true, watch() beside the reading of both streams. Neither
-///         returns before the launcher said that nothing of the run is left (set_up: or that the
-///         script stands verified). A cancelled caller counts as the cancel switch.
+///         returns before the launcher said that no process of the run is left (set_up: or that the
+///         script is verified). A cancelled caller counts as the cancel switch.
 class Execution {
  public:
   Execution(boost::asio::io_context& context, LaunchedRunLink link, CancelSwitch& cancel,
             CappedOutput& output, std::chrono::milliseconds grace)
       : link_(std::move(link)), cancel_(cancel), output_(output), grace_(grace), alarm_(context) {}
 
-  /// Until the script stands verified at the start line; false when it never will.
+  /// Returns true when the script is verified and waits at the barrier, false when it failed
+  /// before.
   boost::asio::awaitable<bool> set_up();
   /// Until the script and everything it started are dead.
   boost::asio::awaitable<void> watch(std::chrono::milliseconds timeout);
@@ -32,8 +33,8 @@ class Execution {
   const Posture& posture() const { return started_->posture; }
   const LauncherRecord& end() const { return *end_; }
   StopReason stopped_by() const { return stopped_by_; }
-  /// Once it is over: whether the launcher said so in as many words. A launcher that went away, or
-  /// a kill that met the start on its way, leaves it open.
+  /// After the end: whether the launcher confirmed it. False where that is not known: the launcher
+  /// went away, or a kill and the start crossed.
   bool script_never_ran() const {
     return !started_ && !std::holds_alternative<RunEnded>(end_->event);
   }

@@ -11,7 +11,7 @@ namespace {
 using namespace asio::experimental::awaitable_operators;
 using Clock = std::chrono::steady_clock;
 
-// Namespaces come down in milliseconds; who waits longer waits for processes that do not die.
+// An id is free milliseconds after a run's end, unless a process of it does not die.
 constexpr std::chrono::seconds identity_wait_max{10};
 
 }  // namespace

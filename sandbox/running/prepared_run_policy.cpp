@@ -8,18 +8,19 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// While runs follow each other without a pause, making others ahead would only get into their way.
+// While runs follow each other without a pause, making more ahead would only slow them down.
 constexpr auto pause = 5ms;
-// What is mounted or installed on the host in the meantime, an older one does not see.
+// A prepared run does not see what is mounted on the host after it was made.
 constexpr auto age_max = 120s;
-// Longer than the intervals of most checks; who runs less often does not need to run fast.
+// Longer than the intervals of most checks; rarer runs need not start fast.
 constexpr auto idle_max = 10min;
 constexpr auto after_failure = 60s;
 constexpr auto while_others_hold_it = 1s;
 
 }  // namespace
 
-std::optional<Stock::Number> Stock::take(const ResolvedPolicy& policy, Time now) {
+std::optional<PreparedRunPolicy::Number> PreparedRunPolicy::take(const ResolvedPolicy& policy,
+                                                                 Time now) {
   if (count_max_ == 0) return std::nullopt;
   if (last_run_ && now - *last_run_ >= pause) {
     at_once_ = std::min(std::max(at_once_, since_pause_), count_max_);
@@ -43,28 +44,28 @@ std::optional<Stock::Number> Stock::take(const ResolvedPolicy& policy, Time now)
   return std::nullopt;
 }
 
-void Stock::making(Number number, Time now) {
+void PreparedRunPolicy::making(Number number, Time now) {
   kept_.emplace(number, Kept{now});
 }
 
-void Stock::ready(Number number) {
+void PreparedRunPolicy::ready(Number number) {
   const auto found = kept_.find(number);
   if (found != kept_.end()) found->second.is_ready = true;
 }
 
-void Stock::lost(Number number, Time now) {
+void PreparedRunPolicy::lost(Number number, Time now) {
   if (kept_.erase(number) > 0) defer(now);
 }
 
-void Stock::defer_briefly(Time now) {
+void PreparedRunPolicy::defer_briefly(Time now) {
   not_before_ = now + while_others_hold_it;
 }
 
-void Stock::defer(Time now) {
+void PreparedRunPolicy::defer(Time now) {
   not_before_ = now + after_failure;
 }
 
-std::vector<Stock::Number> Stock::outdated(Time now) {
+std::vector<PreparedRunPolicy::Number> PreparedRunPolicy::outdated(Time now) {
   auto numbers = std::exchange(of_another_policy_, {});
   for (auto one = kept_.begin(); one != kept_.end();) {
     const bool too_old = now - one->second.made_at >= age_max;
@@ -79,24 +80,24 @@ std::vector<Stock::Number> Stock::outdated(Time now) {
   return numbers;
 }
 
-bool Stock::is_wanted(Time now) const {
+bool PreparedRunPolicy::is_wanted(Time now) const {
   return last_run_ && now - *last_run_ < idle_max;
 }
 
-std::size_t Stock::wanted() const {
+std::size_t PreparedRunPolicy::wanted() const {
   return std::min({std::max(at_once_, since_pause_), count_max_, allowed_});
 }
 
-bool Stock::could_be_more() const {
+bool PreparedRunPolicy::could_be_more() const {
   return kept_.size() < wanted() && count_ready() == kept_.size();
 }
 
-bool Stock::lacks_one(Time now) const {
+bool PreparedRunPolicy::lacks_one(Time now) const {
   if (!is_wanted(now) || now < *last_run_ + pause) return false;
   return (!not_before_ || now >= *not_before_) && could_be_more();
 }
 
-std::optional<Stock::Time> Stock::next_look(Time now) const {
+std::optional<PreparedRunPolicy::Time> PreparedRunPolicy::next_look(Time now) const {
   std::optional<Time> first;
   const auto consider = [&first](Time at) {
     if (!first || at < *first) first = at;
@@ -111,7 +112,7 @@ std::optional<Stock::Time> Stock::next_look(Time now) const {
   return first;
 }
 
-std::size_t Stock::count_ready() const {
+std::size_t PreparedRunPolicy::count_ready() const {
   return static_cast<std::size_t>(std::count_if(
       kept_.begin(), kept_.end(), [](const auto& one) { return one.second.is_ready; }));
 }

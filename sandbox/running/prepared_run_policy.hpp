@@ -11,39 +11,40 @@
 
 namespace satellite::sandbox {
 
-/// Which prepared runs to keep: how many, for which policy, for how long. Pure: time is an argument
-/// and nothing is done here.
+/// Decides which prepared runs to keep: how many, for which sandbox policy, for how long. Pure:
+/// time is an argument.
 ///
-/// Shape:  one policy at a time, the one of the latest run. As many as were wanted at once since
-/// the
-///         last pause, at most `count_max`; one that grows old unused is one too many. None while
-///         nothing runs for long, and none for a while after making one failed.
-class Stock {
+/// Shape:  one sandbox policy at a time, that of the latest run. As many as were taken at once
+/// since
+///         the last pause, at most `count_max`; one fewer when one grew old unused. None when
+///         nothing ran for a long time, and none for a while after making one failed.
+class PreparedRunPolicy {
  public:
   using Time = std::chrono::steady_clock::time_point;
   using Number = std::uint64_t;
 
-  explicit Stock(std::size_t count_max) : count_max_(count_max), allowed_(count_max) {}
+  explicit PreparedRunPolicy(std::size_t count_max) : count_max_(count_max), allowed_(count_max) {}
 
-  /// A run of this policy begins: the number of the oldest one that stands ready for it, if any.
+  /// A run of this policy begins. Returns the number of the oldest prepared run for it, if any.
   std::optional<Number> take(const ResolvedPolicy& policy, Time now);
 
-  void making(Number number, Time now);
-  void ready(Number number);
-  /// It came to its end before it was taken.
+  void making(Number number, Time now);  ///< its set-up began
+  void ready(Number number);             ///< its set-up is done
+  /// It ended before it was taken.
   void lost(Number number, Time now);
-  /// None can be made at this moment; or only because runs that go on hold what it takes.
+  /// Making one failed: wait for a while.
   void defer(Time now);
+  /// Making one failed because running ones hold what it needs: wait for a moment.
   void defer_briefly(Time now);
-  /// No more than this many of the policy at hand: they would take too much of what runs share.
+  /// At most this many under the present policy, because of what runs share.
   void allow(std::size_t count) { allowed_ = count; }
 
-  /// Those that are to be given up, each named once.
+  /// The runs to give up, each named once.
   std::vector<Number> outdated(Time now);
-  /// Whether to make one now. One after the other: a run that is asked for meanwhile has to wait
-  /// for one of them at most.
+  /// Whether to make one now. One at a time, so that a run that is asked for meanwhile waits for
+  /// one of them at most.
   bool lacks_one(Time now) const;
-  /// When to ask again without anything having happened; nothing = not before it does.
+  /// When to ask again if nothing happens until then; nothing = not before something does.
   std::optional<Time> next_look(Time now) const;
 
   const ResolvedPolicy& policy() const { return policy_; }

@@ -13,7 +13,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Each stands there as two processes, and all of them together shall not take more than an eighth.
+// Each is two processes, and all together may take an eighth of the limit.
 constexpr std::uint64_t share_of_processes = 16;
 
 }  // namespace
@@ -27,7 +27,7 @@ struct PreparedRuns::State : std::enable_shared_from_this<State> {
   State(asio::io_context& context, Launcher& process, std::size_t count_max, MakeOrder make,
         TakesOwnIdentity own)
       : launcher(process),
-        stock(count_max),
+        run_policy(count_max),
         make_order(std::move(make)),
         takes_own_identity(std::move(own)),
         timer(context) {}
@@ -39,7 +39,7 @@ struct PreparedRuns::State : std::enable_shared_from_this<State> {
   void on_event(std::uint64_t number);
 
   Launcher& launcher;
-  Stock stock;
+  PreparedRunPolicy run_policy;
   MakeOrder make_order;
   TakesOwnIdentity takes_own_identity;
   asio::steady_timer timer;
@@ -57,7 +57,7 @@ PreparedRuns::~PreparedRuns() {
 }
 
 std::optional<PreparedRuns::Ready> PreparedRuns::take(const ResolvedPolicy& policy) {
-  const auto number = state_->stock.take(policy, Clock::now());
+  const auto number = state_->run_policy.take(policy, Clock::now());
   if (!number) state_->make_room();
   state_->look_again_later();
   if (!number) return std::nullopt;
@@ -68,11 +68,11 @@ std::optional<PreparedRuns::Ready> PreparedRuns::take(const ResolvedPolicy& poli
 }
 
 std::size_t PreparedRuns::count_ready() const {
-  return state_->stock.count_ready();
+  return state_->run_policy.count_ready();
 }
 
 void PreparedRuns::State::look_again_later() {
-  const auto at = stock.next_look(Clock::now());
+  const auto at = run_policy.next_look(Clock::now());
   timer.cancel();
   if (!at) return;
   timer.expires_at(*at);
@@ -82,37 +82,42 @@ void PreparedRuns::State::look_again_later() {
   });
 }
 
-/// A run that is made now must not wait for an id which one that is not ready holds: there may be
-/// just as many as runs at a time.
+/// Gives up all prepared runs when every id is taken: a run that is asked for now must not wait for
+/// an id that one of them holds.
 void PreparedRuns::State::make_room() {
   const IdentityPool* const pool = launcher.identities();
   if (pool == nullptr || pool->taken() < pool->range().count) return;
-  for (const auto& [number, one] : std::exchange(standing, {})) stock.lost(number, Clock::now());
-  stock.defer_briefly(Clock::now());
+  for (const auto& [number, one] : std::exchange(standing, {}))
+    run_policy.lost(number, Clock::now());
+  run_policy.defer_briefly(Clock::now());
 }
 
 void PreparedRuns::State::work() {
-  for (const auto number : stock.outdated(Clock::now())) standing.erase(number);
-  if (stock.lacks_one(Clock::now()) && !make_one()) stock.defer(Clock::now());
+  for (const auto number : run_policy.outdated(Clock::now())) standing.erase(number);
+  if (run_policy.lacks_one(Clock::now()) && !make_one()) run_policy.defer(Clock::now());
   look_again_later();
 }
 
-/// Whether one is being made, or no more are to be.
+/// False when making one failed; true when one is being made or none is wanted.
 bool PreparedRuns::State::make_one() {
   const std::uint64_t number = launcher.next_run_number();
-  IdentityPool* const pool = takes_own_identity(stock.policy()) ? launcher.identities() : nullptr;
-  // Most of the ids are for runs that have something to do.
+  IdentityPool* const pool =
+      takes_own_identity(run_policy.policy()) ? launcher.identities() : nullptr;
+  // At most half of the ids, so that most are left for runs with a task.
   const bool may_take = pool != nullptr && 2 * pool->taken() < pool->range().count;
   auto lease = may_take ? pool->take() : std::nullopt;
-  if (pool != nullptr && !lease) return stock.defer_briefly(Clock::now()), true;
+  if (pool != nullptr && !lease) {
+    run_policy.defer_briefly(Clock::now());
+    return true;
+  }
   const auto own = lease ? std::optional(lease->identity()) : std::nullopt;
-  const auto order = make_order(stock.policy(), number, own);
+  const auto order = make_order(run_policy.policy(), number, own);
   if (!order) return false;
-  stock.allow(prepared_runs_max(*order));
-  if (!stock.lacks_one(Clock::now())) return true;
+  run_policy.allow(prepared_runs_max(*order));
+  if (!run_policy.lacks_one(Clock::now())) return true;
   auto link = launcher.prepare_run(*order, std::move(lease));
   if (!link) return false;
-  stock.making(number, Clock::now());
+  run_policy.making(number, Clock::now());
   const auto made = standing.emplace(number, Standing{own, *std::move(link)}).first;
   made->second.link.notify([this, number] { on_event(number); });
   return true;
@@ -123,18 +128,18 @@ void PreparedRuns::State::on_event(std::uint64_t number) {
   const auto record = found->second.link.take();
   if (!record) return;
   if (std::holds_alternative<RunPrepared>(record->event)) {
-    stock.ready(number);
+    run_policy.ready(number);
   } else {
     standing.erase(found);
-    stock.lost(number, Clock::now());
+    run_policy.lost(number, Clock::now());
   }
   look_again_later();
 }
 
 std::size_t prepared_runs_max(const LaunchOrder& order) {
   if (order.engine != Engine::native) return 0;
-  // Who has the same user and sees the same files could leave something in its scratch directory,
-  // where interpreters look for code, while it stands and waits.
+  // Another run with the same user and the same files could leave something in its scratch
+  // directory, where interpreters look for code, while it waits.
   if (!(order.native && order.native->confined) && !order.identity_is_own) return 0;
   if (order.network && order.network->egress != Egress::slirp4netns) return 0;
   std::size_t most = std::numeric_limits<std::size_t>::max();

@@ -13,10 +13,9 @@ namespace satellite::sandbox {
 
 /// Runs that stand ready behind every layer before anybody asks for them, each used once.
 ///
-/// Shape:  what a run takes its start from is its task alone: namespaces, mounts, network, limits,
-///         identity and filters were made for it and measured before. How many and for how long is
-///         for Stock to say. Each has the policy that it was made for, so no layer is ever one of
-///         another policy.
+/// Shape:  a prepared run lacks only its task: namespaces, mounts, network, limits, identity and
+///         filters are made and measured. PreparedRunPolicy says how many there are and for how
+///         long. Each is used only under the policy that it was made for.
 class PreparedRuns {
  public:
   /// The order of a run under this policy, with any command: it is ignored. An error, or an order
@@ -47,9 +46,9 @@ class PreparedRuns {
 };
 
 /// How many runs like this one may stand ready beside those that run: where the kernel counts the
-/// processes of all runs of a user together, they must leave the limit to those. 0 = it cannot be
-/// prepared: only our own engine can, a macvlan address is for one run at a time, and whatever
-/// stands in reach of other runs of its user must not stand and wait. Pure.
+/// processes of all runs of a user together, prepared ones must leave most of the limit to those.
+/// 0 = it cannot be prepared: only the native engine can, a macvlan address serves one run at a
+/// time, and a run that others of its user can reach must not stand and wait. Pure.
 std::size_t prepared_runs_max(const LaunchOrder& order);
 
 }  // namespace satellite::sandbox

@@ -14,23 +14,24 @@
 
 namespace satellite::sandbox {
 
-/// What a run is called in its launcher, and who it is where it has an identity of its own.
-struct RunPlace {
+/// The number of a run in its launcher, and its identity where it has one of its own.
+struct RunSlot {
   std::uint64_t number = 0;
   std::optional<Identity> own_identity;
 };
 
-/// From a request to the launcher's order, with what this process and its host are.
+/// Makes the plan and the launch order of a request, from this process's environment and the facts
+/// of its host.
 class RunPlanner {
  public:
   RunPlanner(Launcher& launcher, RunnerSettings settings);
 
   Decision decide(const RunRequest& request, const ResolvedPolicy& policy,
-                  const RunPlace& place) const;
+                  const RunSlot& slot) const;
   Result<LaunchOrder> order_for(const Plan& plan, const RunRequest& request,
-                                const RunPlace& place) const;
+                                const RunSlot& slot) const;
   /// The order of a run that has nothing to do yet.
-  Result<LaunchOrder> order_without_task(const ResolvedPolicy& policy, const RunPlace& place) const;
+  Result<LaunchOrder> order_without_task(const ResolvedPolicy& policy, const RunSlot& slot) const;
 
   const RunnerSettings& settings() const { return settings_; }
   HostFacts facts{};

@@ -5,6 +5,7 @@
 #include "protocol/vocabulary/limits.hpp"
 #include "sandbox/capture/capped_output.hpp"
 #include "sandbox/capture/masked_values.hpp"
+#include "sandbox/launcher/client/effective_report.hpp"
 #include "sandbox/launcher/client/ending.hpp"
 #include "sandbox/launcher/client/launcher_link.hpp"
 #include "sandbox/planning/identity_plan.hpp"
@@ -68,7 +69,7 @@ void begin_anew(RunResult& result) {
   result.started_at = began;
 }
 
-void tell_directory(RunResult& result, const std::string& directory) {
+void report_directory(RunResult& result, const std::string& directory) {
   result.sandbox.notes.push_back(
       {Layer::filesystem, "the working directory " + directory +
                               " does not exist in the sandbox: the script ran in its "
@@ -77,15 +78,15 @@ void tell_directory(RunResult& result, const std::string& directory) {
 
 }  // namespace
 
-/// One run on its way: what it was asked for, and what it holds until it is over.
-struct Going {
+/// One run while it goes on: its request, and what it holds until its end.
+struct ActiveRun {
   const RunRequest& request;
   const ResolvedPolicy& policy;
   RunObserver& observer;
   CancelSwitch& cancel;
   RunResult& result;
   std::optional<PreparedRuns::Ready> ready{};  ///< it only needs its task
-  RunPlace place{};
+  RunSlot slot{};
   Leased lease{};
   bool has_started = false;   ///< the script
   bool may_have_run = false;  ///< the script, or a part of it
@@ -111,18 +112,19 @@ struct Runner::State {
   class TryingEgress;
   asio::awaitable<void> until_host_is_known(const CancelSwitch& cancel);
   asio::awaitable<void> try_egress();
-  asio::awaitable<void> carry_out(Going& going);
-  asio::awaitable<bool> take_place(Going& going);
-  asio::awaitable<void> perform(const Plan& plan, const LaunchOrder& order, Going& going);
-  Result<LaunchedRunLink> launch(const LaunchOrder& order, Launcher::Streams streams, Going& going);
+  asio::awaitable<void> carry_out(ActiveRun& run);
+  asio::awaitable<bool> take_slot(ActiveRun& run);
+  asio::awaitable<void> perform(const Plan& plan, const LaunchOrder& order, ActiveRun& run);
+  Result<LaunchedRunLink> launch(const LaunchOrder& order, Launcher::Streams streams,
+                                 ActiveRun& run);
 
   asio::io_context& context;
   Launcher& launcher;
   RunPlanner planner;
   bool host_is_known = false;
-  asio::steady_timer host_learned;  ///< rings for the runs that wait until it is known
+  asio::steady_timer host_learned;  ///< cancelled when it is, for the runs that wait
   bool trying_egress = false;
-  asio::steady_timer egress_tried;  ///< rings for who waits until it was tried
+  asio::steady_timer egress_tried;  ///< cancelled when it was tried, for the runs that wait
   PreparedRuns prepared;
 };
 
@@ -154,7 +156,7 @@ asio::awaitable<void> Runner::State::try_egress() {
   while (trying_egress) {
     co_await egress_tried.async_wait(token);
   }
-  // Whoever tried it may have failed to come to an answer: then it is the next one's turn.
+  // The run that tried it may have failed to find out: then the next one tries.
   if (!planner.facts.egress_untried) co_return;
   const TryingEgress trying(*this);
   ProbeSettings probe{planner.settings().default_identity, planner.settings().macvlan, true,
@@ -163,17 +165,17 @@ asio::awaitable<void> Runner::State::try_egress() {
 }
 
 Result<LaunchedRunLink> Runner::State::launch(const LaunchOrder& order, Launcher::Streams streams,
-                                              Going& going) {
-  if (!going.ready) return launcher.start_run(order, std::move(streams), std::move(going.lease));
+                                              ActiveRun& run) {
+  if (!run.ready) return launcher.start_run(order, std::move(streams), std::move(run.lease));
   const auto begun = launcher.begin_run(order, std::move(streams));
   if (!begun) return begun.error();
-  return std::move(going.ready->link);
+  return std::move(run.ready->link);
 }
 
 asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder& order,
-                                             Going& going) {
-  RunResult& result = going.result;
-  const auto masked = masked_values(going.request);
+                                             ActiveRun& run) {
+  RunResult& result = run.result;
+  const auto masked = masked_values(run.request);
   if (!masked) co_return describe_failure(result, masked.error());
   auto standard_output = make_pipe();
   auto standard_error = make_pipe();
@@ -183,22 +185,22 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder
   }
   Launcher::Streams streams{std::move(standard_output->write_end),
                             std::move(standard_error->write_end)};
-  auto link = launch(order, std::move(streams), going);
+  auto link = launch(order, std::move(streams), run);
   if (!link) co_return describe_failure(result, link.error());
 
   const SecretPatterns secrets(*masked);
-  CappedOutput output(context, budget_of(plan), secrets, going.observer);
-  Execution execution(context, *std::move(link), going.cancel, output, planner.settings().grace);
+  CappedOutput output(context, budget_of(plan), secrets, run.observer);
+  Execution execution(context, *std::move(link), run.cancel, output, planner.settings().grace);
   const bool ready = co_await execution.set_up();
   if (ready) {
-    going.has_started = true;
-    result.was_prepared = going.ready.has_value();
+    run.has_started = true;
+    result.was_prepared = run.ready.has_value();
     result.sandbox = effective_from(plan.promise, order.expectation, execution.posture());
     result.started_at = std::chrono::system_clock::now();
     const auto begin = Clock::now();
-    std::exception_ptr problem = tell_started(going.observer, result);
-    if (problem) going.cancel.cancel();
-    auto watching = execution.watch(going.request.timeout);
+    std::exception_ptr problem = tell_started(run.observer, result);
+    if (problem) run.cancel.cancel();
+    auto watching = execution.watch(run.request.timeout);
     auto reading_output =
         output.read(OutputStream::standard_output, std::move(standard_output->read_end));
     auto reading_error =
@@ -211,7 +213,7 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder
   }
   describe_end(result, execution.end(), execution.stopped_by());
   if (!result.error) result.error = limit_reached(result, plan);
-  going.may_have_run = ready || !execution.script_never_ran();
+  run.may_have_run = ready || !execution.script_never_ran();
 }
 
 Runner::Runner(asio::io_context& context, Launcher& launcher, RunnerSettings settings)
@@ -234,32 +236,32 @@ const HostFacts& Runner::facts() const {
 }
 
 /// A number, and an identity where runs have one of their own; false when there is none.
-asio::awaitable<bool> Runner::State::take_place(Going& going) {
-  if (going.ready) {
-    going.place = {going.ready->number, going.ready->own_identity};
+asio::awaitable<bool> Runner::State::take_slot(ActiveRun& run) {
+  if (run.ready) {
+    run.slot = {run.ready->number, run.ready->own_identity};
     co_return true;
   }
-  const bool takes_own = takes_own_identity(going.policy.policy, planner.facts);
+  const bool takes_own = takes_own_identity(run.policy.policy, planner.facts);
   IdentityPool* const pool = takes_own ? launcher.identities() : nullptr;
-  auto lease = co_await lease_identity(context, pool, going.cancel);
+  auto lease = co_await lease_identity(context, pool, run.cancel);
   if (!lease) {
-    describe_failure(going.result, lease.error());
+    describe_failure(run.result, lease.error());
     co_return false;
   }
-  going.place.number = launcher.next_run_number();
+  run.slot.number = launcher.next_run_number();
   if (*lease) {
-    going.place.own_identity = (*lease)->identity();
-    going.lease.emplace(std::move(**lease));
+    run.slot.own_identity = (*lease)->identity();
+    run.lease.emplace(std::move(**lease));
   }
   co_return true;
 }
 
-asio::awaitable<void> Runner::State::carry_out(Going& going) {
-  RunResult& result = going.result;
-  const bool placed = co_await take_place(going);
-  if (!placed) co_return;
-  auto decision = planner.decide(going.request, going.policy, going.place);
-  if (going.cancel.cancelled() || !host_is_known) {
+asio::awaitable<void> Runner::State::carry_out(ActiveRun& run) {
+  RunResult& result = run.result;
+  const bool has_slot = co_await take_slot(run);
+  if (!has_slot) co_return;
+  auto decision = planner.decide(run.request, run.policy, run.slot);
+  if (run.cancel.cancelled() || !host_is_known) {
     result.sandbox = not_measured(promise_of(decision));
     result.outcome = Outcome::cancelled;
     co_return;
@@ -270,13 +272,13 @@ asio::awaitable<void> Runner::State::carry_out(Going& going) {
   const Plan plan = std::get<Plan>(std::move(decision));
   result.dropped_environment = plan.dropped_environment;
   result.sandbox = not_measured(plan.promise);
-  if (going.request.language != Language::shell) {
+  if (run.request.language != Language::shell) {
     const Error error{ErrorCode::unsupported, "this build runs shell scripts only"};
     co_return describe_failure(result, error);
   }
-  const auto order = planner.order_for(plan, going.request, going.place);
+  const auto order = planner.order_for(plan, run.request, run.slot);
   if (!order) co_return describe_failure(result, order.error());
-  co_await perform(plan, *order, going);
+  co_await perform(plan, *order, run);
 }
 
 asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy,
@@ -293,28 +295,28 @@ asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy
   std::optional<std::string> missing_directory;
   if (request.language == Language::shell) {
     if (auto ready = state_->prepared.take(policy)) {
-      Going going{request, policy, observer, cancel, result, std::move(ready)};
-      co_await state_->carry_out(going);
-      if (going.may_have_run || cancel.cancelled()) co_return result;
-      // It was lost, or the host is not what it was: nothing of the script ran, so that it can be
-      // started as if nothing had been prepared. What is wrong then is told then.
+      ActiveRun run{request, policy, observer, cancel, result, std::move(ready)};
+      co_await state_->carry_out(run);
+      if (run.may_have_run || cancel.cancelled()) co_return result;
+      // The prepared run was lost and nothing of the script ran: start it as if nothing had been
+      // prepared. An error that remains is reported then.
       missing_directory = give_way_to_scratch(request, result);
       begin_anew(result);
     }
   }
-  Going going{request, policy, observer, cancel, result};
-  co_await state_->carry_out(going);
-  bool has_started = going.has_started;
+  ActiveRun run{request, policy, observer, cancel, result};
+  co_await state_->carry_out(run);
+  bool has_started = run.has_started;
   if (!missing_directory && !cancel.cancelled()) {
     missing_directory = give_way_to_scratch(request, result);
     if (missing_directory) {
       begin_anew(result);
-      Going in_scratch{request, policy, observer, cancel, result};
+      ActiveRun in_scratch{request, policy, observer, cancel, result};
       co_await state_->carry_out(in_scratch);
       has_started = in_scratch.has_started;
     }
   }
-  if (missing_directory && has_started) tell_directory(result, *missing_directory);
+  if (missing_directory && has_started) report_directory(result, *missing_directory);
   co_return result;
 }
 

@@ -25,11 +25,11 @@ namespace satellite::sandbox {
 struct RunnerSettings {
   std::chrono::milliseconds grace{2'000};    ///< between TERM and KILL
   std::optional<Identity> default_identity;  ///< used when the policy drops but names no uid
-  /// That may be used, the strongest that works first; empty = none.
+  /// The engines that runs may use; the strongest that works is taken. Empty = none.
   std::vector<Engine> engines{Engine::native, Engine::bwrap, Engine::nsjail};
   ConfiguredMacvlan macvlan{};               ///< the uplink that the launcher was started with
   std::optional<std::uint64_t> cpu_percent;  ///< of one processor, for each run in a control group
-  std::size_t prepared_runs = 0;             ///< that may stand ready for a script; 0 = none
+  std::size_t prepared_runs = 0;             ///< how many may stand ready for a script; 0 = none
 };
 
 class Launcher;  // launcher/client/launcher_link.hpp
@@ -42,7 +42,7 @@ class Runner {
  public:
   Runner(boost::asio::io_context& context, Launcher& launcher, HostFacts facts,
          RunnerSettings settings);
-  /// For who has other things to do until the host is known: runs wait until learn() was called.
+  /// Without facts, so that the caller can probe the host meanwhile: runs wait for learn().
   Runner(boost::asio::io_context& context, Launcher& launcher, RunnerSettings settings);
   void learn(HostFacts facts);
   ~Runner();

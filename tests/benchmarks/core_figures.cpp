@@ -51,7 +51,7 @@ double measure_plan() {
     inputs.default_identity = sandbox::Identity{65'532, 65'532};
     inputs.launcher_makes_network = true;
     const auto decision =
-        sandbox::build_plan(policy, facts, std::move(inputs), sandbox::host_world());
+        sandbox::build_plan(policy, facts, std::move(inputs), sandbox::this_host_paths());
     if (!std::holds_alternative<sandbox::Plan>(decision)) throw std::runtime_error("no plan");
   });
 }

@@ -12,7 +12,7 @@ Broken check_launcher_order_target(std::string_view input) {
   if (!order) return unless_fit_for_log(order.error());
   if (order->command.empty()) return "an order without a command";
   if (encode_order(*order) != input) return "one order has two forms";
-  if (input.find(encode_frame(*order)) == std::string_view::npos) return "a frame that never was";
+  if (input.find(encode_setup(*order)) == std::string_view::npos) return "a set-up that never was";
   return std::nullopt;
 }
 

@@ -29,8 +29,8 @@ struct Standing {
     order.command = {"sh", "-c", "echo ran"};
     order.environment = {{"PATH", "/usr/bin:/bin"}};
     auto started = LaunchedRun::start(order, std::move(streams), state);
-    REQUIRE(std::holds_alternative<std::unique_ptr<LaunchedRun>>(started));
-    run = std::move(std::get<std::unique_ptr<LaunchedRun>>(started));
+    REQUIRE(started);
+    run = *std::move(started);
     pollfd said{run->barrier_fd(), POLLIN, 0};
     REQUIRE(::poll(&said, 1, 10'000) == 1);
   }

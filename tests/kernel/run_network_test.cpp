@@ -18,7 +18,7 @@ namespace {
 struct Made {
   explicit Made(const LaunchOrder& order) {
     auto begun = RunNetwork::begin(order, {is_root(), std::nullopt});
-    network = std::move(std::get<std::unique_ptr<RunNetwork>>(begun));
+    network = *std::move(begun);
   }
   /// Until the answer of the builder, or that of the uplink, lies there.
   void wait() const {

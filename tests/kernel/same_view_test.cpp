@@ -65,7 +65,7 @@ LaunchOrder wrapped_order(const NativeOrders& bench) {
   numbered.run_number = bench.launcher->next_run_number();
   inputs.scratch_directory = bench.launcher->scratch_directory(numbered.run_number);
   const auto decision =
-      build_plan({shipped_default_policy(), false}, bench.facts, inputs, host_world());
+      build_plan({shipped_default_policy(), false}, bench.facts, inputs, this_host_paths());
   REQUIRE(std::holds_alternative<Plan>(decision));
   auto made = make_launch_order(std::get<Plan>(decision), std::move(numbered));
   REQUIRE(made.has_value());

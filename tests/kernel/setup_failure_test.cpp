@@ -34,10 +34,10 @@ struct OrderBench : ScriptBench {
   bool script_ran() const { return std::filesystem::exists(witness); }
 
   /// What the launcher says at the end.
-  TrialEnd carry_out() {
-    TrialEnd end;
+  TrialOutcome carry_out() {
+    TrialOutcome end;
     boost::asio::co_spawn(context, try_order(context, *launcher, order),
-                          [&](const std::exception_ptr&, TrialEnd ended) {
+                          [&](const std::exception_ptr&, TrialOutcome ended) {
                             end = std::move(ended);
                             context.stop();
                           });

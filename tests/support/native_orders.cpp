@@ -76,7 +76,7 @@ LaunchOrder NativeOrders::order(const Policy& policy) const {
   OrderInputs numbered;
   numbered.run_number = launcher->next_run_number();
   inputs.scratch_directory = launcher->scratch_directory(numbered.run_number);
-  const auto decision = build_plan({policy, false}, facts, inputs, host_world());
+  const auto decision = build_plan({policy, false}, facts, inputs, this_host_paths());
   if (!std::holds_alternative<Plan>(decision)) throw std::runtime_error("the plan is a refusal");
   auto made = make_launch_order(std::get<Plan>(decision), std::move(numbered));
   if (!made || made->engine != Engine::native) throw std::runtime_error("no native order");

@@ -1,6 +1,6 @@
-#include "sandbox/capture/masker.hpp"
 #include "sandbox/planning/shell_quote.hpp"
 #include "tests/vectors/captured_text.hpp"
+#include "tests/vectors/masked_text.hpp"
 #include "vectors/conformance_case.hpp"
 
 namespace satellite::vectors {
@@ -56,7 +56,7 @@ json quote_answer(const json& test_case, const json&) {
 
 }  // namespace
 
-std::vector<Wiring> capture_wirings() {
+std::vector<ConformanceCase> capture_conformance_cases() {
   return {{"truncateCapturedOutput", truncate_answer, out},
           {"captureToResult", capture_answer, out},
           {"maskSecrets", mask_answer, out},

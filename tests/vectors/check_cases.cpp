@@ -131,7 +131,7 @@ json out_or_error(const json& test_case) {
 
 }  // namespace
 
-std::vector<Wiring> check_wirings() {
+std::vector<ConformanceCase> check_conformance_cases() {
   return {{"executeCollectorConfig", execute_answer, judged_as_recorded},
           {"inlineScriptCollectorConfig", inline_answer, judged_as_recorded},
           {"executeCollectorMigrateV1", migrate_answer, out},

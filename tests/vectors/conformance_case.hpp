@@ -15,7 +15,7 @@ using nlohmann::json;
 /// Shape:  both answers are made comparable as JSON; `file` is the whole vector file, for what all
 ///         its cases share (the imagined world). `inText` of a case is its input with the keys in
 ///         their order.
-struct Wiring {
+struct ConformanceCase {
   std::string function;
   std::function<json(const json& test_case, const json& file)> ours;
   std::function<json(const json& test_case)> recorded;
@@ -41,10 +41,10 @@ struct Difference {
 };
 
 // Each table is in the file named after it. A function of a later part joins by one line here.
-std::vector<Wiring> policy_wirings();
-std::vector<Wiring> plan_wirings();
-std::vector<Wiring> capture_wirings();
-std::vector<Wiring> check_wirings();
+std::vector<ConformanceCase> policy_conformance_cases();
+std::vector<ConformanceCase> plan_conformance_cases();
+std::vector<ConformanceCase> capture_conformance_cases();
+std::vector<ConformanceCase> check_conformance_cases();
 
 std::vector<Difference> plan_differences();
 std::vector<Difference> environment_differences();

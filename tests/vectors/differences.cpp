@@ -117,7 +117,7 @@ std::optional<json> drop_in_addition(const OrderedJson& overrides, const json& r
 }
 
 bool loads_foreign_code(const std::string& name) {
-  return !sandbox::is_refused_by_seeds(name) && sandbox::is_refused_in_addition(name);
+  return !sandbox::is_refused_upstream(name) && sandbox::is_refused_in_addition(name);
 }
 
 bool cannot_be_a_name(const std::string& name) {

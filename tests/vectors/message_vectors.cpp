@@ -62,7 +62,7 @@ VectorOutcome check_satellite_to_core(const json& test_case) {
   return compare(test_case, satellite_to_core(test_case));
 }
 
-std::vector<Wiring> message_wirings() {
+std::vector<ConformanceCase> message_conformance_cases() {
   const auto core = [](const json& test_case, const json&) -> json {
     return {{"accept", !core_to_satellite(test_case).has_value()}};
   };

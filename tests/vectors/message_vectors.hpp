@@ -22,6 +22,6 @@ VectorOutcome check_core_to_satellite(const nlohmann::json& test_case);
 VectorOutcome check_satellite_to_core(const nlohmann::json& test_case);
 
 /// Both schemas for the vector runner; the answers that are compared are `{"accept": …}`.
-std::vector<Wiring> message_wirings();
+std::vector<ConformanceCase> message_conformance_cases();
 
 }  // namespace satellite::vectors

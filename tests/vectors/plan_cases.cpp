@@ -42,20 +42,20 @@ std::optional<std::uint64_t> number_at(const json& object, const char* name) {
 }
 
 /// The imagined host: the file's paths without those that the case takes away.
-World world_of(const json& file, const json& test_case) {
+HostPaths host_of(const json& file, const json& test_case) {
   auto paths = file.at("world").at("exists").get<std::set<std::string>>();
   for (const auto& path : test_case.value("missing", json::array())) {
     paths.erase(path.get<std::string>());
   }
   const auto links = file.at("world").at("realpath").get<std::map<std::string, std::string>>();
-  World world;
-  world.exists = [paths](const std::string& path) { return paths.contains(path); };
-  world.real_path = [paths, links](const std::string& path) -> std::optional<std::string> {
+  HostPaths host;
+  host.exists = [paths](const std::string& path) { return paths.contains(path); };
+  host.real_path = [paths, links](const std::string& path) -> std::optional<std::string> {
     if (const auto link = links.find(path); link != links.end()) return link->second;
     if (paths.contains(path)) return path;
     return std::nullopt;
   };
-  return world;
+  return host;
 }
 
 NamedValues overrides_of(const OrderedJson& object) {
@@ -136,7 +136,7 @@ json filesystem_answer(const json& test_case, const json& file) {
   const auto network = recorded_network(in);
   const auto layer =
       build_filesystem_layer(policy_with("filesystem", in.at("policy")).filesystem, facts_of(in),
-                             inputs, network, world_of(file, test_case));
+                             inputs, network, host_of(file, test_case));
   switch (layer.kind) {
     case FilesystemLayer::Kind::off:
       return {{"kind", "off"}};
@@ -190,7 +190,7 @@ RunInputs run_inputs_of(const json& test_case) {
   inputs.filter_file = text_at(in, "nftRulesetPath");
   inputs.egress_script = text_at(in, "rootlessLauncherPath");
   inputs.keeps_heap_limit = in.value("appliesNodeMemoryCap", false);
-  inputs.tells_of_script = false;  // an addition of ours, per run
+  inputs.sets_account_variables = false;  // an addition of ours, per run
   return inputs;
 }
 
@@ -206,7 +206,7 @@ json hardening_answer(const json& test_case, const json& file) {
   auto policy = policy_from_json(in.at("policy"));
   if (!policy) throw std::runtime_error(policy.error().message);
   const auto decision = build_plan(ResolvedPolicy{*policy, false}, facts_of(in),
-                                   run_inputs_of(test_case), world_of(file, test_case));
+                                   run_inputs_of(test_case), host_of(file, test_case));
   if (const auto* refusal = std::get_if<Refusal>(&decision)) {
     return {{"refused", layers_of(refusal->promise.downgrades)}};
   }
@@ -223,14 +223,14 @@ json hardening_answer(const json& test_case, const json& file) {
             {"platform", plan.promise.platform}}}};
   if (plan.output_size_max) ok["maxOutputBytes"] = plan.output_size_max->value;
   if (plan.module_memory_environment) ok["nodeMemoryFlagEnv"] = *plan.module_memory_environment;
-  if (plan.packet_filter) ok["nftRuleset"] = *plan.packet_filter;
+  if (plan.nft_text) ok["nftRuleset"] = *plan.nft_text;
   if (plan.identity) ok["uid"] = plan.identity->uid;
   return {{"ok", ok}};
 }
 
 }  // namespace
 
-std::vector<Wiring> plan_wirings() {
+std::vector<ConformanceCase> plan_conformance_cases() {
   return {{"buildEgressNftRules", egress_answer, out},
           {"buildNetworkLayer", network_answer, out},
           {"buildFilesystemLayer", filesystem_answer, out},

@@ -65,7 +65,7 @@ json seeded_privilege(const json& test_case, const json& file) {
 
 }  // namespace
 
-std::vector<Wiring> policy_wirings() {
+std::vector<ConformanceCase> policy_conformance_cases() {
   return {{"sandboxPolicySchema", schema_answer, schema_recorded},
           {"mergeSandboxPolicy", merge_answer, out},
           {"resolveDefaultSandboxProfile.privilege", seeded_privilege, out}};

@@ -100,14 +100,14 @@ void append(std::vector<T>& all, std::vector<T> more) {
   all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
-class Judge {
+class Comparison {
  public:
-  explicit Judge(const std::vector<Listed>& listed) : listed_(listed) {
-    append(wirings_, policy_wirings());
-    append(wirings_, plan_wirings());
-    append(wirings_, capture_wirings());
-    append(wirings_, check_wirings());
-    append(wirings_, message_wirings());
+  explicit Comparison(const std::vector<Listed>& listed) : listed_(listed) {
+    append(conformance_cases_, policy_conformance_cases());
+    append(conformance_cases_, plan_conformance_cases());
+    append(conformance_cases_, capture_conformance_cases());
+    append(conformance_cases_, check_conformance_cases());
+    append(conformance_cases_, message_conformance_cases());
     std::vector<Difference> known;
     append(known, plan_differences());
     append(known, environment_differences());
@@ -118,16 +118,16 @@ class Judge {
     }
   }
 
-  const Wiring* wiring_of(const std::string& function) const {
-    const auto found = std::find_if(wirings_.begin(), wirings_.end(), [&](const Wiring& wiring) {
-      return wiring.function == function;
-    });
-    return found == wirings_.end() ? nullptr : &*found;
+  const ConformanceCase* conformance_case_of(const std::string& function) const {
+    const auto found = std::find_if(
+        conformance_cases_.begin(), conformance_cases_.end(),
+        [&](const ConformanceCase& compared) { return compared.function == function; });
+    return found == conformance_cases_.end() ? nullptr : &*found;
   }
 
-  Tally judge(const Wiring& wiring, const json& file) const {
+  Tally compare(const ConformanceCase& compared, const json& file) const {
     Tally tally;
-    for (const auto& test_case : file.at("cases")) judge_case(wiring, test_case, file, tally);
+    for (const auto& test_case : file.at("cases")) compare_case(compared, test_case, file, tally);
     return tally;
   }
 
@@ -147,42 +147,42 @@ class Judge {
   }
 
   /// Whether `ours` is what the differences that concern this case make of the recording.
-  bool differs_on_purpose(const Wiring& wiring, const json& test_case, json recorded,
+  bool differs_on_purpose(const ConformanceCase& compared, const json& test_case, json recorded,
                           const json& ours) const {
     for (const auto& difference : differences_) {
-      if (difference.function != wiring.function) continue;
+      if (difference.function != compared.function) continue;
       if (auto adjusted = difference.adjust(test_case, recorded)) recorded = std::move(*adjusted);
       if (ours == recorded) return true;
     }
     return false;
   }
 
-  void judge_case(const Wiring& wiring, const json& test_case, const json& file,
-                  Tally& tally) const {
+  void compare_case(const ConformanceCase& compared, const json& test_case, const json& file,
+                    Tally& tally) const {
     const json& id = test_case.at("id");
     json ours;
     try {
-      ours = wiring.ours(test_case, file);
+      ours = compared.ours(test_case, file);
     } catch (const std::exception& problem) {
       ours = {{"threw", problem.what()}};
     }
-    const json recorded = wiring.recorded(test_case);
+    const json recorded = compared.recorded(test_case);
     if (ours == recorded) {
       ++tally.passed;
-    } else if (is_listed(wiring.function, id) ||
-               differs_on_purpose(wiring, test_case, recorded, ours)) {
+    } else if (is_listed(compared.function, id) ||
+               differs_on_purpose(compared, test_case, recorded, ours)) {
       ++tally.differing;
     } else {
       tally.failed.push_back(id.dump());
       if (std::getenv("RUN_VECTORS_VERBOSE") != nullptr) {
-        std::cerr << wiring.function << " " << id << "\n  in:       " << test_case.dump()
+        std::cerr << compared.function << " " << id << "\n  in:       " << test_case.dump()
                   << "\n  recorded: " << recorded << "\n  ours:     " << ours << "\n";
       }
     }
   }
 
   std::vector<Listed> listed_;
-  std::vector<Wiring> wirings_;
+  std::vector<ConformanceCase> conformance_cases_;
   std::vector<Difference> differences_;
 };
 
@@ -197,7 +197,7 @@ void print(const std::string& name, const Tally& tally) {
 }
 
 int run(const Options& options) {
-  const Judge judge(load_listed(options.differences));
+  const Comparison comparison(load_listed(options.differences));
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(options.directory)) {
     if (entry.path().extension() == ".json") files.push_back(entry.path());
@@ -207,13 +207,13 @@ int run(const Options& options) {
   for (const auto& path : files) {
     const json file = load_vectors(path);
     const std::string name = file.value("function", path.stem().string());
-    const Wiring* wiring = judge.wiring_of(name);
-    if (wiring == nullptr) {
+    const ConformanceCase* compared = comparison.conformance_case_of(name);
+    if (compared == nullptr) {
       std::cout << name << ": not yet wired\n";
       good = good && !options.all;
       continue;
     }
-    const Tally tally = judge.judge(*wiring, file);
+    const Tally tally = comparison.compare(*compared, file);
     print(name, tally);
     good = good && tally.failed.empty();
   }

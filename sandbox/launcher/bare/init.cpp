@@ -101,7 +101,7 @@ std::uint64_t microseconds(const long (&time)[2]) {
   return static_cast<std::uint64_t>(time[0]) * 1'000'000U + static_cast<std::uint64_t>(time[1]);
 }
 
-/// Whether it was told.
+/// Whether the report was sent.
 bool report_end(const Supervision& run) {
   struct {
     long user[2], system[2], resident_max, rest[13];
@@ -222,8 +222,8 @@ void run_init(InitBlock* own) {
   end_leftovers(run);
   // Without the memory for a message (a run's files in memory outlive its processes) nobody would
   // release us; our own end is noticed.
-  const bool is_told = report_end(run);
-  if (is_told && block.stays_until_released != 0) wait_until_released();
+  const bool is_reported = report_end(run);
+  if (is_reported && block.stays_until_released != 0) wait_until_released();
   for (;;) call(__NR_exit_group, 0);
 }
 

@@ -14,8 +14,8 @@ namespace satellite::sandbox::bare {
 ///         descriptor.
 [[noreturn]] void run_init(InitBlock* own = nullptr);
 
-/// A private, writable copy of the block behind `fd`. A failure is told on `report_fd` and is the
-/// end of this process. Same rules as script_child.cpp.
+/// Maps the block behind `fd` as a private, writable copy. A failure is reported on `report_fd` and
+/// ends this process. Same rules as script_child.cpp.
 InitBlock& map_block(int fd, int report_fd);
 
 /// Turns the offsets of the block's arrays into pointers, where they stand.

@@ -184,8 +184,8 @@ struct InitBlock {
   std::uint32_t proc_is_read_only = 0;  ///< nsjail's is mounted so, which answers before Landlock
   /// A prepared run: what to execute comes later, through the barrier.
   std::uint32_t waits_for_task = 0;
-  /// Init stays until the launcher has told the end: what the kernel takes down with it shall not
-  /// get in front of those who wait for that.
+  /// Init stays until the launcher has reported the end: taking its namespaces down takes the
+  /// kernel longer than the report may wait.
   std::uint32_t stays_until_released = 0;
 };
 

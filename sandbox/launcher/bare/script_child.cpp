@@ -112,7 +112,7 @@ void wait_for_filtered_init(const Attempt& attempt) {
   call(__NR_close, script_fd_filtered);
 }
 
-void report_standing(InitReportKind kind, std::uint32_t landlock_abi) {
+void report_at_barrier(InitReportKind kind, std::uint32_t landlock_abi) {
   InitReport report;
   report.kind = kind;
   report.index = static_cast<std::int32_t>(landlock_abi);
@@ -123,7 +123,7 @@ void report_standing(InitReportKind kind, std::uint32_t landlock_abi) {
 /// Says ARMED and waits for the one byte that lets the script go. End of file instead of the byte
 /// means that the launcher refused the run or is gone.
 void wait_at_barrier(std::uint32_t landlock_abi) {
-  report_standing(InitReportKind::armed, landlock_abi);
+  report_at_barrier(InitReportKind::armed, landlock_abi);
   char go = 0;
   const long received = call(__NR_read, script_fd_barrier, address(&go), 1);
   if (received != 1) call(__NR_exit_group, 1);
@@ -169,9 +169,9 @@ void enter_working_directory(const Attempt& attempt, const InitBlock& block) {
   if (path[0] != '/') attempt.give_up(SetupStep::working_directory, 1, -ENOENT);
 }
 
-/// Where the script runs and what it is, while a failure of either can still be told as one of the
+/// Enters the working directory and finds the command while a failure still counts as one of the
 /// set-up.
-void settle_on(const InitBlock& task, const Attempt& attempt, char (&path)[PATH_MAX]) {
+void prepare_exec(const InitBlock& task, const Attempt& attempt, char (&path)[PATH_MAX]) {
   enter_working_directory(attempt, task);
   auto* const arguments = reinterpret_cast<const char* const*>(text_at(task, task.arguments));
   find_command(path, arguments[0], text_at(task, task.search_path));
@@ -186,18 +186,19 @@ void settle_on(const InitBlock& task, const Attempt& attempt, char (&path)[PATH_
   attempt.give_up(SetupStep::exec, 0, result);
 }
 
-/// Nobody but the launcher, which has done so, may look into what stands there: it is a copy of the
-/// launcher, and has what earlier runs left in its memory. The end of the socket is a no.
-void close_to_others() {
+/// Waits until the launcher has measured this process, then makes it undumpable: it is a copy of
+/// the launcher, with what earlier runs left in its memory, and no other process may read that. The
+/// end of the socket means that the run is refused.
+void become_undumpable() {
   char measured = 0;
   const long received = call(__NR_read, script_fd_barrier, address(&measured), 1);
   if (received != 1) call(__NR_exit_group, 1);
   call(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-/// What was sent to a process that only stood there, be it minutes ago, was not meant for the
-/// script that it becomes. Until that is let go, the launcher sends it nothing.
-void forget_waiting_signals() {
+/// Signals that are pending since the process waited for its task are not meant for the script. The
+/// launcher sends it none before the script is released.
+void discard_pending_signals() {
   const unsigned long all = ~0UL;
   const long at_once[2] = {};
   while (call(__NR_rt_sigtimedwait, address(&all), 0, address(at_once), sizeof(all)) > 0) {
@@ -205,11 +206,11 @@ void forget_waiting_signals() {
 }
 
 /// The rest of a prepared run, from behind every layer.
-[[noreturn]] void carry_out(const InitBlock& task, std::uint32_t landlock_abi) {
+[[noreturn]] void run_task(const InitBlock& task, std::uint32_t landlock_abi) {
   const Attempt attempt(task.fault, script_fd_barrier);
-  forget_waiting_signals();
+  discard_pending_signals();
   char path[PATH_MAX];
-  settle_on(task, attempt, path);
+  prepare_exec(task, attempt, path);
   wait_at_barrier(landlock_abi);
   execute(task, attempt, path);
 }
@@ -240,12 +241,12 @@ void become_script(const InitBlock& block, const InitSide& init) {
     set_limit(attempt, block.limits[i], static_cast<int>(i));
   }
   give_up_privileges(attempt, block);
-  // A backup for the case that init is killed: it must come after the last change of ids, which
-  // clears it, and the parent may have died in between.
+  // In case init is killed. It comes after the last change of ids, which clears the setting, and
+  // is followed by a look at the parent, which may have died before.
   call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (call(__NR_getppid) != init.pid) call(__NR_exit_group, 1);
   char path[PATH_MAX];
-  if (block.waits_for_task == 0) settle_on(block, attempt, path);
+  if (block.waits_for_task == 0) prepare_exec(block, attempt, path);
   reset_signal_dispositions();
   // An unprivileged launcher may only look at us while we are dumpable; with a privileged one we
   // stay closed to other processes of the same user.
@@ -257,11 +258,11 @@ void become_script(const InitBlock& block, const InitSide& init) {
   }
   if (init.filtered_fd >= 0) wait_for_filtered_init(attempt);
   if (block.waits_for_task != 0) {
-    report_standing(InitReportKind::ready, landlock_in_force);
-    close_to_others();
+    report_at_barrier(InitReportKind::ready, landlock_in_force);
+    become_undumpable();
     const InitBlock& task = receive_task(attempt);
     call(__NR_prctl, PR_SET_DUMPABLE, block.dumpable_at_barrier, 0, 0, 0);
-    carry_out(task, landlock_in_force);
+    run_task(task, landlock_in_force);
   }
   wait_at_barrier(landlock_in_force);
   execute(block, attempt, path);

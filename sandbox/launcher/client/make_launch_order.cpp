@@ -59,10 +59,11 @@ Expectation expectation_of(const Plan& plan) {
   expectation.not_host_root = promise.enforced.privilege;
   expectation.identity = plan.identity;
   expectation.resource_settings = plan.resource_settings;
-  if (plan.filter_rules && (plan.egress == Egress::macvlan || plan.egress == Egress::slirp4netns)) {
+  if (plan.packet_filter &&
+      (plan.egress == Egress::macvlan || plan.egress == Egress::slirp4netns)) {
     expectation.uplink =
         plan.egress == Egress::macvlan ? macvlan_uplink_name : slirp4netns_uplink_name;
-    expectation.filter_rules = static_cast<std::uint32_t>(plan.filter_rules->rules.size());
+    expectation.filter_rules = static_cast<std::uint32_t>(plan.packet_filter->rules.size());
   }
   expectation.cgroup = plan.cgroup;
   return expectation;
@@ -87,7 +88,7 @@ Result<LaunchOrder> make_launch_order(const Plan& plan, OrderInputs inputs) {
   order.wrapper_files = plan.wrapper_files;
   order.writable_paths = plan.writable_paths;
   if (!order.expectation.uplink.empty()) {
-    order.network = NetworkOrder{plan.egress, *plan.filter_rules};
+    order.network = NetworkOrder{plan.egress, *plan.packet_filter};
   }
 
   auto environment = plan.environment;

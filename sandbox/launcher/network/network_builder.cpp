@@ -170,7 +170,8 @@ void build_network(const LaunchOrder& order, const NetworkMeans& means, int sock
   ::_exit(0);
 }
 
-NetworkBuilt take_built_network(std::string_view bytes, std::vector<UniqueFd> descriptors) {
+SetupResult<NetworkNamespace> take_built_network(std::string_view bytes,
+                                                 std::vector<UniqueFd> descriptors) {
   ByteReader in(bytes);
   const auto number = in.number<std::uint32_t>();
   RunSetupFailed failure{SetupStep::network_namespace, 0, 0, in.text(text_size_max)};

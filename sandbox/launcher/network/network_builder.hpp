@@ -3,11 +3,11 @@
 #include "protocol/vocabulary/unique_fd.hpp"
 #include "sandbox/host/macvlan_settings.hpp"
 #include "sandbox/launcher/wire/launch_order.hpp"
-#include "sandbox/launcher/wire/records.hpp"
+#include "sandbox/launcher/wire/setup_result.hpp"
 
 #include <optional>
 #include <string_view>
-#include <variant>
+#include <vector>
 
 namespace satellite::sandbox {
 
@@ -33,9 +33,10 @@ struct NetworkNamespace {
 ///         on in the descriptors; nothing else is left of this process. `order` has a network.
 [[noreturn]] void build_network(const LaunchOrder& order, const NetworkMeans& means, int socket);
 
-/// What the builder said. Errors: a message that is none counts as a failure.
-using NetworkBuilt = std::variant<NetworkNamespace, RunSetupFailed>;
-NetworkBuilt take_built_network(std::string_view bytes, std::vector<UniqueFd> descriptors);
+/// The builder's answer. Errors: the step that it names; bytes that are no answer are a failure,
+/// too.
+SetupResult<NetworkNamespace> take_built_network(std::string_view bytes,
+                                                 std::vector<UniqueFd> descriptors);
 
 /// What an operator can do about a step that failed; empty for steps of other parts.
 std::string_view remedy_of_network_step(SetupStep step);

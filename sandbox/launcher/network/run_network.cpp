@@ -36,8 +36,8 @@ std::string last_line(std::string text) {
 
 }  // namespace
 
-std::variant<std::unique_ptr<RunNetwork>, RunSetupFailed> RunNetwork::begin(
-    const LaunchOrder& order, const NetworkMeans& means) {
+SetupResult<std::unique_ptr<RunNetwork>> RunNetwork::begin(const LaunchOrder& order,
+                                                           const NetworkMeans& means) {
   auto sockets = kernel::make_message_sockets();
   if (!sockets) {
     return RunSetupFailed{SetupStep::network_namespace, 0, 0, sockets.error().message};
@@ -76,14 +76,14 @@ void RunNetwork::fail(SetupStep step, std::string text) {
   end();
 }
 
-void RunNetwork::on_built(NetworkBuilt built) {
+void RunNetwork::on_built(SetupResult<NetworkNamespace> built) {
   if (stage_ != Stage::building) return;
   answer_.reset();
-  if (auto* failure = std::get_if<RunSetupFailed>(&built)) {
-    failure_ = std::move(*failure);
+  if (!built) {
+    failure_ = std::move(built).error();
     return end();
   }
-  namespace_ = std::move(std::get<NetworkNamespace>(built));
+  namespace_ = *std::move(built);
   struct stat facts {};
   if (::fstat(namespace_.network_namespace.get(), &facts) != 0) {
     return fail(SetupStep::network_namespace, error_from_errno("fstat", errno).message);
@@ -154,9 +154,9 @@ std::optional<RunNetwork::Clock::time_point> RunNetwork::deadline() const {
   return waiting ? std::optional(deadline_) : std::nullopt;
 }
 
-/// It may have died before the run's end, of which we are told first: its device is gone, and the
-/// script with it, before it can be waited for.
-void RunNetwork::look_for_a_dead_uplink() {
+/// slirp4netns may have died before the run did, although its end is noticed later: its device, and
+/// with it the script's connection, is gone before the process can be reaped.
+void RunNetwork::check_uplink_process() {
   if (stage_ != Stage::ready || uplink_.pid <= 0) return;
   const auto stat =
       kernel::read_small_file(AT_FDCWD, "/proc/" + std::to_string(uplink_.pid) + "/stat");
@@ -165,7 +165,7 @@ void RunNetwork::look_for_a_dead_uplink() {
 }
 
 void RunNetwork::end() {
-  look_for_a_dead_uplink();
+  check_uplink_process();
   stage_ = Stage::ended;
   answer_.reset();
   uplink_.ready.reset();

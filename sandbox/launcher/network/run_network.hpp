@@ -22,8 +22,8 @@ class RunNetwork {
   using Clock = std::chrono::steady_clock;
 
   /// Errors: the fork.
-  static std::variant<std::unique_ptr<RunNetwork>, RunSetupFailed> begin(const LaunchOrder& order,
-                                                                         const NetworkMeans& means);
+  static SetupResult<std::unique_ptr<RunNetwork>> begin(const LaunchOrder& order,
+                                                        const NetworkMeans& means);
   ~RunNetwork();
   RunNetwork(const RunNetwork&) = delete;
   RunNetwork& operator=(const RunNetwork&) = delete;
@@ -41,11 +41,11 @@ class RunNetwork {
   const std::optional<RunSetupFailed>& failure() const { return failure_; }
   /// slirp4netns died although the run needed it.
   bool lost_uplink() const { return lost_uplink_; }
-  const NetworkNamespace& entrance() const { return namespace_; }
+  const NetworkNamespace& namespaces() const { return namespace_; }
   NetworkFacts facts() const { return facts_; }
 
-  /// The run is inside: nobody else shall get in.
-  void close_entrance() { namespace_ = NetworkNamespace{}; }
+  /// After the run joined them nobody else may.
+  void close_namespaces() { namespace_ = NetworkNamespace{}; }
   /// Ends what is alive; it is over when is_over() after its last on_exit().
   void end();
   bool is_over() const { return builder_ < 0 && uplink_.pid < 0; }
@@ -56,10 +56,10 @@ class RunNetwork {
   enum class Stage { building, raising_uplink, ready, ended };
 
   RunNetwork() = default;
-  void on_built(NetworkBuilt built);
+  void on_built(SetupResult<NetworkNamespace> built);
   void fail(SetupStep step, std::string text);
   void take_builder_message();
-  void look_for_a_dead_uplink();
+  void check_uplink_process();
 
   Egress egress_ = Egress::routeless;
   Fault fault_;

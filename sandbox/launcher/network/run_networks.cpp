@@ -20,13 +20,44 @@ bool RunNetworks::macvlan_is_taken() const {
   });
 }
 
+/// Nothing of the run is left, or will be started, but its network.
+void RunNetworks::close_entry(Entry& entry, std::optional<LauncherRecord> last_record) {
+  entry.stage = Stage::closing;
+  entry.waiting.reset();
+  entry.last_record = std::move(last_record);
+  if (entry.network) entry.network->end();
+}
+
 void RunNetworks::start_network(Entry& entry) {
   auto begun = RunNetwork::begin(entry.waiting->order, means_);
-  if (auto* failure = std::get_if<RunSetupFailed>(&begun)) {
-    entry.last_record = {entry.waiting->order.run_number, std::move(*failure)};
-    entry.waiting.reset();
-  } else {
-    entry.network = std::move(std::get<std::unique_ptr<RunNetwork>>(begun));
+  if (!begun) {
+    const std::uint64_t number = entry.waiting->order.run_number;
+    return close_entry(entry, LauncherRecord{number, std::move(begun).error()});
+  }
+  entry.network = *std::move(begun);
+  entry.stage = Stage::building;
+}
+
+void RunNetworks::start_run(Entry& entry) {
+  const std::uint64_t number = entry.waiting->order.run_number;
+  if (entry.network->failure()) {
+    return close_entry(entry, LauncherRecord{number, *entry.network->failure()});
+  }
+  if (!entry.network->has_namespace()) return;
+  entry.stage = Stage::joined;
+  auto started =
+      events_.may_join(*std::exchange(entry.waiting, std::nullopt), entry.network->namespaces());
+  entry.network->close_namespaces();
+  if (!started) close_entry(entry, LauncherRecord{number, std::move(started).error()});
+}
+
+void RunNetworks::report(std::uint64_t run_number, Entry& entry) {
+  if (entry.network->is_ready()) {
+    entry.stage = Stage::reported;
+    events_.ready(run_number, entry.network->facts());
+  } else if (entry.network->failure()) {
+    entry.stage = Stage::reported;
+    events_.failed(run_number, *entry.network->failure());
   }
 }
 
@@ -35,51 +66,29 @@ void RunNetworks::advance(std::uint64_t run_number) {
   const auto found = entries_.find(run_number);
   if (found == entries_.end()) return;
   Entry& entry = found->second;
-  if (entry.waiting && !entry.network && (entry.egress != Egress::macvlan || !macvlan_is_taken())) {
-    start_network(entry);
-  }
-  if (entry.network && entry.waiting) {
-    if (entry.network->failure()) {
-      entry.last_record = {run_number, *entry.network->failure()};
-      entry.waiting.reset();
-    } else if (entry.network->has_namespace()) {
-      auto problem =
-          events_.may_enter(*std::exchange(entry.waiting, std::nullopt), entry.network->entrance());
-      entry.network->close_entrance();
-      if (problem) {
-        entry.last_record = {run_number, std::move(*problem)};
-        entry.network->end();
-      }
-    }
-  }
-  if (entry.network && !entry.waiting && !entry.told && !entry.last_record) {
-    if (entry.network->is_ready() || entry.network->failure()) entry.told = true;
-    if (entry.network->is_ready()) events_.ready(run_number, entry.network->facts());
-    if (entry.network->failure()) events_.failed(run_number, *entry.network->failure());
-  }
-  if ((entry.last_record || entry.let_go) && (!entry.network || entry.network->is_over())) {
-    const auto record = std::move(entry.last_record);
-    entries_.erase(found);
-    if (record) events_.ended(*record);
-    advance_all();
-  }
+  const bool has_its_turn = entry.egress != Egress::macvlan || !macvlan_is_taken();
+  if (entry.stage == Stage::queued && has_its_turn) start_network(entry);
+  if (entry.stage == Stage::building) start_run(entry);
+  if (entry.stage == Stage::joined) report(run_number, entry);
+  if (entry.stage != Stage::closing || (entry.network && !entry.network->is_over())) return;
+  const auto record = std::move(entry.last_record);
+  entries_.erase(found);
+  if (record) events_.ended(*record);
+  advance_all();
 }
 
 /// An address became free: the next one may have it.
 void RunNetworks::advance_all() {
   for (auto one = entries_.begin(); one != entries_.end(); ++one) {
-    if (one->second.waiting && !one->second.network) return advance(one->first);
+    if (one->second.stage == Stage::queued) return advance(one->first);
   }
 }
 
 void RunNetworks::cancel(std::uint64_t run_number) {
   const auto found = entries_.find(run_number);
   if (found == entries_.end() || !found->second.waiting) return;
-  Entry& entry = found->second;
-  entry.waiting.reset();
-  entry.last_record = {run_number, RunSetupFailed{SetupStep::network_namespace, 0, 0,
-                                                  "ended before its network was ready"}};
-  if (entry.network) entry.network->end();
+  RunSetupFailed failure{SetupStep::network_namespace, 0, 0, "ended before its network was ready"};
+  close_entry(found->second, LauncherRecord{run_number, std::move(failure)});
   advance(run_number);
 }
 
@@ -101,11 +110,11 @@ bool RunNetworks::lost_uplink(std::uint64_t run_number) const {
   return found != entries_.end() && found->second.network && found->second.network->lost_uplink();
 }
 
-void RunNetworks::let_go(std::uint64_t run_number) {
+void RunNetworks::close_silently(std::uint64_t run_number) {
   const auto found = entries_.find(run_number);
   if (found == entries_.end()) return;
-  static_cast<void>(end_uplink(run_number));
-  found->second.let_go = true;
+  // A record that waits for the network's end is still to be sent.
+  if (found->second.stage != Stage::closing) close_entry(found->second, std::nullopt);
   advance(run_number);
 }
 
@@ -118,7 +127,7 @@ bool RunNetworks::close(LauncherRecord record) {
     ended->lost_uplink = entry.network->lost_uplink();
   }
   const std::uint64_t number = record.run_number;
-  entry.last_record = std::move(record);
+  close_entry(entry, std::move(record));
   advance(number);
   return true;
 }

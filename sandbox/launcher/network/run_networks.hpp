@@ -13,7 +13,7 @@ namespace satellite::sandbox {
 /// The networks of all runs that have one of their own with a way out: made beside the other runs'
 /// work, and gone before a run's last record is sent.
 ///
-/// Shape:  a run waits here with its order until it may enter. One macvlan address serves one run
+/// Shape:  a run waits here with its order until it may join. One macvlan address serves one run
 ///         at a time; others wait for it in the order in which they came.
 class RunNetworks {
  public:
@@ -24,8 +24,8 @@ class RunNetworks {
   };
   /// What the loop does when something happened here.
   struct Events {
-    /// The run may be started inside; returns why it could not.
-    std::function<std::optional<RunSetupFailed>(Waiting, const NetworkNamespace&)> may_enter;
+    /// The namespaces exist: start the run inside.
+    std::function<SetupResult<void>(Waiting, const NetworkNamespace&)> may_join;
     /// Everything is up: the script may be measured and let go.
     std::function<void(std::uint64_t run_number, const NetworkFacts&)> ready;
     /// The uplink failed under a run that was started already; it must end.
@@ -38,14 +38,14 @@ class RunNetworks {
       : means_(std::move(means)), events_(std::move(events)) {}
 
   void begin(Waiting run);
-  /// Ends a run that has not entered yet; others are for their LaunchedRun to end.
+  /// Ends a run that has not joined yet; others are for their LaunchedRun to end.
   void cancel(std::uint64_t run_number);
   /// Nothing in the run needs its way out any more. Whether it was lost before that.
   bool end_uplink(std::uint64_t run_number);
   /// Takes the last record of a run whose network has to be ended first; false = it has none.
   bool close(LauncherRecord record);
-  /// The same for a run whose end was told already.
-  void let_go(std::uint64_t run_number);
+  /// The same for a run whose end was reported already.
+  void close_silently(std::uint64_t run_number);
   void cancel_all();
 
   void watch(std::vector<pollfd>& watched) const;
@@ -62,18 +62,28 @@ class RunNetworks {
   std::vector<pid_t> processes() const;
 
  private:
+  /// What a run with a network is waiting for.
+  enum class Stage {
+    queued,    ///< has no network yet: its macvlan address serves another run
+    building,  ///< its network is made; the run has not been started
+    joined,    ///< the run was started inside; its uplink may still be on its way up
+    reported,  ///< `ready` or `failed` was called
+    closing    ///< the run is over; the entry goes when its network's processes are reaped
+  };
   struct Entry {
+    Stage stage = Stage::queued;
     Egress egress = Egress::routeless;
-    std::optional<Waiting> waiting;
-    std::unique_ptr<RunNetwork> network;  ///< absent while the macvlan address is in use
-    bool told = false;
-    bool let_go = false;
-    std::optional<LauncherRecord> last_record;
+    std::optional<Waiting> waiting;       ///< queued, building: the run to start
+    std::unique_ptr<RunNetwork> network;  ///< absent while queued, or when it could not be begun
+    std::optional<LauncherRecord> last_record;  ///< closing: sent when the network is gone
   };
   using Entries = std::map<std::uint64_t, Entry>;
 
   bool macvlan_is_taken() const;
+  void close_entry(Entry& entry, std::optional<LauncherRecord> last_record);
   void start_network(Entry& entry);
+  void start_run(Entry& entry);
+  void report(std::uint64_t run_number, Entry& entry);
   void advance(std::uint64_t run_number);
   void advance_all();
 

@@ -5,20 +5,20 @@
 
 namespace satellite::sandbox {
 
-HostTexts host_texts_of(const NativePlan& plan) {
-  HostTexts texts;
+CopiedFileStamps stamps_of_copied_files(const NativePlan& plan) {
+  CopiedFileStamps stamps;
   for (const auto& step : plan.steps) {
     if (step.kind != FileStepKind::copy && step.kind != FileStepKind::mirror) continue;
     const int follow = step.kind == FileStepKind::mirror ? AT_SYMLINK_NOFOLLOW : 0;
     struct stat facts {};
-    HostText text;
+    CopiedFileStamp stamp;
     if (::fstatat(AT_FDCWD, step.source.c_str(), &facts, follow) == 0) {
-      text = {facts.st_dev, facts.st_ino, facts.st_size, facts.st_ctim.tv_sec,
-              facts.st_ctim.tv_nsec};
+      stamp = {facts.st_dev, facts.st_ino, facts.st_size, facts.st_ctim.tv_sec,
+               facts.st_ctim.tv_nsec};
     }
-    texts.push_back(text);
+    stamps.push_back(stamp);
   }
-  return texts;
+  return stamps;
 }
 
 }  // namespace satellite::sandbox

@@ -8,6 +8,7 @@
 #include "sandbox/launcher/process/run_accounting.hpp"
 #include "sandbox/launcher/process/spawn.hpp"
 #include "sandbox/launcher/process/wrapper_command.hpp"
+#include "sandbox/launcher/verify/validate_posture.hpp"
 #include "sandbox/launcher/wire/order_codec.hpp"
 
 #include <fcntl.h>
@@ -29,20 +30,14 @@
 namespace satellite::sandbox {
 namespace {
 
-using namespace std::chrono_literals;
-
 // nsjail begins with what it thinks of its settings.
+constexpr std::uint32_t descriptors_without_task = 4;  // 0 1 2, the barrier
 constexpr std::size_t wrapper_messages_size_max = 2'000;
 
-// Init answers a kill within milliseconds; a process stuck in the kernel may take longer.
-constexpr auto kill_overdue_after = 1s;
-// A process that hangs in the kernel is asked again for as long as it is there, at no cost to
-// others.
-constexpr auto kill_pause_max = 60s;
-
-/// Whoever has to end a run gets the processor as we do, whatever a script of its user managed to
-/// do to it: the system call filter refuses that, and this does not rely on it. Only root may.
-void schedule_like_us(pid_t pid) {
+/// Gives the process that has to end a run the launcher's own scheduling and I/O priority, in case
+/// a script of the same user lowered it. The seccomp filter refuses such calls; this is the second
+/// guard. Works for root alone.
+void schedule_like_launcher(pid_t pid) {
   sched_param parameters{};
   const int policy = ::sched_getscheduler(0);
   if (policy >= 0 && ::sched_getparam(0, &parameters) == 0) {
@@ -57,8 +52,8 @@ void schedule_like_us(pid_t pid) {
   ::syscall(SYS_ioprio_set, who_process, pid, ::syscall(SYS_ioprio_get, who_process, 0));
 }
 
-/// Nothing but a run's own processes, none of which has run yet, puts anything into its directory;
-/// but a run of the same user that sees the host's files could.
+/// No process of a prepared run writes before its task, but another run of the same user that sees
+/// the host's files could put something into its directory.
 bool is_untouched(const std::string& scratch_directory) {
   std::error_code problem;
   return scratch_directory.empty() ||
@@ -75,7 +70,7 @@ std::uint32_t descriptors_of_script(const LaunchOrder& order) {
 struct LaunchedRun::ChildMemory {
   static constexpr std::size_t stack_size = 16U << 10U;
   /// The whole set-up runs on a copy of this one; what is not touched costs nothing.
-  static constexpr std::size_t passage_stack_size = 256U << 10U;
+  static constexpr std::size_t clone_stack_size = 256U << 10U;
 
   std::byte* make_stack(std::size_t size) {
     stack = std::make_unique_for_overwrite<std::byte[]>(size);
@@ -84,7 +79,7 @@ struct LaunchedRun::ChildMemory {
   Spawned spawn(const LauncherState& state) {
     const int group = prepared.leaf ? prepared.leaf->descriptor() : -1;
     if (launch.native != nullptr && launch.join_user_namespace_fd >= 0) {
-      return spawn_init_inside(launch, make_stack(passage_stack_size), group);
+      return spawn_init_inside(launch, make_stack(clone_stack_size), group);
     }
     const bool borrows = !prepared.wrapper.empty() && state.may_share_memory;
     return spawn_init(launch, borrows ? make_stack(stack_size) : nullptr, group);
@@ -95,22 +90,40 @@ struct LaunchedRun::ChildMemory {
   std::unique_ptr<std::byte[]> stack;
 };
 
-std::variant<std::unique_ptr<LaunchedRun>, RunSetupFailed> LaunchedRun::start(
-    const LaunchOrder& order, RunStreams streams, const LauncherState& state, Entrance entrance,
-    Task task) {
-  auto prepared = prepare_run(order, std::move(streams), state, task);
-  if (auto* problem = std::get_if<RunSetupFailed>(&prepared)) return *std::move(problem);
+namespace {
+
+/// Measured of every script of a launcher that keeps scripts from root, asked for or not.
+Expectation expectation_for(const LaunchOrder& order, const LauncherState& state) {
+  Expectation expectation = order.expectation;
+  if (!state.keeps_scripts_from_root) return expectation;
+  expectation.not_host_root = true;
+  if (!expectation.identity) expectation.identity = order.identity;
+  return expectation;
+}
+
+}  // namespace
+
+SetupResult<std::unique_ptr<LaunchedRun>> LaunchedRun::start(const LaunchOrder& order,
+                                                             RunStreams streams,
+                                                             const LauncherState& state,
+                                                             NamespaceFds namespaces, Task task) {
+  auto preparation = prepare_run(order, std::move(streams), state, task);
+  if (!preparation) return std::move(preparation).error();
   auto child = std::make_unique<ChildMemory>();
-  child->prepared = std::get<RunPreparation>(std::move(prepared));
+  child->prepared = *std::move(preparation);
   RunPreparation& made = child->prepared;
   child->launch = made.launch(state);
-  child->launch.join_user_namespace_fd = entrance.user_namespace_fd;
-  child->launch.join_network_namespace_fd = entrance.network_namespace_fd;
-  // Before its child reads them: what changes meanwhile must not count as what the run shows.
-  HostTexts host_texts;
-  if (task == Task::awaited && order.native) host_texts = host_texts_of(*order.native);
-  Spawned forked = child->spawn(state);
-  if (forked.pid < 0) {
+  child->launch.join_user_namespace_fd = namespaces.user_namespace_fd;
+  child->launch.join_network_namespace_fd = namespaces.network_namespace_fd;
+  std::optional<Prepared> prepared;
+  if (task == Task::awaited) {
+    prepared.emplace();
+    prepared->setup = encode_setup(order);
+    // Before the child copies the files, so that a change during the copy is noticed later.
+    if (order.native) prepared->copied_files = stamps_of_copied_files(*order.native);
+  }
+  Spawned spawned = child->spawn(state);
+  if (spawned.pid < 0) {
     const int reason = errno;
     if (!made.scratch_name.empty()) {
       static_cast<void>(state.scratch.remove_at_once(made.scratch_name));
@@ -118,63 +131,25 @@ std::variant<std::unique_ptr<LaunchedRun>, RunSetupFailed> LaunchedRun::start(
     return RunSetupFailed{SetupStep::fork, 0, reason, {}};
   }
   made.close_childs_ends();
-  auto run = std::unique_ptr<LaunchedRun>(new LaunchedRun);
-  run->number_ = order.run_number;
-  run->pid_ = forked.pid;
-  run->pidfd_ = std::move(forked.pidfd);
-  run->wrapped_ = !made.wrapper.empty();
-  run->confined_ = is_confined(order);
-  run->native_ = order.engine == Engine::native;
-  run->ends_with_init_ = order.engine == Engine::nsjail;
-  run->identity_ = order.identity;
-  run->identity_is_own_ = order.identity_is_own;
+  auto run = std::unique_ptr<LaunchedRun>(new LaunchedRun(
+      Facts{order.run_number, spawned.pid, order.engine, !made.wrapper.empty(), is_confined(order),
+            made.change_identity, order.identity_is_own, order.network.has_value(), task,
+            order.identity, order.scratch_directory, expectation_for(order, state)}));
+  run->pidfd_ = std::move(spawned.pidfd);
   run->control_ = std::move(made.control.first);
-  run->barrier_ = std::move(made.barrier.first);
+  run->barrier_ = Barrier(std::move(made.barrier.first));
   run->wrapper_messages_ = std::move(made.wrapper_messages);
   run->scratch_name_ = std::move(made.scratch_name);
-  run->scratch_directory_ = order.scratch_directory;
-  run->expected_descriptors_ = descriptors_of_script(order);
-  if (task == Task::awaited) {
-    run->frame_ = encode_frame(order);
-    run->host_texts_ = std::move(host_texts);
-    run->change_identity_ = made.change_identity;
-    run->expected_descriptors_ = 4;  // 0 1 2, the barrier
-  }
-  run->expectation_ = order.expectation;
-  if (state.keeps_scripts_from_root) {
-    // Measured whether the order asks for it or not.
-    run->expectation_.not_host_root = true;
-    if (!run->expectation_.identity) run->expectation_.identity = order.identity;
-  }
-  run->awaits_network_ = order.network.has_value();
+  run->expected_descriptors_ =
+      task == Task::given ? descriptors_of_script(order) : descriptors_without_task;
+  run->prepared_ = std::move(prepared);
   run->leaf_ = std::move(made.leaf);
   run->child_memory_ = std::move(child);
   return run;
 }
 
-LaunchedRun::LaunchedRun() = default;
+LaunchedRun::LaunchedRun(Facts facts) : facts_(std::move(facts)) {}
 LaunchedRun::~LaunchedRun() = default;
-
-namespace {
-
-struct Incoming {
-  bool closed = false;
-  std::optional<InitReport> report;
-  std::optional<pid_t> sender;
-};
-
-Incoming receive(int socket) {
-  InitReport report;
-  const auto message =
-      kernel::receive_message(socket, std::as_writable_bytes(std::span(&report, 1)));
-  if (!message) return {true, std::nullopt, std::nullopt};
-  if (!*message) return {};
-  const auto& got = **message;
-  if (got.size != sizeof(report) || got.truncated) return {true, std::nullopt, std::nullopt};
-  return {false, report, got.sender};
-}
-
-}  // namespace
 
 void LaunchedRun::take_failure(const InitReport& report) {
   if (failure_) return;
@@ -189,31 +164,30 @@ void LaunchedRun::refuse(std::string missing) {
 }
 
 std::optional<LauncherRecord> LaunchedRun::on_barrier(const LauncherState& state) {
-  const Incoming incoming = receive(barrier_.get());
-  if (incoming.closed) return barrier_.reset(), std::nullopt;
+  const Incoming incoming = receive_report(barrier_.fd());
+  if (incoming.closed) barrier_.close();
   if (!incoming.report) return std::nullopt;
   if (incoming.report->kind == InitReportKind::failed) {
-    return take_failure(*incoming.report), std::nullopt;
+    take_failure(*incoming.report);
+    return std::nullopt;
   }
   if (is_ending()) return std::nullopt;
-  const bool prepares = !frame_.empty() && stage_ == Stage::setting_up;
-  const auto expected = prepares ? InitReportKind::ready : InitReportKind::armed;
+  const bool has_task = facts_.task == Task::given || stage_ == Stage::beginning;
   const bool in_turn = stage_ == Stage::setting_up || stage_ == Stage::beginning;
-  if (incoming.report->kind != expected || !in_turn || !incoming.sender ||
-      (script_ && script_ != incoming.sender)) {
-    return refuse("the script's process broke the protocol of the barrier"), std::nullopt;
+  if (!in_turn ||
+      !barrier_.take(incoming, has_task ? InitReportKind::armed : InitReportKind::ready)) {
+    refuse("the script's process broke the protocol of the barrier");
+    return std::nullopt;
   }
-  child_memory_.reset();  // it speaks from behind its last exec but one
-  script_ = incoming.sender;
-  landlock_abi_ = static_cast<std::uint32_t>(incoming.report->index);
-  if (awaits_network_ && !network_) return std::nullopt;
+  child_memory_.reset();  // it has a memory of its own since the exec of init or of the wrapper
+  if (facts_.awaits_network && !network_) return std::nullopt;
   return verify(state);
 }
 
 std::optional<LauncherRecord> LaunchedRun::on_network(const NetworkFacts& made,
                                                       const LauncherState& state) {
   network_ = made;
-  if (is_ending() || !script_ || stage_ != Stage::setting_up) return std::nullopt;
+  if (is_ending() || !barrier_.script() || stage_ != Stage::setting_up) return std::nullopt;
   return verify(state);
 }
 
@@ -222,104 +196,104 @@ void LaunchedRun::fail(const RunSetupFailed& failure) {
   kill();
 }
 
-/// A prepared run is measured when it is ready, and of that again when it has its task, what the
-/// task can have changed.
-std::optional<LauncherRecord> LaunchedRun::verify(const LauncherState& state) {
-  const MeasureRequest request{*script_,
-                               native_ ? pid_ : 0,
-                               scratch_directory_,
+/// A prepared run is measured twice: whole when it is ready, and with its task what the task can
+/// have changed.
+Result<Posture> LaunchedRun::measure_script(const LauncherState& state) const {
+  const MeasureRequest request{*barrier_.script(),
+                               is_native() ? facts_.pid : 0,
+                               facts_.scratch_directory,
                                expected_descriptors_,
                                network_,
                                leaf_ ? &*leaf_ : nullptr,
-                               wrapped_};
+                               facts_.wrapped};
+  const bool is_again = prepared_ && prepared_->posture;
   auto posture =
-      posture_ ? measure_again(request, *posture_) : measure(request, state.surroundings);
-  if (!posture) return refuse("cannot verify: " + posture.error().message), std::nullopt;
-  posture->landlock_abi = landlock_abi_;
-  auto missing = missing_of(expectation_, *posture);
-  if (confined_ && !posture->no_new_privileges) {
+      is_again ? measure_again(request, *prepared_->posture) : measure(request, state.surroundings);
+  if (posture) posture->landlock_abi = barrier_.landlock_abi();
+  return posture;
+}
+
+std::optional<LauncherRecord> LaunchedRun::verify(const LauncherState& state) {
+  auto posture = measure_script(state);
+  if (!posture) {
+    refuse("cannot verify: " + posture.error().message);
+    return std::nullopt;
+  }
+  auto missing = missing_of(facts_.expectation, *posture);
+  if (facts_.confined && !posture->no_new_privileges) {
     missing.push_back("privilege: no_new_privs is not set");
   }
   if (!missing.empty()) {
     std::string text;
     for (const auto& one : missing) text += (text.empty() ? "" : "; ") + one;
-    return refuse(std::move(text)), std::nullopt;
+    refuse(std::move(text));
+    return std::nullopt;
   }
-  if (!frame_.empty() && !posture_) {
-    posture_ = *std::move(posture);
+  if (prepared_ && stage_ == Stage::setting_up) {
+    prepared_->posture = *std::move(posture);
     stage_ = Stage::waiting;
-    send_go();  // it was measured
-    return LauncherRecord{number_, RunPrepared{}};
+    barrier_.send_go();
+    return LauncherRecord{number(), RunPrepared{}};
   }
   stage_ = Stage::verified;
-  return LauncherRecord{number_, RunStarted{*std::move(posture)}};
+  return LauncherRecord{number(), RunStarted{*std::move(posture)}};
 }
 
 void LaunchedRun::begin(const LaunchOrder& order, const RunStreams& streams) {
-  // What comes too late, or for another run, ends it: it must not wait for a task that it was
-  // already given, nor run one in a sandbox that is not the one asked for.
-  if (stage_ != Stage::waiting || !barrier_) {
+  // A task that comes too late or for another sandbox ends the run: it must neither wait for a task
+  // that it was given already, nor execute one behind other layers than the ones asked for.
+  if (stage_ != Stage::waiting || !barrier_.is_open()) {
     return fail({SetupStep::receive_task, 0, 0, "the run does not wait for a task"});
   }
-  if (encode_frame(order) != frame_) {
+  if (encode_setup(order) != prepared_->setup) {
     return fail({SetupStep::receive_task, 0, 0, "the run was prepared for another sandbox"});
   }
-  if (order.native && host_texts_of(*order.native) != host_texts_) {
+  if (order.native && stamps_of_copied_files(*order.native) != prepared_->copied_files) {
     return fail({SetupStep::receive_task, 0, 0, "the host's files changed since"});
   }
-  if (!is_untouched(scratch_directory_)) {
+  if (!is_untouched(facts_.scratch_directory)) {
     return fail({SetupStep::receive_task, 0, 0, "somebody put files into its scratch directory"});
   }
-  if (change_identity_) give_streams(streams, *identity_);
-  if (auto problem = send_task(barrier_.get(), order, streams)) return fail(*problem);
+  if (facts_.change_identity) give_streams(streams, *facts_.identity);
+  if (auto sent = send_task(barrier_.fd(), order, streams); !sent) return fail(sent.error());
   expected_descriptors_ = descriptors_of_script(order);
   stage_ = Stage::beginning;
 }
 
 void LaunchedRun::release() {
-  if (is_ending() || stage_ != Stage::verified || !barrier_) return;
-  send_go();
+  if (is_ending() || stage_ != Stage::verified || !barrier_.is_open()) return;
+  barrier_.send_go();
   stage_ = Stage::released;
 }
 
-void LaunchedRun::send_go() const {
-  const std::byte go{1};
-  static_cast<void>(kernel::send_message(barrier_.get(), std::span(&go, 1)));
-}
-
 void LaunchedRun::on_control() {
-  const Incoming incoming = receive(control_.get());
-  if (incoming.closed) return control_.reset();
+  const Incoming incoming = receive_report(control_.get());
+  if (incoming.closed) control_.reset();
   if (!incoming.report) return;
   if (incoming.report->kind == InitReportKind::failed) take_failure(*incoming.report);
-  if (incoming.report->kind == InitReportKind::ended) {
-    ended_ = *incoming.report;
-    end_wrapper();
-  }
-}
-
-/// nsjail may miss the end of its child and then looks after a second; until then it holds the
-/// script's pipes open. Everything below it is dead, and it has nothing to put in order.
-void LaunchedRun::end_wrapper() const {
-  if (!ends_with_init_) return;
-  ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+  if (incoming.report->kind != InitReportKind::ended) return;
+  ended_ = *incoming.report;
+  // nsjail may miss the end of its child and looks again after a second; until then it holds the
+  // script's pipes open. Everything below it is dead, and it has nothing to clean up.
+  if (facts_.engine == Engine::nsjail) kill_first_process();
 }
 
 std::optional<LauncherRecord> LaunchedRun::take_early_end(bool lost_uplink) {
   const bool over = ended_ && stage_ == Stage::released;
-  if (!native_ || told_end_ || !over) return std::nullopt;
+  if (!is_native() || end_reported_ || !over) return std::nullopt;
   auto record = on_exit();
   if (auto* end = record ? std::get_if<RunEnded>(&record->event) : nullptr) {
     end->lost_uplink = lost_uplink;
   }
-  if (record && identity_is_own_) record->remains = Remains::identity;  // init still has that user
-  told_end_ = true;
+  // Init still has that user.
+  if (record && facts_.identity_is_own) record->remains = Remains::identity;
+  end_reported_ = true;
   return record;
 }
 
-void LaunchedRun::dismiss() {
-  if (!native_ || std::exchange(dismissed_, true)) return;
-  kill();  // it leaves by itself; from now on within a bound
+void LaunchedRun::release_init() {
+  if (!is_native() || std::exchange(init_released_, true)) return;
+  kill();  // init exits on any command; from now on it has a bounded time to do so
 }
 
 void LaunchedRun::send_command(InitCommand command) {
@@ -327,93 +301,92 @@ void LaunchedRun::send_command(InitCommand command) {
   static_cast<void>(kernel::send_message(control_.get(), std::as_bytes(std::span(&command, 1))));
 }
 
+void LaunchedRun::kill_first_process() const {
+  ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+}
+
 void LaunchedRun::terminate() {
-  if (stage_ < Stage::verified) return kill();
+  if (!is_set_up()) return kill();
   send_command(InitCommand::terminate);
 }
 
 void LaunchedRun::kill() {
-  if (!overdue_at_) {
-    overdue_pause_ = kill_overdue_after;
-    overdue_at_ = Clock::now() + overdue_pause_;
-    give_up_at_ = Clock::now() + unkillable_after;
-    schedule_like_us(pid_);
-  }
-  // Waiting at the barrier, the script takes the closed socket for a no. Whatever it says there
-  // from now on is said by a run that must not start any more.
-  if (stage_ < Stage::verified) barrier_.reset();
-  // The whole group at once, init and wrapper with it, however fast the rest multiplies.
+  if (!killing_.has_begun()) schedule_like_launcher(facts_.pid);
+  killing_.begin(Clock::now());
+  // A script's process at the barrier takes the closed socket for a no. What it reports there from
+  // now on must not start it any more.
+  if (!is_set_up()) barrier_.close();
+  // The kernel kills the whole control group at once, init and wrapper included, however fast the
+  // rest forks.
   if (leaf_ && leaf_->kill()) return;
-  // During setup nobody may be listening yet, and there is nothing whose end we would have to tell.
-  if (stage_ < Stage::verified) {
-    ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
-    return;
-  }
+  // During the set-up init may not listen yet, and no wait status is lost with it.
+  if (!is_set_up()) return kill_first_process();
   send_command(InitCommand::kill);
 }
 
-std::optional<LaunchedRun::Clock::time_point> LaunchedRun::next_look() const {
-  if (!overdue_at_) return std::nullopt;
-  return is_unkillable_ ? *overdue_at_ : std::min(*overdue_at_, *give_up_at_);
-}
-
 std::optional<LauncherRecord> LaunchedRun::give_up(Clock::time_point now) {
-  if (is_unkillable_ || !give_up_at_ || now < *give_up_at_) return std::nullopt;
+  if (!killing_.take_give_up(now)) return std::nullopt;
   auto record = on_exit();
-  if (record) {
-    mark_unkillable(*record, pid_);
-  } else {
-    is_unkillable_ = true;  // an init without children, whose end was told
-  }
+  // Without a record it is an init without children, whose end was reported.
+  if (record) mark_unkillable(*record, facts_.pid);
   return record;
 }
 
 void LaunchedRun::mark_unkillable(LauncherRecord& record, pid_t root) {
   record.remains = bare::any_hangs_below(root) ? Remains::unkillable : Remains::overdue;
-  told_end_ = is_unkillable_ = true;
+  end_reported_ = true;
+  killing_.give_up();
 }
 
 void LaunchedRun::kill_if_overdue(Clock::time_point now) {
-  if (!overdue_at_ || now < *overdue_at_) return;
-  ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+  if (!killing_.take_overdue(now)) return;
+  kill_first_process();
   if (leaf_) leaf_->kill();
-  overdue_pause_ = std::min<Clock::duration>(2 * overdue_pause_, kill_pause_max);
-  overdue_at_ = now + overdue_pause_;
 }
 
-std::optional<LauncherRecord> LaunchedRun::on_exit() {
-  if (told_end_) return std::nullopt;
-  // What was said before the end may still lie in the sockets; both ends are closed over there.
-  for (const UniqueFd* socket : {&barrier_, &control_}) {
-    for (bool more = bool{*socket}; more;) {
-      const Incoming incoming = receive(socket->get());
-      more = incoming.report.has_value();
-      if (!more) break;
+/// Reports that were sent before the end may still lie in the sockets, whose other ends are closed.
+void LaunchedRun::take_last_reports() {
+  for (const int socket : {barrier_.fd(), control_.get()}) {
+    if (socket < 0) continue;
+    for (;;) {
+      const Incoming incoming = receive_report(socket);
+      if (!incoming.report) break;
       if (incoming.report->kind == InitReportKind::failed) take_failure(*incoming.report);
       if (incoming.report->kind == InitReportKind::ended) ended_ = *incoming.report;
     }
   }
-  LauncherRecord record{number_, RunEnded{}};
+}
+
+/// The set-up ended without a report: what the wrapper wrote to its standard error has to explain
+/// it.
+RunSetupFailed LaunchedRun::failure_without_report() const {
+  RunSetupFailed failure{facts_.wrapped ? SetupStep::wrapper : SetupStep::fork_script, 0, 0, {}};
+  if (wrapper_messages_) {
+    failure.text =
+        told_by_wrapper(kernel::read_beginning(wrapper_messages_.get(), wrapper_messages_size_max));
+  }
+  return failure;
+}
+
+std::optional<LauncherRecord> LaunchedRun::on_exit() {
+  if (end_reported_) return std::nullopt;
+  take_last_reports();
+  LauncherRecord record{number(), RunEnded{}};
   if (refusal_) {
     record.event = RunRefused{*refusal_};
   } else if (failure_) {
     record.event = *failure_;
-  } else if (stage_ < Stage::verified) {
-    RunSetupFailed silent{wrapped_ ? SetupStep::wrapper : SetupStep::fork_script, 0, 0, {}};
-    if (wrapper_messages_) {
-      silent.text = told_by_wrapper(
-          kernel::read_beginning(wrapper_messages_.get(), wrapper_messages_size_max));
-    }
-    record.event = std::move(silent);
+  } else if (!is_set_up()) {
+    record.event = failure_without_report();
   } else if (ended_) {
     record.event = RunEnded{true, ended_->wait_status, ended_->user_microseconds,
                             ended_->system_microseconds, ended_->resident_max_kibibytes};
   }
-  if (leaf_) tell_usage(*leaf_, expectation_.cgroup, record);
+  if (leaf_) tell_usage(*leaf_, facts_.expectation.cgroup, record);
   return record;
 }
 
-bool LaunchedRun::may_have_strays() const {
+bool LaunchedRun::may_have_orphans() const {
   return !ended_ && !(leaf_ && leaf_->is_emptied());
 }
 

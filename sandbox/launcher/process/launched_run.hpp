@@ -1,9 +1,12 @@
 #pragma once
 
 #include "protocol/vocabulary/unique_fd.hpp"
+#include "sandbox/launcher/process/barrier.hpp"
 #include "sandbox/launcher/process/copied_file_stamps.hpp"
+#include "sandbox/launcher/process/killing.hpp"
 #include "sandbox/launcher/process/run_preparation.hpp"
 #include "sandbox/launcher/wire/records.hpp"
+#include "sandbox/launcher/wire/setup_result.hpp"
 
 #include <sys/types.h>
 #include <chrono>
@@ -11,13 +14,11 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <variant>
-#include <vector>
 
 namespace satellite::sandbox {
 
-/// Namespaces made for a run beforehand, which it enters first of all; -1 = none.
-struct Entrance {
+/// Namespaces that exist before the run, which its first process joins; -1 = none.
+struct NamespaceFds {
   int user_namespace_fd = -1, network_namespace_fd = -1;
 };
 
@@ -33,19 +34,21 @@ class LaunchedRun {
   using Clock = std::chrono::steady_clock;
 
   /// Forks. On failure nothing of the run is left.
-  static std::variant<std::unique_ptr<LaunchedRun>, RunSetupFailed> start(
-      const LaunchOrder& order, RunStreams streams, const LauncherState& state,
-      Entrance entrance = {}, Task task = Task::given);
+  static SetupResult<std::unique_ptr<LaunchedRun>> start(const LaunchOrder& order,
+                                                         RunStreams streams,
+                                                         const LauncherState& state,
+                                                         NamespaceFds namespaces = {},
+                                                         Task task = Task::given);
 
   ~LaunchedRun();
 
-  std::uint64_t number() const { return number_; }
+  std::uint64_t number() const { return facts_.number; }
   /// Who the script is, and whether nobody else may be.
-  const std::optional<Identity>& identity() const { return identity_; }
-  bool identity_is_own() const { return identity_is_own_; }
-  pid_t pid() const { return pid_; }
+  const std::optional<Identity>& identity() const { return facts_.identity; }
+  bool identity_is_own() const { return facts_.identity_is_own; }
+  pid_t pid() const { return facts_.pid; }
   int control_fd() const { return control_.get(); }
-  int barrier_fd() const { return barrier_.get(); }
+  int barrier_fd() const { return barrier_.fd(); }
   /// Init said that it is the last process of the run.
   bool tree_is_dead() const { return ended_.has_value(); }
   /// Somebody removed it while the run stood prepared.
@@ -60,7 +63,6 @@ class LaunchedRun {
   std::optional<LauncherRecord> on_barrier(const LauncherState& state);
   /// The run's network has its uplink now: what waited at the barrier for it can be measured.
   std::optional<LauncherRecord> on_network(const NetworkFacts& made, const LauncherState& state);
-  bool is_prepared() const { return stage_ == Stage::waiting; }
   /// Any failure ends the run before the script started, as one of its set-up.
   void begin(const LaunchOrder& order, const RunStreams& streams);
   /// The run's network failed under it.
@@ -72,82 +74,96 @@ class LaunchedRun {
   /// it and holds nothing but namespaces, whose end takes the kernel longer than a script may wait;
   /// the same is true of the program behind its uplink, which was killed.
   std::optional<LauncherRecord> take_early_end(bool lost_uplink);
-  /// Lets the init of a run whose tree is dead go, after whatever was to be told first. Idempotent.
-  void dismiss();
-  /// The wrapper, or init itself, was reaped: what the agent is told, unless it was told already.
+  /// Lets the init of a native run whose tree is dead exit; called after the end was reported, if
+  /// that is to be first. Idempotent.
+  void release_init();
+  /// The first process (wrapper or init) was reaped: the record of the end, unless it was reported
+  /// already.
   std::optional<LauncherRecord> on_exit();
-  /// Its end was told, but the kernel is not done with what it was made of.
-  bool is_coming_down() const { return told_end_ && !is_unkillable_; }
-  /// After on_exit: init died without telling, so descendants may be left. Never waits.
-  bool may_have_strays() const;
-  /// Its end was told before it was all gone, and others wait to hear that it is.
-  bool owes_gone() const { return told_end_ && (identity_is_own_ || is_unkillable_); }
+  /// Its end was reported, but the kernel still takes its namespaces down.
+  bool is_coming_down() const { return end_reported_ && !killing_.is_unkillable(); }
+  /// After on_exit: init died without a report, so descendants may be left. Never waits.
+  bool may_have_orphans() const;
+  /// The report of its end said that something remains, so RunGone has to follow.
+  bool must_report_gone() const {
+    return end_reported_ && (facts_.identity_is_own || killing_.is_unkillable());
+  }
 
   void terminate();
   void kill();
-  /// Init was asked to end and did not within the bound: kills the process itself, again and again,
-  /// with longer and longer pauses.
+  /// Kills the first process itself when it did not end in time (Killing).
   void kill_if_overdue(Clock::time_point now);
-  /// When `now` is later than a killed run may take to die: what the agent is told instead of
-  /// waiting for it any longer. Handed out once.
+  /// When a killed run has not died within its bound at `now`: the record of its end, which says
+  /// what remains. Handed out once.
   std::optional<LauncherRecord> give_up(Clock::time_point now);
   /// The same for a record that is there already, of a run whose init was reaped. What is left of
   /// it is below `root`.
   void mark_unkillable(LauncherRecord& record, pid_t root);
-  bool is_unkillable() const { return is_unkillable_; }
+  bool is_unkillable() const { return killing_.is_unkillable(); }
   /// When to call the two again.
-  std::optional<Clock::time_point> next_look() const;
+  std::optional<Clock::time_point> next_look() const { return killing_.next_look(); }
 
  private:
-  enum class Stage {
-    setting_up,
-    waiting,    ///< prepared, for a task
-    beginning,  ///< with the task, up to the barrier
-    verified,
-    released
+  /// What is known when the first process exists, and never changes.
+  struct Facts {
+    std::uint64_t number = 0;
+    pid_t pid = -1;
+    Engine engine = Engine::none;
+    bool wrapped = false, confined = false;
+    bool change_identity = false;  ///< the script's user is not the launcher's
+    bool identity_is_own = false;
+    bool awaits_network = false;  ///< its uplink is raised while it is set up
+    Task task = Task::given;
+    std::optional<Identity> identity;
+    std::string scratch_directory;
+    Expectation expectation;
   };
-
+  /// How far the script's process has come.
+  enum class Stage {
+    setting_up,  ///< up to the barrier: with its task, or, prepared, without one
+    waiting,     ///< prepared and measured; no task yet
+    beginning,   ///< a prepared run with its task, on its way to the barrier again
+    verified,    ///< measured with its task; RunStarted is about to be sent
+    released     ///< it got the byte, and executes its command
+  };
+  /// What a prepared run was made from and what was measured of it, to compare with its task's.
+  struct Prepared {
+    std::string setup;  ///< bytes of the order without its task
+    CopiedFileStamps copied_files;
+    std::optional<Posture> posture;
+  };
   struct ChildMemory;
 
-  LaunchedRun();
+  explicit LaunchedRun(Facts facts);
+  bool is_native() const { return facts_.engine == Engine::native; }
+  /// Before this the script never ran, and init may not listen for commands.
+  bool is_set_up() const { return stage_ == Stage::verified || stage_ == Stage::released; }
   /// It was told to end: nothing that arrives now may start or release it.
-  bool is_ending() const { return overdue_at_.has_value(); }
+  bool is_ending() const { return killing_.has_begun(); }
   std::optional<LauncherRecord> verify(const LauncherState& state);
+  Result<Posture> measure_script(const LauncherState& state) const;
   void take_failure(const InitReport& report);
+  void take_last_reports();
+  RunSetupFailed failure_without_report() const;
   void refuse(std::string missing);
   void send_command(InitCommand command);
-  void end_wrapper() const;
-  /// The byte for which the script's process waits after each time that it was measured.
-  void send_go() const;
+  void kill_first_process() const;
 
-  std::uint64_t number_ = 0;
-  pid_t pid_ = -1;
-  bool wrapped_ = false, confined_ = false, native_ = false, told_end_ = false;
-  bool dismissed_ = false;
-  bool ends_with_init_ = false;  ///< its wrapper is killed when init has told the end
-  std::optional<Identity> identity_;
-  bool identity_is_own_ = false;
+  const Facts facts_;
   Stage stage_ = Stage::setting_up;
-  UniqueFd pidfd_, control_, barrier_, wrapper_messages_;
-  std::string scratch_name_, scratch_directory_;
-  std::uint32_t expected_descriptors_ = 0, landlock_abi_ = 0;
-  bool change_identity_ = false;
-  // Of a run that is prepared: what it was made from, and what was measured then.
-  std::string frame_;
-  HostTexts host_texts_;
-  std::optional<Posture> posture_;
-  Expectation expectation_;
-  bool awaits_network_ = false;
+  Barrier barrier_;
+  Killing killing_;
+  UniqueFd pidfd_, control_, wrapper_messages_;
+  std::string scratch_name_;
+  std::uint32_t expected_descriptors_ = 0;
+  std::optional<Prepared> prepared_;  ///< set for Task::awaited
   std::optional<NetworkFacts> network_;
-  std::optional<pid_t> script_;  ///< stands at the barrier
   std::optional<kernel::CgroupLeaf> leaf_;
   std::unique_ptr<ChildMemory> child_memory_;  ///< until the child no longer lives in it
   std::optional<RunSetupFailed> failure_;
   std::optional<std::string> refusal_;
   std::optional<InitReport> ended_;
-  std::optional<Clock::time_point> overdue_at_, give_up_at_;
-  Clock::duration overdue_pause_{};
-  bool is_unkillable_ = false;
+  bool end_reported_ = false, init_released_ = false;
 };
 
 }  // namespace satellite::sandbox

@@ -21,18 +21,19 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// After the agent is gone: what is not dead by then dies with us.
+// After the agent is gone: what is not dead by then dies with the launcher.
 constexpr auto farewell_max = 5s;
 constexpr int farewell_passes = 200;
-// How long the loop may stand still for what an init left behind; the rest is for later turns.
-constexpr int stray_passes_inline = 3;
-constexpr auto stray_pause_min = 5ms;
-constexpr auto stray_pause_max = 10s;
+// How many passes over /proc one turn may spend on orphans; the rest is for later turns.
+constexpr int orphan_passes_inline = 3;
+constexpr auto orphan_pause_min = 5ms;
+constexpr auto orphan_pause_max = 10s;
 // A host on which so many runs hang in the kernel is of no use to another one.
 constexpr std::size_t unkillable_runs_max = 64;
 // Runs leave more behind than can be removed; more of them would only fill the disk.
 constexpr std::size_t removals_pending_max = 256;
-// Runs whose end was told and whose namespaces are still there: kernel memory that nobody counts.
+// Runs whose end was reported and whose namespaces still exist, in kernel memory that no limit
+// counts.
 constexpr std::ptrdiff_t runs_coming_down_max = 32;
 
 }  // namespace
@@ -49,7 +50,7 @@ int LauncherLoop::wait_milliseconds() const {
     const auto look = run->next_look();
     if (look && (!first || *look < *first)) first = look;
   }
-  if (!stranded_.empty() && (!first || stray_look_at_ < *first)) first = stray_look_at_;
+  if (!ended_runs_.empty() && (!first || orphan_look_at_ < *first)) first = orphan_look_at_;
   if (removals_.is_stuck() && (!first || Clock::now() + next_try < *first)) {
     first = Clock::now() + next_try;
   }
@@ -72,21 +73,21 @@ void LauncherLoop::turn() {
   if (::poll(watched.data(), watched.size(), wait_milliseconds()) < 0) return;
   for (std::size_t i = 0; i < known; ++i) {
     LaunchedRun& run = *runs_[i];
-    if (watched[2 + 2 * i].revents != 0) tell(run, run.on_barrier(state_));
+    if (watched[2 + 2 * i].revents != 0) report_standing(run, run.on_barrier(state_));
     if (watched[3 + 2 * i].revents != 0) run.on_control();
     // While wrapper and namespaces come down there is time for it.
     if (run.tree_is_dead()) {
       const bool lost_uplink = networks_.end_uplink(run.number());
       removals_.remove(run.take_scratch_name());
-      if (may_tell_early()) {
+      if (may_report_early()) {
         if (const auto end = run.take_early_end(lost_uplink)) send(*end);
       }
-      run.dismiss();
+      run.release_init();
     }
   }
   networks_.work_off(std::span(watched).subspan(2 + 2 * known));
   const auto now = Clock::now();
-  look_after_the_dying(now);
+  kill_overdue_runs(now);
   networks_.fail_overdue(now);
   if (removals_.is_stuck()) removals_.work();
   if (watched[1].revents != 0) on_signals();
@@ -125,8 +126,8 @@ void LauncherLoop::on_request(const LauncherRequest& request, std::vector<Unique
     return begin_run(request.run_number, std::move(descriptors));
   }
   if (request.kind == RequestKind::try_namespaces) {
-    const auto problem = try_namespaces(request.identity);
-    if (problem) return send({request.run_number, *problem});
+    const auto tried = try_namespaces(request.identity);
+    if (!tried) return send({request.run_number, tried.error()});
     return send({request.run_number, RunEnded{true}});
   }
   LaunchedRun* const run = find(request.run_number);
@@ -149,10 +150,11 @@ void LauncherLoop::start_run(std::uint64_t number, std::vector<UniqueFd> descrip
   RunNetworks::Waiting run{*std::move(order), {}, task};
   if (task == Task::given) run.streams = {std::move(descriptors[1]), std::move(descriptors[2])};
   if (run.order.network) return networks_.begin(std::move(run));
-  if (const auto problem = launch(std::move(run), {})) send({number, *problem});
+  const auto launched = launch(std::move(run), {});
+  if (!launched) send({number, launched.error()});
 }
 
-/// A run that is not there any more was told to have ended; so will be one that cannot begin.
+/// The end of a run that is not there any more was reported; that of one that cannot begin will be.
 void LauncherLoop::begin_run(std::uint64_t number, std::vector<UniqueFd> descriptors) {
   LaunchedRun* const run = find(number);
   if (run == nullptr) return networks_.cancel(number);
@@ -170,15 +172,16 @@ void LauncherLoop::begin_run(std::uint64_t number, std::vector<UniqueFd> descrip
   run->begin(*order, {std::move(descriptors[1]), std::move(descriptors[2])});
 }
 
-std::optional<RunSetupFailed> LauncherLoop::launch(RunNetworks::Waiting run, Entrance entrance) {
-  if (auto problem = obstacle(run.order)) return problem;
-  auto started = LaunchedRun::start(run.order, std::move(run.streams), state_, entrance, run.task);
-  if (auto* problem = std::get_if<RunSetupFailed>(&started)) return std::move(*problem);
-  runs_.push_back(std::move(std::get<std::unique_ptr<LaunchedRun>>(started)));
-  return std::nullopt;
+SetupResult<void> LauncherLoop::launch(RunNetworks::Waiting run, NamespaceFds namespaces) {
+  if (auto room = check_room(run.order); !room) return room;
+  auto started =
+      LaunchedRun::start(run.order, std::move(run.streams), state_, namespaces, run.task);
+  if (!started) return std::move(started).error();
+  runs_.push_back(*std::move(started));
+  return {};
 }
 
-void LauncherLoop::tell(LaunchedRun& run, const std::optional<LauncherRecord>& record) {
+void LauncherLoop::report_standing(LaunchedRun& run, const std::optional<LauncherRecord>& record) {
   if (!record) return;
   send(*record);
   if (std::holds_alternative<RunStarted>(record->event)) run.release();
@@ -186,12 +189,11 @@ void LauncherLoop::tell(LaunchedRun& run, const std::optional<LauncherRecord>& r
 
 RunNetworks::Events LauncherLoop::network_events() {
   RunNetworks::Events events;
-  events.may_enter = [this](RunNetworks::Waiting waiting, const NetworkNamespace& entrance) {
-    return launch(std::move(waiting),
-                  {entrance.user_namespace.get(), entrance.network_namespace.get()});
+  events.may_join = [this](RunNetworks::Waiting waiting, const NetworkNamespace& made) {
+    return launch(std::move(waiting), {made.user_namespace.get(), made.network_namespace.get()});
   };
   events.ready = [this](std::uint64_t number, const NetworkFacts& made) {
-    if (LaunchedRun* run = find(number)) tell(*run, run->on_network(made, state_));
+    if (LaunchedRun* run = find(number)) report_standing(*run, run->on_network(made, state_));
   };
   events.failed = [this](std::uint64_t number, const RunSetupFailed& failure) {
     if (LaunchedRun* run = find(number)) run->fail(failure);
@@ -205,7 +207,7 @@ void LauncherLoop::on_signals() {
   while (::read(signals_.get(), &event, sizeof(event)) == static_cast<ssize_t>(sizeof(event))) {
     if (event.ssi_signo == static_cast<std::uint32_t>(agent_gone_signal)) agent_gone_ = true;
   }
-  stray_look_at_ = Clock::now();
+  orphan_look_at_ = Clock::now();
   reap();
 }
 
@@ -233,29 +235,29 @@ void LauncherLoop::end_all_runs() {
 
 /// Nothing is left to wait for; what cannot be killed is not waited for.
 bool LauncherLoop::is_quiet() const {
-  return unkillable_runs() == runs_.size() + stranded_.size() && removals_.empty() &&
+  return unkillable_runs() == runs_.size() + ended_runs_.size() && removals_.empty() &&
          networks_.empty();
 }
 
 std::size_t LauncherLoop::unkillable_runs() const {
   const auto among_living = std::count_if(runs_.begin(), runs_.end(),
                                           [](const auto& run) { return run->is_unkillable(); });
-  const auto among_stranded =
-      std::count_if(stranded_.begin(), stranded_.end(),
-                    [](const Stranded& one) { return one.run->is_unkillable(); });
-  return static_cast<std::size_t>(among_living + among_stranded);
+  const auto among_ended =
+      std::count_if(ended_runs_.begin(), ended_runs_.end(),
+                    [](const EndedRun& one) { return one.run->is_unkillable(); });
+  return static_cast<std::size_t>(among_living + among_ended);
 }
 
-/// Who starts runs faster than the kernel takes their namespaces down waits for it again.
-bool LauncherLoop::may_tell_early() const {
+/// An agent that starts runs faster than the kernel takes their namespaces down has to wait for it.
+bool LauncherLoop::may_report_early() const {
   const auto coming_down = std::count_if(runs_.begin(), runs_.end(),
                                          [](const auto& run) { return run->is_coming_down(); });
   return coming_down < runs_coming_down_max;
 }
 
-/// Why nothing more may be started, or not as this user. The agent hands ids out; that none is two
-/// runs' at once is seen to here, where the runs are.
-std::optional<RunSetupFailed> LauncherLoop::obstacle(const LaunchOrder& order) const {
+/// Whether another run may be started, and as this user. The agent assigns user ids; that no two
+/// runs have the same one is checked here, where the runs are known.
+SetupResult<void> LauncherLoop::check_room(const LaunchOrder& order) const {
   if (unkillable_runs() >= unkillable_runs_max) {
     return RunSetupFailed{SetupStep::prepare, 0, 0,
                           std::to_string(unkillable_runs_max) +
@@ -268,24 +270,25 @@ std::optional<RunSetupFailed> LauncherLoop::obstacle(const LaunchOrder& order) c
                               " earlier runs are not removed yet; look for scripts that leave very "
                               "many files in theirs, and for a slow disk"};
   }
-  if (!order.identity) return std::nullopt;
-  const std::uint32_t uid = order.identity->uid;
-  const auto has_it = [&](const LaunchedRun& run) {
-    return run.identity() && run.identity()->uid == uid &&
-           (order.identity_is_own || run.identity_is_own());
-  };
-  const bool taken =
-      std::any_of(runs_.begin(), runs_.end(), [&](const auto& run) { return has_it(*run); }) ||
-      std::any_of(stranded_.begin(), stranded_.end(),
-                  [&](const Stranded& one) { return has_it(*one.run); });
-  if (!taken) return std::nullopt;
+  if (!user_id_is_taken(order)) return {};
   return RunSetupFailed{SetupStep::user_id, 0, 0,
-                        "user id " + std::to_string(uid) +
+                        "user id " + std::to_string(order.identity->uid) +
                             " belongs to another run at this moment; let no policy name an id of "
                             "sandbox.uid_range"};
 }
 
-/// The agent plans so that this never happens; who took the agent over would not.
+bool LauncherLoop::user_id_is_taken(const LaunchOrder& order) const {
+  if (!order.identity) return false;
+  const auto has_it = [&order](const LaunchedRun& run) {
+    return run.identity() && run.identity()->uid == order.identity->uid &&
+           (order.identity_is_own || run.identity_is_own());
+  };
+  return std::any_of(runs_.begin(), runs_.end(), [&](const auto& run) { return has_it(*run); }) ||
+         std::any_of(ended_runs_.begin(), ended_runs_.end(),
+                     [&](const EndedRun& one) { return has_it(*one.run); });
+}
+
+/// The agent never plans such a run; an agent that an attacker took over could.
 std::optional<RunRefused> LauncherLoop::refusal_of(const LaunchOrder& order) const {
   if (!state_.keeps_scripts_from_root) return std::nullopt;
   if (order.identity && order.identity->uid != 0 && order.identity->gid != 0) return std::nullopt;
@@ -309,67 +312,67 @@ void LauncherLoop::reap() {
 }
 
 void LauncherLoop::finish(Runs::iterator position) {
-  Stranded ended{std::move(*position), std::nullopt, Clock::now() + unkillable_after};
+  EndedRun ended{std::move(*position), std::nullopt, Clock::now() + unkillable_after};
   runs_.erase(position);
   ended.record = ended.run->on_exit();
-  if (!ended.run->may_have_strays() || kill_strays()) return complete(std::move(ended));
-  stray_pause_ = stray_pause_min;
-  stray_look_at_ = Clock::now() + stray_pause_;
-  stranded_.push_back(std::move(ended));
+  if (!ended.run->may_have_orphans() || kill_orphans()) return complete(std::move(ended));
+  orphan_pause_ = orphan_pause_min;
+  orphan_look_at_ = Clock::now() + orphan_pause_;
+  ended_runs_.push_back(std::move(ended));
 }
 
 /// The last record goes out only when nothing of the run is left.
-void LauncherLoop::complete(Stranded ended) {
+void LauncherLoop::complete(EndedRun ended) {
   removals_.remove(ended.run->take_scratch_name());
-  if (ended.record) return tell_end(*ended.record);
-  networks_.let_go(ended.run->number());
-  if (ended.run->owes_gone()) send({ended.run->number(), RunGone{}});
+  if (ended.record) return report_end(*ended.record);
+  networks_.close_silently(ended.run->number());
+  if (ended.run->must_report_gone()) send({ended.run->number(), RunGone{}});
 }
 
-void LauncherLoop::tell_end(const LauncherRecord& record) {
+void LauncherLoop::report_end(const LauncherRecord& record) {
   if (!networks_.close(record)) send(record);
 }
 
-/// Kills again what should be dead, and gives up waiting for what cannot die: the agent is told,
-/// and scratch directory, user and control group stay with the run until it is gone after all.
-void LauncherLoop::look_after_the_dying(Clock::time_point now) {
+/// Kills overdue runs again, and gives up waiting for those that cannot die: the agent gets the
+/// record of their end, while scratch directory, user and control group stay with them.
+void LauncherLoop::kill_overdue_runs(Clock::time_point now) {
   for (std::size_t i = 0; i < runs_.size(); ++i) {  // telling may start a run that waited
     runs_[i]->kill_if_overdue(now);
-    if (const auto record = runs_[i]->give_up(now)) tell_end(*record);
+    if (const auto record = runs_[i]->give_up(now)) report_end(*record);
   }
-  if (!stranded_.empty() && now >= stray_look_at_) look_for_strays(now);
+  if (!ended_runs_.empty() && now >= orphan_look_at_) look_for_orphans(now);
 }
 
-/// Whose strays are left cannot be told, so every run that may have some waits for all.
-void LauncherLoop::look_for_strays(Clock::time_point now) {
-  if (kill_strays()) {
-    for (auto& ended : std::exchange(stranded_, {})) complete(std::move(ended));
+/// An orphan does not show whose it was, so every run that may have some waits for all of them.
+void LauncherLoop::look_for_orphans(Clock::time_point now) {
+  if (kill_orphans()) {
+    for (auto& ended : std::exchange(ended_runs_, {})) complete(std::move(ended));
     return;
   }
-  stray_pause_ = std::min<Clock::duration>(2 * stray_pause_, stray_pause_max);
-  stray_look_at_ = now + stray_pause_;
-  for (std::size_t i = 0; i < stranded_.size(); ++i) {
-    Stranded& ended = stranded_[i];
+  orphan_pause_ = std::min<Clock::duration>(2 * orphan_pause_, orphan_pause_max);
+  orphan_look_at_ = now + orphan_pause_;
+  for (std::size_t i = 0; i < ended_runs_.size(); ++i) {
+    EndedRun& ended = ended_runs_[i];
     if (!ended.record) continue;
     if (now < ended.give_up_at) {
-      stray_look_at_ = std::min(stray_look_at_, ended.give_up_at);
+      orphan_look_at_ = std::min(orphan_look_at_, ended.give_up_at);
       continue;
     }
     auto record = *std::exchange(ended.record, std::nullopt);
     ended.run->mark_unkillable(record, ::getpid());
-    tell_end(record);
+    report_end(record);
   }
 }
 
-/// Children that are neither a run nor ours came to us because their init was killed. Whether none
-/// is left.
-bool LauncherLoop::kill_strays() {
+/// Kills the children that are no run's first process and none of the launcher's own: they were
+/// reparented when their init was killed. Returns whether none is left.
+bool LauncherLoop::kill_orphans() {
   std::vector<int> spared;
   for (const pid_t pid : removals_.processes()) spared.push_back(pid);
   for (const auto& run : runs_) spared.push_back(run->pid());
   for (const pid_t pid : networks_.processes()) spared.push_back(pid);
   return bare::kill_descendants(spared.data(), static_cast<int>(spared.size()),
-                                stray_passes_inline);
+                                orphan_passes_inline);
 }
 
 }  // namespace satellite::sandbox

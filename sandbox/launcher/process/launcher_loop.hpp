@@ -38,30 +38,32 @@ class LauncherLoop {
   void start_run(std::uint64_t number, std::vector<UniqueFd> descriptors, Task task);
   void begin_run(std::uint64_t number, std::vector<UniqueFd> descriptors);
   RunNetworks::Events network_events();
-  std::optional<RunSetupFailed> launch(RunNetworks::Waiting run, Entrance entrance);
+  SetupResult<void> launch(RunNetworks::Waiting run, NamespaceFds namespaces);
   std::optional<RunRefused> refusal_of(const LaunchOrder& order) const;
-  std::optional<RunSetupFailed> obstacle(const LaunchOrder& order) const;
-  void tell(LaunchedRun& run, const std::optional<LauncherRecord>& record);
+  SetupResult<void> check_room(const LaunchOrder& order) const;
+  bool user_id_is_taken(const LaunchOrder& order) const;
+  void report_standing(LaunchedRun& run, const std::optional<LauncherRecord>& record);
   void on_signals();
   void send(const LauncherRecord& record);
   LaunchedRun* find(std::uint64_t number);
 
-  /// A run whose init is gone while processes that it started may be left.
-  struct Stranded {
+  /// A run whose init was reaped while processes that it started may be left: orphans, which the
+  /// kernel gives to the launcher, a child subreaper.
+  struct EndedRun {
     std::unique_ptr<LaunchedRun> run;
-    std::optional<LauncherRecord> record;  ///< of its end, until it is told
+    std::optional<LauncherRecord> record;  ///< of its end, until it is reported
     Clock::time_point give_up_at;
   };
 
   void reap();
   void finish(Runs::iterator run);
-  void complete(Stranded ended);
-  void tell_end(const LauncherRecord& record);
-  bool kill_strays();
-  void look_after_the_dying(Clock::time_point now);
-  void look_for_strays(Clock::time_point now);
+  void complete(EndedRun ended);
+  void report_end(const LauncherRecord& record);
+  bool kill_orphans();
+  void kill_overdue_runs(Clock::time_point now);
+  void look_for_orphans(Clock::time_point now);
   std::size_t unkillable_runs() const;
-  bool may_tell_early() const;
+  bool may_report_early() const;
   bool is_quiet() const;
 
   UniqueFd agent_, signals_;
@@ -69,9 +71,9 @@ class LauncherLoop {
   Runs runs_;
   RunNetworks networks_;
   ScratchRemovals removals_;
-  std::vector<Stranded> stranded_;
-  Clock::time_point stray_look_at_{};
-  Clock::duration stray_pause_{};
+  std::vector<EndedRun> ended_runs_;
+  Clock::time_point orphan_look_at_{};
+  Clock::duration orphan_pause_{};
   bool agent_gone_ = false;
 };
 

@@ -52,7 +52,7 @@ SetupStep failing_step(const std::optional<Identity>& identity, const MapTexts& 
 
 }  // namespace
 
-std::optional<RunSetupFailed> try_namespaces(const std::optional<Identity>& identity) {
+SetupResult<void> try_namespaces(const std::optional<Identity>& identity) {
   int ends[2] = {-1, -1};
   if (::pipe2(ends, O_CLOEXEC) != 0) return RunSetupFailed{SetupStep::prepare, 0, errno, {}};
   const UniqueFd reading(ends[0]), writing(ends[1]);
@@ -76,7 +76,7 @@ std::optional<RunSetupFailed> try_namespaces(const std::optional<Identity>& iden
   if (::read(reading.get(), &report, sizeof(report)) != static_cast<ssize_t>(sizeof(report))) {
     return RunSetupFailed{SetupStep::fork, 0, 0, "the probe died"};
   }
-  if (report.step == SetupStep::none) return std::nullopt;
+  if (report.step == SetupStep::none) return {};
   return RunSetupFailed{report.step, 0, report.error_number, {}};
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "sandbox/host/identity.hpp"
-#include "sandbox/launcher/wire/records.hpp"
+#include "sandbox/launcher/wire/setup_result.hpp"
 
 #include <optional>
 
@@ -11,7 +11,7 @@ namespace satellite::sandbox {
 /// and mounts something in it: what an unprivileged wrapper needs, tried rather than read from a
 /// sysctl, because AppArmor, seccomp and container runtimes forbid it in ways no file tells.
 ///
-/// Shape:  nothing = it works; else the step that failed and its errno.
-std::optional<RunSetupFailed> try_namespaces(const std::optional<Identity>& identity);
+/// Errors: the step that failed and its errno.
+SetupResult<void> try_namespaces(const std::optional<Identity>& identity);
 
 }  // namespace satellite::sandbox

@@ -19,8 +19,6 @@
 namespace satellite::sandbox {
 namespace {
 
-using Failure = std::optional<RunSetupFailed>;
-
 // All a wrapper gets: what a script's environment may hold (LD_DEBUG_OUTPUT, secrets) must never
 // reach a program that runs outside the sandbox.
 constexpr const char* wrapper_environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin", nullptr};
@@ -43,7 +41,7 @@ Result<UniqueFd> sealed_copy(const char* name, const std::optional<std::string>&
   return kernel::make_memory_file(name, *text);
 }
 
-std::variant<TaskInputs, RunSetupFailed> make_task_inputs(const LaunchOrder& order) {
+SetupResult<TaskInputs> make_task_inputs(const LaunchOrder& order) {
   TaskInputs inputs;
   auto input = sealed_copy("stdin", order.standard_input);
   if (!input) return failed(SetupStep::standard_input, input.error());
@@ -68,12 +66,12 @@ kernel::ScratchOwner scratch_owner(const LaunchOrder& order, const RunPreparatio
           is_bound ? kernel::ScratchReach::bound : kernel::ScratchReach::by_path};
 }
 
-Failure prepare_texts(const LaunchOrder& order, const LauncherState& state, Task task,
-                      RunPreparation& run) {
+SetupResult<void> prepare_texts(const LaunchOrder& order, const LauncherState& state, Task task,
+                                RunPreparation& run) {
   if (task == Task::given) {
     auto inputs = make_task_inputs(order);
-    if (auto* problem = std::get_if<RunSetupFailed>(&inputs)) return std::move(*problem);
-    run.inputs = std::get<TaskInputs>(std::move(inputs));
+    if (!inputs) return std::move(inputs).error();
+    run.inputs = *std::move(inputs);
   }
   const BlockFacts facts{state.is_root,          Identity{::geteuid(), ::getegid()},
                          state.landlock_abi,     state.filter,
@@ -82,16 +80,16 @@ Failure prepare_texts(const LaunchOrder& order, const LauncherState& state, Task
   std::string block = build_init_block(order, facts);
   if (order.native) {
     run.block_memory = std::move(block);
-    return std::nullopt;
+    return {};
   }
   auto block_file = kernel::make_memory_file("run", block);
   wipe(block);
   if (!block_file) return failed(SetupStep::prepare, block_file.error());
   run.block = *std::move(block_file);
-  return std::nullopt;
+  return {};
 }
 
-Failure prepare_sockets(RunPreparation& run) {
+SetupResult<void> prepare_sockets(RunPreparation& run) {
   auto control = kernel::make_message_sockets();
   auto barrier = kernel::make_message_sockets();
   if (!control || !barrier) {
@@ -101,14 +99,15 @@ Failure prepare_sockets(RunPreparation& run) {
   run.barrier = *std::move(barrier);
   const auto named = kernel::ask_for_sender(run.barrier.first.get());
   if (!named) return failed(SetupStep::prepare, named.error());
-  return std::nullopt;
+  return {};
 }
 
-Failure prepare_wrapper(const LaunchOrder& order, const LauncherState& state, RunPreparation& run) {
+SetupResult<void> prepare_wrapper(const LaunchOrder& order, const LauncherState& state,
+                                  RunPreparation& run) {
   if (order.native) {
     run.native = std::make_unique<NativePreparation>(order, run.owner, state.is_root);
   }
-  if (order.wrapper.empty()) return std::nullopt;
+  if (order.wrapper.empty()) return {};
   if (!state.init_program) return failed(SetupStep::prepare, state.init_program.error());
   auto messages = kernel::make_scratch_file("wrapper messages");
   if (!messages) return failed(SetupStep::prepare, messages.error());
@@ -130,26 +129,27 @@ Failure prepare_wrapper(const LaunchOrder& order, const LauncherState& state, Ru
   run.wrapper = wrapper_command(order, as_namespace_root);
   for (const auto& word : run.wrapper) run.wrapper_pointers.push_back(word.c_str());
   run.wrapper_pointers.push_back(nullptr);
-  return std::nullopt;
+  return {};
 }
 
-Failure prepare_identity(const LaunchOrder& order, const LauncherState& state,
-                         RunPreparation& run) {
+SetupResult<void> prepare_identity(const LaunchOrder& order, const LauncherState& state,
+                                   RunPreparation& run) {
   const Identity own{::geteuid(), ::getegid()};
   run.owner = order.identity.value_or(own);
   run.change_identity = state.is_root && order.identity.has_value();
-  if (state.is_root || run.owner == own) return std::nullopt;
+  if (state.is_root || run.owner == own) return {};
   return RunSetupFailed{SetupStep::user_id, 0, EPERM, "only root can change the identity"};
 }
 
-Failure prepare_cgroup(const LaunchOrder& order, const LauncherState& state, RunPreparation& run) {
-  if (!order.cgroup.any()) return std::nullopt;
+SetupResult<void> prepare_cgroup(const LaunchOrder& order, const LauncherState& state,
+                                 RunPreparation& run) {
+  if (!order.cgroup.any()) return {};
   if (!state.cgroups) return failed(SetupStep::control_group, state.cgroups.error());
   auto leaf = state.cgroups->make_leaf("run-" + std::to_string(order.run_number), order.cgroup,
                                        cgroup_writes(order.cgroup));
   if (!leaf) return failed(SetupStep::control_group, leaf.error());
   run.leaf.emplace(*std::move(leaf));
-  return std::nullopt;
+  return {};
 }
 
 }  // namespace
@@ -204,20 +204,19 @@ std::string NativePreparation::memory_options(const FileStep& step, const Identi
   return options;
 }
 
-std::variant<RunPreparation, RunSetupFailed> prepare_run(const LaunchOrder& order,
-                                                         RunStreams streams,
-                                                         const LauncherState& state, Task task) {
+SetupResult<RunPreparation> prepare_run(const LaunchOrder& order, RunStreams streams,
+                                        const LauncherState& state, Task task) {
   Result<std::string> name = std::string();
   if (!order.scratch_directory.empty()) name = state.scratch.name_of(order.scratch_directory);
   if (!name) return failed(SetupStep::scratch_directory, name.error());
   RunPreparation run;
   run.streams = std::move(streams);
-  Failure problem = prepare_identity(order, state, run);
-  if (!problem) problem = prepare_texts(order, state, task, run);
-  if (!problem) problem = prepare_sockets(run);
-  if (!problem) problem = prepare_wrapper(order, state, run);
-  if (!problem) problem = prepare_cgroup(order, state, run);
-  if (problem) return *std::move(problem);
+  auto done = prepare_identity(order, state, run);
+  if (done) done = prepare_texts(order, state, task, run);
+  if (done) done = prepare_sockets(run);
+  if (done) done = prepare_wrapper(order, state, run);
+  if (done) done = prepare_cgroup(order, state, run);
+  if (!done) return std::move(done).error();
   if (run.change_identity) give_streams(run.streams, run.owner);
   if (!name->empty()) {
     const auto made = state.scratch.make_directory(*name, scratch_owner(order, run));
@@ -276,11 +275,10 @@ void give_streams(const RunStreams& streams, const Identity& owner) {
   }
 }
 
-std::optional<RunSetupFailed> send_task(int barrier, const LaunchOrder& order,
-                                        const RunStreams& streams) {
+SetupResult<void> send_task(int barrier, const LaunchOrder& order, const RunStreams& streams) {
   auto made = make_task_inputs(order);
-  if (auto* problem = std::get_if<RunSetupFailed>(&made)) return std::move(*problem);
-  const auto& inputs = std::get<TaskInputs>(made);
+  if (!made) return std::move(made).error();
+  const TaskInputs& inputs = *made;
   std::string block = build_task_block(order);
   const auto file = kernel::make_memory_file("task", block);
   wipe(block);
@@ -292,7 +290,7 @@ std::optional<RunSetupFailed> send_task(int barrier, const LaunchOrder& order,
   const auto sent =
       kernel::send_message(barrier, std::as_bytes(std::span(&message, 1)), descriptors);
   if (!sent) return failed(SetupStep::receive_task, sent.error());
-  return std::nullopt;
+  return {};
 }
 
 }  // namespace satellite::sandbox

@@ -9,7 +9,7 @@
 #include "sandbox/launcher/process/nsjail_directories.hpp"
 #include "sandbox/launcher/verify/measure.hpp"
 #include "sandbox/launcher/wire/launch_order.hpp"
-#include "sandbox/launcher/wire/records.hpp"
+#include "sandbox/launcher/wire/setup_result.hpp"
 
 #include <linux/filter.h>
 #include <cstdint>
@@ -18,7 +18,6 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 namespace satellite::sandbox {
@@ -100,16 +99,14 @@ struct RunPreparation {
 
 /// Makes files, sockets and, last, the scratch directory. On failure nothing is left. A run that
 /// awaits its task has no streams yet.
-std::variant<RunPreparation, RunSetupFailed> prepare_run(const LaunchOrder& order,
-                                                         RunStreams streams,
-                                                         const LauncherState& state, Task task);
+SetupResult<RunPreparation> prepare_run(const LaunchOrder& order, RunStreams streams,
+                                        const LauncherState& state, Task task);
 
 /// `/dev/stdout` and its kin open the pipe anew, for which the script's user must own it. Only a
 /// pipe: anything else, such as /dev/null, belongs to others too.
 void give_streams(const RunStreams& streams, const Identity& owner);
 
-/// Gives a prepared run, which waits behind `barrier`, what to execute. Returns why it could not.
-std::optional<RunSetupFailed> send_task(int barrier, const LaunchOrder& order,
-                                        const RunStreams& streams);
+/// Gives a prepared run, which waits behind `barrier`, what to execute.
+SetupResult<void> send_task(int barrier, const LaunchOrder& order, const RunStreams& streams);
 
 }  // namespace satellite::sandbox

@@ -40,28 +40,29 @@ Spawned spawn_copy(const bare::InitLaunch& launch, int control_group) {
   return {static_cast<pid_t>(pid), UniqueFd(pidfd)};
 }
 
-/// What the go-between is told and what it answers, in memory that both use.
-struct Passage {
+/// What the intermediate process is asked for and what it answers, in memory that both share.
+struct CloneRequest {
   const bare::InitLaunch& launch;
   clone_args wanted;
   long result = -ECHILD;
 };
 
-/// Runs in the go-between, beside a launcher that waits for it: raw calls only, as errno is shared.
-int go_in_and_bear(void* passed) {
-  auto& passage = *static_cast<Passage*>(passed);
-  const bare::InitLaunch& launch = passage.launch;
+/// Runs in the intermediate process, which shares the memory of the launcher that waits for it: raw
+/// system calls only, because errno is shared too.
+int clone_inside_namespace(void* passed) {
+  auto& request = *static_cast<CloneRequest*>(passed);
+  const bare::InitLaunch& launch = request.launch;
   long result = bare::call(__NR_setns, launch.join_user_namespace_fd, CLONE_NEWUSER);
   if (result >= 0) result = bare::call(__NR_setns, launch.join_network_namespace_fd, CLONE_NEWNET);
   if (result >= 0) {
-    result = bare::call(__NR_clone3, bare::address(&passage.wanted), sizeof(passage.wanted));
-    if (result == -ENOSYS && (passage.wanted.flags & CLONE_INTO_CGROUP) == 0) {
-      result = bare::call(__NR_clone, static_cast<long>(passage.wanted.flags), 0,
-                          static_cast<long>(passage.wanted.pidfd));
+    result = bare::call(__NR_clone3, bare::address(&request.wanted), sizeof(request.wanted));
+    if (result == -ENOSYS && (request.wanted.flags & CLONE_INTO_CGROUP) == 0) {
+      result = bare::call(__NR_clone, static_cast<long>(request.wanted.flags), 0,
+                          static_cast<long>(request.wanted.pidfd));
     }
     if (result == 0) bare::become_init(launch);
   }
-  passage.result = result;
+  request.result = result;
   for (;;) bare::call(__NR_exit, 0);
 }
 
@@ -69,23 +70,23 @@ int go_in_and_bear(void* passed) {
 
 Spawned spawn_init_inside(const bare::InitLaunch& launch, std::byte* stack_end, int control_group) {
   int pidfd = -1;
-  Passage passage{launch, {}};
-  // With CLONE_PARENT the child takes over the go-between's own signal to us.
-  passage.wanted.flags = CLONE_PIDFD | CLONE_PARENT | launch.new_namespaces;
-  passage.wanted.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
+  CloneRequest request{launch, {}};
+  // With CLONE_PARENT the child's exit signal is that of the intermediate process: SIGCHLD.
+  request.wanted.flags = CLONE_PIDFD | CLONE_PARENT | launch.new_namespaces;
+  request.wanted.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
   if (control_group >= 0) {
-    passage.wanted.flags |= CLONE_INTO_CGROUP;
-    passage.wanted.cgroup = static_cast<unsigned>(control_group);
+    request.wanted.flags |= CLONE_INTO_CGROUP;
+    request.wanted.cgroup = static_cast<unsigned>(control_group);
   }
-  const int go_between =
-      ::clone(go_in_and_bear, stack_end, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, &passage);
-  if (go_between < 0) return {};
-  while (::waitpid(go_between, nullptr, 0) < 0 && errno == EINTR) {
+  const int intermediate = ::clone(clone_inside_namespace, stack_end,
+                                   CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, &request);
+  if (intermediate < 0) return {};
+  while (::waitpid(intermediate, nullptr, 0) < 0 && errno == EINTR) {
   }
-  // A change of credentials in shared memory may have opened it to debuggers.
+  // setns(2) by a process with the same memory may have made this one dumpable.
   ::prctl(PR_SET_DUMPABLE, 0);
-  if (passage.result < 0) errno = static_cast<int>(-passage.result);
-  return {static_cast<pid_t>(passage.result), UniqueFd(pidfd)};
+  if (request.result < 0) errno = static_cast<int>(-request.result);
+  return {static_cast<pid_t>(request.result), UniqueFd(pidfd)};
 }
 
 Spawned spawn_init(const bare::InitLaunch& launch, std::byte* stack_end, int control_group) {

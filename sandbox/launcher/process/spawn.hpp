@@ -26,10 +26,10 @@ Spawned spawn_init(const bare::InitLaunch& launch, std::byte* stack_end, int con
 
 /// The same for a native run in a network that another user namespace owns.
 ///
-/// Shape:  only who stands in that user namespace may bring a child into it, and this process must
-///         not: a go-between that borrows our memory goes in and bears the child as ours
-///         (CLONE_PARENT). Its stack, which the child gets a copy of, must be given. The child's
-///         own user namespace is below the one that owns the network.
+/// Shape:  only a process in that user namespace may clone a child into it, and this process must
+///         not: an intermediate process with CLONE_VM enters it and clones the child with
+///         CLONE_PARENT, as a child of this process. Its stack, which the child gets a copy of,
+///         must be given. The child's own user namespace is below the one that owns the network.
 Spawned spawn_init_inside(const bare::InitLaunch& launch, std::byte* stack_end, int control_group);
 
 }  // namespace satellite::sandbox

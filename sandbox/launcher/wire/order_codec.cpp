@@ -125,7 +125,7 @@ void write_fault(ByteWriter& out, const Fault& fault) {
 }
 
 /// Everything that a run is made of before it has anything to do.
-void write_frame(ByteWriter& out, const LaunchOrder& order) {
+void write_setup(ByteWriter& out, const LaunchOrder& order) {
   out.number(order.run_number);
   out.number(static_cast<std::uint32_t>(order.engine));
   write_words(out, order.wrapper);
@@ -334,7 +334,7 @@ Fault read_fault(ByteReader& in) {
   return fault;
 }
 
-void read_frame(ByteReader& in, LaunchOrder& order) {
+void read_setup(ByteReader& in, LaunchOrder& order) {
   order.run_number = in.number<std::uint64_t>();
   const auto engine = in.number<std::uint32_t>();
   if (engine > static_cast<std::uint32_t>(Engine::native)) in.fail();
@@ -369,7 +369,7 @@ Result<void> make_sense(const LaunchOrder& order) {
   if (order.command.empty() || order.command.front().empty()) return not_an_order("no command");
   const bool wrapped = order.engine == Engine::bwrap || order.engine == Engine::nsjail;
   const bool native = order.engine == Engine::native;
-  if (native != order.native.has_value()) return not_an_order("file view and engine disagree");
+  if (native != order.native.has_value()) return not_an_order("file steps and engine disagree");
   if (order.identity_is_own && !order.identity) return not_an_order("an own identity is missing");
   if (wrapped == order.wrapper.empty()) return not_an_order("wrapper and engine disagree");
   if (!wrapped && !order.wrapper_files.empty()) return not_an_order("files without a wrapper");
@@ -384,9 +384,9 @@ Result<void> make_sense(const LaunchOrder& order) {
 
 }  // namespace
 
-std::string encode_frame(const LaunchOrder& order) {
+std::string encode_setup(const LaunchOrder& order) {
   ByteWriter out;
-  write_frame(out, order);
+  write_setup(out, order);
   return out.take();
 }
 
@@ -394,7 +394,7 @@ std::string encode_order(const LaunchOrder& order) {
   ByteWriter out;
   out.number(order_magic);
   out.number(order_version);
-  write_frame(out, order);
+  write_setup(out, order);
   write_task(out, order);
   return out.take();
 }
@@ -405,7 +405,7 @@ Result<LaunchOrder> decode_order(std::string_view bytes) {
   if (in.number<std::uint32_t>() != order_magic) return not_an_order("foreign bytes");
   if (in.number<std::uint32_t>() != order_version) return not_an_order("another version");
   LaunchOrder order;
-  read_frame(in, order);
+  read_setup(in, order);
   read_task(in, order);
   if (!in.finished_well()) return not_an_order("torn or too long");
   if (order.working_directory && order.working_directory->find('\0') != std::string::npos) {

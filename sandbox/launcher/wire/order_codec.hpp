@@ -20,9 +20,9 @@ constexpr ByteCount launch_order_size_max{8U << 20U};
 std::string encode_order(const LaunchOrder& order);
 Result<LaunchOrder> decode_order(std::string_view bytes);
 
-/// All of an order but what the script is and gets: two runs with equal bytes differ in nothing
-/// that a run is made of before it has anything to do. Pure.
-std::string encode_frame(const LaunchOrder& order);
+/// The part of an order that the set-up uses, without command, environment, input and directory.
+/// Two orders with equal bytes make equal sandboxes. Pure.
+std::string encode_setup(const LaunchOrder& order);
 
 /// The order in a sealed memory file, which must be for this run; the bytes are wiped.
 Result<LaunchOrder> take_order(int fd, std::uint64_t run_number);

@@ -60,16 +60,4 @@ struct Posture {
   bool operator==(const Posture&) const = default;
 };
 
-/// What of the expectation the posture does not show; empty = the script may start. Pure.
-std::vector<std::string> missing_of(const Expectation& expectation, const Posture& posture);
-
-/// What was read about one layer, for a person: `Uid 65532 65532 65532 65532, groups none, …`.
-/// Pure.
-std::string evidence_of(Layer layer, const Posture& posture);
-
-/// The report of a run that started: the promise, with evidence for each layer; a layer that the
-/// posture does not show is not reported as enforced, whatever was promised. Pure.
-EffectiveSandbox effective_from(const EffectiveSandbox& promise, const Expectation& expectation,
-                                const Posture& posture);
-
 }  // namespace satellite::sandbox

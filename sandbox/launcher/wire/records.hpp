@@ -90,7 +90,7 @@ struct RunPrepared {
   bool operator==(const RunPrepared&) const = default;
 };
 
-/// What of a run is still there when its end is told.
+/// What of a run still exists when its end is reported.
 enum class Remains : std::uint8_t {
   nothing,
   identity,    ///< its init, on its way out, still has the run's own user

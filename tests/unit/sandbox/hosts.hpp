@@ -76,11 +76,11 @@ inline HostFacts mac_host() {
   return facts;
 }
 
-inline World imagined_world() {
-  World world;
-  world.exists = [](const std::string&) { return true; };
-  world.real_path = [](const std::string& path) { return std::optional(path); };
-  return world;
+inline HostPaths imagined_host() {
+  HostPaths host;
+  host.exists = [](const std::string&) { return true; };
+  host.real_path = [](const std::string& path) { return std::optional(path); };
+  return host;
 }
 
 inline Policy policy_of(const std::string& text) {
@@ -114,7 +114,7 @@ inline RunInputs run_with_egress() {
 }
 
 inline Decision decision_for(const Policy& policy, const HostFacts& facts, RunInputs inputs) {
-  return build_plan(ResolvedPolicy{policy, false}, facts, std::move(inputs), imagined_world());
+  return build_plan(ResolvedPolicy{policy, false}, facts, std::move(inputs), imagined_host());
 }
 
 inline Plan plan_for(const Policy& policy, const HostFacts& facts, RunInputs inputs) {

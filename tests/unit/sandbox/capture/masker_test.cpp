@@ -1,7 +1,6 @@
 #include "sandbox/capture/masker.hpp"
 
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 #include <random>
 
 using namespace satellite::sandbox;
@@ -167,14 +166,4 @@ TEST_CASE("a script cannot stall the agent by printing most of its secret again 
   }
   // Counted in steps: what a step takes is the machine's business.
   CHECK(masker.work_done() < 500 * flood.size());
-}
-
-TEST_CASE("masking a finished text counts characters as JavaScript does") {
-  CHECK(mask_secrets("пароль123", {"пароль"}) == "****123");
-  CHECK(mask_secrets("пар", {"пар"}) == "пар");
-  CHECK(mask_secrets("😀😀", {"😀😀"}) == "****");
-  const auto deep = mask_secrets_deep(
-      nlohmann::ordered_json::parse(R"({"k-s3cr3t":["s3cr3t",1,null,{"a":"x s3cr3t"}]})"),
-      {"s3cr3t"});
-  CHECK(deep.dump() == R"({"k-****":["****",1,null,{"a":"x ****"}]})");
 }

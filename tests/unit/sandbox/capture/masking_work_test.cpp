@@ -1,5 +1,6 @@
 // What masking costs, counted in steps and not in time, and that looking for all forms at once
 // finds what looking for each of them does.
+#include "sandbox/capture/form_match.hpp"
 #include "sandbox/capture/form_search.hpp"
 #include "sandbox/capture/masked_values.hpp"
 #include "sandbox/capture/masker.hpp"

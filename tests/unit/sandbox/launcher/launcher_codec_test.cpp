@@ -98,7 +98,7 @@ TEST_CASE("the frame of an order is all of it but the task") {
     other.working_directory = "/elsewhere";
     other.standard_input.reset();
     other.long_script.reset();
-    CHECK(encode_frame(other) == encode_frame(order));
+    CHECK(encode_setup(other) == encode_setup(order));
     return;
   }
   SECTION("another number") {
@@ -137,7 +137,7 @@ TEST_CASE("the frame of an order is all of it but the task") {
   SECTION("a memory limit") {
     other.cgroup.memory_bytes = 1;
   }
-  CHECK(encode_frame(other) != encode_frame(order));
+  CHECK(encode_setup(other) != encode_setup(order));
 }
 
 TEST_CASE("an order that is cut anywhere is not an order") {

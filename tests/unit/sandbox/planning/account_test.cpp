@@ -21,20 +21,20 @@ constexpr std::string_view passwd =
     "second:x:998:998::/:/bin/sh\n"
     "last:x:1000:1000::/home/last:/bin/zsh";
 
-World host_with(std::string passwd_text, std::string host_name = "db7") {
-  World world = imagined_world();
-  world.public_text = [text = std::move(passwd_text)](const std::string& path) {
+HostPaths host_with(std::string passwd_text, std::string host_name = "db7") {
+  HostPaths host = imagined_host();
+  host.public_text = [text = std::move(passwd_text)](const std::string& path) {
     return path == "/etc/passwd" ? std::optional(text) : std::nullopt;
   };
-  world.host_name = std::move(host_name);
-  return world;
+  host.host_name = std::move(host_name);
+  return host;
 }
 
 std::map<std::string, std::string> environment_of(const Policy& policy, const HostFacts& facts,
-                                                  const World& world, RunInputs inputs) {
+                                                  const HostPaths& host, RunInputs inputs) {
   inputs.base_environment = {{"USER", "agent"}, {"SHELL", "/bin/zsh"}, {"HOSTNAME", "stale"}};
   inputs.agent_identity = Identity{4'711, 4'711};
-  const auto decision = build_plan({policy, false}, facts, std::move(inputs), world);
+  const auto decision = build_plan({policy, false}, facts, std::move(inputs), host);
   REQUIRE(std::holds_alternative<Plan>(decision));
   return std::get<Plan>(decision).environment;
 }

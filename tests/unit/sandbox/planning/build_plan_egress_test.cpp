@@ -29,7 +29,7 @@ TEST_CASE("deny and file confinement share one wrapper, with a namespace of its 
   CHECK(std::count(plan.wrapper.begin(), plan.wrapper.end(), "bwrap") == 1);
   CHECK(has_word(plan.wrapper, "--unshare-net"));
   CHECK_FALSE(has_word(plan.wrapper, "--share-net"));
-  CHECK_FALSE(plan.packet_filter);
+  CHECK_FALSE(plan.nft_text);
   CHECK(plan.promise.enforced.network);
   CHECK(plan.promise.enforced.filesystem);
 }
@@ -48,8 +48,8 @@ TEST_CASE("an allowlist is enforced by a macvlan uplink with its filter") {
   CHECK(has_word(plan.wrapper, "--macvlan_iface"));
   CHECK(has_word(plan.wrapper, "/tmp/run/egress.nft"));
   CHECK(plan.egress == Egress::macvlan);
-  REQUIRE(plan.packet_filter);
-  CHECK(plan.packet_filter->find("10.0.0.0/8") != std::string::npos);
+  REQUIRE(plan.nft_text);
+  CHECK(plan.nft_text->find("10.0.0.0/8") != std::string::npos);
   CHECK(plan.promise.enforced.network);
 }
 
@@ -105,7 +105,7 @@ TEST_CASE("an allowlist without a way out is no blackhole: host network, named")
     CHECK_FALSE(has_word(plan.wrapper, "--clone_newnet"));
     CHECK_FALSE(has_word(plan.wrapper, "--unshare-net"));
     CHECK_FALSE(plan.promise.enforced.network);
-    CHECK_FALSE(plan.packet_filter);
+    CHECK_FALSE(plan.nft_text);
     CHECK(has_downgrade(plan, Layer::network, "blackhole"));
   }
 }
@@ -115,7 +115,7 @@ TEST_CASE("the default's empty allowlist needs no way out") {
       plan_for(degrading(R"("network":{"mode":"allowlist"})"), macvlan_host(), run_with_egress());
   CHECK(has_word(plan.wrapper, "--clone_newnet"));
   CHECK_FALSE(has_word(plan.wrapper, "--macvlan_iface"));
-  CHECK_FALSE(plan.packet_filter);
+  CHECK_FALSE(plan.nft_text);
   CHECK(plan.promise.enforced.network);
 }
 
@@ -151,7 +151,7 @@ TEST_CASE("an unusable allow entry refuses under fail and cuts the network under
       decision_for(default_with("{" + hostile + "}"), rootless_egress_host(), run_with_egress())));
   const auto plan = plan_for(degrading(hostile), rootless_egress_host(), run_with_egress());
   CHECK(plan.egress == Egress::routeless);
-  CHECK_FALSE(plan.packet_filter);
+  CHECK_FALSE(plan.nft_text);
   CHECK_FALSE(plan.promise.enforced.network);
   CHECK(has_downgrade(plan, Layer::network, "network.allow[0]"));
   CHECK(plan.promise.layers[2].state == LayerState::degraded);

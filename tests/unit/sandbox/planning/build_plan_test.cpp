@@ -207,7 +207,7 @@ TEST_CASE("an engine that may not be used counts as not installed") {
 
 TEST_CASE("the fallback policy refuses what sees the host's files or network") {
   for (HostFacts host : {HostFacts{}, mac_host(), bare_root_host()}) {
-    const auto decision = build_plan({}, host, run_in("/tmp/run"), imagined_world());
+    const auto decision = build_plan({}, host, run_in("/tmp/run"), imagined_host());
     const auto* refusal = std::get_if<Refusal>(&decision);
     REQUIRE(refusal != nullptr);
     CHECK(has_word(layers_of(refusal->promise.downgrades), "filesystem"));
@@ -221,7 +221,7 @@ TEST_CASE("the fallback policy refuses what sees the host's files or network") {
 TEST_CASE("the fallback policy shows in the report and refuses nothing by itself") {
   const ResolvedPolicy fallback;
   auto decision =
-      build_plan(fallback, unprivileged_bwrap_host(), run_in("/tmp/run"), imagined_world());
+      build_plan(fallback, unprivileged_bwrap_host(), run_in("/tmp/run"), imagined_host());
   REQUIRE(std::holds_alternative<Plan>(decision));
   const auto& promise = std::get<Plan>(decision).promise;
   CHECK(promise.enforced == EnforcedLayers{true, true, true, true});
@@ -229,6 +229,6 @@ TEST_CASE("the fallback policy shows in the report and refuses nothing by itself
   CHECK(promise.downgrades[0].reason == fail_closed_reason);
 
   const ResolvedPolicy strict{shipped_default_policy(), true};
-  decision = build_plan(strict, unprivileged_bwrap_host(), run_in("/tmp/run"), imagined_world());
+  decision = build_plan(strict, unprivileged_bwrap_host(), run_in("/tmp/run"), imagined_host());
   CHECK(std::holds_alternative<Plan>(decision));
 }

@@ -11,15 +11,15 @@ using Kind = FilesystemLayer::Kind;
 
 namespace {
 
-World world_with(std::set<std::string> paths) {
-  World world;
-  world.exists = [paths](const std::string& path) { return paths.contains(path); };
-  world.real_path = [paths](const std::string& path) -> std::optional<std::string> {
+HostPaths host_with_paths(std::set<std::string> paths) {
+  HostPaths host;
+  host.exists = [paths](const std::string& path) { return paths.contains(path); };
+  host.real_path = [paths](const std::string& path) -> std::optional<std::string> {
     if (path == "/opt/link/bun") return "/opt/bun/bun";
     if (!paths.contains(path)) return std::nullopt;
     return path;
   };
-  return world;
+  return host;
 }
 
 FilesystemInputs scratch_only_inputs() {
@@ -29,9 +29,9 @@ FilesystemInputs scratch_only_inputs() {
 }
 
 FilesystemLayer layer_for(FilesystemMode mode, const FilesystemInputs& inputs,
-                          const World& world = imagined_world(),
+                          const HostPaths& host = imagined_host(),
                           const HostFacts& facts = unprivileged_bwrap_host()) {
-  return build_filesystem_layer({mode, {}}, facts, inputs, NetworkDecision{}, world);
+  return build_filesystem_layer({mode, {}}, facts, inputs, NetworkDecision{}, host);
 }
 
 }  // namespace
@@ -51,8 +51,8 @@ TEST_CASE("a confined script sees the system read-only and writes to its scratch
 }
 
 TEST_CASE("system directories that this host does not have are not bound") {
-  const auto layer =
-      layer_for(FilesystemMode::scratch_only, scratch_only_inputs(), world_with({"/usr", "/etc"}));
+  const auto layer = layer_for(FilesystemMode::scratch_only, scratch_only_inputs(),
+                               host_with_paths({"/usr", "/etc"}));
   CHECK(has_word(layer.wrapper, "/etc"));
   CHECK_FALSE(has_word(layer.wrapper, "/lib64"));
 }
@@ -60,15 +60,15 @@ TEST_CASE("system directories that this host does not have are not bound") {
 TEST_CASE("an interpreter outside the system directories is shown at its real place") {
   auto inputs = scratch_only_inputs();
   inputs.interpreter = "/opt/link/bun";
-  const auto world = world_with({"/usr", "/opt/bun/bun"});
-  CHECK(has_run(layer_for(FilesystemMode::scratch_only, inputs, world).wrapper,
+  const auto host = host_with_paths({"/usr", "/opt/bun/bun"});
+  CHECK(has_run(layer_for(FilesystemMode::scratch_only, inputs, host).wrapper,
                 {"--ro-bind", "/opt/bun/bun", "/opt/bun/bun"}));
   inputs.interpreter = "/usr/bin/bun";
   CHECK_FALSE(
-      has_word(layer_for(FilesystemMode::scratch_only, inputs, world).wrapper, "/usr/bin/bun"));
+      has_word(layer_for(FilesystemMode::scratch_only, inputs, host).wrapper, "/usr/bin/bun"));
   inputs.interpreter = "/etcetera/bun";
   CHECK(has_word(
-      layer_for(FilesystemMode::scratch_only, inputs, world_with({"/etc", "/etcetera/bun"}))
+      layer_for(FilesystemMode::scratch_only, inputs, host_with_paths({"/etc", "/etcetera/bun"}))
           .wrapper,
       "/etcetera/bun"));
 }
@@ -76,14 +76,14 @@ TEST_CASE("an interpreter outside the system directories is shown at its real pl
 TEST_CASE("script packages are shown read-only, by the mode that asks for them, if they exist") {
   auto inputs = scratch_only_inputs();
   inputs.package_directory = "/srv/node_modules";
-  const auto world = world_with({"/usr", "/srv/node_modules"});
-  CHECK(has_run(layer_for(FilesystemMode::scratch_plus_ro, inputs, world).wrapper,
+  const auto host = host_with_paths({"/usr", "/srv/node_modules"});
+  CHECK(has_run(layer_for(FilesystemMode::scratch_plus_ro, inputs, host).wrapper,
                 {"--ro-bind", "/srv/node_modules", "/srv/node_modules"}));
-  CHECK_FALSE(has_word(layer_for(FilesystemMode::scratch_only, inputs, world).wrapper,
-                       "/srv/node_modules"));
   CHECK_FALSE(
-      has_word(layer_for(FilesystemMode::scratch_plus_ro, inputs, world_with({"/usr"})).wrapper,
-               "/srv/node_modules"));
+      has_word(layer_for(FilesystemMode::scratch_only, inputs, host).wrapper, "/srv/node_modules"));
+  CHECK_FALSE(has_word(
+      layer_for(FilesystemMode::scratch_plus_ro, inputs, host_with_paths({"/usr"})).wrapper,
+      "/srv/node_modules"));
 }
 
 TEST_CASE("confinement without a scratch directory degrades and says so") {
@@ -99,7 +99,7 @@ TEST_CASE("confinement degrades without a wrapper, without user namespaces and o
   firejail.wrapper = Wrapper::firejail;
   for (const auto& host : {bare_root_host(), mac_host(), no_namespaces, firejail}) {
     const auto layer =
-        layer_for(FilesystemMode::scratch_only, scratch_only_inputs(), imagined_world(), host);
+        layer_for(FilesystemMode::scratch_only, scratch_only_inputs(), imagined_host(), host);
     CHECK(layer.kind == Kind::degrade);
     CHECK_FALSE(layer.reason.empty());
     CHECK(layer.wrapper.empty());
@@ -111,11 +111,11 @@ TEST_CASE("a network namespace alone keeps the whole host visible") {
   deny.kind = NetworkDecision::Kind::namespaced;
   deny.egress = Egress::routeless;
   const auto bwrap =
-      build_filesystem_layer({}, unprivileged_bwrap_host(), {}, deny, imagined_world());
+      build_filesystem_layer({}, unprivileged_bwrap_host(), {}, deny, imagined_host());
   CHECK(bwrap.wrapper == Words{"bwrap", "--unshare-all", "--unshare-net", "--die-with-parent",
                                "--bind", "/", "/", "--proc", "/proc", "--dev", "/dev"});
   const auto nsjail =
-      build_filesystem_layer({}, unprivileged_nsjail_host(), {}, deny, imagined_world());
+      build_filesystem_layer({}, unprivileged_nsjail_host(), {}, deny, imagined_host());
   CHECK(nsjail.wrapper ==
         Words{"nsjail", "--quiet", "--mode", "o", "--clone_newnet", "--bindmount", "/:/"});
 }
@@ -131,7 +131,7 @@ TEST_CASE("a macvlan uplink and its filter are nsjail's own options") {
   auto inputs = scratch_only_inputs();
   inputs.filter_file = "/tmp/x/egress.nft";
   const auto layer = build_filesystem_layer({FilesystemMode::scratch_only, {}}, macvlan_host(),
-                                            inputs, network, imagined_world());
+                                            inputs, network, imagined_host());
   CHECK(has_run(layer.wrapper, {"--clone_newnet", "--macvlan_iface", "eth0", "--macvlan_vs_ip",
                                 "10.0.0.2", "--macvlan_vs_nm", "255.255.255.0", "--macvlan_vs_gw",
                                 "10.0.0.1", "--nftables_file", "/tmp/x/egress.nft"}));
@@ -140,7 +140,7 @@ TEST_CASE("a macvlan uplink and its filter are nsjail's own options") {
 TEST_CASE("the wrapper is started by its absolute path when the probe found one") {
   HostFacts facts = unprivileged_bwrap_host();
   facts.wrapper_path = "/usr/bin/bwrap";
-  CHECK(layer_for(FilesystemMode::scratch_only, scratch_only_inputs(), imagined_world(), facts)
+  CHECK(layer_for(FilesystemMode::scratch_only, scratch_only_inputs(), imagined_host(), facts)
             .wrapper.front() == "/usr/bin/bwrap");
 }
 
@@ -148,23 +148,23 @@ TEST_CASE("golden: bubblewrap builds the native engine's view in its own words")
   auto inputs = scratch_only_inputs();
   inputs.wants_own_view = true;
   inputs.script_identity = Identity{998, 997};
-  World world = world_with({"/usr", "/etc/nsswitch.conf", "/etc/closed", "/etc/ssl/openssl.cnf",
-                            "/proc/kcore", "/proc/acpi"});
-  world.real_path = [](const std::string& path) -> std::optional<std::string> {
+  HostPaths host = host_with_paths({"/usr", "/etc/nsswitch.conf", "/etc/closed",
+                                    "/etc/ssl/openssl.cnf", "/proc/kcore", "/proc/acpi"});
+  host.real_path = [](const std::string& path) -> std::optional<std::string> {
     if (path == "/bin") return "/usr/bin";                     // a link that still leads there
     if (path == "/etc/ssl/certs") return "/var/lib/ca/certs";  // one that does not
     if (path == "/usr" || path == "/etc/nsswitch.conf" || path == "/etc/krb5.conf") return path;
     return std::nullopt;
   };
-  world.is_public = [](const std::string& path) { return path != "/etc/krb5.conf"; };
-  world.public_text = [](const std::string& path) -> std::optional<std::string> {
+  host.is_public = [](const std::string& path) { return path != "/etc/krb5.conf"; };
+  host.public_text = [](const std::string& path) -> std::optional<std::string> {
     if (path == "/etc/hosts") return "127.0.0.1 localhost\n";
     return std::nullopt;
   };
-  world.host_name = "db7";
+  host.host_name = "db7";
   HostFacts facts = unprivileged_bwrap_host();
   facts.wrapper_sizes_memory = true;
-  const auto layer = layer_for(FilesystemMode::scratch_only, inputs, world, facts);
+  const auto layer = layer_for(FilesystemMode::scratch_only, inputs, host, facts);
   REQUIRE(layer.has_own_view);
   CHECK(layer.wrapper == Words{"bwrap",
                                "--unshare-all",
@@ -265,15 +265,14 @@ TEST_CASE("without sizes a scratch directory stays on the disk and no size is pr
   inputs.wants_own_view = true;
   const FilesystemPolicy sized{FilesystemMode::scratch_only, 1'048'576};
   HostFacts facts = unprivileged_bwrap_host();
-  const auto old =
-      build_filesystem_layer(sized, facts, inputs, NetworkDecision{}, imagined_world());
+  const auto old = build_filesystem_layer(sized, facts, inputs, NetworkDecision{}, imagined_host());
   CHECK(has_run(old.wrapper, {"--bind", "/tmp/x", "/tmp/x"}));
   CHECK_FALSE(has_word(old.wrapper, "--size"));
   CHECK_FALSE(has_word(old.wrapper, "--perms"));
   CHECK(old.memory_sizes.empty());
   facts.wrapper_sizes_memory = true;
   const auto sizing =
-      build_filesystem_layer(sized, facts, inputs, NetworkDecision{}, imagined_world());
+      build_filesystem_layer(sized, facts, inputs, NetworkDecision{}, imagined_host());
   CHECK(has_run(sizing.wrapper, {"--perms", "0700", "--size", "1048576", "--tmpfs", "/tmp/x"}));
   CHECK(sizing.memory_sizes.back() == MemorySize{"/tmp/x", 1'048'576});
 }

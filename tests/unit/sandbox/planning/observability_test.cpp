@@ -108,8 +108,8 @@ TEST_CASE("a refused run is not said to have the host's network, a degraded one 
     policy.on_unavailable = refuses ? OnUnavailable::fail : OnUnavailable::degrade;
     RunInputs inputs;
     inputs.command = {"true"};
-    const World nothing{[](const std::string&) { return false; },
-                        [](const std::string& path) { return std::optional(path); }};
+    const HostPaths nothing{[](const std::string&) { return false; },
+                            [](const std::string& path) { return std::optional(path); }};
     const auto decision = build_plan({policy, false}, host, std::move(inputs), nothing);
     const auto* refusal = std::get_if<Refusal>(&decision);
     CHECK((refusal != nullptr) == refuses);

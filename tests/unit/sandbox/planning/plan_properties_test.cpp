@@ -157,7 +157,7 @@ TEST_CASE("property: the fail-closed policy never gets a way out, a host view or
     const HostFacts host = random_host(dice);
     auto inputs = random_run(dice);
     inputs.scratch_directory = "/tmp/run";
-    const auto decision = build_plan(ResolvedPolicy{}, host, inputs, imagined_world());
+    const auto decision = build_plan(ResolvedPolicy{}, host, inputs, imagined_host());
     const auto* plan = std::get_if<Plan>(&decision);
     CAPTURE(round);
     if (plan == nullptr) {
@@ -168,7 +168,7 @@ TEST_CASE("property: the fail-closed policy never gets a way out, a host view or
     REQUIRE(plan->promise.enforced.filesystem);
     REQUIRE(plan->promise.enforced.network);
     REQUIRE((!host.euid_is_root || plan->identity));
-    REQUIRE_FALSE(plan->packet_filter);
+    REQUIRE_FALSE(plan->nft_text);
     REQUIRE(plan->egress != Egress::slirp4netns);
     REQUIRE(plan->egress != Egress::macvlan);
     const bool wrapper_usable = (host.wrapper == Wrapper::bwrap && allows(inputs, Engine::bwrap)) ||
@@ -188,10 +188,10 @@ TEST_CASE("property: no foreign text ever reaches a ruleset") {
   for (int round = 0; round < rounds; ++round) {
     const auto decision = decision_for(random_policy(dice), random_host(dice), random_run(dice));
     const auto* plan = std::get_if<Plan>(&decision);
-    if (plan == nullptr || !plan->packet_filter) continue;
+    if (plan == nullptr || !plan->nft_text) continue;
     CAPTURE(round);
-    REQUIRE(plan->packet_filter->find('#') == std::string::npos);
-    REQUIRE(plan->packet_filter->find("example") == std::string::npos);
+    REQUIRE(plan->nft_text->find('#') == std::string::npos);
+    REQUIRE(plan->nft_text->find("example") == std::string::npos);
   }
 }
 

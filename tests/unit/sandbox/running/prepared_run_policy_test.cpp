@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const Stock::Time start{100h};
+const PreparedRunPolicy::Time start{100h};
 
 ResolvedPolicy policy_with(std::uint64_t open_files) {
   Policy policy = shipped_default_policy();
@@ -19,79 +19,79 @@ ResolvedPolicy policy_with(std::uint64_t open_files) {
 
 const ResolvedPolicy usual = policy_with(100);
 
-/// A stock that has as many as it wants, made at `at`.
-void fill(Stock& stock, Stock::Time at, std::uint64_t& number) {
-  while (stock.lacks_one(at)) {
-    stock.making(++number, at);
-    stock.ready(number);
+/// Until it has as many as it wants, made at `at`.
+void fill(PreparedRunPolicy& run_policy, PreparedRunPolicy::Time at, std::uint64_t& number) {
+  while (run_policy.lacks_one(at)) {
+    run_policy.making(++number, at);
+    run_policy.ready(number);
   }
 }
 
 }  // namespace
 
 TEST_CASE("nothing is made before anything ran, nor without the setting") {
-  Stock stock(4);
-  CHECK_FALSE(stock.lacks_one(start));
-  CHECK_FALSE(stock.next_look(start));
-  Stock none(0);
+  PreparedRunPolicy run_policy(4);
+  CHECK_FALSE(run_policy.lacks_one(start));
+  CHECK_FALSE(run_policy.next_look(start));
+  PreparedRunPolicy none(0);
   CHECK_FALSE(none.take(usual, start));
   CHECK_FALSE(none.lacks_one(start + 1min));
   CHECK_FALSE(none.next_look(start));
 }
 
 TEST_CASE("one is made in the pause after a run, and handed out once") {
-  Stock stock(4);
-  CHECK_FALSE(stock.take(usual, start));
-  CHECK_FALSE(stock.lacks_one(start));
-  const auto look = stock.next_look(start);
+  PreparedRunPolicy run_policy(4);
+  CHECK_FALSE(run_policy.take(usual, start));
+  CHECK_FALSE(run_policy.lacks_one(start));
+  const auto look = run_policy.next_look(start);
   REQUIRE(look);
   CHECK(*look > start);
-  CHECK(stock.lacks_one(*look));
-  stock.making(7, *look);
-  CHECK_FALSE(stock.lacks_one(*look));
-  CHECK_FALSE(stock.take(usual, start + 10ms));  // it does not stand yet
-  stock.ready(7);
-  CHECK(stock.count_ready() == 1);
-  CHECK(stock.take(usual, start + 20ms) == 7U);
-  CHECK_FALSE(stock.take(usual, start + 20ms));
+  CHECK(run_policy.lacks_one(*look));
+  run_policy.making(7, *look);
+  CHECK_FALSE(run_policy.lacks_one(*look));
+  CHECK_FALSE(run_policy.take(usual, start + 10ms));  // it does not stand yet
+  run_policy.ready(7);
+  CHECK(run_policy.count_ready() == 1);
+  CHECK(run_policy.take(usual, start + 20ms) == 7U);
+  CHECK_FALSE(run_policy.take(usual, start + 20ms));
 }
 
 TEST_CASE("one is made after the other") {
-  Stock stock(4);
-  for (int i = 0; i < 3; ++i) stock.take(usual, start);
-  REQUIRE(stock.lacks_one(start + 1s));
-  stock.making(1, start + 1s);
-  CHECK_FALSE(stock.lacks_one(start + 1s));
-  stock.ready(1);
-  CHECK(stock.lacks_one(start + 1s));
+  PreparedRunPolicy run_policy(4);
+  for (int i = 0; i < 3; ++i) run_policy.take(usual, start);
+  REQUIRE(run_policy.lacks_one(start + 1s));
+  run_policy.making(1, start + 1s);
+  CHECK_FALSE(run_policy.lacks_one(start + 1s));
+  run_policy.ready(1);
+  CHECK(run_policy.lacks_one(start + 1s));
 }
 
 TEST_CASE("as many stand ready as began without a pause, up to the most that may") {
   std::uint64_t number = 0;
-  Stock stock(4);
-  for (int i = 0; i < 3; ++i) stock.take(usual, start + i * 1ms);
-  fill(stock, start + 1s, number);
-  CHECK(stock.count_ready() == 3);
-  for (int i = 0; i < 9; ++i) stock.take(usual, start + 2s);
-  fill(stock, start + 3s, number);
-  CHECK(stock.count_ready() == 4);
+  PreparedRunPolicy run_policy(4);
+  for (int i = 0; i < 3; ++i) run_policy.take(usual, start + i * 1ms);
+  fill(run_policy, start + 1s, number);
+  CHECK(run_policy.count_ready() == 3);
+  for (int i = 0; i < 9; ++i) run_policy.take(usual, start + 2s);
+  fill(run_policy, start + 3s, number);
+  CHECK(run_policy.count_ready() == 4);
 }
 
 TEST_CASE("the oldest one goes first") {
   std::uint64_t number = 0;
-  Stock stock(2);
-  stock.take(usual, start);
-  stock.take(usual, start);
-  fill(stock, start + 1s, number);
-  CHECK(stock.take(usual, start + 2s) == 1U);
-  CHECK(stock.take(usual, start + 2s) == 2U);
+  PreparedRunPolicy run_policy(2);
+  run_policy.take(usual, start);
+  run_policy.take(usual, start);
+  fill(run_policy, start + 1s, number);
+  CHECK(run_policy.take(usual, start + 2s) == 1U);
+  CHECK(run_policy.take(usual, start + 2s) == 2U);
 }
 
 TEST_CASE("another policy, or whether it is the fail-closed one, gives up what stands") {
   std::uint64_t number = 0;
-  Stock stock(2);
-  stock.take(usual, start);
-  fill(stock, start + 1s, number);
+  PreparedRunPolicy run_policy(2);
+  run_policy.take(usual, start);
+  fill(run_policy, start + 1s, number);
   ResolvedPolicy other = usual;
   SECTION("another limit") {
     other = policy_with(101);
@@ -99,76 +99,76 @@ TEST_CASE("another policy, or whether it is the fail-closed one, gives up what s
   SECTION("the same words without a valid policy") {
     other.failed_closed = true;
   }
-  CHECK_FALSE(stock.take(other, start + 2s));
-  CHECK(stock.next_look(start + 2s) <= start + 2s);
-  CHECK(stock.outdated(start + 2s) == std::vector<Stock::Number>{1});
-  CHECK(stock.outdated(start + 2s).empty());
-  fill(stock, start + 3s, number);
-  CHECK(stock.take(other, start + 4s) == 2U);
+  CHECK_FALSE(run_policy.take(other, start + 2s));
+  CHECK(run_policy.next_look(start + 2s) <= start + 2s);
+  CHECK(run_policy.outdated(start + 2s) == std::vector<PreparedRunPolicy::Number>{1});
+  CHECK(run_policy.outdated(start + 2s).empty());
+  fill(run_policy, start + 3s, number);
+  CHECK(run_policy.take(other, start + 4s) == 2U);
 }
 
 TEST_CASE("an old one is given up and made anew; of several, one fewer") {
   std::uint64_t number = 0;
-  Stock stock(4);
-  for (int i = 0; i < 3; ++i) stock.take(usual, start);
-  fill(stock, start + 1s, number);
-  const auto look = stock.next_look(start + 1s);
+  PreparedRunPolicy run_policy(4);
+  for (int i = 0; i < 3; ++i) run_policy.take(usual, start);
+  fill(run_policy, start + 1s, number);
+  const auto look = run_policy.next_look(start + 1s);
   REQUIRE(look);
-  CHECK_FALSE(stock.take(usual, *look));  // too old by then
-  CHECK(stock.outdated(*look).size() == 3);
-  fill(stock, *look + 1s, number);
-  CHECK(stock.count_ready() == 1);
+  CHECK_FALSE(run_policy.take(usual, *look));  // too old by then
+  CHECK(run_policy.outdated(*look).size() == 3);
+  fill(run_policy, *look + 1s, number);
+  CHECK(run_policy.count_ready() == 1);
 }
 
 TEST_CASE("nothing stands ready where nothing ran for long") {
   std::uint64_t number = 0;
-  Stock stock(4);
-  stock.take(usual, start);
+  PreparedRunPolicy run_policy(4);
+  run_policy.take(usual, start);
   auto now = start;
   std::size_t looks = 0;
-  while (const auto look = stock.next_look(now)) {
+  while (const auto look = run_policy.next_look(now)) {
     now = std::max(now, *look);
-    static_cast<void>(stock.outdated(now));
-    fill(stock, now, number);
+    static_cast<void>(run_policy.outdated(now));
+    fill(run_policy, now, number);
     REQUIRE(++looks < 100);
   }
-  CHECK(stock.count_ready() == 0);
+  CHECK(run_policy.count_ready() == 0);
   CHECK(now < start + 1h);
   // And again once something does.
-  stock.take(usual, now + 1h);
-  CHECK(stock.lacks_one(now + 2h) == false);
-  CHECK(stock.lacks_one(now + 1h + 1s));
+  run_policy.take(usual, now + 1h);
+  CHECK(run_policy.lacks_one(now + 2h) == false);
+  CHECK(run_policy.lacks_one(now + 1h + 1s));
 }
 
 TEST_CASE("after one was lost or could not be made, there is a pause") {
-  Stock stock(4);
-  stock.take(usual, start);
-  stock.making(1, start + 1s);
+  PreparedRunPolicy run_policy(4);
+  run_policy.take(usual, start);
+  run_policy.making(1, start + 1s);
   SECTION("it was lost") {
-    stock.lost(1, start + 2s);
+    run_policy.lost(1, start + 2s);
   }
   SECTION("the next one could not be made") {
-    stock.ready(1);
-    CHECK(stock.take(usual, start + 2s) == 1U);
-    stock.defer(start + 2s);
+    run_policy.ready(1);
+    CHECK(run_policy.take(usual, start + 2s) == 1U);
+    run_policy.defer(start + 2s);
   }
-  CHECK_FALSE(stock.lacks_one(start + 3s));
-  const auto look = stock.next_look(start + 3s);
+  CHECK_FALSE(run_policy.lacks_one(start + 3s));
+  const auto look = run_policy.next_look(start + 3s);
   REQUIRE(look);
   CHECK(*look > start + 30s);
-  CHECK(stock.lacks_one(*look));
+  CHECK(run_policy.lacks_one(*look));
 }
 
 TEST_CASE("fewer are kept where they would take too much") {
   std::uint64_t number = 0;
-  Stock stock(8);
-  for (int i = 0; i < 8; ++i) stock.take(usual, start);
-  stock.allow(2);
-  fill(stock, start + 1s, number);
-  CHECK(stock.count_ready() == 2);
-  stock.allow(0);
-  for (int i = 0; i < 2; ++i) stock.take(usual, start + 2s);
-  CHECK_FALSE(stock.lacks_one(start + 3s));
+  PreparedRunPolicy run_policy(8);
+  for (int i = 0; i < 8; ++i) run_policy.take(usual, start);
+  run_policy.allow(2);
+  fill(run_policy, start + 1s, number);
+  CHECK(run_policy.count_ready() == 2);
+  run_policy.allow(0);
+  for (int i = 0; i < 2; ++i) run_policy.take(usual, start + 2s);
+  CHECK_FALSE(run_policy.lacks_one(start + 3s));
 }
 
 TEST_CASE("how many of an order may stand ready follows from what runs share") {
@@ -200,12 +200,12 @@ TEST_CASE("how many of an order may stand ready follows from what runs share") {
 }
 
 TEST_CASE("what only waits for others is tried again soon") {
-  Stock stock(4);
-  stock.take(usual, start);
-  stock.defer_briefly(start + 1s);
-  CHECK_FALSE(stock.lacks_one(start + 1s));
-  const auto look = stock.next_look(start + 1s);
+  PreparedRunPolicy run_policy(4);
+  run_policy.take(usual, start);
+  run_policy.defer_briefly(start + 1s);
+  CHECK_FALSE(run_policy.lacks_one(start + 1s));
+  const auto look = run_policy.next_look(start + 1s);
   REQUIRE(look);
   CHECK(*look < start + 5s);
-  CHECK(stock.lacks_one(*look));
+  CHECK(run_policy.lacks_one(*look));
 }

@@ -1,38 +1,14 @@
-#include "sandbox/launcher/wire/posture.hpp"
+#include "sandbox/launcher/verify/validate_posture.hpp"
 
+#include "sandbox/launcher/wire/posture_text.hpp"
 #include "sandbox/planning/cgroup_plan.hpp"
 
 #include <algorithm>
-#include <cstdio>
-#include <limits>
+#include <array>
+#include <utility>
 
 namespace satellite::sandbox {
 namespace {
-
-std::string_view name_of_limit(std::size_t resource) {
-  constexpr std::array<std::string_view, 4> names{"cpu", "nofile", "nproc", "fsize"};
-  return names[resource];
-}
-
-std::string hexadecimal(std::uint64_t number) {
-  char text[17];
-  std::snprintf(text, sizeof(text), "%llx", static_cast<unsigned long long>(number));
-  return text;
-}
-
-std::string limit_text(std::uint64_t value) {
-  if (value == std::numeric_limits<std::uint64_t>::max()) return "unlimited";
-  return std::to_string(value);
-}
-
-std::string joined(const std::vector<std::string>& words, std::string_view separator) {
-  std::string text;
-  for (const auto& word : words) {
-    if (!text.empty()) text += separator;
-    text += word;
-  }
-  return text;
-}
 
 bool all_are(const std::array<std::uint32_t, 4>& ids, std::uint32_t wanted) {
   return std::all_of(ids.begin(), ids.end(), [&](std::uint32_t id) { return id == wanted; });
@@ -57,7 +33,7 @@ bool holds_nothing_at_all(const Posture& posture) {
 
 using Missing = std::vector<std::string>;
 
-void miss_privilege(const Expectation& expected, const Posture& seen, Missing& missing) {
+void check_privilege(const Expectation& expected, const Posture& seen, Missing& missing) {
   if (expected.identity) {
     if (!all_are(seen.uid, expected.identity->uid)) {
       missing.push_back("privilege: the host uid is " + std::to_string(seen.uid[1]));
@@ -89,7 +65,7 @@ void miss_privilege(const Expectation& expected, const Posture& seen, Missing& m
   }
 }
 
-void miss_namespaces(const Expectation& expected, const Posture& seen, Missing& missing) {
+void check_namespaces(const Expectation& expected, const Posture& seen, Missing& missing) {
   if (expected.own_namespaces) {
     const std::array<std::pair<bool, const char*>, 4> wanted{{{seen.own_mount, "mount"},
                                                               {seen.own_pid, "pid"},
@@ -115,7 +91,7 @@ void miss_namespaces(const Expectation& expected, const Posture& seen, Missing& 
 }
 
 /// A run with a way out: exactly this uplink, behind exactly this filter.
-void miss_uplink(const Expectation& expected, const Posture& seen, Missing& missing) {
+void check_uplink(const Expectation& expected, const Posture& seen, Missing& missing) {
   if (expected.uplink.empty()) return;
   auto interfaces = seen.interfaces;
   std::sort(interfaces.begin(), interfaces.end());
@@ -139,7 +115,7 @@ bool is_within(const MemorySize& seen, const std::vector<MemorySize>& allowed) {
   });
 }
 
-void miss_memory_sizes(const Expectation& expected, const Posture& seen, Missing& missing) {
+void check_memory_sizes(const Expectation& expected, const Posture& seen, Missing& missing) {
   for (const auto& size : seen.memory_sizes) {
     if (is_within(size, expected.memory_sizes)) continue;
     missing.push_back("filesystem: " + size.path + " in memory may hold " +
@@ -153,7 +129,7 @@ void miss_memory_sizes(const Expectation& expected, const Posture& seen, Missing
   }
 }
 
-void miss_filesystem(const Expectation& expected, const Posture& seen, Missing& missing) {
+void check_filesystem(const Expectation& expected, const Posture& seen, Missing& missing) {
   if (!expected.confined_filesystem) return;
   if (!seen.own_mount || !seen.own_root || !seen.mounts_read) {
     missing.push_back("filesystem: the root is the host's");
@@ -165,7 +141,7 @@ void miss_filesystem(const Expectation& expected, const Posture& seen, Missing& 
     missing.push_back("filesystem: the root is writable or honours set-user-id files");
   }
   if (!seen.private_tmp) missing.push_back("filesystem: /tmp is not private");
-  if (!expected.memory_sizes.empty()) miss_memory_sizes(expected, seen, missing);
+  if (!expected.memory_sizes.empty()) check_memory_sizes(expected, seen, missing);
 }
 
 bool limit_holds(const ResourceSetting& setting, const Posture& seen) {
@@ -173,7 +149,7 @@ bool limit_holds(const ResourceSetting& setting, const Posture& seen) {
   return limit.soft <= setting.value && limit.hard <= setting.value;
 }
 
-void miss_resources(const Expectation& expected, const Posture& seen, Missing& missing) {
+void check_resources(const Expectation& expected, const Posture& seen, Missing& missing) {
   for (const auto& setting : expected.resource_settings) {
     if (limit_holds(setting, seen)) continue;
     const auto index = static_cast<std::size_t>(setting.resource);
@@ -183,77 +159,28 @@ void miss_resources(const Expectation& expected, const Posture& seen, Missing& m
   for (auto& one : missing_of(expected.cgroup, seen.cgroup)) missing.push_back(std::move(one));
 }
 
-Missing missing_in_layer(Layer layer, const Expectation& expected, const Posture& seen) {
+}  // namespace
+
+std::vector<std::string> missing_in_layer(Layer layer, const Expectation& expected,
+                                          const Posture& seen) {
   Missing missing;
   switch (layer) {
     case Layer::resources:
-      miss_resources(expected, seen, missing);
+      check_resources(expected, seen, missing);
       break;
     case Layer::filesystem:
-      miss_filesystem(expected, seen, missing);
+      check_filesystem(expected, seen, missing);
       break;
     case Layer::network:
-      miss_namespaces(expected, seen, missing);
-      miss_uplink(expected, seen, missing);
+      check_namespaces(expected, seen, missing);
+      check_uplink(expected, seen, missing);
       break;
     case Layer::privilege:
-      miss_privilege(expected, seen, missing);
+      check_privilege(expected, seen, missing);
       break;
   }
   return missing;
 }
-
-std::string ids_text(const std::array<std::uint32_t, 4>& ids) {
-  std::string text;
-  for (const auto id : ids) text += " " + std::to_string(id);
-  return text;
-}
-
-std::string privilege_evidence(const Posture& seen) {
-  return "Uid" + ids_text(seen.uid) + ", Gid" + ids_text(seen.gid) + ", groups " +
-         (seen.supplementary_groups == 0 ? "none" : std::to_string(seen.supplementary_groups)) +
-         ", CapEff " + hexadecimal(seen.capabilities[2]) + ", CapBnd " +
-         hexadecimal(seen.capabilities[3]) + ", NoNewPrivs " +
-         (seen.no_new_privileges ? "1" : "0") + ", Seccomp " + std::to_string(seen.seccomp_mode) +
-         " with " + std::to_string(seen.seccomp_filters) + " filters" +
-         (seen.init_seccomp_mode == 0 ? "" : ", of init " + std::to_string(seen.init_seccomp_mode));
-}
-
-std::string filesystem_evidence(const Posture& seen) {
-  if (!seen.own_mount) return "the host's mount namespace";
-  std::string text = "own mount namespace, " + std::to_string(seen.mounts) + " mounts, root " +
-                     (seen.own_root ? "private" : "the host's") + ", /tmp " +
-                     (seen.private_tmp ? "private" : "the host's") + ", writable host mounts ";
-  const std::string landlock =
-      seen.landlock_abi == 0 ? "" : ", Landlock ABI " + std::to_string(seen.landlock_abi);
-  text += seen.unexpected_writable_mounts.empty() ? "none"
-                                                  : joined(seen.unexpected_writable_mounts, " ");
-  for (const auto& size : seen.memory_sizes) {
-    text += ", " + size.path + " of " + std::to_string(size.bytes) + " bytes";
-  }
-  return text + landlock;
-}
-
-std::string network_evidence(const Posture& seen) {
-  if (!seen.own_network) return "the host's network namespace";
-  std::string text = "own network namespace, interfaces: " + joined(seen.interfaces, " ") +
-                     (seen.owns_network ? ", owned by the script's user namespace" : "");
-  if (seen.filter_rules == 0) return text;
-  return text + ", nftables ruleset of " + std::to_string(seen.filter_rules) +
-         " rules read back, IPv4 routes: " + joined(seen.routes, "; ");
-}
-
-std::string resources_evidence(const Posture& seen) {
-  std::string text;
-  for (std::size_t i = 0; i < seen.limits.size(); ++i) {
-    if (i > 0) text += ", ";
-    text += std::string(name_of_limit(i)) + " " + limit_text(seen.limits[i].hard);
-  }
-  if (const auto group = evidence_of(seen.cgroup); !group.empty()) text += "; " + group;
-  return text;
-}
-
-}  // namespace
 
 std::vector<std::string> missing_of(const Expectation& expectation, const Posture& posture) {
   Missing missing;
@@ -268,34 +195,6 @@ std::vector<std::string> missing_of(const Expectation& expectation, const Postur
                       " are open instead of " + std::to_string(posture.expected_descriptors));
   }
   return missing;
-}
-
-std::string evidence_of(Layer layer, const Posture& posture) {
-  switch (layer) {
-    case Layer::resources:
-      return resources_evidence(posture);
-    case Layer::filesystem:
-      return filesystem_evidence(posture);
-    case Layer::network:
-      return network_evidence(posture);
-    case Layer::privilege:
-      break;
-  }
-  return privilege_evidence(posture);
-}
-
-EffectiveSandbox effective_from(const EffectiveSandbox& promise, const Expectation& expectation,
-                                const Posture& posture) {
-  EffectiveSandbox report = promise;
-  for (auto& layer : report.layers) {
-    layer.evidence = evidence_of(layer.layer, posture);
-    const auto missing = missing_in_layer(layer.layer, expectation, posture);
-    if (layer.state != LayerState::enforced || missing.empty()) continue;
-    layer.state = LayerState::degraded;
-    report.enforced.set(layer.layer, false);
-    report.downgrades.push_back({layer.layer, joined(missing, "; ")});
-  }
-  return report;
 }
 
 }  // namespace satellite::sandbox

@@ -31,42 +31,9 @@ struct SecretForm {
   auto operator<=>(const SecretForm&) const = default;
 };
 
-/// What became of looking for a form at one place.
-struct FormMatch {
-  enum class Kind { none, unfinished, found };
-  Kind kind = Kind::none;
-  std::size_t size = 0;  ///< in the text
-  /// Where none was found: another form that reads texts in the same way and has the same first
-  /// `looked` units is not found either.
-  std::size_t looked = 0;
-  std::size_t work = 0;  ///< steps taken
-};
-
-/// How a character is written in a form's units.
-char canonical_unit(SecretForm::Alphabet alphabet, char c);
-
 /// All forms of one secret; empty when it is too short to be masked. A form longer than some dozen
 /// characters comes in pieces that overlap, so that what is held back between two reads stays
 /// small.
 std::vector<SecretForm> forms_of_secret(std::string_view secret);
-
-/// Whether `form` begins at `start`, and how far it goes.
-///
-/// Shape:  `unfinished` only with TextEnd::open. What is found does not depend on where the text
-///         was cut.
-FormMatch match_form(const SecretForm& form, std::string_view text, std::size_t start, TextEnd end);
-
-/// Two characters with which a match of a form may begin.
-struct FirstPair {
-  char first = 0, second = 0;
-};
-/// All of them for one form, perhaps a few more.
-std::vector<FirstPair> first_pairs_of(const SecretForm& form);
-
-/// Three characters with which a match begins whose first two are the first units as they are.
-struct FirstThree {
-  char first = 0, second = 0, third = 0;
-};
-std::vector<FirstThree> first_threes_of(const SecretForm& form);
 
 }  // namespace satellite::sandbox
