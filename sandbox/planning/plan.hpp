@@ -39,11 +39,8 @@ struct MemorySize {
 enum class Egress { host, routeless, macvlan, slirp4netns };
 std::string_view name_of(Egress egress);
 
-/// Everything the launcher has to do for one run, decided before anything is done.
-///
-/// Shape:  a value: printable, comparable field by field, no descriptors, no pointers.
-/// Source: reference-satellite 5; sandbox/README.md "The way of a run".
-struct Plan {
+/// What a plan and the order that is made of it have in common.
+struct PlannedRun {
   Engine engine = Engine::none;
   /// The wrapper's command line without the closing `--`; empty when no wrapper engages.
   std::vector<std::string> wrapper;
@@ -51,22 +48,30 @@ struct Plan {
   /// What the wrapper reads from its descriptors, wrapper_file_fd_first and up: the files that are
   /// made for the run.
   std::vector<std::string> wrapper_files;
-  /// The script's view is the native engine's, whoever builds it: a sealed root, a few files of
-  /// /etc. Else it is the reference satellite's, with all of /etc and a root that takes writes.
-  bool has_own_view = false;
   std::vector<std::string> writable_paths;  ///< all that Landlock lets the script write to
-  /// Memory file systems that the script may fill; empty where the wrapper cannot give them a size.
-  std::vector<MemorySize> memory_sizes;
   /// Limits set on the script by the launcher; the numbers of the reference satellite's `prlimit`.
   std::vector<ResourceSetting> resource_settings;
   std::vector<std::string> command;  ///< e.g. sh -c SCRIPT
-  std::map<std::string, std::string> environment;
-  std::vector<std::string> dropped_environment;
   /// Where the launcher changes to. Absent when the wrapper does it, inside its own file view.
   std::optional<std::string> working_directory;
   std::string scratch_directory;     ///< made for this run, owned by the identity, removed after it
   std::optional<Identity> identity;  ///< changed to for real before anything else starts
-  bool identity_is_own = false;      ///< no other living run has it
+  bool identity_is_own = false;      ///< refused while anything of another run has it
+  CgroupLimits cgroup;  ///< set = the run is born in a group of its own with these limits
+};
+
+/// Everything the launcher has to do for one run, decided before anything is done.
+///
+/// Shape:  a value: printable, comparable field by field, no descriptors, no pointers.
+/// Source: reference-satellite 5; sandbox/README.md "The way of a run".
+struct Plan : PlannedRun {
+  /// The script's view is the native engine's, whoever builds it: a sealed root, a few files of
+  /// /etc. Else it is the reference satellite's, with all of /etc and a root that takes writes.
+  bool has_own_view = false;
+  /// Memory file systems that the script may fill; empty where the wrapper cannot give them a size.
+  std::vector<MemorySize> memory_sizes;
+  std::map<std::string, std::string> environment;
+  std::vector<std::string> dropped_environment;
   Egress egress = Egress::host;
   /// The packet filter as an nftables ruleset: what `plan` prints. With `egress` host it is what
   /// would have been loaded, had this run been able to stage it.
@@ -79,7 +84,6 @@ struct Plan {
   /// Heap limit for a JavaScript runtime, merged over `environment` for modules only.
   std::optional<std::map<std::string, std::string>> module_memory_environment;
   EffectiveSandbox promise;  ///< what will be enforced if every step succeeds
-  CgroupLimits cgroup;       ///< limits of the run's own control group
 };
 
 /// The policy says `fail` and this host cannot do what it asks: nothing is started.

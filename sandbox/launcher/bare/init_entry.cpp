@@ -2,6 +2,7 @@
 // allocates nothing, takes no lock, and on failure says {step, index, errno} on a socket.
 #include "sandbox/launcher/bare/hardening.hpp"
 #include "sandbox/launcher/bare/init.hpp"
+#include "sandbox/launcher/bare/init_launch.hpp"
 #include "sandbox/launcher/bare/native_setup.hpp"
 #include "sandbox/launcher/bare/raw_syscall.hpp"
 #include "sandbox/launcher/bare/script_child.hpp"

@@ -2,6 +2,7 @@
 #include "sandbox/launcher/bare/native_setup.hpp"
 
 #include "sandbox/launcher/bare/hardening.hpp"
+#include "sandbox/launcher/bare/init_launch.hpp"
 #include "sandbox/launcher/bare/rootfs.hpp"
 
 #include <asm/errno.h>
@@ -60,12 +61,13 @@ void raise_loopback(const Attempt& attempt) {
 }
 
 /// Changes the ids irreversibly, drops all capabilities, and checks that root cannot be regained.
-void become_the_scripts_user(const Attempt& attempt, const NativeSetup& setup) {
+void become_the_scripts_user(const Attempt& attempt, const NativeSetup& setup,
+                             const InitBlock& block) {
   lock_capability_rules(attempt);
   if (setup.change_identity) {
     attempt.must(SetupStep::groups, 0, __NR_setgroups, 0, 0);
-    attempt.must(SetupStep::group_id, 0, __NR_setresgid, setup.gid, setup.gid, setup.gid);
-    attempt.must(SetupStep::user_id, 0, __NR_setresuid, setup.uid, setup.uid, setup.uid);
+    attempt.must(SetupStep::group_id, 0, __NR_setresgid, block.gid, block.gid, block.gid);
+    attempt.must(SetupStep::user_id, 0, __NR_setresuid, block.uid, block.uid, block.uid);
   }
   drop_capabilities(attempt);
   if (setup.change_identity) {
@@ -80,7 +82,7 @@ void become_the_scripts_user(const Attempt& attempt, const NativeSetup& setup) {
 
 void set_up_native(const InitLaunch& launch, const NativeSetup& setup) {
   const int control = launch.fds[init_fd_control];
-  const Attempt attempt(setup.fault, control);
+  const Attempt attempt(launch.block->fault, control);
   die_with_launcher(control);
   call(__NR_umask, 0);  // the modes of the plan are meant as they are
   join_namespaces(attempt, launch);
@@ -88,7 +90,7 @@ void set_up_native(const InitLaunch& launch, const NativeSetup& setup) {
   if (setup.raises_loopback) raise_loopback(attempt);
   build_rootfs(attempt, setup);
   take_session_keyring(attempt);
-  become_the_scripts_user(attempt, setup);
+  become_the_scripts_user(attempt, setup, *launch.block);
   die_with_launcher(control);  // the change of ids cleared it
 }
 

@@ -15,7 +15,8 @@ struct PreparedStep {
   bool optional = false, writable = false;
 };
 
-/// What the native engine's child does before it is the init of the run.
+/// What the native engine's child does before it is the init of the run. Ids and fault are those of
+/// its init block.
 struct NativeSetup {
   const PreparedStep* steps = nullptr;
   int step_count = 0;
@@ -23,10 +24,8 @@ struct NativeSetup {
   bool own_user = false;  ///< a user namespace was made with the child
   bool raises_loopback = false;
   bool change_identity = false;
-  std::uint32_t uid = 0, gid = 0;
   const char* uid_map = nullptr;  ///< own_user: of the run's namespaces
   const char* gid_map = nullptr;
-  Fault fault;
 };
 
 struct InitLaunch;

@@ -3,7 +3,6 @@
 #include "sandbox/launcher/bare/receive_task.hpp"
 
 #include "sandbox/launcher/bare/init.hpp"
-#include "sandbox/launcher/bare/script_child.hpp"
 
 #include <asm/errno.h>
 #include <asm/socket.h>

@@ -131,16 +131,6 @@ void wait_at_barrier(std::uint32_t landlock_abi) {
 
 }  // namespace
 
-void fail(int fd, SetupStep step, long result, int index) {
-  InitReport report;
-  report.kind = InitReportKind::failed;
-  report.step = step;
-  report.index = index;
-  report.error_number = static_cast<std::int32_t>(-result);
-  call(__NR_write, fd, address(&report), sizeof(report));
-  for (;;) call(__NR_exit_group, 127);
-}
-
 void set_signal_mask(bool blocked) {
   const unsigned long mask = blocked ? ~0UL : 0UL;
   call(__NR_rt_sigprocmask, SIG_SETMASK, address(&mask), 0, sizeof(mask));

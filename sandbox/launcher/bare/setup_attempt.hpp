@@ -2,9 +2,11 @@
 
 #include "sandbox/launcher/bare/init_block.hpp"
 #include "sandbox/launcher/bare/raw_syscall.hpp"
-#include "sandbox/launcher/bare/script_child.hpp"
 
 namespace satellite::sandbox::bare {
+
+/// Tells the launcher why this process gives up, and ends it.
+[[noreturn]] void fail(int fd, SetupStep step, long result, int index = 0);
 
 /// System calls of a set-up: each belongs to a step, and one that fails ends the process with a
 /// report of that step. A fault takes the place of its step's calls.

@@ -72,21 +72,10 @@ Expectation expectation_of(const Plan& plan) {
 Result<LaunchOrder> make_launch_order(const Plan& plan, OrderInputs inputs) {
   if (auto checked = check_arguments(plan); !checked) return checked.error();
   LaunchOrder order;
+  static_cast<PlannedRun&>(order) = plan;
   order.run_number = inputs.run_number;
-  order.engine = plan.engine;
-  order.wrapper = plan.wrapper;
-  order.command = plan.command;
-  order.working_directory = plan.working_directory;
-  order.scratch_directory = plan.scratch_directory;
-  order.identity = plan.identity;
-  order.identity_is_own = plan.identity_is_own;
-  order.resource_settings = plan.resource_settings;
-  order.cgroup = plan.cgroup;
   order.standard_input = std::move(inputs.standard_input);
   order.expectation = expectation_of(plan);
-  order.native = plan.native;
-  order.wrapper_files = plan.wrapper_files;
-  order.writable_paths = plan.writable_paths;
   if (!order.expectation.uplink.empty()) {
     order.network = NetworkOrder{plan.egress, *plan.packet_filter};
   }

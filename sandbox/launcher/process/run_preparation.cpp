@@ -186,9 +186,6 @@ NativePreparation::NativePreparation(const LaunchOrder& order, const Identity& o
   setup_.confined = plan.confined;
   setup_.raises_loopback = makes_network;
   setup_.change_identity = launcher_is_root && order.identity.has_value();
-  setup_.uid = owner.uid;
-  setup_.gid = owner.gid;
-  setup_.fault = order.fault;
 }
 
 std::string NativePreparation::memory_options(const FileStep& step, const Identity& owner) const {

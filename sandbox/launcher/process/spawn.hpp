@@ -1,7 +1,7 @@
 #pragma once
 
 #include "protocol/vocabulary/unique_fd.hpp"
-#include "sandbox/launcher/bare/script_child.hpp"
+#include "sandbox/launcher/bare/init_launch.hpp"
 
 #include <sys/types.h>
 #include <cstddef>

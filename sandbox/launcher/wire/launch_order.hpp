@@ -51,27 +51,15 @@ struct RunStreams {
 ///
 /// Shape:  everything the launcher and the init of the run need; no decisions are left to them.
 /// Errors: none; decoding a foreign or torn order is refused (wire/order_codec).
-struct LaunchOrder {
+struct LaunchOrder : PlannedRun {
   std::uint64_t run_number = 0;  ///< ours, unique per agent process
-  Engine engine = Engine::none;
-  std::vector<std::string> wrapper;
-  std::vector<std::string> command;
   /// Set when the script is too long for one argv string; the command then reads it from a file.
   std::optional<std::string> long_script;
   std::vector<std::pair<std::string, std::string>> environment;
-  std::optional<std::string> working_directory;
-  std::string scratch_directory;
-  std::optional<Identity> identity;
-  bool identity_is_own = false;  ///< refused while anything of another run has it
-  std::vector<ResourceSetting> resource_settings;
   std::optional<std::string> standard_input;  ///< absent = /dev/null
-  std::optional<NativePlan> native;           ///< set exactly for Engine::native
-  std::vector<std::string> wrapper_files;     ///< what the wrapper finds at its descriptors
-  std::vector<std::string> writable_paths;    ///< all that Landlock lets the script write to
   Fault fault;                                ///< only ever set by tests
   Expectation expectation;
   std::optional<NetworkOrder> network;
-  CgroupLimits cgroup;  ///< set = the run is born in a group of its own with these limits
 };
 
 }  // namespace satellite::sandbox
