@@ -198,7 +198,7 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder
     result.sandbox = effective_from(plan.promise, order.expectation, execution.posture());
     result.started_at = std::chrono::system_clock::now();
     const auto begin = Clock::now();
-    std::exception_ptr problem = tell_started(run.observer, result);
+    std::exception_ptr problem = report_started(run.observer, result);
     if (problem) run.cancel.cancel();
     auto watching = execution.watch(run.request.timeout);
     auto reading_output =

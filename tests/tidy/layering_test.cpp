@@ -51,7 +51,7 @@ std::vector<std::string> our_includes(const SourceFile& file) {
   return found;
 }
 
-/// `agent/config/config.cpp` -> `config`; `agent/main.cpp` -> `main`.
+/// `agent/config/toml_file.cpp` -> `config`; `agent/main.cpp` -> `main`.
 std::string agent_room_of(const std::string& path) {
   const std::string inside = path.substr(path.find('/') + 1);
   const auto end = inside.rfind('/');

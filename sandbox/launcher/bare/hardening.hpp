@@ -8,7 +8,7 @@ namespace satellite::sandbox::bare {
 // What a process of a run gives up irreversibly. Same rules as script_child.cpp. Each is fatal on
 // failure.
 
-/// The irreversible drop. Groups go first: without privilege they can no longer be shed.
+/// Changes the ids irreversibly. Groups are dropped first: that takes the privilege itself.
 void change_identity(const Attempt& attempt, std::uint32_t uid, std::uint32_t gid);
 
 /// No capability in any set, none to be gained by a user id 0 or by a file, and the switches for

@@ -73,7 +73,7 @@ void note_process(const char* name, int& count) {
   Stat stat;
   if (pid == 0 || count == processes_max || !read_stat(pid, stat)) return;
   if (stat.state == 'Z' || stat.state == 'X') return;
-  // Who hangs in the kernel cannot be stopped and cannot multiply either.
+  // A process in state D cannot be stopped, and cannot fork either.
   const bool hangs = stat.state == 'D';
   const bool stopped = stat.state == 'T' || stat.state == 't' || hangs;
   processes[count++] = {pid, stat.parent, false, stopped, hangs};
@@ -129,7 +129,7 @@ void mark_descendants(int root, int count, const int* spared, int spared_count) 
 }
 
 /// The pidfd is opened before the parent is read again: if the number was reused meanwhile, either
-/// the parent differs or the signal fails. A stranger is never hit.
+/// the parent differs or the signal fails. No other process is ever hit.
 void signal_safely(const Process& process, int root, long signal) {
   const long pidfd = call(__NR_pidfd_open, process.pid, 0);
   if (pidfd < 0) return;
@@ -167,7 +167,7 @@ void pause_briefly() {
 
 bool kill_descendants(const int* spared, int spared_count, int passes) {
   const int root = static_cast<int>(call(__NR_getpid));
-  // Whoever asks for few passes cannot wait, so that stopping takes half of them at most.
+  // Stopping takes at most half of the passes, so that some are left for killing.
   const int stop_passes = passes / 2 < stop_passes_max ? passes / 2 : stop_passes_max;
   for (int i = 0; i < stop_passes; ++i) {
     if (pass(root, SIGSTOP, spared, spared_count).newly_stopped == 0) break;

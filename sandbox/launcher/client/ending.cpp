@@ -72,7 +72,7 @@ struct EndDescription {
         reason != StopReason::timed_out && lacks_working_directory(failure);
     result.error = reason == StopReason::timed_out ? "the set-up took too long" : text_of(failure);
   }
-  void tell_limits(const RunEnded& end) const {
+  void note_limits(const RunEnded& end) const {
     if (end.process_limit_hit == 0) return;
     result.sandbox.notes.push_back({Layer::resources, "the process limit was reached: pids.max " +
                                                           std::to_string(end.process_limit_hit) +
@@ -97,7 +97,7 @@ struct EndDescription {
            "then on nothing could leave the run's network"});
     }
     result.usage.resident_max = ByteCount{end.resident_max_kibibytes << 10U};
-    tell_limits(end);
+    note_limits(end);
     if (reason != StopReason::none) {
       result.outcome = outcome_of(reason);
     } else if (end.memory_limit_hit > 0) {
@@ -159,7 +159,7 @@ void describe_end(RunResult& result, const LauncherRecord& record, StopReason re
                  "; what they hold is set aside until they are gone";
 }
 
-std::exception_ptr tell_started(RunObserver& observer, const RunResult& result) {
+std::exception_ptr report_started(RunObserver& observer, const RunResult& result) {
   try {
     observer.started(result.sandbox, result.started_at);
     return nullptr;

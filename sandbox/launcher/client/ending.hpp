@@ -23,6 +23,6 @@ void describe_output(RunResult& result, const OutputBudget& budget);
 void describe_end(RunResult& result, const LauncherRecord& record, StopReason reason);
 
 /// Calls observer.started; what it throws comes back, because the run must still be collected.
-std::exception_ptr tell_started(RunObserver& observer, const RunResult& result);
+std::exception_ptr report_started(RunObserver& observer, const RunResult& result);
 
 }  // namespace satellite::sandbox

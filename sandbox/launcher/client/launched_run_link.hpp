@@ -28,8 +28,8 @@ class LaunchedRunLink {
 
   boost::asio::awaitable<void> arrived() const;
   std::optional<LauncherRecord> take();
-  /// For who does not wait: called after each event that comes from now on, from the loop. Nothing
-  /// ends it, and so does the end of this object.
+  /// Sets a callback for each later event, called on the loop. Pass nullptr to remove it;
+  /// destroying the link removes it too.
   void notify(std::function<void()> listener);
   /// TERM to the script's process group, or KILL to the whole tree. Both idempotent.
   void terminate();

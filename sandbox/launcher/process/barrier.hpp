@@ -21,7 +21,7 @@ Incoming receive_report(int socket);
 /// The launcher's end of the barrier at which a script's process waits.
 ///
 /// Shape:  the first process that reports as standing is the script's; every later report must come
-///         from the same one. Closing the barrier means no to whoever waits there.
+///         from the same one. A process that waits there takes the closed socket for a no.
 class Barrier {
  public:
   Barrier() = default;

@@ -14,25 +14,26 @@ namespace satellite::sandbox {
 
 inline constexpr int agent_gone_signal = SIGUSR2;
 
-/// Leaves the agent's world: its terminal, its descriptors, its signals.
+/// A session, a name and a covered command line of its own; undumpable, a child subreaper, and told
+/// by agent_gone_signal when the agent dies.
 void separate_from_agent(pid_t agent_pid);
 
-/// Where all mounts of the host propagate: into a namespace whose mounts are slaves of the host's.
-/// What the host mounts and unmounts later is seen, as the next run has to show it. Elsewhere, and
-/// without the right to do it, nothing is done; what we start and may mount has its own namespace.
+/// Where every mount of the host propagates (shared or slave): moves into a mount namespace whose
+/// mounts are slaves of the host's, so that later mounts of the host still arrive. Elsewhere, and
+/// without CAP_SYS_ADMIN, it does nothing; whatever is started and may mount has its own namespace.
 void separate_mounts();
 
-/// Everything else that the agent had open is closed, and nothing is on 0, 1 and 2 but silence.
+/// Closes every descriptor but `kept`, and puts /dev/null on 0, 1 and 2.
 void keep_descriptors(std::vector<int> kept);
 
 /// Blocked signals arrive through the descriptor; the others (a service manager's TERM to the whole
 /// group, a terminal's INT) are the agent's to answer, so they are ignored here.
 UniqueFd take_signals();
 
-/// The kernel does not let a user debug a process that dropped to that user.
+/// Whether the kernel keeps a user from debugging a process that changed its ids to that user.
 bool cannot_debug_dropped_processes();
 
-/// What the kernel has of Landlock, asked by using its call; 0 = nothing.
+/// The version of the kernel's Landlock interface; 0 = none.
 std::uint32_t landlock_abi();
 
 /// Raises the soft limit of open files to the hard one, for agent and launcher; what it was comes

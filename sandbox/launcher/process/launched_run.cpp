@@ -2,8 +2,8 @@
 
 #include "sandbox/kernel/memory_file.hpp"
 #include "sandbox/kernel/socket_messages.hpp"
+#include "sandbox/launcher/bare/init_launch.hpp"
 #include "sandbox/launcher/bare/kill_descendants.hpp"
-#include "sandbox/launcher/bare/script_child.hpp"
 #include "sandbox/launcher/process/init_block_builder.hpp"
 #include "sandbox/launcher/process/run_accounting.hpp"
 #include "sandbox/launcher/process/spawn.hpp"
@@ -362,8 +362,8 @@ void LaunchedRun::take_last_reports() {
 RunSetupFailed LaunchedRun::failure_without_report() const {
   RunSetupFailed failure{facts_.wrapped ? SetupStep::wrapper : SetupStep::fork_script, 0, 0, {}};
   if (wrapper_messages_) {
-    failure.text =
-        told_by_wrapper(kernel::read_beginning(wrapper_messages_.get(), wrapper_messages_size_max));
+    failure.text = reason_of_wrapper(
+        kernel::read_beginning(wrapper_messages_.get(), wrapper_messages_size_max));
   }
   return failure;
 }
@@ -382,7 +382,7 @@ std::optional<LauncherRecord> LaunchedRun::on_exit() {
     record.event = RunEnded{true, ended_->wait_status, ended_->user_microseconds,
                             ended_->system_microseconds, ended_->resident_max_kibibytes};
   }
-  if (leaf_) tell_usage(*leaf_, facts_.expectation.cgroup, record);
+  if (leaf_) add_usage(*leaf_, facts_.expectation.cgroup, record);
   return record;
 }
 

@@ -2,8 +2,7 @@
 
 namespace satellite::sandbox {
 
-void tell_usage(const kernel::CgroupLeaf& leaf, const CgroupLimits& limits,
-                LauncherRecord& record) {
+void add_usage(const kernel::CgroupLeaf& leaf, const CgroupLimits& limits, LauncherRecord& record) {
   const kernel::CgroupUsage usage = leaf.usage();
   const std::uint64_t memory = usage.memory_limit_hit ? limits.memory_bytes.value_or(0) : 0;
   if (auto* failure = std::get_if<RunSetupFailed>(&record.event);

@@ -7,6 +7,6 @@ namespace satellite::sandbox {
 
 /// Adds to the last record of a run what its control group counted: which limit was reached, and,
 /// where init could not tell because it died with the rest, what was used.
-void tell_usage(const kernel::CgroupLeaf& leaf, const CgroupLimits& limits, LauncherRecord& record);
+void add_usage(const kernel::CgroupLeaf& leaf, const CgroupLimits& limits, LauncherRecord& record);
 
 }  // namespace satellite::sandbox

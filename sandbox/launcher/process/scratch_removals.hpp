@@ -12,17 +12,17 @@ namespace satellite::sandbox {
 
 /// Removal of what ended runs left in the scratch area, and of areas that earlier agents left.
 ///
-/// Shape:  what is next to nothing goes at once; all else in child processes, because how much it
-///         is was decided by a script: the loop neither walks trees nor waits for disks. At most
-///         two work on runs and one on old areas. They die with the launcher; work of one that
-///         dies is begun again, and what still cannot be removed waits for the end of the area.
+/// Shape:  a directory of a few files is removed at once, any other by a child process: its size is
+///         a script's choice, and the loop neither walks trees nor waits for disks. At most two
+///         children work on runs and one on old areas. They die with the launcher; the job of one
+///         that dies is tried again, and what cannot be removed waits for the launcher's end.
 class ScratchRemovals {
  public:
   explicit ScratchRemovals(kernel::ScratchArea& area) : area_(area) {}
 
   /// Looks for areas that nobody holds any more, beside all other work.
   void sweep();
-  /// Nothing of the run is alive.
+  /// Call when no process of the run is alive.
   void remove(const std::string& name);
   /// Whether the process was one of ours; `status` as waitpid(2) gives it.
   bool on_exit(pid_t pid, int status);
@@ -31,7 +31,7 @@ class ScratchRemovals {
   /// Old areas can wait for the next start.
   void stop_sweeping();
 
-  /// Something waits that could not be started, with nobody whose end would call us.
+  /// A job waits that could not be started, and no worker whose end would start it.
   bool is_stuck() const { return !waiting_.empty() && workers_.empty(); }
   bool empty() const { return waiting_.empty() && workers_.empty(); }
   /// Runs whose scratch directory is still there.

@@ -91,8 +91,8 @@ Spawned spawn_init_inside(const bare::InitLaunch& launch, std::byte* stack_end, 
 
 Spawned spawn_init(const bare::InitLaunch& launch, std::byte* stack_end, int control_group) {
   if (stack_end == nullptr || control_group >= 0) return spawn_copy(launch, control_group);
-  // Unlike vfork(2) we do not stand still meanwhile: the child has the script's user already, and
-  // another script of that user could stop it, and thereby us, for good.
+  // Without CLONE_VFORK, which would suspend the launcher until the exec: the child has the
+  // script's user already, and another script of that user could stop it for ever.
   int pidfd = -1;
   const int pid = ::clone(become_init, stack_end, CLONE_VM | CLONE_PIDFD | SIGCHLD,
                           const_cast<bare::InitLaunch*>(&launch), &pidfd);

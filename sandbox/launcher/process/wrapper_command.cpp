@@ -39,7 +39,7 @@ Words nsjail_command(const LaunchOrder& order, bool as_namespace_root) {
     add(words, {"--user", std::to_string(::geteuid()) + ":0:1", "--group",
                 std::to_string(::getegid()) + ":0:1"});
   }
-  // Without being told it would make every script the lowest in priority.
+  // Without the option nsjail sets every script to the lowest priority.
   add(words, {"--nice_level", std::to_string(::getpriority(PRIO_PROCESS, 0))});
   // The proc of the run is read-only: nobody in it could say this any more.
   add(words, {"--oom_score_adj", "1000"});
@@ -61,7 +61,7 @@ std::vector<std::string> wrapper_command(const LaunchOrder& order, bool as_names
   return words;
 }
 
-std::string told_by_wrapper(const std::string& messages) {
+std::string reason_of_wrapper(const std::string& messages) {
   constexpr std::size_t told_size_max = 400;
   std::string told;
   std::istringstream lines(messages);

@@ -33,7 +33,7 @@ class ByteWriter {
 };
 
 /// Reads what ByteWriter wrote. Never reads past the end: the first thing that does not fit makes
-/// the reader fail for good, and everything read after that is zero or empty.
+/// the reader fail from then on, and everything read after that is zero or empty.
 class ByteReader {
  public:
   explicit ByteReader(std::string_view bytes) : rest_(bytes) {}
@@ -42,14 +42,16 @@ class ByteReader {
   Number number() {
     static_assert(std::is_arithmetic_v<Number>);
     Number value{};
-    if (failed_ || rest_.size() < sizeof(Number)) return failed_ = true, value;
+    if (rest_.size() < sizeof(Number)) fail();
+    if (failed_) return value;
     std::memcpy(&value, rest_.data(), sizeof(Number));
     rest_.remove_prefix(sizeof(Number));
     return value;
   }
   std::string text(std::size_t size_max) {
     const auto size = number<std::uint32_t>();
-    if (failed_ || size > size_max || size > rest_.size()) return failed_ = true, std::string();
+    if (size > size_max || size > rest_.size()) fail();
+    if (failed_) return {};
     std::string value(rest_.substr(0, size));
     rest_.remove_prefix(size);
     return value;
@@ -58,10 +60,8 @@ class ByteReader {
   /// rest cannot hold is refused before anything is allocated for it.
   std::uint32_t count(std::uint32_t count_max, std::size_t element_size_min) {
     const auto value = number<std::uint32_t>();
-    if (failed_ || value > count_max || value > rest_.size() / element_size_min) {
-      return failed_ = true, 0U;
-    }
-    return value;
+    if (value > count_max || value > rest_.size() / element_size_min) fail();
+    return failed_ ? 0U : value;
   }
   bool flag() {
     const auto value = number<std::uint8_t>();
