@@ -4,6 +4,7 @@
 
 #include "sandbox/kernel/socket_messages.hpp"
 #include "sandbox/launcher/bare/kill_descendants.hpp"
+#include "sandbox/launcher/process/detach_from_agent.hpp"
 #include "sandbox/launcher/process/namespace_probe.hpp"
 #include "sandbox/launcher/wire/order_codec.hpp"
 
