@@ -56,11 +56,9 @@ SessionActions SessionMachine::authenticating(SessionEvent event, const SessionF
     case SessionEvent::authenticated:
       return serve(facts.now);
     case SessionEvent::refused:
-      end_ = ConnectionEnd::unauthorised;
-      return close(CloseCode::unauthorised, "Auth failed");
+      return close_for(ConnectionEnd::unauthorised);
     case SessionEvent::shut_down:
-      end_ = ConnectionEnd::shut_down;
-      return close(CloseCode::normal, stop_reason);
+      return close_for(ConnectionEnd::shut_down);
     case SessionEvent::deadline_passed: {
       SessionActions actions{WriteLog{LogLevel::warn, "authentication_timed_out",
                                       "the core did not answer in time", std::nullopt}};
@@ -80,11 +78,9 @@ SessionActions SessionMachine::authenticating(SessionEvent event, const SessionF
 SessionActions SessionMachine::serving(SessionEvent event, const SessionFacts& facts) {
   switch (event) {
     case SessionEvent::refused:
-      end_ = ConnectionEnd::unauthorised;
-      return close(CloseCode::unauthorised, "Auth failed");
+      return close_for(ConnectionEnd::unauthorised);
     case SessionEvent::shut_down:
-      end_ = ConnectionEnd::shut_down;
-      return close(CloseCode::normal, stop_reason);
+      return close_for(ConnectionEnd::shut_down);
     case SessionEvent::registration_confirmed:
       probe_->answered();
       return {};
@@ -210,6 +206,12 @@ SessionActions SessionMachine::drain_or_close(const SessionFacts& facts) {
   if (facts.outbox_empty) return close(CloseCode::normal, stop_reason);
   state_ = SessionState::draining;
   return {ArmTimer{SessionTimer::deadline, facts.now + limits::close_deadline}};
+}
+
+SessionActions SessionMachine::close_for(ConnectionEnd end) {
+  end_ = end;
+  return end == ConnectionEnd::unauthorised ? close(CloseCode::unauthorised, "Auth failed")
+                                            : close(CloseCode::normal, stop_reason);
 }
 
 SessionActions SessionMachine::close(CloseCode code, std::string reason) {

@@ -124,6 +124,8 @@ class SessionMachine {
   SessionActions probe_step(Time now);
   SessionActions refresh_when_settled(const SessionFacts& facts);
   SessionActions drain_or_close(const SessionFacts& facts);
+  /// The core refused this satellite, or told it to stop.
+  SessionActions close_for(ConnectionEnd end);
   SessionActions close(CloseCode code, std::string reason);
   /// The link is gone; `closing` is performed if nothing asked it to close before.
   SessionActions end_with(const SessionFacts& facts, std::optional<CloseLink> closing);
