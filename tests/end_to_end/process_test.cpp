@@ -95,14 +95,16 @@ TEST_CASE("the launcher never has the token, and the agent has it once and in no
   // The controls: what both were told before the fork is found in both.
   CHECK(count_in_memory(launcher, "satellite-1") > 0);
   CHECK(count_in_memory(agent, "satellite-1") > 0);
-  CHECK(count_in_memory(launcher, token) == 0);
-  // A sanitizer's allocator keeps the copies that were freed.
+  // A sanitizer's runtime reads /proc/self/environ for itself, and its allocator keeps the copies
+  // that were freed.
+  const std::size_t kept_environment = has_sanitizer && !from_file ? 1 : 0;
+  CHECK(count_in_memory(launcher, token) == kept_environment);
   if (has_sanitizer) {
     CHECK(count_in_memory(agent, token) >= 1);
   } else {
     CHECK(count_in_memory(agent, token) == 1);
+    CHECK(count_in_memory(agent, "\"token\":\"" + token) == 0);
   }
-  if (!has_sanitizer) CHECK(count_in_memory(agent, "\"token\":\"" + token) == 0);
 }
 
 TEST_CASE(
