@@ -30,8 +30,8 @@
 namespace satellite::sandbox {
 namespace {
 
-// nsjail begins with what it thinks of its settings.
 constexpr std::uint32_t descriptors_without_task = 4;  // 0 1 2, the barrier
+// The reason stands at the end; nsjail lists its settings before it.
 constexpr std::size_t wrapper_messages_size_max = 2'000;
 
 /// Gives the process that has to end a run the launcher's own scheduling and I/O priority, in case
