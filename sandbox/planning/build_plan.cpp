@@ -117,6 +117,7 @@ void plan_wrapper(PlanBuilder& builder) {
   inputs.inner_gid = builder.identity.inner_gid;
   inputs.script_identity =
       builder.plan.identity ? builder.plan.identity : builder.inputs.agent_identity;
+  inputs.identity_is_own = builder.plan.identity_is_own;
   builder.wrapper = build_filesystem_layer(builder.policy.filesystem, builder.facts, inputs,
                                            builder.network, builder.host);
   const bool confined = builder.policy.filesystem.mode != FilesystemMode::off;

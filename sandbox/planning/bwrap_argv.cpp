@@ -37,6 +37,7 @@ class ViewWords {
         if (target.starts_with("/dev/")) return;
         return words({"--symlink", step.source, target});
       case FileStepKind::text:
+      case FileStepKind::own_text:
         if (target.starts_with("/.")) return;
         return file(target, step.source);
       case FileStepKind::copy:
@@ -58,7 +59,8 @@ class ViewWords {
       case FileStepKind::terminals:  // by --dev
       case FileStepKind::read_only:  // by --proc, for sys, irq, bus and sysrq-trigger
       case FileStepKind::setting:
-      case FileStepKind::remove:
+      case FileStepKind::place:
+      case FileStepKind::seal:
         return;
     }
   }

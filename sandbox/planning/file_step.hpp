@@ -21,10 +21,16 @@ struct FileStep {
 };
 
 /// What the native engine does for one run, beyond what every engine does.
+///
+/// Shape:  the first `root_steps` steps make a root that is the same for every run of such a plan
+///         and is never written to again: it may be made once, as a template. The others belong
+///         to one run and change nothing in it: they mount, and write into what they mounted.
+///         0 = nothing of it can be shared.
 struct NativePlan {
   bool confined = false;
   bool own_network = false;
   bool root_owned = false;  ///< namespaces that belong to the host's own user namespace
+  std::uint32_t root_steps = 0;
   std::vector<FileStep> steps;
   bool operator==(const NativePlan&) const = default;
 };

@@ -83,6 +83,7 @@ NativeRequest view_request(const FilesystemPolicy& policy, const HostFacts& fact
   request.scratch_directory = inputs.scratch_directory.value_or("");
   request.scratch_bytes = policy.scratch_bytes;
   request.identity = inputs.script_identity;
+  request.own_identity = inputs.identity_is_own;
   if (!request.confined) return request;
   request.host_name = host.host_name;
   request.hosts_addition =
@@ -98,7 +99,8 @@ NativeRequest view_request(const FilesystemPolicy& policy, const HostFacts& fact
   return request;
 }
 
-FilesystemLayer native_layer(const NativeRequest& request) {
+FilesystemLayer native_layer(NativeRequest request) {
+  request.shares_root = true;
   FilesystemLayer layer;
   layer.kind = FilesystemLayer::Kind::enforced;
   layer.engine = Engine::native;

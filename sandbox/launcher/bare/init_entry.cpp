@@ -87,10 +87,10 @@ void join_namespaces(const InitLaunch& launch) {
 }  // namespace
 
 void become_init(const InitLaunch& launch) {
-  if (launch.wrapper_path == nullptr) prefer_for_oom_kill();
   if (launch.native != nullptr) {
     set_up_native(launch, *launch.native);
   } else {
+    if (launch.wrapper_path == nullptr) prefer_for_oom_kill();
     join_namespaces(launch);
   }
   place_descriptors(launch);

@@ -86,9 +86,16 @@ void set_up_native(const InitLaunch& launch, const NativeSetup& setup) {
   die_with_launcher(control);
   call(__NR_umask, 0);  // the modes of the plan are meant as they are
   join_namespaces(attempt, launch);
+  // A template shows no process in its /proc, not even this one.
+  if (setup.in_template) mount_own_proc(attempt, setup);
   if (setup.own_user) map_identity(attempt, setup);
+  prefer_for_oom_kill();
   if (setup.raises_loopback) raise_loopback(attempt);
-  build_rootfs(attempt, setup);
+  if (setup.in_template) {
+    complete_rootfs(attempt, setup);
+  } else {
+    build_rootfs(attempt, setup);
+  }
   take_session_keyring(attempt);
   become_the_scripts_user(attempt, setup, *launch.block);
   die_with_launcher(control);  // the change of ids cleared it

@@ -13,6 +13,7 @@ struct PreparedStep {
   std::uint64_t number = 0;      ///< of a device
   std::uint32_t mode = 0;
   bool optional = false, writable = false;
+  int tree_fd = -1;  ///< bind: the source as a mount that is detached and has its flags
 };
 
 /// What the native engine's child does before it is the init of the run. Ids and fault are those of
@@ -20,8 +21,10 @@ struct PreparedStep {
 struct NativeSetup {
   const PreparedStep* steps = nullptr;
   int step_count = 0;
-  bool confined = false;  ///< a root of its own
-  bool own_user = false;  ///< a user namespace was made with the child
+  int root_step_count = 0;   ///< of these, from the first on; they make what runs may share
+  bool in_template = false;  ///< and somebody did them: the process is born in a copy
+  bool confined = false;     ///< a root of its own
+  bool own_user = false;     ///< a user namespace was made with the child
   bool raises_loopback = false;
   bool change_identity = false;
   const char* uid_map = nullptr;  ///< own_user: of the run's namespaces

@@ -47,7 +47,7 @@ class RootfsStep {
       case FileStepKind::text:
         return write_new(step_.source);
       case FileStepKind::append:
-        return write_text(O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, step_.source);
+        return write_text(step_.target, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, step_.source);
       case FileStepKind::copy:
         return copy_or_skip();
       case FileStepKind::mirror:
@@ -66,15 +66,17 @@ class RootfsStep {
         return mount_fresh("devpts", MS_NOSUID | MS_NOEXEC,
                            "newinstance,ptmxmode=0666,mode=620,max=64");
       case FileStepKind::read_only:
-        return cover(step_.target);
+        return cover_with_itself();
       case FileStepKind::mask:
-        return cover(step_.source);
+        return mask();
       case FileStepKind::setting:
         return write_setting();
-      case FileStepKind::remove: {
-        must(__NR_unlinkat, AT_FDCWD, address(step_.target), 0);
-        return;
-      }
+      case FileStepKind::place:
+        return write_new("");
+      case FileStepKind::own_text:
+        return mount_text();
+      case FileStepKind::seal:
+        return remount(step_.target, nosuid_nodev | MOUNT_ATTR_RDONLY);
     }
     attempt_.give_up(SetupStep::file_step, index_, -EINVAL);
   }
@@ -125,11 +127,11 @@ class RootfsStep {
   }
 
   void write_new(const char* text) const {
-    write_text(O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, text);
+    write_text(step_.target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, text);
   }
 
-  void write_text(long flags, const char* text) const {
-    const long fd = must(__NR_openat, AT_FDCWD, address(step_.target), flags, step_.mode);
+  void write_text(const char* path, long flags, const char* text) const {
+    const long fd = must(__NR_openat, AT_FDCWD, address(path), flags, step_.mode);
     long size = 0;
     while (text[size] != '\0') ++size;
     write_all(fd, text, size);
@@ -198,6 +200,7 @@ class RootfsStep {
   /// Clones the source as a detached mount, sets its flags, and attaches it last. No clone is made
   /// that is not attached: closing a detached mount waits for an RCU grace period of the host.
   void bind(std::uint64_t attributes, long depth) const {
+    if (step_.tree_fd >= 0) return attach();
     const long tree = may(__NR_open_tree, AT_FDCWD, address(step_.source),
                           OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | depth);
     if (tree == -ENOSYS) return bind_before_5_2(attributes, depth);
@@ -206,16 +209,43 @@ class RootfsStep {
     place(tree, attributes, depth);
   }
 
-  /// Mounts `source` read-only over the target: the target itself, or an empty file or directory.
-  void cover(const char* source) const {
+  void remount(const char* target, std::uint64_t attributes) const {
+    const auto flags = static_cast<long>(MS_BIND | MS_REMOUNT | attributes);
+    must(__NR_mount, 0, address(target), 0, flags, 0);
+  }
+
+  /// What is at the target, read-only.
+  void cover_with_itself() const {
     constexpr std::uint64_t attributes = nosuid_nodev | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY;
-    const long there = may(__NR_faccessat, AT_FDCWD, address(step_.target), 0);
-    if (skipped(there)) return;
-    const long tree =
-        may(__NR_open_tree, AT_FDCWD, address(source), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-    if (tree == -ENOSYS) return mount_before_5_2(source, attributes, 0);
-    if (skipped(tree)) return;
-    place(tree, attributes, 0);
+    const auto target = address(step_.target);
+    if (skipped(may(__NR_mount, target, target, 0, MS_BIND, 0))) return;
+    remount(step_.target, attributes);
+  }
+
+  /// The source is a mount that steps before made read-only; a copy of it has its flags.
+  void mask() const {
+    const long masked =
+        may(__NR_mount, address(step_.source), address(step_.target), 0, MS_BIND, 0);
+    if (masked != -ENOENT) return succeed(masked);
+    // Optional is what is masked, not what it is masked with.
+    if (call(__NR_faccessat, AT_FDCWD, address(step_.target), 0) != -ENOENT) succeed(masked);
+    static_cast<void>(skipped(masked));
+  }
+
+  /// The root takes no files any more: the text lies in the run's own memory, without a name.
+  void mount_text() const {
+    constexpr const char* written = "tmp/.own";
+    write_text(written, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, step_.source);
+    must(__NR_mount, address(written), address(step_.target), 0, MS_BIND, 0);
+    remount(step_.target, nosuid_nodev | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY);
+    must(__NR_unlinkat, AT_FDCWD, address(written), 0);
+  }
+
+  void attach() const {
+    make_place((facts_of(step_.tree_fd).stx_mode & file_type_mask) == type_directory);
+    must(__NR_move_mount, step_.tree_fd, address(""), AT_FDCWD, address(step_.target),
+         MOVE_MOUNT_F_EMPTY_PATH);
+    call(__NR_close, step_.tree_fd);
   }
 
   void place(long tree, std::uint64_t attributes, long depth) const {
@@ -266,9 +296,16 @@ class RootfsStep {
   }
 
   void mount_fresh(const char* type, unsigned long flags, const char* options) const {
-    make_directory();
-    must(__NR_mount, address(type), address(step_.target), address(type), static_cast<long>(flags),
-         address(options));
+    const auto mount = [&] {
+      return may(__NR_mount, address(type), address(step_.target), address(type),
+                 static_cast<long>(flags), address(options));
+    };
+    long mounted = mount();
+    if (mounted == -ENOENT) {
+      make_directory();
+      mounted = mount();
+    }
+    succeed(mounted);
   }
 
   const Attempt& attempt_;
@@ -300,16 +337,50 @@ void pivot_into_root(const Attempt& attempt, const NativeSetup& setup) {
 
 }  // namespace
 
-void build_rootfs(const Attempt& attempt, const NativeSetup& setup) {
+namespace {
+
+void build_steps(const Attempt& attempt, const NativeSetup& setup, int first, int end) {
+  for (int i = first; i < end; ++i) RootfsStep(attempt, i, setup.steps[i]).build();
+}
+
+/// The copy of a shared mount would tell the original what is mounted in it.
+void keep_mounts_private(const Attempt& attempt) {
   const long flags = MS_REC | MS_PRIVATE;
   attempt.must(SetupStep::private_mounts, 0, __NR_mount, 0, address("/"), 0, flags, 0);
+}
+
+}  // namespace
+
+void build_rootfs(const Attempt& attempt, const NativeSetup& setup) {
+  keep_mounts_private(attempt);
   if (setup.confined) {
     enter_staging_root(attempt, setup);
   } else {
     attempt.must(SetupStep::new_root, 1, __NR_chdir, address("/"));
   }
-  for (int i = 0; i < setup.step_count; ++i) RootfsStep(attempt, i, setup.steps[i]).build();
+  build_steps(attempt, setup, 0, setup.step_count);
   if (setup.confined) pivot_into_root(attempt, setup);
+}
+
+void build_template(const Attempt& attempt, const NativeSetup& setup) {
+  keep_mounts_private(attempt);
+  enter_staging_root(attempt, setup);
+  build_steps(attempt, setup, 0, setup.root_step_count);
+  // A user namespace may mount a proc only where it sees one already.
+  if (setup.own_user) {
+    const int proc = setup.root_step_count;
+    build_steps(attempt, setup, proc, proc + 1);
+  }
+  pivot_into_root(attempt, setup);
+}
+
+void mount_own_proc(const Attempt& attempt, const NativeSetup& setup) {
+  const int proc = setup.root_step_count;
+  build_steps(attempt, setup, proc, proc + 1);
+}
+
+void complete_rootfs(const Attempt& attempt, const NativeSetup& setup) {
+  build_steps(attempt, setup, setup.root_step_count + 1, setup.step_count);
 }
 
 }  // namespace satellite::sandbox::bare

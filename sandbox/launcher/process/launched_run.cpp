@@ -26,6 +26,7 @@
 #include <span>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace satellite::sandbox {
 namespace {
@@ -78,15 +79,27 @@ struct LaunchedRun::ChildMemory {
   }
   Spawned spawn(const LauncherState& state) {
     const int group = prepared.leaf ? prepared.leaf->descriptor() : -1;
-    if (launch.native != nullptr && launch.join_user_namespace_fd >= 0) {
-      return spawn_init_inside(launch, make_stack(clone_stack_size), group);
+    if (!places.empty()) {
+      return spawn_init_inside(launch, places, make_stack(clone_stack_size), group);
     }
     const bool borrows = !prepared.wrapper.empty() && state.may_share_memory;
     return spawn_init(launch, borrows ? make_stack(stack_size) : nullptr, group);
   }
 
+  /// What the first process is born in, for which the namespaces are entered before.
+  void enter(const RunPlace& place) {
+    launch.join_user_namespace_fd = place.user_namespace_fd;
+    launch.join_network_namespace_fd = place.network_namespace_fd;
+    if (launch.native == nullptr) return;
+    if (place.root != nullptr) places.push_back({place.root->mount_namespace.get(), CLONE_NEWNS});
+    if (place.user_namespace_fd < 0) return;
+    places.push_back({place.user_namespace_fd, CLONE_NEWUSER});
+    places.push_back({place.network_namespace_fd, CLONE_NEWNET});
+  }
+
   RunPreparation prepared;
   bare::InitLaunch launch;
+  std::vector<EnteredNamespace> places;
   std::unique_ptr<std::byte[]> stack;
 };
 
@@ -106,21 +119,22 @@ Expectation expectation_for(const LaunchOrder& order, const LauncherState& state
 SetupResult<std::unique_ptr<LaunchedRun>> LaunchedRun::start(const LaunchOrder& order,
                                                              RunStreams streams,
                                                              const LauncherState& state,
-                                                             NamespaceFds namespaces, Task task) {
-  auto preparation = prepare_run(order, std::move(streams), state, task);
+                                                             const RunPlace& place, Task task) {
+  const RootSource root = place.root != nullptr ? RootSource::copy : RootSource::own;
+  auto preparation = prepare_run(order, std::move(streams), state, task, root);
   if (!preparation) return std::move(preparation).error();
   auto child = std::make_unique<ChildMemory>();
   child->prepared = *std::move(preparation);
   RunPreparation& made = child->prepared;
   child->launch = made.launch(state);
-  child->launch.join_user_namespace_fd = namespaces.user_namespace_fd;
-  child->launch.join_network_namespace_fd = namespaces.network_namespace_fd;
+  child->enter(place);
   std::optional<Prepared> prepared;
   if (task == Task::awaited) {
     prepared.emplace();
     prepared->setup = encode_setup(order);
-    // Before the child copies the files, so that a change during the copy is noticed later.
-    if (order.native) prepared->copied_files = stamps_of_copied_files(*order.native);
+    prepared->mounts_generation = place.mounts_generation;
+    // Before the child reads the files, so that a change meanwhile is noticed later.
+    if (order.native) prepared->host_files = stamps_of_host_files(order.native->steps);
   }
   Spawned spawned = child->spawn(state);
   if (spawned.pid < 0) {
@@ -134,7 +148,8 @@ SetupResult<std::unique_ptr<LaunchedRun>> LaunchedRun::start(const LaunchOrder& 
   auto run = std::unique_ptr<LaunchedRun>(new LaunchedRun(
       Facts{order.run_number, spawned.pid, order.engine, !made.wrapper.empty(), is_confined(order),
             made.change_identity, order.identity_is_own, order.network.has_value(), task,
-            order.identity, order.scratch_directory, expectation_for(order, state)}));
+            order.identity, order.scratch_directory, expectation_for(order, state),
+            place.root != nullptr ? place.root->devices : nullptr}));
   run->pidfd_ = std::move(spawned.pidfd);
   run->control_ = std::move(made.control.first);
   run->barrier_ = Barrier(std::move(made.barrier.first));
@@ -205,7 +220,8 @@ Result<Posture> LaunchedRun::measure_script(const LauncherState& state) const {
                                expected_descriptors_,
                                network_,
                                leaf_ ? &*leaf_ : nullptr,
-                               facts_.wrapped};
+                               facts_.wrapped,
+                               facts_.shared_devices.get()};
   const bool is_again = prepared_ && prepared_->posture;
   auto posture =
       is_again ? measure_again(request, *prepared_->posture) : measure(request, state.surroundings);
@@ -239,7 +255,8 @@ std::optional<LauncherRecord> LaunchedRun::verify(const LauncherState& state) {
   return LauncherRecord{number(), RunStarted{*std::move(posture)}};
 }
 
-void LaunchedRun::begin(const LaunchOrder& order, const RunStreams& streams) {
+void LaunchedRun::begin(const LaunchOrder& order, const RunStreams& streams,
+                        std::uint64_t mounts_generation) {
   // A task that comes too late or for another sandbox ends the run: it must neither wait for a task
   // that it was given already, nor execute one behind other layers than the ones asked for.
   if (stage_ != Stage::waiting || !barrier_.is_open()) {
@@ -248,7 +265,10 @@ void LaunchedRun::begin(const LaunchOrder& order, const RunStreams& streams) {
   if (encode_setup(order) != prepared_->setup) {
     return fail({SetupStep::receive_task, 0, 0, "the run was prepared for another sandbox"});
   }
-  if (order.native && stamps_of_copied_files(*order.native) != prepared_->copied_files) {
+  if (mounts_generation != prepared_->mounts_generation) {
+    return fail({SetupStep::receive_task, 0, 0, "the host's mounts changed since"});
+  }
+  if (order.native && stamps_of_host_files(order.native->steps) != prepared_->host_files) {
     return fail({SetupStep::receive_task, 0, 0, "the host's files changed since"});
   }
   if (!is_untouched(facts_.scratch_directory)) {

@@ -2,8 +2,9 @@
 
 #include "protocol/vocabulary/unique_fd.hpp"
 #include "sandbox/launcher/process/barrier.hpp"
-#include "sandbox/launcher/process/copied_file_stamps.hpp"
+#include "sandbox/launcher/process/host_file_stamps.hpp"
 #include "sandbox/launcher/process/killing.hpp"
+#include "sandbox/launcher/process/root_templates.hpp"
 #include "sandbox/launcher/process/run_preparation.hpp"
 #include "sandbox/launcher/wire/records.hpp"
 #include "sandbox/launcher/wire/setup_result.hpp"
@@ -12,14 +13,17 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
 namespace satellite::sandbox {
 
-/// Namespaces that exist before the run, which its first process joins; -1 = none.
-struct NamespaceFds {
-  int user_namespace_fd = -1, network_namespace_fd = -1;
+/// What exists before the run and its first process joins or is born in; borrowed.
+struct RunPlace {
+  int user_namespace_fd = -1, network_namespace_fd = -1;  ///< -1 = none
+  const RootTemplate* root = nullptr;
+  std::uint64_t mounts_generation = 0;  ///< of the host's, as of now
 };
 
 /// How many descriptors a script has while it stands at the barrier.
@@ -37,7 +41,7 @@ class LaunchedRun {
   static SetupResult<std::unique_ptr<LaunchedRun>> start(const LaunchOrder& order,
                                                          RunStreams streams,
                                                          const LauncherState& state,
-                                                         NamespaceFds namespaces = {},
+                                                         const RunPlace& place = {},
                                                          Task task = Task::given);
 
   ~LaunchedRun();
@@ -64,7 +68,7 @@ class LaunchedRun {
   /// The run's network has its uplink now: what waited at the barrier for it can be measured.
   std::optional<LauncherRecord> on_network(const NetworkFacts& made, const LauncherState& state);
   /// Any failure ends the run before the script started, as one of its set-up.
-  void begin(const LaunchOrder& order, const RunStreams& streams);
+  void begin(const LaunchOrder& order, const RunStreams& streams, std::uint64_t mounts_generation);
   /// The run's network failed under it.
   void fail(const RunSetupFailed& failure);
   void release();
@@ -117,6 +121,7 @@ class LaunchedRun {
     std::optional<Identity> identity;
     std::string scratch_directory;
     Expectation expectation;
+    std::shared_ptr<const std::set<std::string>> shared_devices;  ///< RootTemplate::devices
   };
   /// How far the script's process has come.
   enum class Stage {
@@ -129,7 +134,8 @@ class LaunchedRun {
   /// What a prepared run was made from and what was measured of it, to compare with its task's.
   struct Prepared {
     std::string setup;  ///< bytes of the order without its task
-    CopiedFileStamps copied_files;
+    HostFileStamps host_files;
+    std::uint64_t mounts_generation = 0;
     std::optional<Posture> posture;
   };
   struct ChildMemory;

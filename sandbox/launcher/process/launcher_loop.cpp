@@ -47,6 +47,8 @@ void LauncherLoop::serve() {
 int LauncherLoop::wait_milliseconds() const {
   constexpr std::chrono::seconds next_try(1);  // to start a process that was not to be had
   std::optional<Clock::time_point> first = networks_.deadline();
+  const auto template_deadline = templates_.deadline();
+  if (template_deadline && (!first || *template_deadline < *first)) first = template_deadline;
   for (const auto& run : runs_) {
     const auto look = run->next_look();
     if (look && (!first || *look < *first)) first = look;
@@ -71,6 +73,7 @@ void LauncherLoop::turn() {
   }
   const auto known = runs_.size();
   networks_.watch(watched);
+  templates_.watch(watched);
   if (::poll(watched.data(), watched.size(), wait_milliseconds()) < 0) return;
   for (std::size_t i = 0; i < known; ++i) {
     LaunchedRun& run = *runs_[i];
@@ -86,10 +89,13 @@ void LauncherLoop::turn() {
       run.release_init();
     }
   }
-  networks_.work_off(std::span(watched).subspan(2 + 2 * known));
+  const auto others = std::span(watched).subspan(2 + 2 * known);
+  networks_.work_off(others);
+  templates_.work_off(others);
   const auto now = Clock::now();
   kill_overdue_runs(now);
   networks_.fail_overdue(now);
+  templates_.fail_overdue(now);
   if (removals_.is_stuck()) removals_.work();
   if (watched[1].revents != 0) on_signals();
   if (watched[0].revents != 0) on_agent();
@@ -170,13 +176,15 @@ void LauncherLoop::begin_run(std::uint64_t number, std::vector<UniqueFd> descrip
   if (networks_.lost_uplink(number)) {
     return run->fail({SetupStep::network_slirp4netns, 0, 0, "the way out is gone"});
   }
-  run->begin(*order, {std::move(descriptors[1]), std::move(descriptors[2])});
+  run->begin(*order, {std::move(descriptors[1]), std::move(descriptors[2])},
+             templates_.mounts_generation());
 }
 
-SetupResult<void> LauncherLoop::launch(RunNetworks::Waiting run, NamespaceFds namespaces) {
+SetupResult<void> LauncherLoop::launch(RunNetworks::Waiting run, RunPlace place) {
   if (auto room = check_room(run.order); !room) return room;
-  auto started =
-      LaunchedRun::start(run.order, std::move(run.streams), state_, namespaces, run.task);
+  place.mounts_generation = templates_.mounts_generation();
+  place.root = templates_.take(run.order);
+  auto started = LaunchedRun::start(run.order, std::move(run.streams), state_, place, run.task);
   if (!started) return std::move(started).error();
   runs_.push_back(*std::move(started));
   return {};
@@ -227,6 +235,7 @@ LaunchedRun* LauncherLoop::find(std::uint64_t number) {
 
 void LauncherLoop::end_all_runs() {
   networks_.cancel_all();
+  templates_.end();
   removals_.stop_sweeping();
   for (const auto& run : runs_) run->kill();
   const auto deadline = Clock::now() + farewell_max;
@@ -306,6 +315,7 @@ void LauncherLoop::reap() {
     if (pid < 0 && errno == EINTR) continue;
     if (pid <= 0) return;
     if (removals_.on_exit(pid, status) || networks_.on_exit(pid)) continue;
+    if (templates_.on_exit(pid)) continue;
     const auto run = std::find_if(runs_.begin(), runs_.end(),
                                   [&](const auto& one) { return one->pid() == pid; });
     if (run != runs_.end()) finish(run);
@@ -372,6 +382,7 @@ bool LauncherLoop::kill_orphans() {
   for (const pid_t pid : removals_.processes()) spared.push_back(pid);
   for (const auto& run : runs_) spared.push_back(run->pid());
   for (const pid_t pid : networks_.processes()) spared.push_back(pid);
+  for (const pid_t pid : templates_.processes()) spared.push_back(pid);
   return bare::kill_descendants(spared.data(), static_cast<int>(spared.size()),
                                 orphan_passes_inline);
 }

@@ -8,9 +8,12 @@
 #include "sandbox/planning/cgroup_plan.hpp"
 
 #include <fcntl.h>
+#include <linux/mount.h>
 #include <sched.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <optional>
@@ -183,9 +186,17 @@ NativePreparation::NativePreparation(const LaunchOrder& order, const Identity& o
   }
   setup_.steps = steps_.data();
   setup_.step_count = static_cast<int>(steps_.size());
+  setup_.root_step_count = static_cast<int>(plan.root_steps);
   setup_.confined = plan.confined;
   setup_.raises_loopback = makes_network;
   setup_.change_identity = launcher_is_root && order.identity.has_value();
+}
+
+void NativePreparation::build_on_template(int scratch_tree) {
+  setup_.in_template = true;
+  for (auto& step : steps_) {
+    if (step.kind == FileStepKind::bind && step.writable) step.tree_fd = scratch_tree;
+  }
 }
 
 std::string NativePreparation::memory_options(const FileStep& step, const Identity& owner) const {
@@ -201,8 +212,42 @@ std::string NativePreparation::memory_options(const FileStep& step, const Identi
   return options;
 }
 
+namespace {
+
+/// The scratch directory as a mount that nothing is told about and that tells nobody, for a process
+/// which has no other way to the host's directories.
+SetupResult<UniqueFd> detached_scratch(const std::string& directory) {
+  constexpr auto step = SetupStep::scratch_directory;
+  UniqueFd tree(static_cast<int>(
+      ::syscall(SYS_open_tree, AT_FDCWD, directory.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)));
+  if (!tree) return RunSetupFailed{step, 1, errno, "open_tree"};
+  mount_attr flags{};
+  flags.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+  flags.propagation = MS_PRIVATE;
+  if (::syscall(SYS_mount_setattr, tree.get(), "", AT_EMPTY_PATH, &flags, sizeof(flags)) != 0) {
+    return RunSetupFailed{step, 2, errno, "mount_setattr"};
+  }
+  return tree;
+}
+
+SetupResult<void> build_on_template(const LaunchOrder& order, RunPreparation& run) {
+  const auto& steps = order.native->steps;
+  const bool is_bound = std::any_of(steps.begin(), steps.end(), [](const FileStep& step) {
+    return step.kind == FileStepKind::bind && step.writable;
+  });
+  if (is_bound) {
+    auto tree = detached_scratch(order.scratch_directory);
+    if (!tree) return std::move(tree).error();
+    run.scratch_tree = *std::move(tree);
+  }
+  run.native->build_on_template(run.scratch_tree.get());
+  return {};
+}
+
+}  // namespace
+
 SetupResult<RunPreparation> prepare_run(const LaunchOrder& order, RunStreams streams,
-                                        const LauncherState& state, Task task) {
+                                        const LauncherState& state, Task task, RootSource root) {
   Result<std::string> name = std::string();
   if (!order.scratch_directory.empty()) name = state.scratch.name_of(order.scratch_directory);
   if (!name) return failed(SetupStep::scratch_directory, name.error());
@@ -218,6 +263,11 @@ SetupResult<RunPreparation> prepare_run(const LaunchOrder& order, RunStreams str
   if (!name->empty()) {
     const auto made = state.scratch.make_directory(*name, scratch_owner(order, run));
     if (!made) return failed(SetupStep::scratch_directory, made.error());
+  }
+  if (root == RootSource::copy) done = build_on_template(order, run);
+  if (!done) {
+    if (!name->empty()) static_cast<void>(state.scratch.remove_at_once(*name));
+    return std::move(done).error();
   }
   run.scratch_name = *std::move(name);
   return run;
@@ -257,8 +307,8 @@ void RunPreparation::close_childs_ends() {
   wipe(block_memory);
   native.reset();
   wrapper_files.clear();
-  for (UniqueFd* fd :
-       {&block, &inputs.standard_input, &inputs.long_script, &control.second, &barrier.second}) {
+  for (UniqueFd* fd : {&block, &scratch_tree, &inputs.standard_input, &inputs.long_script,
+                       &control.second, &barrier.second}) {
     fd->reset();
   }
 }

@@ -53,6 +53,10 @@ class NativePreparation {
   NativePreparation(const NativePreparation&) = delete;
   NativePreparation& operator=(const NativePreparation&) = delete;
 
+  /// The child is born in a copy of a template of this order's root; `scratch_tree` is the scratch
+  /// directory as a detached mount, where it is on a disk.
+  void build_on_template(int scratch_tree);
+
   const bare::NativeSetup& setup() const { return setup_; }
   std::uint64_t new_namespaces() const { return new_namespaces_; }
 
@@ -83,6 +87,7 @@ struct RunPreparation {
   std::vector<UniqueFd> wrapper_files;
   std::vector<int> wrapper_file_fds;
   TaskInputs inputs;
+  UniqueFd scratch_tree;  ///< for a run that is born in a copy of a template
   std::pair<UniqueFd, UniqueFd> control, barrier;       ///< first: ours, second: init's
   std::vector<std::string> wrapper;                     ///< the whole command line; empty = none
   std::optional<NsjailDirectories> nsjail_directories;  ///< until the run's root is built
@@ -97,10 +102,13 @@ struct RunPreparation {
   void close_childs_ends();
 };
 
+/// Whether the root of the run is built for it, or a copy of a template of it.
+enum class RootSource { own, copy };
+
 /// Makes files, sockets and, last, the scratch directory. On failure nothing is left. A run that
 /// awaits its task has no streams yet.
 SetupResult<RunPreparation> prepare_run(const LaunchOrder& order, RunStreams streams,
-                                        const LauncherState& state, Task task);
+                                        const LauncherState& state, Task task, RootSource root);
 
 /// `/dev/stdout` and its kin open the pipe anew, for which the script's user must own it. Only a
 /// pipe: anything else, such as /dev/null, belongs to others too.

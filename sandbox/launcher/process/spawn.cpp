@@ -43,6 +43,8 @@ Spawned spawn_copy(const bare::InitLaunch& launch, int control_group) {
 /// What the intermediate process is asked for and what it answers, in memory that both share.
 struct CloneRequest {
   const bare::InitLaunch& launch;
+  const EnteredNamespace* places;
+  std::size_t place_count;
   clone_args wanted;
   long result = -ECHILD;
 };
@@ -52,8 +54,10 @@ struct CloneRequest {
 int clone_inside_namespace(void* passed) {
   auto& request = *static_cast<CloneRequest*>(passed);
   const bare::InitLaunch& launch = request.launch;
-  long result = bare::call(__NR_setns, launch.join_user_namespace_fd, CLONE_NEWUSER);
-  if (result >= 0) result = bare::call(__NR_setns, launch.join_network_namespace_fd, CLONE_NEWNET);
+  long result = 0;
+  for (std::size_t i = 0; i < request.place_count && result >= 0; ++i) {
+    result = bare::call(__NR_setns, request.places[i].fd, request.places[i].kind);
+  }
   if (result >= 0) {
     result = bare::call(__NR_clone3, bare::address(&request.wanted), sizeof(request.wanted));
     if (result == -ENOSYS && (request.wanted.flags & CLONE_INTO_CGROUP) == 0) {
@@ -68,9 +72,10 @@ int clone_inside_namespace(void* passed) {
 
 }  // namespace
 
-Spawned spawn_init_inside(const bare::InitLaunch& launch, std::byte* stack_end, int control_group) {
+Spawned spawn_init_inside(const bare::InitLaunch& launch, std::span<const EnteredNamespace> places,
+                          std::byte* stack_end, int control_group) {
   int pidfd = -1;
-  CloneRequest request{launch, {}};
+  CloneRequest request{launch, places.data(), places.size(), {}};
   // With CLONE_PARENT the child's exit signal is that of the intermediate process: SIGCHLD.
   request.wanted.flags = CLONE_PIDFD | CLONE_PARENT | launch.new_namespaces;
   request.wanted.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);

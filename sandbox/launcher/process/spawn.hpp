@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 #include <cstddef>
+#include <span>
 
 namespace satellite::sandbox {
 
@@ -24,12 +25,20 @@ struct Spawned {
 ///         at all; it is then always a copy, because glibc has no clone3(2) for a stack.
 Spawned spawn_init(const bare::InitLaunch& launch, std::byte* stack_end, int control_group = -1);
 
-/// The same for a native run in a network that another user namespace owns.
+/// A namespace that exists, and its CLONE_NEW*.
+struct EnteredNamespace {
+  int fd = -1;
+  int kind = 0;
+};
+
+/// The same for a native run that is born in namespaces which exist already, and makes its own
+/// below or beside them: those of a root template, and those of a network.
 ///
-/// Shape:  only a process in that user namespace may clone a child into it, and this process must
-///         not: an intermediate process with CLONE_VM enters it and clones the child with
-///         CLONE_PARENT, as a child of this process. Its stack, which the child gets a copy of,
-///         must be given. The child's own user namespace is below the one that owns the network.
-Spawned spawn_init_inside(const bare::InitLaunch& launch, std::byte* stack_end, int control_group);
+/// Shape:  only a process in there can clone such a child, and this process must stay where it is:
+///         an intermediate process with CLONE_VM enters them in this order and clones the child
+///         with CLONE_PARENT, as a child of this process. Its stack, which the child gets a copy
+///         of, must be given.
+Spawned spawn_init_inside(const bare::InitLaunch& launch, std::span<const EnteredNamespace> places,
+                          std::byte* stack_end, int control_group);
 
 }  // namespace satellite::sandbox

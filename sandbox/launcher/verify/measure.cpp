@@ -115,10 +115,21 @@ Result<void> measure_filtered_network(int process, const NetworkFacts& made, Pos
   return {};
 }
 
+/// The file systems that somebody else has mounted, too: the host, or runs with the same root.
+struct Others {
+  const OwnSurroundings& launcher;
+  const std::set<std::string>* shared = nullptr;
+
+  bool have(const std::string& device) const {
+    return launcher.mounted_devices.contains(device) ||
+           (shared != nullptr && shared->contains(device));
+  }
+};
+
 /// Writable is what the run owns alone: fresh memory filesystems, its scratch directory, its own
 /// proc and terminals, and the few device nodes. All else came from the host and must be read-only.
 bool may_be_writable(const kernel::MountEntry& mount, std::string_view scratch_directory,
-                     const OwnSurroundings& own) {
+                     const Others& others) {
   constexpr std::array<std::string_view, 5> private_targets{"/", "/tmp", "/dev", "/dev/shm",
                                                             "/run"};
   constexpr std::array<std::string_view, 6> device_nodes{"/dev/null",   "/dev/zero",    "/dev/full",
@@ -126,7 +137,7 @@ bool may_be_writable(const kernel::MountEntry& mount, std::string_view scratch_d
   const auto is_target = [&](std::string_view target) { return target == mount.target; };
   if (!scratch_directory.empty() && mount.target == scratch_directory) return true;
   if (std::any_of(device_nodes.begin(), device_nodes.end(), is_target)) return true;
-  if (own.mounted_devices.contains(mount.device)) return false;
+  if (others.have(mount.device)) return false;
   if (mount.type == "tmpfs" && (mount.root == "/" || mount.root == "/newroot")) {
     return std::any_of(private_targets.begin(), private_targets.end(), is_target);
   }
@@ -146,8 +157,8 @@ Result<void> measure_memory(int process, const kernel::MountEntry& mount, Postur
   return {};
 }
 
-Result<void> measure_mounts(int process, std::string_view scratch_directory,
-                            const OwnSurroundings& own, Posture& posture) {
+Result<void> measure_mounts(int process, std::string_view scratch_directory, const Others& others,
+                            Posture& posture) {
   const auto text = kernel::read_small_file(process, "mountinfo");
   if (!text) return text.error();
   const auto mounts = kernel::parse_mountinfo(*text);
@@ -156,14 +167,13 @@ Result<void> measure_mounts(int process, std::string_view scratch_directory,
   for (const auto& mount : *mounts) {
     if (mount.target == "/tmp") {
       posture.private_tmp =
-          mount.type == "tmpfs" && mount.root == "/" && !own.mounted_devices.contains(mount.device);
+          mount.type == "tmpfs" && mount.root == "/" && !others.have(mount.device);
     }
     if (mount.target == "/") posture.root_sealed = mount.read_only && mount.no_suid;
-    if (!mount.read_only && !may_be_writable(mount, scratch_directory, own)) {
+    if (!mount.read_only && !may_be_writable(mount, scratch_directory, others)) {
       posture.unexpected_writable_mounts.push_back(mount.target);
     }
-    const bool is_fresh =
-        mount.type == "tmpfs" && mount.root == "/" && !own.mounted_devices.contains(mount.device);
+    const bool is_fresh = mount.type == "tmpfs" && mount.root == "/" && !others.have(mount.device);
     if (!mount.read_only && is_fresh) {
       const auto measured = measure_memory(process, mount, posture);
       if (!measured) return measured.error();
@@ -239,7 +249,8 @@ Result<Posture> measure(const MeasureRequest& request, const OwnSurroundings& ow
     done = measure_filtered_network(process.get(), *request.network, posture);
   }
   if (done && posture.own_mount) {
-    done = measure_mounts(process.get(), request.scratch_directory, own, posture);
+    const Others others{own, request.shared_devices};
+    done = measure_mounts(process.get(), request.scratch_directory, others, posture);
   }
   if (done) done = measure_limits(process.get(), posture);
   if (done) done = measure_descriptors(process.get(), posture);

@@ -7,11 +7,13 @@
 #include "sandbox/kernel/memory_file.hpp"
 #include "sandbox/launcher/wire/byte_codec.hpp"
 
+#include <span>
+
 namespace satellite::sandbox {
 namespace {
 
 constexpr std::uint32_t order_magic = 0x4353'4f52;  // "CSOR"
-constexpr std::uint32_t order_version = 5;
+constexpr std::uint32_t order_version = 6;
 constexpr std::uint32_t words_max = 4'096;
 constexpr std::size_t word_size_max = (128U << 10U) - 1;  // MAX_ARG_STRLEN, execve(2)
 constexpr std::size_t text_size_max = 2U << 20U;
@@ -86,14 +88,9 @@ void write_expectation(ByteWriter& out, const Expectation& expectation) {
   write_cgroup(out, expectation.cgroup);
 }
 
-void write_native_plan(ByteWriter& out, const std::optional<NativePlan>& plan) {
-  out.number(static_cast<std::uint8_t>(plan.has_value()));
-  if (!plan) return;
-  out.number(static_cast<std::uint8_t>(plan->confined));
-  out.number(static_cast<std::uint8_t>(plan->own_network));
-  out.number(static_cast<std::uint8_t>(plan->root_owned));
-  out.number(static_cast<std::uint32_t>(plan->steps.size()));
-  for (const auto& step : plan->steps) {
+void write_steps(ByteWriter& out, std::span<const FileStep> steps) {
+  out.number(static_cast<std::uint32_t>(steps.size()));
+  for (const auto& step : steps) {
     out.number(static_cast<std::uint32_t>(step.kind));
     out.text(step.target);
     out.text(step.source);
@@ -102,6 +99,16 @@ void write_native_plan(ByteWriter& out, const std::optional<NativePlan>& plan) {
     out.number(static_cast<std::uint8_t>(step.optional));
     out.number(static_cast<std::uint8_t>(step.writable));
   }
+}
+
+void write_native_plan(ByteWriter& out, const std::optional<NativePlan>& plan) {
+  out.number(static_cast<std::uint8_t>(plan.has_value()));
+  if (!plan) return;
+  out.number(static_cast<std::uint8_t>(plan->confined));
+  out.number(static_cast<std::uint8_t>(plan->own_network));
+  out.number(static_cast<std::uint8_t>(plan->root_owned));
+  out.number(plan->root_steps);
+  write_steps(out, plan->steps);
 }
 
 void write_network(ByteWriter& out, const std::optional<NetworkOrder>& network) {
@@ -288,8 +295,10 @@ std::optional<NativePlan> read_native_plan(ByteReader& in) {
   plan.confined = in.flag();
   plan.own_network = in.flag();
   plan.root_owned = in.flag();
+  plan.root_steps = in.number<std::uint32_t>();
   plan.steps.resize(in.count(steps_max, step_size_min));
   for (auto& step : plan.steps) step = read_step(in);
+  if (plan.root_steps > plan.steps.size() || (plan.root_steps > 0 && !plan.confined)) in.fail();
   return plan;
 }
 
@@ -387,6 +396,13 @@ Result<void> make_sense(const LaunchOrder& order) {
 std::string encode_setup(const LaunchOrder& order) {
   ByteWriter out;
   write_setup(out, order);
+  return out.take();
+}
+
+std::string encode_root(const NativePlan& plan) {
+  ByteWriter out;
+  out.number(static_cast<std::uint8_t>(plan.root_owned));
+  write_steps(out, std::span(plan.steps).first(plan.root_steps));
   return out.take();
 }
 
