@@ -126,6 +126,8 @@ SetupResult<std::unique_ptr<LaunchedRun>> LaunchedRun::start(const LaunchOrder& 
   auto child = std::make_unique<ChildMemory>();
   child->prepared = *std::move(preparation);
   RunPreparation& made = child->prepared;
+  const bool enters_network = place.network_namespace_fd >= 0;
+  if (made.native && enters_network) made.native->build_in_network();
   child->launch = made.launch(state);
   child->enter(place);
   std::optional<Prepared> prepared;

@@ -86,6 +86,10 @@ class LaunchedRun {
   std::optional<LauncherRecord> on_exit();
   /// Its end was reported, but the kernel still takes its namespaces down.
   bool is_coming_down() const { return end_reported_ && !killing_.is_unkillable(); }
+  /// Somebody waits for what it does next.
+  bool is_being_set_up() const {
+    return (stage_ == Stage::setting_up || stage_ == Stage::beginning) && !is_ending();
+  }
   /// After on_exit: init died without a report, so descendants may be left. Never waits.
   bool may_have_orphans() const;
   /// The report of its end said that something remains, so RunGone has to follow.

@@ -47,8 +47,9 @@ void LauncherLoop::serve() {
 int LauncherLoop::wait_milliseconds() const {
   constexpr std::chrono::seconds next_try(1);  // to start a process that was not to be had
   std::optional<Clock::time_point> first = networks_.deadline();
-  const auto template_deadline = templates_.deadline();
-  if (template_deadline && (!first || *template_deadline < *first)) first = template_deadline;
+  for (const auto& deadline : {templates_.deadline(), stock_.deadline()}) {
+    if (deadline && (!first || *deadline < *first)) first = deadline;
+  }
   for (const auto& run : runs_) {
     const auto look = run->next_look();
     if (look && (!first || *look < *first)) first = look;
@@ -74,6 +75,7 @@ void LauncherLoop::turn() {
   const auto known = runs_.size();
   networks_.watch(watched);
   templates_.watch(watched);
+  stock_.watch(watched);
   if (::poll(watched.data(), watched.size(), wait_milliseconds()) < 0) return;
   for (std::size_t i = 0; i < known; ++i) {
     LaunchedRun& run = *runs_[i];
@@ -92,13 +94,23 @@ void LauncherLoop::turn() {
   const auto others = std::span(watched).subspan(2 + 2 * known);
   networks_.work_off(others);
   templates_.work_off(others);
+  stock_.work_off(others);
   const auto now = Clock::now();
   kill_overdue_runs(now);
   networks_.fail_overdue(now);
   templates_.fail_overdue(now);
+  stock_.look(now);
   if (removals_.is_stuck()) removals_.work();
   if (watched[1].revents != 0) on_signals();
   if (watched[0].revents != 0) on_agent();
+  refill_stock();
+}
+
+/// Beside what scripts do, never beside the set-up that somebody waits for.
+void LauncherLoop::refill_stock() {
+  const bool busy = std::any_of(runs_.begin(), runs_.end(),
+                                [](const auto& run) { return run->is_being_set_up(); });
+  if (!busy && !agent_gone_) stock_.refill(Clock::now());
 }
 
 void LauncherLoop::on_agent() {
@@ -184,6 +196,11 @@ SetupResult<void> LauncherLoop::launch(RunNetworks::Waiting run, RunPlace place)
   if (auto room = check_room(run.order); !room) return room;
   place.mounts_generation = templates_.mounts_generation();
   place.root = templates_.take(run.order);
+  UniqueFd network;
+  if (state_.is_root && run.order.native && run.order.native->own_network && !run.order.network) {
+    network = stock_.take(Clock::now());
+    place.network_namespace_fd = network.get();
+  }
   auto started = LaunchedRun::start(run.order, std::move(run.streams), state_, place, run.task);
   if (!started) return std::move(started).error();
   runs_.push_back(*std::move(started));
@@ -236,6 +253,7 @@ LaunchedRun* LauncherLoop::find(std::uint64_t number) {
 void LauncherLoop::end_all_runs() {
   networks_.cancel_all();
   templates_.end();
+  stock_.end();
   removals_.stop_sweeping();
   for (const auto& run : runs_) run->kill();
   const auto deadline = Clock::now() + farewell_max;
@@ -315,7 +333,7 @@ void LauncherLoop::reap() {
     if (pid < 0 && errno == EINTR) continue;
     if (pid <= 0) return;
     if (removals_.on_exit(pid, status) || networks_.on_exit(pid)) continue;
-    if (templates_.on_exit(pid)) continue;
+    if (templates_.on_exit(pid) || stock_.on_exit(pid)) continue;
     const auto run = std::find_if(runs_.begin(), runs_.end(),
                                   [&](const auto& one) { return one->pid() == pid; });
     if (run != runs_.end()) finish(run);
@@ -383,6 +401,7 @@ bool LauncherLoop::kill_orphans() {
   for (const auto& run : runs_) spared.push_back(run->pid());
   for (const pid_t pid : networks_.processes()) spared.push_back(pid);
   for (const pid_t pid : templates_.processes()) spared.push_back(pid);
+  for (const pid_t pid : stock_.processes()) spared.push_back(pid);
   return bare::kill_descendants(spared.data(), static_cast<int>(spared.size()),
                                 orphan_passes_inline);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sandbox/launcher/network/network_stock.hpp"
 #include "sandbox/launcher/network/run_networks.hpp"
 #include "sandbox/launcher/process/launched_run.hpp"
 #include "sandbox/launcher/process/root_templates.hpp"
@@ -67,12 +68,14 @@ class LauncherLoop {
   std::size_t unkillable_runs() const;
   bool may_report_early() const;
   bool is_quiet() const;
+  void refill_stock();
 
   UniqueFd agent_, signals_;
   LauncherState state_;
   Runs runs_;
   RunNetworks networks_;
   RootTemplates templates_;
+  NetworkStock stock_;
   ScratchRemovals removals_;
   std::vector<EndedRun> ended_runs_;
   Clock::time_point orphan_look_at_{};

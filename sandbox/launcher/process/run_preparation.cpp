@@ -199,6 +199,11 @@ void NativePreparation::build_on_template(int scratch_tree) {
   }
 }
 
+void NativePreparation::build_in_network() {
+  new_namespaces_ &= ~std::uint64_t{CLONE_NEWNET};
+  setup_.raises_loopback = false;
+}
+
 std::string NativePreparation::memory_options(const FileStep& step, const Identity& owner) const {
   char mode[16];
   std::snprintf(mode, sizeof(mode), "%o", step.mode);

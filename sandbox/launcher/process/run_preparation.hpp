@@ -57,6 +57,9 @@ class NativePreparation {
   /// directory as a detached mount, where it is on a disk.
   void build_on_template(int scratch_tree);
 
+  /// The child enters a network with a loopback interface that is up, and makes none.
+  void build_in_network();
+
   const bare::NativeSetup& setup() const { return setup_; }
   std::uint64_t new_namespaces() const { return new_namespaces_; }
 
