@@ -237,7 +237,7 @@ void become_script(const InitBlock& block, const InitSide& init) {
   if (call(__NR_getppid) != init.pid) call(__NR_exit_group, 1);
   char path[PATH_MAX];
   if (block.waits_for_task == 0) prepare_exec(block, attempt, path);
-  reset_signal_dispositions();
+  if (block.signals_are_default == 0) reset_signal_dispositions();
   // An unprivileged launcher may only look at us while we are dumpable; with a privileged one we
   // stay closed to other processes of the same user.
   call(__NR_prctl, PR_SET_DUMPABLE, block.dumpable_at_barrier, 0, 0, 0);

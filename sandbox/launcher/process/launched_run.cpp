@@ -70,37 +70,26 @@ std::uint32_t descriptors_of_script(const LaunchOrder& order) {
 /// What a child that borrows our memory walks until its exec; ours to keep until we know of that.
 struct LaunchedRun::ChildMemory {
   static constexpr std::size_t stack_size = 16U << 10U;
-  /// The whole set-up runs on a copy of this one; what is not touched costs nothing.
-  static constexpr std::size_t clone_stack_size = 256U << 10U;
 
-  std::byte* make_stack(std::size_t size) {
-    stack = std::make_unique_for_overwrite<std::byte[]>(size);
-    return stack.get() + size;
+  std::byte* make_stack() {
+    stacks.push_back(std::make_unique_for_overwrite<std::byte[]>(stack_size));
+    return stacks.back().get() + stack_size;
   }
   Spawned spawn(const LauncherState& state) {
     const int group = prepared.leaf ? prepared.leaf->descriptor() : -1;
-    if (!places.empty()) {
-      return spawn_init_inside(launch, places, make_stack(clone_stack_size), group);
-    }
-    const bool borrows = !prepared.wrapper.empty() && state.may_share_memory;
-    return spawn_init(launch, borrows ? make_stack(stack_size) : nullptr, group);
-  }
-
-  /// What the first process is born in, for which the namespaces are entered before.
-  void enter(const RunPlace& place) {
-    launch.join_user_namespace_fd = place.user_namespace_fd;
-    launch.join_network_namespace_fd = place.network_namespace_fd;
-    if (launch.native == nullptr) return;
-    if (place.root != nullptr) places.push_back({place.root->mount_namespace.get(), CLONE_NEWNS});
-    if (place.user_namespace_fd < 0) return;
-    places.push_back({place.user_namespace_fd, CLONE_NEWUSER});
-    places.push_back({place.network_namespace_fd, CLONE_NEWNET});
+    // A wrapper begins with the script's ids, before its exec.
+    const bool may_borrow = prepared.wrapper.empty() || state.may_share_memory;
+    std::byte* const stack = launch.block == nullptr && may_borrow ? make_stack() : nullptr;
+    const NetworkNamespaceFds network{launch.join_user_namespace_fd,
+                                      launch.join_network_namespace_fd};
+    if (network.user < 0 || !prepared.wrapper.empty()) return spawn_init(launch, stack, group);
+    launch.join_user_namespace_fd = launch.join_network_namespace_fd = -1;
+    return spawn_init_inside(launch, network, make_stack(), stack, group);
   }
 
   RunPreparation prepared;
   bare::InitLaunch launch;
-  std::vector<EnteredNamespace> places;
-  std::unique_ptr<std::byte[]> stack;
+  std::vector<std::unique_ptr<std::byte[]>> stacks;
 };
 
 namespace {
@@ -120,16 +109,12 @@ SetupResult<std::unique_ptr<LaunchedRun>> LaunchedRun::start(const LaunchOrder& 
                                                              RunStreams streams,
                                                              const LauncherState& state,
                                                              const RunPlace& place, Task task) {
-  const RootSource root = place.root != nullptr ? RootSource::copy : RootSource::own;
-  auto preparation = prepare_run(order, std::move(streams), state, task, root);
+  auto preparation = prepare_run(order, std::move(streams), state, task, place);
   if (!preparation) return std::move(preparation).error();
   auto child = std::make_unique<ChildMemory>();
   child->prepared = *std::move(preparation);
   RunPreparation& made = child->prepared;
-  const bool enters_network = place.network_namespace_fd >= 0;
-  if (made.native && enters_network) made.native->build_in_network();
-  child->launch = made.launch(state);
-  child->enter(place);
+  child->launch = made.launch(state, place);
   std::optional<Prepared> prepared;
   if (task == Task::awaited) {
     prepared.emplace();

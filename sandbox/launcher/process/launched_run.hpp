@@ -4,7 +4,6 @@
 #include "sandbox/launcher/process/barrier.hpp"
 #include "sandbox/launcher/process/host_file_stamps.hpp"
 #include "sandbox/launcher/process/killing.hpp"
-#include "sandbox/launcher/process/root_templates.hpp"
 #include "sandbox/launcher/process/run_preparation.hpp"
 #include "sandbox/launcher/wire/records.hpp"
 #include "sandbox/launcher/wire/setup_result.hpp"
@@ -18,13 +17,6 @@
 #include <utility>
 
 namespace satellite::sandbox {
-
-/// What exists before the run and its first process joins or is born in; borrowed.
-struct RunPlace {
-  int user_namespace_fd = -1, network_namespace_fd = -1;  ///< -1 = none
-  const RootTemplate* root = nullptr;
-  std::uint64_t mounts_generation = 0;  ///< of the host's, as of now
-};
 
 /// How many descriptors a script has while it stands at the barrier.
 std::uint32_t descriptors_of_script(const LaunchOrder& order);

@@ -69,19 +69,15 @@ kernel::ScratchOwner scratch_owner(const LaunchOrder& order, const RunPreparatio
           is_bound ? kernel::ScratchReach::bound : kernel::ScratchReach::by_path};
 }
 
-SetupResult<void> prepare_texts(const LaunchOrder& order, const LauncherState& state, Task task,
+/// The last part of all: it holds what the others made.
+SetupResult<void> prepare_block(const LaunchOrder& order, const LauncherState& state, Task task,
                                 RunPreparation& run) {
-  if (task == Task::given) {
-    auto inputs = make_task_inputs(order);
-    if (!inputs) return std::move(inputs).error();
-    run.inputs = *std::move(inputs);
-  }
-  const BlockFacts facts{state.is_root,          Identity{::geteuid(), ::getegid()},
-                         state.landlock_abi,     state.filter,
-                         state.init_filter,      task == Task::awaited,
-                         state.script_open_files};
+  const BlockFacts facts{state.is_root,           Identity{::geteuid(), ::getegid()},
+                         state.landlock_abi,      state.filter,
+                         state.init_filter,       task == Task::awaited,
+                         state.script_open_files, run.native ? &run.native->setup() : nullptr};
   std::string block = build_init_block(order, facts);
-  if (order.native) {
+  if (!state.init_program && run.wrapper.empty()) {
     run.block_memory = std::move(block);
     return {};
   }
@@ -89,6 +85,14 @@ SetupResult<void> prepare_texts(const LaunchOrder& order, const LauncherState& s
   wipe(block);
   if (!block_file) return failed(SetupStep::prepare, block_file.error());
   run.block = *std::move(block_file);
+  return {};
+}
+
+SetupResult<void> prepare_inputs(const LaunchOrder& order, Task task, RunPreparation& run) {
+  if (task == Task::awaited) return {};
+  auto inputs = make_task_inputs(order);
+  if (!inputs) return std::move(inputs).error();
+  run.inputs = *std::move(inputs);
   return {};
 }
 
@@ -175,13 +179,14 @@ NativePreparation::NativePreparation(const LaunchOrder& order, const Identity& o
   for (const auto& step : plan.steps) {
     bare::PreparedStep prepared;
     prepared.kind = step.kind;
-    prepared.target = step.target.c_str();
-    prepared.source =
+    const char* const source =
         step.kind == FileStepKind::memory ? kept(memory_options(step, owner)) : step.source.c_str();
+    prepared.target = reinterpret_cast<std::uint64_t>(step.target.c_str());
+    prepared.source = reinterpret_cast<std::uint64_t>(source);
     prepared.number = step.size;
     prepared.mode = step.mode;
-    prepared.optional = step.optional;
-    prepared.writable = step.writable;
+    prepared.optional = step.optional ? 1 : 0;
+    prepared.writable = step.writable ? 1 : 0;
     steps_.push_back(prepared);
   }
   setup_.steps = steps_.data();
@@ -192,10 +197,13 @@ NativePreparation::NativePreparation(const LaunchOrder& order, const Identity& o
   setup_.change_identity = launcher_is_root && order.identity.has_value();
 }
 
-void NativePreparation::build_on_template(int scratch_tree) {
+void NativePreparation::build_on_template(bool scratch_is_handed_in) {
+  // The process has an own copy by unshare(2), of which clone(2) would make another.
+  new_namespaces_ &= ~std::uint64_t{CLONE_NEWNS};
   setup_.in_template = true;
   for (auto& step : steps_) {
-    if (step.kind == FileStepKind::bind && step.writable) step.tree_fd = scratch_tree;
+    const bool is_scratch = step.kind == FileStepKind::bind && step.writable != 0;
+    if (is_scratch && scratch_is_handed_in) step.tree_fd = init_fd_scratch_tree;
   }
 }
 
@@ -245,21 +253,22 @@ SetupResult<void> build_on_template(const LaunchOrder& order, RunPreparation& ru
     if (!tree) return std::move(tree).error();
     run.scratch_tree = *std::move(tree);
   }
-  run.native->build_on_template(run.scratch_tree.get());
+  run.native->build_on_template(is_bound);
   return {};
 }
 
 }  // namespace
 
 SetupResult<RunPreparation> prepare_run(const LaunchOrder& order, RunStreams streams,
-                                        const LauncherState& state, Task task, RootSource root) {
+                                        const LauncherState& state, Task task,
+                                        const RunPlace& place) {
   Result<std::string> name = std::string();
   if (!order.scratch_directory.empty()) name = state.scratch.name_of(order.scratch_directory);
   if (!name) return failed(SetupStep::scratch_directory, name.error());
   RunPreparation run;
   run.streams = std::move(streams);
   auto done = prepare_identity(order, state, run);
-  if (done) done = prepare_texts(order, state, task, run);
+  if (done) done = prepare_inputs(order, task, run);
   if (done) done = prepare_sockets(run);
   if (done) done = prepare_wrapper(order, state, run);
   if (done) done = prepare_cgroup(order, state, run);
@@ -269,7 +278,9 @@ SetupResult<RunPreparation> prepare_run(const LaunchOrder& order, RunStreams str
     const auto made = state.scratch.make_directory(*name, scratch_owner(order, run));
     if (!made) return failed(SetupStep::scratch_directory, made.error());
   }
-  if (root == RootSource::copy) done = build_on_template(order, run);
+  if (run.native && place.network_namespace_fd >= 0) run.native->build_in_network();
+  if (place.root != nullptr) done = build_on_template(order, run);
+  if (done) done = prepare_block(order, state, task, run);
   if (!done) {
     if (!name->empty()) static_cast<void>(state.scratch.remove_at_once(*name));
     return std::move(done).error();
@@ -278,7 +289,7 @@ SetupResult<RunPreparation> prepare_run(const LaunchOrder& order, RunStreams str
   return run;
 }
 
-bare::InitLaunch RunPreparation::launch(const LauncherState& state) {
+bare::InitLaunch RunPreparation::launch(const LauncherState& state, const RunPlace& place) {
   bare::InitLaunch launch;
   launch.null_fd = state.null_device.get();
   launch.fds[init_fd_block] = block.get();
@@ -288,13 +299,17 @@ bare::InitLaunch RunPreparation::launch(const LauncherState& state) {
   launch.fds[init_fd_standard_output] = streams.standard_output.get();
   launch.fds[init_fd_standard_error] = streams.standard_error.get();
   launch.fds[init_fd_long_script] = inputs.long_script.get();
+  launch.fds[init_fd_scratch_tree] = scratch_tree.get();
+  if (state.init_program) launch.fds[init_fd_program] = state.init_program->get();
+  launch.join_user_namespace_fd = place.user_namespace_fd;
+  launch.join_network_namespace_fd = place.network_namespace_fd;
+  if (place.root != nullptr) launch.template_fd = place.root->mount_namespace.get();
   if (native) {
-    launch.native = &native->setup();
     launch.new_namespaces = native->new_namespaces();
-    launch.block = reinterpret_cast<InitBlock*>(block_memory.data());
+    launch.keeps_capabilities = native->setup().own_user;
   }
+  if (!block_memory.empty()) launch.block = reinterpret_cast<InitBlock*>(block_memory.data());
   if (wrapper.empty()) return launch;
-  launch.fds[init_fd_program] = state.init_program->get();
   launch.wrapper_messages_fd = wrapper_messages.get();
   launch.wrapper_file_fds = wrapper_file_fds.data();
   launch.wrapper_file_count = static_cast<int>(wrapper_file_fds.size());
