@@ -241,7 +241,6 @@ void become_script(const InitBlock& block, const InitSide& init) {
   // An unprivileged launcher may only look at us while we are dumpable; with a privileged one we
   // stay closed to other processes of the same user.
   call(__NR_prctl, PR_SET_DUMPABLE, block.dumpable_at_barrier, 0, 0, 0);
-  prefer_for_oom_kill();
   const std::uint32_t landlock_in_force = restrict_by_landlock(attempt, block);
   if (block.seccomp_program != 0) {
     install_seccomp_filter(attempt, 0, text_at(block, block.seccomp_program), block.seccomp_length);

@@ -20,8 +20,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Enough for runs that begin one after the other, and for a few at once. Each costs kernel memory; a
-// process that makes several costs hardly more than one that makes one.
+// Enough for runs that begin one after the other, and for a few at once. Each costs kernel memory;
+// a process that makes several costs hardly more than one that makes one.
 constexpr std::size_t stock_max = 8, refilled_below = 4;
 constexpr auto kept_unused_max = 10min;
 constexpr auto stock_build_time_max = 5s;
@@ -34,14 +34,13 @@ constexpr std::byte made{1};
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (socket != stock_answer_fd) ::dup3(socket, stock_answer_fd, O_CLOEXEC);
   ::syscall(SYS_close_range, stock_answer_fd + 1, ~0U, 0);
-  std::vector<int> descriptors;
   for (std::size_t i = 0; i < count; ++i) {
     if (::unshare(CLONE_NEWNET) != 0 || !raise_loopback()) break;
-    const int fd = ::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-    if (fd < 0) break;
-    descriptors.push_back(fd);
+    const UniqueFd network(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
+    const int descriptors[] = {network.get()};
+    if (!network) break;
+    if (!kernel::send_message(stock_answer_fd, std::span(&made, 1), descriptors)) break;
   }
-  static_cast<void>(kernel::send_message(stock_answer_fd, std::span(&made, 1), descriptors));
   ::_exit(0);
 }
 
@@ -80,18 +79,18 @@ void NetworkStock::begin(std::size_t count, Clock::time_point now) {
   answer_ = std::move(sockets->first);
 }
 
-void NetworkStock::take_answer() {
-  std::array<std::byte, 8> buffer;
-  auto received = kernel::receive_message(answer_.get(), buffer);
-  if (received && !*received) return;
-  answer_.reset();
-  const bool is_whole = received && (*received)->size == 1 && !(*received)->truncated;
-  // A host that cannot make one has runs that say so themselves.
-  if (!is_whole || (*received)->descriptors.empty()) {
-    not_before_ = Clock::now() + pause_after_stock_failure;
-    return;
+void NetworkStock::take_answers() {
+  for (;;) {
+    std::array<std::byte, 8> buffer;
+    auto received = kernel::receive_message(answer_.get(), buffer);
+    if (received && !*received) return;
+    const bool is_one = received && (*received)->size == 1 && (*received)->descriptors.size() == 1;
+    if (!is_one) break;
+    ready_.push_back(std::move((*received)->descriptors.front()));
   }
-  for (auto& fd : (*received)->descriptors) ready_.push_back(std::move(fd));
+  answer_.reset();
+  // A host that cannot make one has runs that say so themselves.
+  if (ready_.size() < refilled_below) not_before_ = Clock::now() + pause_after_stock_failure;
 }
 
 void NetworkStock::watch(std::vector<pollfd>& watched) const {
@@ -100,7 +99,7 @@ void NetworkStock::watch(std::vector<pollfd>& watched) const {
 
 void NetworkStock::work_off(std::span<const pollfd> watched) {
   for (const auto& one : watched) {
-    if (answer_ && one.revents != 0 && one.fd == answer_.get()) take_answer();
+    if (answer_ && one.revents != 0 && one.fd == answer_.get()) take_answers();
   }
 }
 
@@ -108,7 +107,7 @@ bool NetworkStock::on_exit(pid_t pid) {
   if (pid != builder_) return std::erase(ending_, pid) > 0;
   builder_ = -1;
   builder_pidfd_.reset();
-  if (answer_) take_answer();  // it may still lie there; the other end is closed by now
+  if (answer_) take_answers();  // they may still lie there; the other end is closed by now
   return true;
 }
 

@@ -46,7 +46,7 @@ class NetworkStock {
 
  private:
   void begin(std::size_t count, Clock::time_point now);
-  void take_answer();
+  void take_answers();
   void give_up_builder(Clock::time_point now);
 
   std::vector<UniqueFd> ready_;

@@ -10,7 +10,6 @@
 #include "sandbox/launcher/bare/rootfs.hpp"
 #include "sandbox/launcher/process/barrier.hpp"
 #include "sandbox/launcher/process/run_preparation.hpp"
-#include "sandbox/launcher/wire/order_codec.hpp"
 
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -151,31 +150,42 @@ const RootTemplate* RootTemplates::take(const LaunchOrder& order) {
   if (!mounts_ || !order.native || order.native->root_steps == 0) return nullptr;
   if (is_fault_of_root(order)) return nullptr;
   look_for_changed_mounts();
-  std::string root = encode_root(*order.native);
-  const auto found = std::find_if(kept_.begin(), kept_.end(),
-                                  [&root](const auto& one) { return one->root == root; });
+  const auto found = std::find_if(kept_.begin(), kept_.end(), [&order](const auto& one) {
+    const auto wanted = root_steps(order);
+    return one->root_owned == order.native->root_owned &&
+           std::equal(one->steps.begin(), one->steps.end(), wanted.begin(), wanted.end());
+  });
   if (found == kept_.end()) {
-    begin(order, std::move(root));
+    begin(order);
     return nullptr;
   }
-  if ((*found)->files != stamps_of_host_files(root_steps(order))) {
+  if (!is_current(**found, order)) {
     kept_.erase(found);
-    begin(order, std::move(root));
+    begin(order);
     return nullptr;
   }
   std::rotate(kept_.begin(), found, found + 1);
   return kept_.front().get();
 }
 
-void RootTemplates::begin(const LaunchOrder& order, std::string root) {
+/// A watch that saw nothing spares some fifty looks at files.
+bool RootTemplates::is_current(RootTemplate& one, const LaunchOrder& order) const {
+  if (one.watch.saw_nothing()) return true;
+  return one.files == stamps_of_host_files(root_steps(order));
+}
+
+void RootTemplates::begin(const LaunchOrder& order) {
   if (builder_ || Clock::now() < not_before_) return;
   auto sockets = kernel::make_message_sockets();
   if (!sockets) return;
   auto builder = std::make_unique<Builder>();
   builder->generation = generation_;
-  builder->made->root = std::move(root);
+  RootTemplate& made = *builder->made;
+  made.root_owned = order.native->root_owned;
+  made.steps.assign(root_steps(order).begin(), root_steps(order).end());
   // Before the files are read, so that a change meanwhile is noticed later.
-  builder->made->files = stamps_of_host_files(root_steps(order));
+  made.watch = HostFileWatch(root_steps(order));
+  made.files = stamps_of_host_files(root_steps(order));
   builder->deadline = Clock::now() + build_time_max;
   const NativePreparation native(order, Identity{::geteuid(), ::getegid()}, launcher_is_root_);
   builder->has_own_user = native.setup().own_user;

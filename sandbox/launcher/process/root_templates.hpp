@@ -2,6 +2,7 @@
 
 #include "protocol/vocabulary/unique_fd.hpp"
 #include "sandbox/launcher/process/host_file_stamps.hpp"
+#include "sandbox/launcher/process/host_file_watch.hpp"
 #include "sandbox/launcher/wire/launch_order.hpp"
 
 #include <poll.h>
@@ -19,8 +20,10 @@ namespace satellite::sandbox {
 
 /// A root that runs are born in a copy of: the mounts of a namespace in which nothing lives.
 struct RootTemplate {
-  std::string root;  ///< bytes of what it was made of (encode_root)
+  std::vector<FileStep> steps;  ///< what it was made of
+  bool root_owned = false;
   HostFileStamps files;
+  HostFileWatch watch;  ///< of the same files
   UniqueFd mount_namespace;
   UniqueFd user_namespace;  ///< its owner, without root
   UniqueFd workshop;        ///< without root: where the scratch area can be cloned from
@@ -64,7 +67,8 @@ class RootTemplates {
   struct Builder;
 
   void look_for_changed_mounts();
-  void begin(const LaunchOrder& order, std::string root);
+  bool is_current(RootTemplate& one, const LaunchOrder& order) const;
+  void begin(const LaunchOrder& order);
   void take_builders_answer();
   void give_up_builder();
 

@@ -399,13 +399,6 @@ std::string encode_setup(const LaunchOrder& order) {
   return out.take();
 }
 
-std::string encode_root(const NativePlan& plan) {
-  ByteWriter out;
-  out.number(static_cast<std::uint8_t>(plan.root_owned));
-  write_steps(out, std::span(plan.steps).first(plan.root_steps));
-  return out.take();
-}
-
 std::string encode_order(const LaunchOrder& order) {
   ByteWriter out;
   out.number(order_magic);

@@ -24,10 +24,6 @@ Result<LaunchOrder> decode_order(std::string_view bytes);
 /// Two orders with equal bytes make equal sandboxes. Pure.
 std::string encode_setup(const LaunchOrder& order);
 
-/// The part of a native plan that runs may share: two plans with equal bytes want equal roots.
-/// Pure. `plan.root_steps` is at most the number of its steps.
-std::string encode_root(const NativePlan& plan);
-
 /// The order in a sealed memory file, which must be for this run; the bytes are wiped.
 Result<LaunchOrder> take_order(int fd, std::uint64_t run_number);
 
