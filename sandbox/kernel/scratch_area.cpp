@@ -300,9 +300,10 @@ Result<void> ScratchArea::make_directory(const std::string& name, const ScratchO
   if (gate == Gate::none) return error_from_errno("make a directory in " + runs_path_, errno);
   bool done = make_scratch(name, gate);
   const bool is_own = ::geteuid() == owner.uid && ::getegid() == owner.gid;
-  if (done && !is_own) {
+  // One that is used again may be the last run's.
+  if (done && (!is_own || gate == Gate::with_scratch)) {
     done = ::fchownat(runs, inner.c_str(), owner.uid, owner.gid, AT_SYMLINK_NOFOLLOW) == 0;
-    if (done && owner.reach == ScratchReach::by_path) {
+    if (done && !is_own && owner.reach == ScratchReach::by_path) {
       // The group first: the mode must never be another group's.
       done = ::fchownat(runs, name.c_str(), ::geteuid(), owner.gid, AT_SYMLINK_NOFOLLOW) == 0 &&
              ::fchmodat(runs, name.c_str(), S_IRWXU | S_IXGRP, 0) == 0;

@@ -194,7 +194,7 @@ void run_init(InitBlock* own) {
   InitBlock& block = own != nullptr ? *own : map_block(init_fd_block, init_fd_control);
   relocate_all(block, init_fd_control);
   const bool is_native = block.native.is_wanted != 0;
-  // After an exec we are open to other processes of our user until this.
+  if (!is_native) prefer_for_oom_kill();  // while we are dumpable, as after any exec
   call(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
   if (is_native) set_up_native(block);
   Supervision run;
@@ -206,7 +206,6 @@ void run_init(InitBlock* own) {
     const long subreaper = call(__NR_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     if (subreaper < 0) fail(init_fd_control, SetupStep::subreaper, subreaper);
   }
-  if (!is_native) prefer_for_oom_kill();
   const long own_pid = call(__NR_getpid);
   const Attempt attempt(block.fault, init_fd_control);
   // No wrapper does it. The native set-up did, with the privileges of that time.

@@ -34,9 +34,13 @@ void die_with_launcher(int control) {
   if ((watched.seen & POLLHUP) != 0) call(__NR_exit_group, 1);
 }
 
-void map_identity(const Attempt& attempt, const NativeSetup& setup) {
-  call(__NR_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
-  write_id_maps(attempt, {setup.uid_map, setup.gid_map});
+/// The files of /proc/self belong to a process without root only while it is dumpable.
+void write_own_settings(const Attempt& attempt, const NativeSetup& setup) {
+  if (setup.own_user) {
+    call(__NR_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
+    write_id_maps(attempt, {setup.uid_map, setup.gid_map});
+  }
+  prefer_for_oom_kill();
   call(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
@@ -119,8 +123,7 @@ void set_up_native(InitBlock& block) {
   call(__NR_umask, 0);  // the modes of the plan are meant as they are
   // A template shows no process in its /proc, not even this one.
   if (setup.in_template) mount_own_proc(attempt, setup);
-  if (setup.own_user) map_identity(attempt, setup);
-  prefer_for_oom_kill();
+  write_own_settings(attempt, setup);
   if (setup.raises_loopback) raise_loopback(attempt);
   if (setup.in_template) {
     complete_rootfs(attempt, setup);

@@ -192,12 +192,18 @@ void LauncherLoop::begin_run(std::uint64_t number, std::vector<UniqueFd> descrip
              templates_.mounts_generation());
 }
 
+/// A run without a way out, unless raising its loopback interface is made to fail.
+bool LauncherLoop::takes_ready_network(const LaunchOrder& order) const {
+  return state_.is_root && order.native && order.native->own_network && !order.network &&
+         order.fault.step != SetupStep::loopback;
+}
+
 SetupResult<void> LauncherLoop::launch(RunNetworks::Waiting run, RunPlace place) {
   if (auto room = check_room(run.order); !room) return room;
   place.mounts_generation = templates_.mounts_generation();
   place.root = templates_.take(run.order);
   UniqueFd network;
-  if (state_.is_root && run.order.native && run.order.native->own_network && !run.order.network) {
+  if (takes_ready_network(run.order)) {
     network = stock_.take(Clock::now());
     place.network_namespace_fd = network.get();
   }

@@ -68,6 +68,7 @@ class LauncherLoop {
   std::size_t unkillable_runs() const;
   bool may_report_early() const;
   bool is_quiet() const;
+  bool takes_ready_network(const LaunchOrder& order) const;
   void refill_stock();
 
   UniqueFd agent_, signals_;

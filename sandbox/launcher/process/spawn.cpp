@@ -148,7 +148,8 @@ Spawned spawn_init(const bare::InitLaunch& launch, std::byte* stack_end, int con
   // Without CLONE_VFORK, which would suspend the launcher until the exec: the child of a wrapper
   // has the script's user already, and another script of that user could stop it for ever.
   clone_args wanted = arguments_of(launch, stack_end, control_group, pidfd);
-  return spawned(clone_init(wanted, launch), pidfd);
+  const long pid = clone_init(wanted, launch);  // which is what sets the other one
+  return spawned(pid, pidfd);
 }
 
 }  // namespace satellite::sandbox
