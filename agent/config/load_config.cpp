@@ -163,6 +163,12 @@ Result<void> take_identity(const Values& values, Config& config) {
   const auto prepared_runs = number(values.at("sandbox.prepared_runs"));
   if (!prepared_runs) return prepared_runs.error();
   config.prepared_runs = *prepared_runs;
+  config.module_runtime = values.at("sandbox.module_runtime").value;
+  const bool is_word = config.module_runtime == "auto" || config.module_runtime == "none";
+  if (!is_word && !config.module_runtime.starts_with('/')) {
+    return invalid(values.at("sandbox.module_runtime"),
+                   "must be auto, none or the absolute path of bun or node");
+  }
   return {};
 }
 

@@ -49,6 +49,10 @@ constexpr std::array settings{
         SettingKind::count, "4",
         "sandboxes that may stand ready for the next scripts; 0 = each is made when it is needed",
         0, limits::prepared_runs_max},
+    Setting{"sandbox.module_runtime", "CHECKSTACK_SATELLITE_MODULE_RUNTIME", "--module-runtime",
+            SettingKind::text, "auto",
+            "what runs scripts in JavaScript: auto = bun, else node (18 or newer) from PATH; none; "
+            "or the path of one"},
     Setting{"sandbox.scratch_directory", "CHECKSTACK_SATELLITE_SCRATCH_DIRECTORY",
             "--scratch-directory", SettingKind::path, "/tmp",
             "where each run's scratch directory is made"},

@@ -158,6 +158,17 @@ void add_scratch(Steps& steps, const NativeRequest& request) {
   }
 }
 
+void add_own_files(Steps& steps, const OwnFiles& files) {
+  for (const auto& [path, content] : files.texts) {
+    const std::string target = without_root(path);
+    steps.way_to(target);
+    steps.text(target, content);
+  }
+  if (!files.node_modules.empty()) {
+    steps.add({FileStepKind::bind, "node_modules", files.node_modules, 0, 0755});
+  }
+}
+
 }  // namespace
 
 NativePlan plan_native(const NativeRequest& request) {
@@ -186,6 +197,7 @@ NativePlan plan_native(const NativeRequest& request) {
     steps.way_to(target);
     steps.add({FileStepKind::bind, target, path, 0, 0755});
   }
+  add_own_files(steps, request.own_files);
   plan.steps = steps.take();
   return plan;
 }

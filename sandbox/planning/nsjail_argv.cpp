@@ -42,7 +42,7 @@ class ViewWords {
         return words({"--symlink", step.source + ":" + target});
       case FileStepKind::text:
         // Stand-ins that only the native engine needs.
-        if (target.starts_with("/.")) return;
+        if (is_stand_in(target)) return;
         return file(target, step.source);
       case FileStepKind::copy:
         return file(target, host_.public_text(step.source).value_or(""));

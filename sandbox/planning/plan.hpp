@@ -71,6 +71,8 @@ struct Plan : PlannedRun {
   /// Memory file systems that the script may fill; empty where the wrapper cannot give them a size.
   std::vector<MemorySize> memory_sizes;
   std::map<std::string, std::string> environment;
+  /// What a module's bootstrap sets before the script; in no file of /proc.
+  std::map<std::string, std::string> late_environment;
   std::vector<std::string> dropped_environment;
   Egress egress = Egress::host;
   /// The packet filter as an nftables ruleset: what `plan` prints. With `egress` host it is what

@@ -1,6 +1,10 @@
 #include "sandbox/running/run_planner.hpp"
 
+#include "protocol/vocabulary/secret.hpp"
 #include "sandbox/launcher/client/make_launch_order.hpp"
+#include "sandbox/module/module_command.hpp"
+#include "sandbox/module/module_environment.hpp"
+#include "sandbox/module/module_task.hpp"
 
 #include <unistd.h>
 #include <string_view>
@@ -27,6 +31,21 @@ NamedValues named_values(const RunRequest& request) {
   return values;
 }
 
+BootstrapPlace place_of_bootstrap(const Plan& plan) {
+  return plan.has_own_view ? BootstrapPlace::own_root : BootstrapPlace::argument;
+}
+
+void add_module(const RunRequest& request, const RunSlot& slot, RunInputs& inputs) {
+  auto variables = module_variables(named_values(request));
+  inputs.environment = std::move(variables.at_start);
+  inputs.late_environment = std::move(variables.late);
+  inputs.own_files = module_files(request.module);
+  if (!slot.runtime) return;
+  inputs.command = module_command(*slot.runtime, BootstrapPlace::own_root);
+  inputs.interpreter = slot.runtime->path;
+  inputs.keeps_heap_limit = slot.runtime->kind == RuntimeKind::node;
+}
+
 }  // namespace
 
 RunPlanner::RunPlanner(Launcher& launcher, RunnerSettings settings)
@@ -37,11 +56,17 @@ RunPlanner::RunPlanner(Launcher& launcher, RunnerSettings settings)
 Decision RunPlanner::decide(const RunRequest& request, const ResolvedPolicy& policy,
                             const RunSlot& slot) const {
   RunInputs inputs;
-  inputs.command = {"sh", "-c", request.script};
   inputs.base_environment = base_environment_;
-  inputs.environment = named_values(request);
-  // With the sandbox switched off a script runs where the agent runs, as upstream.
-  if (policy.policy.enabled) {
+  const bool is_module = request.language == Language::module;
+  if (is_module) {
+    add_module(request, slot, inputs);
+  } else {
+    inputs.command = {"sh", "-c", request.script};
+    inputs.environment = named_values(request);
+  }
+  // With the sandbox switched off a script runs where the agent runs, as upstream; a module's text
+  // needs a place in any case.
+  if (policy.policy.enabled || is_module) {
     inputs.scratch_directory = launcher_.scratch_directory(slot.number);
   }
   inputs.working_directory = request.working_directory;
@@ -53,6 +78,10 @@ Decision RunPlanner::decide(const RunRequest& request, const ResolvedPolicy& pol
   inputs.launcher_makes_network = true;
   inputs.cpu_percent = settings_.cpu_percent;
   auto decision = build_plan(policy, facts, std::move(inputs), this_host_paths());
+  if (auto* plan = std::get_if<Plan>(&decision); plan && slot.runtime) {
+    plan->command = module_command(*slot.runtime, place_of_bootstrap(*plan));
+    plan->promise.runtime = describe(*slot.runtime);
+  }
   if (request.longer_timeout) {
     auto& promise = std::holds_alternative<Plan>(decision) ? std::get<Plan>(decision).promise
                                                            : std::get<Refusal>(decision).promise;
@@ -72,6 +101,21 @@ Result<LaunchOrder> RunPlanner::order_for(const Plan& plan, const RunRequest& re
   inputs.language = request.language;
   if (request.has_standard_input) inputs.standard_input = request.standard_input;
   return make_launch_order(plan, std::move(inputs));
+}
+
+Result<std::string> RunPlanner::task_for(const Plan& plan, const RunRequest& request) {
+  const auto place = place_of_bootstrap(plan);
+  ModuleTask task;
+  task.script = script_to_run(request.script, request.module.purpose, place);
+  task.context_json = request.module.context_json.reveal();
+  task.environment = plan.late_environment;
+  task.global_function = sdk_module_of(request.module.purpose).function_name;
+  task.folder = plan.scratch_directory;
+  const auto& packages = request.module.packages;
+  if (packages && place == BootstrapPlace::argument) task.packages = packages->node_modules;
+  auto text = module_task_text(task);
+  for (auto& [name, value] : task.environment) wipe(value);
+  return text;
 }
 
 Result<LaunchOrder> RunPlanner::order_without_task(const ResolvedPolicy& policy,

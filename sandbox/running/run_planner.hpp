@@ -18,6 +18,7 @@ namespace satellite::sandbox {
 struct RunSlot {
   std::uint64_t number = 0;
   std::optional<Identity> own_identity;
+  std::optional<ModuleRuntime> runtime{};  ///< of a module
 };
 
 /// Makes the plan and the launch order of a request, from this process's environment and the facts
@@ -30,6 +31,8 @@ class RunPlanner {
                   const RunSlot& slot) const;
   Result<LaunchOrder> order_for(const Plan& plan, const RunRequest& request,
                                 const RunSlot& slot) const;
+  /// What the bootstrap of a module run is to read. Errors: limit_exceeded.
+  static Result<std::string> task_for(const Plan& plan, const RunRequest& request);
   /// The order of a run that has nothing to do yet.
   Result<LaunchOrder> order_without_task(const ResolvedPolicy& policy, const RunSlot& slot) const;
 

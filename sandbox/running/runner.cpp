@@ -3,8 +3,10 @@
 #include "sandbox/running/runner.hpp"
 
 #include "protocol/vocabulary/limits.hpp"
+#include "protocol/vocabulary/secret.hpp"
 #include "sandbox/capture/capped_output.hpp"
 #include "sandbox/capture/masked_values.hpp"
+#include "sandbox/kernel/memory_file.hpp"
 #include "sandbox/launcher/client/effective_report.hpp"
 #include "sandbox/launcher/client/ending.hpp"
 #include "sandbox/launcher/client/launcher_link.hpp"
@@ -13,6 +15,8 @@
 #include "sandbox/running/execution.hpp"
 #include "sandbox/running/lease_identity.hpp"
 #include "sandbox/running/limit_reached.hpp"
+#include "sandbox/running/masked_answer.hpp"
+#include "sandbox/running/module_runtimes.hpp"
 #include "sandbox/running/prepared_runs.hpp"
 #include "sandbox/running/run_planner.hpp"
 
@@ -47,6 +51,61 @@ Result<Pipe> make_pipe() {
   ::fcntl(ends[0], F_SETPIPE_SZ, pipe_size);
   return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
+
+struct RunPipes {
+  Pipe standard_output, standard_error;
+  Pipe answer{};    ///< a module's
+  UniqueFd task{};  ///< a module's
+  bool has_answer = false;
+};
+
+/// A module's task is a file, complete before anything starts.
+Result<UniqueFd> make_task(const Plan& plan, const RunRequest& request) {
+  auto text = RunPlanner::task_for(plan, request);
+  if (!text) return text.error();
+  auto file = kernel::make_memory_file("task", *text);
+  wipe(*text);
+  return file;
+}
+
+Result<RunPipes> make_pipes(const Plan& plan, const RunRequest& request) {
+  auto standard_output = make_pipe();
+  auto standard_error = make_pipe();
+  if (!standard_output) return standard_output.error();
+  if (!standard_error) return standard_error.error();
+  RunPipes pipes{*std::move(standard_output), *std::move(standard_error)};
+  if (request.language != Language::module) return pipes;
+  auto answer = make_pipe();
+  if (!answer) return answer.error();
+  auto task = make_task(plan, request);
+  if (!task) return task.error();
+  pipes.answer = *std::move(answer);
+  pipes.task = *std::move(task);
+  pipes.has_answer = true;
+  return pipes;
+}
+
+Launcher::Streams scripts_ends(RunPipes& pipes) {
+  return {std::move(pipes.standard_output.write_end), std::move(pipes.standard_error.write_end),
+          std::move(pipes.task), std::move(pipes.answer.write_end)};
+}
+
+/// The script's own folder has another name in each run, which would make each error a new one.
+void shorten_paths(std::string& text, const std::string& folder) {
+  if (folder.empty()) return;
+  for (const std::string& part : {"file://" + folder + "/", folder + "/"}) {
+    for (auto at = text.find(part); at != text.npos; at = text.find(part, at)) {
+      text.erase(at, part.size());
+    }
+  }
+}
+
+/// Runs that only look whether something works.
+class NobodyListens final : public RunObserver {
+ public:
+  void started(const EffectiveSandbox&, std::chrono::system_clock::time_point) override {}
+  asio::awaitable<void> output(OutputStream, std::string_view) override { co_return; }
+};
 
 OutputBudget budget_of(const Plan& plan) {
   return OutputBudget(plan.output_size_max.value_or(limits::output_size_max_without_policy));
@@ -86,6 +145,8 @@ struct ActiveRun {
   CancelSwitch& cancel;
   RunResult& result;
   std::optional<PreparedRuns::Ready> ready{};  ///< it only needs its task
+  std::optional<ModuleRuntime> runtime{};      ///< of a module
+  std::string lacks_runtime{};                 ///< why a module has none
   RunSlot slot{};
   Leased lease{};
   bool has_started = false;   ///< the script
@@ -99,6 +160,10 @@ struct Runner::State {
         planner(process, std::move(chosen)),
         host_learned(io, asio::steady_timer::time_point::max()),
         egress_tried(io, asio::steady_timer::time_point::max()),
+        runtimes(io, planner.settings().module_runtime,
+                 [this](RunRequest request, ModuleRuntime runtime) {
+                   return try_runtime(std::move(request), std::move(runtime));
+                 }),
         prepared(
             io, process, planner.settings().prepared_runs,
             [this](const ResolvedPolicy& policy, std::uint64_t number,
@@ -113,7 +178,11 @@ struct Runner::State {
   asio::awaitable<void> until_host_is_known(const CancelSwitch& cancel);
   asio::awaitable<void> try_egress();
   asio::awaitable<void> carry_out(ActiveRun& run);
+  asio::awaitable<RunResult> try_runtime(RunRequest request, ModuleRuntime runtime);
+  asio::awaitable<void> find_runtime(ActiveRun& run);
   asio::awaitable<bool> take_slot(ActiveRun& run);
+  asio::awaitable<void> take_answer(AnswerPipe& pipe, const Plan& plan,
+                                    const SecretPatterns& secrets, ActiveRun& run);
   asio::awaitable<void> perform(const Plan& plan, const LaunchOrder& order, ActiveRun& run);
   Result<LaunchedRunLink> launch(const LaunchOrder& order, Launcher::Streams streams,
                                  ActiveRun& run);
@@ -125,6 +194,7 @@ struct Runner::State {
   asio::steady_timer host_learned;  ///< cancelled when it is, for the runs that wait
   bool trying_egress = false;
   asio::steady_timer egress_tried;  ///< cancelled when it was tried, for the runs that wait
+  ModuleRuntimes runtimes;
   PreparedRuns prepared;
 };
 
@@ -177,20 +247,16 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder
   RunResult& result = run.result;
   const auto masked = masked_values(run.request);
   if (!masked) co_return describe_failure(result, masked.error());
-  auto standard_output = make_pipe();
-  auto standard_error = make_pipe();
-  if (!standard_output || !standard_error) {
-    co_return describe_failure(result,
-                               standard_output ? standard_error.error() : standard_output.error());
-  }
-  Launcher::Streams streams{std::move(standard_output->write_end),
-                            std::move(standard_error->write_end)};
-  auto link = launch(order, std::move(streams), run);
+  auto pipes = make_pipes(plan, run.request);
+  if (!pipes) co_return describe_failure(result, pipes.error());
+  auto link = launch(order, scripts_ends(*pipes), run);
   if (!link) co_return describe_failure(result, link.error());
 
   const SecretPatterns secrets(*masked);
   CappedOutput output(context, budget_of(plan), secrets, run.observer);
-  Execution execution(context, *std::move(link), run.cancel, output, planner.settings().grace);
+  AnswerPipe answer(context);
+  Execution execution(context, *std::move(link), run.cancel, output,
+                      pipes->has_answer ? &answer : nullptr, planner.settings().grace);
   const bool ready = co_await execution.set_up();
   if (ready) {
     run.has_started = true;
@@ -202,10 +268,12 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder
     if (problem) run.cancel.cancel();
     auto watching = execution.watch(run.request.timeout);
     auto reading_output =
-        output.read(OutputStream::standard_output, std::move(standard_output->read_end));
+        output.read(OutputStream::standard_output, std::move(pipes->standard_output.read_end));
     auto reading_error =
-        output.read(OutputStream::standard_error, std::move(standard_error->read_end));
-    co_await (std::move(watching) && std::move(reading_output) && std::move(reading_error));
+        output.read(OutputStream::standard_error, std::move(pipes->standard_error.read_end));
+    auto reading_answer = answer.read(std::move(pipes->answer.read_end));
+    co_await (std::move(watching) && std::move(reading_output) && std::move(reading_error) &&
+              std::move(reading_answer));
     result.duration = std::chrono::ceil<std::chrono::milliseconds>(Clock::now() - begin);
     describe_output(result, output.budget());
     if (!problem) problem = output.failure();
@@ -213,6 +281,10 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder
   }
   describe_end(result, execution.end(), execution.stopped_by());
   if (!result.error) result.error = limit_reached(result, plan);
+  if (ready && pipes->has_answer) {
+    auto taking = take_answer(answer, plan, secrets, run);
+    co_await std::move(taking);
+  }
   run.may_have_run = ready || !execution.script_never_ran();
 }
 
@@ -233,6 +305,47 @@ void Runner::learn(HostFacts facts) {
 
 const HostFacts& Runner::facts() const {
   return state_->planner.facts;
+}
+
+/// What a module said, without secrets; or why it said nothing, where that is known.
+asio::awaitable<void> Runner::State::take_answer(AnswerPipe& pipe, const Plan& plan,
+                                                 const SecretPatterns& secrets, ActiveRun& run) {
+  RunResult& result = run.result;
+  auto answer = pipe.take();
+  if (!answer) {
+    if (result.outcome == Outcome::timed_out && !pipe.is_loaded()) {
+      result.error = "the JavaScript runtime did not start in time (" + plan.promise.runtime +
+                     "): a limit of the policy may be too low for it (node needs 16 of "
+                     "maxProcesses and 64 of maxOpenFiles)";
+    }
+    co_return;
+  }
+  shorten_paths(answer->error, plan.scratch_directory);
+  if (answer->stack) shorten_paths(*answer->stack, plan.scratch_directory);
+  auto masked = co_await masked_answer(context, secrets, *std::move(answer));
+  result.answer = std::move(masked);
+}
+
+/// A run like any other, under the policy that most runs have.
+asio::awaitable<RunResult> Runner::State::try_runtime(RunRequest request, ModuleRuntime runtime) {
+  ResolvedPolicy policy{shipped_default_policy(), false};
+  policy.policy.on_unavailable = OnUnavailable::degrade;
+  NobodyListens nobody;
+  CancelSwitch cancel(context);
+  RunResult result;
+  ActiveRun run{request, policy, nobody, cancel, result, std::nullopt, std::move(runtime)};
+  co_await carry_out(run);
+  co_return result;
+}
+
+asio::awaitable<void> Runner::State::find_runtime(ActiveRun& run) {
+  if (run.request.language != Language::module || !host_is_known) co_return;
+  auto found = co_await runtimes.find();
+  if (found) {
+    run.runtime = *std::move(found);
+  } else {
+    run.lacks_runtime = found.error().message;
+  }
 }
 
 /// A number, and an identity where runs have one of their own; false when there is none.
@@ -258,8 +371,10 @@ asio::awaitable<bool> Runner::State::take_slot(ActiveRun& run) {
 
 asio::awaitable<void> Runner::State::carry_out(ActiveRun& run) {
   RunResult& result = run.result;
+  result.is_module = run.request.language == Language::module;
   const bool has_slot = co_await take_slot(run);
   if (!has_slot) co_return;
+  run.slot.runtime = run.runtime;
   auto decision = planner.decide(run.request, run.policy, run.slot);
   if (run.cancel.cancelled() || !host_is_known) {
     result.sandbox = not_measured(promise_of(decision));
@@ -272,8 +387,8 @@ asio::awaitable<void> Runner::State::carry_out(ActiveRun& run) {
   const Plan plan = std::get<Plan>(std::move(decision));
   result.dropped_environment = plan.dropped_environment;
   result.sandbox = not_measured(plan.promise);
-  if (run.request.language != Language::shell) {
-    const Error error{ErrorCode::unsupported, "this build runs shell scripts only"};
+  if (run.request.language == Language::module && !run.runtime) {
+    const Error error{ErrorCode::unsupported, run.lacks_runtime};
     co_return describe_failure(result, error);
   }
   const auto order = planner.order_for(plan, run.request, run.slot);
@@ -305,6 +420,7 @@ asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy
     }
   }
   ActiveRun run{request, policy, observer, cancel, result};
+  co_await state_->find_runtime(run);
   co_await state_->carry_out(run);
   bool has_started = run.has_started;
   if (!missing_directory && !cancel.cancelled()) {
@@ -312,12 +428,22 @@ asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy
     if (missing_directory) {
       begin_anew(result);
       ActiveRun in_scratch{request, policy, observer, cancel, result};
+      in_scratch.runtime = run.runtime;
       co_await state_->carry_out(in_scratch);
       has_started = in_scratch.has_started;
     }
   }
   if (missing_directory && has_started) report_directory(result, *missing_directory);
   co_return result;
+}
+
+asio::awaitable<Result<ModuleRuntime>> Runner::find_module_runtime() {
+  auto found = co_await state_->runtimes.find();
+  co_return found;
+}
+
+std::optional<std::string> Runner::reason_against_modules() const {
+  return state_->runtimes.reason_against();
 }
 
 std::size_t Runner::count_prepared() const {

@@ -178,6 +178,10 @@ Result<void> Launcher::State::send_order(RequestKind kind, const LaunchOrder& or
   if (streams != nullptr) {
     descriptors.push_back(streams->standard_output.get());
     descriptors.push_back(streams->standard_error.get());
+    if (order.is_module) {
+      descriptors.push_back(streams->module_task.get());
+      descriptors.push_back(streams->module_answer.get());
+    }
   }
   return kernel::send_message(*socket, std::as_bytes(std::span(request)), descriptors);
 }

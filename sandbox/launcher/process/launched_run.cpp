@@ -63,7 +63,8 @@ bool is_untouched(const std::string& scratch_directory) {
 }  // namespace
 
 std::uint32_t descriptors_of_script(const LaunchOrder& order) {
-  return order.long_script ? 5 : 4;  // 0 1 2, the text, the barrier
+  // 0 1 2 and the barrier; the text of a long script; the task and the answer of a module.
+  return 4 + (order.long_script ? 1U : 0U) + (order.is_module ? 2U : 0U);
 }
 
 /// What a child that borrows our memory walks until its exec; ours to keep until we know of that.

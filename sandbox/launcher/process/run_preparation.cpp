@@ -232,7 +232,9 @@ bare::InitLaunch RunPreparation::launch(const LauncherState& state) {
   launch.fds[init_fd_standard_input] = inputs.standard_input.get();
   launch.fds[init_fd_standard_output] = streams.standard_output.get();
   launch.fds[init_fd_standard_error] = streams.standard_error.get();
-  launch.fds[init_fd_long_script] = inputs.long_script.get();
+  const UniqueFd& third = inputs.long_script ? inputs.long_script : streams.module_task;
+  launch.fds[init_fd_long_script] = third.get();
+  launch.fds[init_fd_answer] = streams.module_answer.get();
   if (native) {
     launch.native = &native->setup();
     launch.new_namespaces = native->new_namespaces();
@@ -282,8 +284,10 @@ SetupResult<void> send_task(int barrier, const LaunchOrder& order, const RunStre
   if (!file) return failed(SetupStep::prepare, file.error());
   std::vector<int> descriptors{file->get(), inputs.standard_input.get(),
                                streams.standard_output.get(), streams.standard_error.get()};
-  if (inputs.long_script) descriptors.push_back(inputs.long_script.get());
-  const TaskMessage message{task_magic, inputs.long_script ? 1U : 0U};
+  const UniqueFd& third = inputs.long_script ? inputs.long_script : streams.module_task;
+  if (third) descriptors.push_back(third.get());
+  if (streams.module_answer) descriptors.push_back(streams.module_answer.get());
+  const TaskMessage message{task_magic, third ? 1U : 0U, streams.module_answer ? 1U : 0U};
   const auto sent =
       kernel::send_message(barrier, std::as_bytes(std::span(&message, 1)), descriptors);
   if (!sent) return failed(SetupStep::receive_task, sent.error());

@@ -11,7 +11,7 @@ namespace satellite::sandbox {
 namespace {
 
 constexpr std::uint32_t order_magic = 0x4353'4f52;  // "CSOR"
-constexpr std::uint32_t order_version = 5;
+constexpr std::uint32_t order_version = 6;
 constexpr std::uint32_t words_max = 4'096;
 constexpr std::size_t word_size_max = (128U << 10U) - 1;  // MAX_ARG_STRLEN, execve(2)
 constexpr std::size_t text_size_max = 2U << 20U;
@@ -21,6 +21,7 @@ constexpr std::size_t interface_name_size_max = 15;
 constexpr std::uint32_t environment_entries_max = 4'096;
 constexpr std::uint64_t cpu_percent_max = 1'000'000;  // ten thousand processors
 constexpr std::uint32_t steps_max = 256;
+constexpr std::size_t step_text_size_max = 64U << 10U;  // a small file made for the run
 constexpr std::size_t step_size_min = 3 * sizeof(std::uint32_t);
 static_assert(static_cast<int>(FilterRule::Verdict::accept) == 1);
 static_assert(static_cast<int>(AddressBlock::Family::ipv6) == 1);
@@ -152,6 +153,7 @@ void write_task(ByteWriter& out, const LaunchOrder& order) {
   }
   write_optional(out, order.working_directory);
   write_optional(out, order.standard_input);
+  out.number(static_cast<std::uint8_t>(order.is_module));
   write_fault(out, order.fault);
 }
 
@@ -273,7 +275,8 @@ FileStep read_step(ByteReader& in) {
   if (kind > static_cast<std::uint32_t>(FileStepKind::last)) in.fail();
   step.kind = static_cast<FileStepKind>(kind);
   step.target = read_c_string(in, path_size_max);
-  step.source = read_c_string(in, path_size_max);
+  const bool is_content = step.kind == FileStepKind::text || step.kind == FileStepKind::append;
+  step.source = read_c_string(in, is_content ? step_text_size_max : path_size_max);
   if (step.target.empty() || step.target.front() == '/' || climbs(step.target)) in.fail();
   step.size = in.number<std::uint64_t>();
   step.mode = in.number<std::uint32_t>();
@@ -358,6 +361,7 @@ void read_task(ByteReader& in, LaunchOrder& order) {
   order.environment = read_environment(in);
   order.working_directory = read_optional(in, path_size_max);
   order.standard_input = read_optional(in, text_size_max);
+  order.is_module = in.flag();
   order.fault = read_fault(in);
 }
 
@@ -376,6 +380,7 @@ Result<void> make_sense(const LaunchOrder& order) {
   if (wrapped && !order.wrapper.front().starts_with('/')) {
     return not_an_order("the wrapper is not an absolute path");
   }
+  if (order.is_module && order.long_script) return not_an_order("a module has no long script");
   if (order.network && order.engine == Engine::none) {
     return not_an_order("a network of its own needs an engine");
   }

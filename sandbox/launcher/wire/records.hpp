@@ -30,7 +30,8 @@ enum class RequestKind : std::uint32_t {
 };
 
 /// What the agent asks. `start` carries three descriptors: the order (a sealed memory file) and the
-/// write ends for standard output and standard error. `prepare` carries an order alone, whose
+/// write ends for standard output and standard error, and for a module two more, its task and its
+/// answer. `prepare` carries an order alone, whose
 /// command is ignored: the run is made up to the point where only that is missing, and `begin`,
 /// with the descriptors of a start, gives it one. `try_namespaces` is answered like a run.
 struct LauncherRequest {
@@ -39,7 +40,7 @@ struct LauncherRequest {
   std::optional<Identity> identity;  ///< try_namespaces: as whom
   bool operator==(const LauncherRequest&) const = default;
 };
-constexpr std::size_t start_descriptors = 3, prepare_descriptors = 1;
+constexpr std::size_t start_descriptors = 3, prepare_descriptors = 1, module_descriptors = 2;
 
 // --- Launcher -> agent --------------------------------------------------------------------------
 // A run that is prepared has at most one RunPrepared, and any run at most one RunStarted. Each has
