@@ -36,16 +36,14 @@ if (isBun) {
   }
 }
 
-// An error that nobody awaits is told and does not end the run: its result counts. A rejection bun
-// tells by itself, and better.
+// An error that nobody awaits is told and does not end the run: its result counts.
 const { error } = console;
 const told = e => {
   try {
-    error(e?.stack ?? e);
+    error(e);
   } catch {}
 };
-proc.on("uncaughtException", told);
-if (!isBun) proc.on("unhandledRejection", told);
+proc.on("uncaughtException", told).on("unhandledRejection", told);
 
 let begun = false, answered = false;
 const answer = line => {

@@ -56,8 +56,8 @@ void plan_limits(PlanBuilder& builder) {
   if (!builder.inputs.keeps_heap_limit && !builder.plan.cgroup.memory_bytes) {
     builder.note(
         Layer::resources,
-        "memoryBytes does not limit this run by itself: only a JavaScript runtime keeps the "
-        "heap limit, a shell does not; give the satellite's service or container a memory "
+        "memoryBytes does not limit this run by itself: only node keeps the heap limit, bun and a "
+        "shell do not; give the satellite's service or container a memory "
         "limit (MemoryMax=, --memory, resources.limits.memory)");
   }
 }

@@ -31,8 +31,10 @@ NamedValues named_values(const RunRequest& request) {
   return values;
 }
 
+/// What nsjail writes into a root for a run is a deleted file, whose name bun does not find.
 BootstrapPlace place_of_bootstrap(const Plan& plan) {
-  return plan.has_own_view ? BootstrapPlace::own_root : BootstrapPlace::argument;
+  return plan.has_own_view && plan.engine != Engine::nsjail ? BootstrapPlace::own_root
+                                                            : BootstrapPlace::argument;
 }
 
 void add_module(const RunRequest& request, const RunSlot& slot, RunInputs& inputs) {
@@ -112,7 +114,7 @@ Result<std::string> RunPlanner::task_for(const Plan& plan, const RunRequest& req
   task.global_function = sdk_module_of(request.module.purpose).function_name;
   task.folder = plan.scratch_directory;
   const auto& packages = request.module.packages;
-  if (packages && place == BootstrapPlace::argument) task.packages = packages->node_modules;
+  if (packages && !plan.has_own_view) task.packages = packages->node_modules;
   auto text = module_task_text(task);
   for (auto& [name, value] : task.environment) wipe(value);
   return text;

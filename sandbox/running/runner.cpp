@@ -3,6 +3,7 @@
 #include "sandbox/running/runner.hpp"
 
 #include "protocol/vocabulary/limits.hpp"
+#include "protocol/vocabulary/printable.hpp"
 #include "protocol/vocabulary/secret.hpp"
 #include "sandbox/capture/capped_output.hpp"
 #include "sandbox/capture/masked_values.hpp"
@@ -100,11 +101,16 @@ void shorten_paths(std::string& text, const std::string& folder) {
   }
 }
 
-/// Runs that only look whether something works.
-class NobodyListens final : public RunObserver {
+/// Of a run that only looks whether something works: the beginning of what went wrong.
+class TrialListener final : public RunObserver {
  public:
   void started(const EffectiveSandbox&, std::chrono::system_clock::time_point) override {}
-  asio::awaitable<void> output(OutputStream, std::string_view) override { co_return; }
+  asio::awaitable<void> output(OutputStream stream, std::string_view bytes) override {
+    constexpr std::size_t complaint_size_max = 400;
+    if (stream != OutputStream::standard_error) co_return;
+    complaint += bytes.substr(0, complaint_size_max - complaint.size());
+  }
+  std::string complaint;
 };
 
 OutputBudget budget_of(const Plan& plan) {
@@ -330,11 +336,12 @@ asio::awaitable<void> Runner::State::take_answer(AnswerPipe& pipe, const Plan& p
 asio::awaitable<RunResult> Runner::State::try_runtime(RunRequest request, ModuleRuntime runtime) {
   ResolvedPolicy policy{shipped_default_policy(), false};
   policy.policy.on_unavailable = OnUnavailable::degrade;
-  NobodyListens nobody;
+  TrialListener listener;
   CancelSwitch cancel(context);
   RunResult result;
-  ActiveRun run{request, policy, nobody, cancel, result, std::nullopt, std::move(runtime)};
+  ActiveRun run{request, policy, listener, cancel, result, std::nullopt, std::move(runtime)};
   co_await carry_out(run);
+  if (!result.error && !listener.complaint.empty()) result.error = printable(listener.complaint);
   co_return result;
 }
 
