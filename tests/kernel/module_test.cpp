@@ -273,10 +273,11 @@ TEST_CASE("script packages are at /node_modules, read-only, and nothing beside t
   auto request =
       ModuleTestBench::module(R"(
     const fs = await import("node:fs");
+    const pkg = (await import("pkg")).default;
     const real = fs.realpathSync(import.meta.resolve?.("pkg").replace("file://", ""));
     const tried = (() => { try { fs.writeFileSync(real, ""); return "written"; } catch (e) { return e.code; } })();
     let missing; try { await import("left-pad"); } catch (e) { missing = e.message; }
-    return { pkg: (await import("pkg")).default, real, tried, beside: fs.existsSync(")" +
+    return { pkg, real, tried, beside: fs.existsSync(")" +
                               (files.path() / "tree/other").string() + R"("), missing };)");
   request.module.packages = PackageTree{tree.string(), nullptr};
   const auto result = result_of(bench.run(std::move(request), bench.policy));
