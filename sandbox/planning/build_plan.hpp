@@ -37,6 +37,8 @@ struct RunInputs {
   bool launcher_makes_network = false;
   /// The interpreter keeps a heap limit given by NODE_OPTIONS; `sh` does not.
   bool keeps_heap_limit = false;
+  /// The launcher is to look at how much memory the run takes, where nothing limits it.
+  bool watches_memory = false;
   /// Sets HOME, USER, LOGNAME, SHELL and HOSTNAME for the script instead of keeping the agent's.
   bool sets_account_variables = true;
   std::optional<Identity>

@@ -57,6 +57,9 @@ struct PlannedRun {
   std::string scratch_directory;     ///< made for this run, owned by the identity, removed after it
   std::optional<Identity> identity;  ///< changed to for real before anything else starts
   bool identity_is_own = false;      ///< refused while anything of another run has it
+  /// Above so much memory the launcher ends the run when it looks, which is not a limit; 0 = it
+  /// does not look.
+  std::uint64_t watched_memory_bytes = 0;
   CgroupLimits cgroup;  ///< set = the run is born in a group of its own with these limits
 };
 

@@ -87,6 +87,7 @@ std::string privilege_mechanism(const Plan& plan, const IdentityPlan& identity) 
 std::string resource_shortfall(const Plan& plan) {
   const bool asked = plan.promise.requested.resources.memory_bytes.has_value();
   if (!asked || plan.cgroup.memory_bytes) return "";
+  if (plan.watched_memory_bytes > 0) return "memory is watched, not capped";
   return plan.heap_limit_kept ? "memory beside the JavaScript heap is not limited"
                               : "memory is not limited";
 }

@@ -46,6 +46,7 @@ void add_module(const RunRequest& request, const RunSlot& slot, RunInputs& input
   inputs.command = module_command(*slot.runtime, BootstrapPlace::own_root);
   inputs.interpreter = slot.runtime->path;
   inputs.keeps_heap_limit = slot.runtime->kind == RuntimeKind::node;
+  inputs.watches_memory = true;
 }
 
 }  // namespace

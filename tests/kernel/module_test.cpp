@@ -299,6 +299,20 @@ TEST_CASE("without a runtime a module does not start, and the reason is told") {
   CHECK_FALSE(ran.report);
 }
 
+TEST_CASE("a module that takes more memory than its policy says is ended with that reason") {
+  const auto runtime = each_module_runtime();
+  ModuleTestBench bench(runtime);
+  bench.policy.resources.memory_bytes = 192U << 20U;
+  const auto ran = bench.run_module(
+      "const kept = []; for (let i = 0; i < 6000; ++i) { kept.push(Buffer.alloc(4 << 20, 1)); "
+      "await new Promise(r => setTimeout(r, 20)); } return kept.length;");
+  CHECK(ran.result.outcome == Outcome::memory_limit);
+  CHECK_FALSE(ran.result.answer);
+  CHECK(holds(ran.result.error.value_or(""), "201326592"));
+  // What stays below it is left alone, although a runtime's own files take more than that.
+  CHECK(result_of(bench.run_module("return Buffer.alloc(16 << 20, 1).length;")) == 16U << 20U);
+}
+
 TEST_CASE("a runtime that cannot start in its limits ends with that reason") {
   const auto runtime = each_module_runtime();
   if (runtime.name != "node") return;  // bun starts with three tasks

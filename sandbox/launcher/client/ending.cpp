@@ -113,7 +113,8 @@ struct EndDescription {
     } else if (end.memory_limit_hit > 0) {
       result.outcome = Outcome::memory_limit;
       result.error = "the memory limit of " + std::to_string(end.memory_limit_hit) +
-                     " bytes was reached, and the kernel ended the run";
+                     " bytes was reached, and the " +
+                     (end.memory_was_watched ? "satellite" : "kernel") + " ended the run";
     } else if (end.status_known) {
       describe_wait_status(result, end.wait_status);
     } else {

@@ -145,6 +145,7 @@ SetupResult<std::unique_ptr<LaunchedRun>> LaunchedRun::start(const LaunchOrder& 
       task == Task::given ? descriptors_of_script(order) : descriptors_without_task;
   run->prepared_ = std::move(prepared);
   run->leaf_ = std::move(made.leaf);
+  run->memory_watch_ = MemoryWatch(order.watched_memory_bytes);
   run->child_memory_ = std::move(child);
   return run;
 }
@@ -265,6 +266,7 @@ void LaunchedRun::release() {
   if (is_ending() || stage_ != Stage::verified || !barrier_.is_open()) return;
   barrier_.send_go();
   stage_ = Stage::released;
+  memory_watch_.begin(Clock::now());
 }
 
 void LaunchedRun::on_control() {
@@ -340,6 +342,7 @@ void LaunchedRun::mark_unkillable(LauncherRecord& record, pid_t root) {
 }
 
 void LaunchedRun::kill_if_overdue(Clock::time_point now) {
+  if (!ended_ && !is_ending() && memory_watch_.take_exceeded(now, facts_.pid)) kill();
   if (!killing_.take_overdue(now)) return;
   kill_first_process();
   if (leaf_) leaf_->kill();
@@ -384,6 +387,11 @@ std::optional<LauncherRecord> LaunchedRun::on_exit() {
                             ended_->system_microseconds, ended_->resident_max_kibibytes};
   }
   if (leaf_) add_usage(*leaf_, facts_.expectation.cgroup, record);
+  auto* const end = std::get_if<RunEnded>(&record.event);
+  if (end != nullptr && memory_watch_.exceeded() > 0) {
+    end->memory_limit_hit = memory_watch_.exceeded();
+    end->memory_was_watched = true;
+  }
   return record;
 }
 

@@ -4,11 +4,13 @@
 #include "sandbox/launcher/process/barrier.hpp"
 #include "sandbox/launcher/process/copied_file_stamps.hpp"
 #include "sandbox/launcher/process/killing.hpp"
+#include "sandbox/launcher/process/memory_watch.hpp"
 #include "sandbox/launcher/process/run_preparation.hpp"
 #include "sandbox/launcher/wire/records.hpp"
 #include "sandbox/launcher/wire/setup_result.hpp"
 
 #include <sys/types.h>
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -91,7 +93,8 @@ class LaunchedRun {
 
   void terminate();
   void kill();
-  /// Kills the first process itself when it did not end in time (Killing).
+  /// Kills a run that takes more memory than it may, and the first process itself when it did not
+  /// end in time (MemoryWatch, Killing).
   void kill_if_overdue(Clock::time_point now);
   /// When a killed run has not died within its bound at `now`: the record of its end, which says
   /// what remains. Handed out once.
@@ -101,7 +104,10 @@ class LaunchedRun {
   void mark_unkillable(LauncherRecord& record, pid_t root);
   bool is_unkillable() const { return killing_.is_unkillable(); }
   /// When to call the two again.
-  std::optional<Clock::time_point> next_look() const { return killing_.next_look(); }
+  std::optional<Clock::time_point> next_look() const {
+    const auto killing = killing_.next_look(), memory = memory_watch_.next_look();
+    return killing && memory ? std::min(*killing, *memory) : (killing ? killing : memory);
+  }
 
  private:
   /// What is known when the first process exists, and never changes.
@@ -153,6 +159,7 @@ class LaunchedRun {
   Stage stage_ = Stage::setting_up;
   Barrier barrier_;
   Killing killing_;
+  MemoryWatch memory_watch_;
   UniqueFd pidfd_, control_, wrapper_messages_;
   std::string scratch_name_;
   std::uint32_t expected_descriptors_ = 0;

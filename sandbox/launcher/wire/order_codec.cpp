@@ -140,6 +140,7 @@ void write_setup(ByteWriter& out, const LaunchOrder& order) {
   write_native_plan(out, order.native);
   write_network(out, order.network);
   write_cgroup(out, order.cgroup);
+  out.number(order.watched_memory_bytes);
 }
 
 /// What it does then.
@@ -353,6 +354,7 @@ void read_setup(ByteReader& in, LaunchOrder& order) {
   order.native = read_native_plan(in);
   order.network = read_network(in);
   order.cgroup = read_cgroup(in);
+  order.watched_memory_bytes = in.number<std::uint64_t>();
 }
 
 void read_task(ByteReader& in, LaunchOrder& order) {

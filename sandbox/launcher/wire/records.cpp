@@ -159,6 +159,7 @@ struct EventWriter {
     out.number(event.resident_max_kibibytes);
     out.number(static_cast<std::uint8_t>(event.lost_uplink));
     out.number(event.memory_limit_hit);
+    out.number(static_cast<std::uint8_t>(event.memory_was_watched));
     out.number(event.process_limit_hit);
   }
   void operator()(const RunGone&) const {}
@@ -185,6 +186,7 @@ RunEnded read_ended(ByteReader& in) {
   event.resident_max_kibibytes = in.number<std::uint64_t>();
   event.lost_uplink = in.flag();
   event.memory_limit_hit = in.number<std::uint64_t>();
+  event.memory_was_watched = in.flag();
   event.process_limit_hit = in.number<std::uint64_t>();
   return event;
 }

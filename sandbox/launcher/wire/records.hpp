@@ -76,8 +76,10 @@ struct RunEnded {
   std::uint64_t user_microseconds = 0, system_microseconds = 0, resident_max_kibibytes = 0;
   /// The program behind the run's uplink died first; from then on nothing left the run's network.
   bool lost_uplink = false;
-  // The limit of the run's control group, if it was reached; else 0.
+  // The limit of the run's control group, if it was reached, or the bound of memory that was only
+  // watched; else 0.
   std::uint64_t memory_limit_hit = 0, process_limit_hit = 0;
+  bool memory_was_watched = false;
   bool operator==(const RunEnded&) const = default;
 };
 
