@@ -108,7 +108,7 @@ int exec_command(const Invocation& invocation) {
   auto launcher = sandbox::Launcher::start(launcher_settings(*config));
   if (!launcher) return no_launcher(launcher.error());
   sandbox::RunnerSettings settings = runner_settings(*config);
-  settings.prepared_runs = 0;  // there is no next one
+  settings.prepared_runs = settings.prepared_modules = 0;  // there is no next one
   sandbox::ProbeSettings probing = probe_settings(*config);
   probing.tries_egress = false;  // the run itself asks, if its policy needs to know
   (*launcher)->attach(context, [] {});

@@ -10,6 +10,7 @@ sandbox::RunnerSettings runner_settings(const Config& config) {
   settings.macvlan = config.macvlan;
   settings.prepared_runs = config.prepared_runs;
   settings.module_runtime = config.module_runtime;
+  settings.prepared_modules = config.prepared_modules;
   settings.engines = config.sandbox_engines;
   return settings;
 }

@@ -49,6 +49,10 @@ constexpr std::array settings{
         SettingKind::count, "4",
         "sandboxes that may stand ready for the next scripts; 0 = each is made when it is needed",
         0, limits::prepared_runs_max},
+    Setting{"sandbox.prepared_modules", "CHECKSTACK_SATELLITE_PREPARED_MODULES",
+            "--prepared-modules", SettingKind::count, "2",
+            "JavaScript runtimes that may stand started for the next scripts; 0 = none", 0,
+            limits::prepared_runs_max},
     Setting{"sandbox.module_runtime", "CHECKSTACK_SATELLITE_MODULE_RUNTIME", "--module-runtime",
             SettingKind::text, "auto",
             "what runs scripts in JavaScript: auto = bun, else node (18 or newer) from PATH; none; "

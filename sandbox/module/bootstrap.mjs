@@ -132,6 +132,7 @@ async function main() {
   if (body === "") return;  // nobody will ask
   const task = parse(body);
   begun = true;
+  delete env.BUN_RUNTIME_TRANSPILER_CACHE_PATH;  // it was for this program
   for (const name in task.env) env[name] = task.env[name];
   if (isBun) {
     handOverEnvironment();

@@ -23,6 +23,8 @@ class AnswerPipe {
   explicit AnswerPipe(boost::asio::io_context& context);
 
   boost::asio::awaitable<void> read(UniqueFd pipe);
+  /// Somebody has read already that the bootstrap is loaded.
+  void assume_loaded() { line_.feed("R"); }
   /// Returns when there is more to know: the bootstrap is loaded, or the answer is there.
   boost::asio::awaitable<void> changed();
   /// As CappedOutput::no_more_writers.

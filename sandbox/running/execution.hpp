@@ -34,6 +34,8 @@ class Execution {
   /// Returns true when the script is verified and waits at the barrier, false when it failed
   /// before.
   boost::asio::awaitable<bool> set_up();
+  /// In the place of set_up() for a run that was let go before.
+  void resume(RunStarted started) { started_ = std::move(started); }
   /// Until the script and everything it started are dead.
   boost::asio::awaitable<void> watch(std::chrono::milliseconds timeout);
 

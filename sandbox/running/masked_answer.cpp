@@ -47,6 +47,14 @@ Json rebuilt(const Json& value, std::vector<std::string>::iterator& next) {
   return built;
 }
 
+void remove_folder(std::string& text, const std::string& folder) {
+  for (const std::string& part : {"file://" + folder + "/", folder + "/"}) {
+    for (auto at = text.find(part); at != text.npos; at = text.find(part, at)) {
+      text.erase(at, part.size());
+    }
+  }
+}
+
 asio::awaitable<std::string> masked_text(asio::io_context& context, const SecretPatterns& secrets,
                                          std::string text) {
   Masker masker(secrets, masking_steps_per_turn);
@@ -66,6 +74,12 @@ asio::awaitable<std::string> masked_text(asio::io_context& context, const Secret
 }
 
 }  // namespace
+
+void shorten_paths(ModuleAnswer& answer, const std::string& folder) {
+  if (folder.empty()) return;
+  remove_folder(answer.error, folder);
+  if (answer.stack) remove_folder(*answer.stack, folder);
+}
 
 asio::awaitable<ModuleAnswer> masked_answer(asio::io_context& context,
                                             const SecretPatterns& secrets, ModuleAnswer answer) {

@@ -5,6 +5,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
+#include <string>
 
 namespace satellite::sandbox {
 
@@ -13,5 +14,9 @@ namespace satellite::sandbox {
 boost::asio::awaitable<ModuleAnswer> masked_answer(boost::asio::io_context& context,
                                                    const SecretPatterns& secrets,
                                                    ModuleAnswer answer);
+
+/// Paths below the script's own folder, in error and stack: its name differs from run to run, which
+/// would make each error a new one.
+void shorten_paths(ModuleAnswer& answer, const std::string& folder);
 
 }  // namespace satellite::sandbox

@@ -71,6 +71,12 @@ std::string problem_of(const RunResult& result) {
 
 }  // namespace
 
+asio::awaitable<void> TrialListener::output(OutputStream stream, std::string_view bytes) {
+  constexpr std::size_t complaint_size_max = 400;
+  if (stream != OutputStream::standard_error) co_return;
+  complaint += bytes.substr(0, complaint_size_max - complaint.size());
+}
+
 std::optional<ModuleRuntime> described_runtime(const std::string& path,
                                                const ModuleAnswer& answer) {
   const auto said = nlohmann::json::parse(answer.result_json, nullptr, false);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "protocol/vocabulary/result.hpp"
+#include "sandbox/capture/run_observer.hpp"
 #include "sandbox/host/module_runtime.hpp"
 #include "sandbox/report/outcome.hpp"
 #include "sandbox/report/run_request.hpp"
@@ -12,6 +13,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace satellite::sandbox {
@@ -49,6 +51,14 @@ class ModuleRuntimes {
   std::string stamp_;  ///< of the program that was found
   std::string problem_;
   std::chrono::steady_clock::time_point tried_at_{};
+};
+
+/// Of a run that only looks whether something works: the beginning of what went wrong.
+class TrialListener final : public RunObserver {
+ public:
+  void started(const EffectiveSandbox&, std::chrono::system_clock::time_point) override {}
+  boost::asio::awaitable<void> output(OutputStream stream, std::string_view bytes) override;
+  std::string complaint;
 };
 
 /// What a runtime said of itself in its trial; nothing for a node before 18. Pure.

@@ -7,6 +7,7 @@
 #include "sandbox/module/module_task.hpp"
 
 #include <unistd.h>
+#include <algorithm>
 #include <string_view>
 
 namespace satellite::sandbox {
@@ -45,11 +46,22 @@ void add_module(const RunRequest& request, const RunSlot& slot, RunInputs& input
   if (!slot.runtime) return;
   inputs.command = module_command(*slot.runtime, BootstrapPlace::own_root);
   inputs.interpreter = slot.runtime->path;
-  inputs.keeps_heap_limit = slot.runtime->kind == RuntimeKind::node;
+  const bool is_node = slot.runtime->kind == RuntimeKind::node;
+  inputs.keeps_heap_limit = is_node;
+  // Else bun keeps what it made of the bootstrap in the script's directory. The bootstrap takes the
+  // variable away again.
+  if (!is_node) inputs.base_environment["BUN_RUNTIME_TRANSPILER_CACHE_PATH"] = "0";
   inputs.watches_memory = true;
 }
 
 }  // namespace
+
+bool needs_own_start(const RunRequest& request) {
+  const auto is_early = [](const auto& variable) { return is_read_at_start(variable.first); };
+  return std::any_of(request.environment.begin(), request.environment.end(), is_early) ||
+         std::any_of(request.secret_environment.begin(), request.secret_environment.end(),
+                     is_early);
+}
 
 RunPlanner::RunPlanner(Launcher& launcher, RunnerSettings settings)
     : launcher_(launcher),
@@ -121,12 +133,25 @@ Result<std::string> RunPlanner::task_for(const Plan& plan, const RunRequest& req
   return text;
 }
 
-Result<LaunchOrder> RunPlanner::order_without_task(const ResolvedPolicy& policy,
-                                                   const RunSlot& slot) const {
-  const RunRequest nothing;
+Result<LaunchOrder> RunPlanner::order_of_nothing(const RunRequest& nothing,
+                                                 const ResolvedPolicy& policy,
+                                                 const RunSlot& slot) const {
   const auto decision = decide(nothing, policy, slot);
   if (const auto* plan = std::get_if<Plan>(&decision)) return order_for(*plan, nothing, slot);
   return Error{ErrorCode::unavailable, "this host cannot do what the policy asks for"};
+}
+
+Result<LaunchOrder> RunPlanner::order_without_task(const ResolvedPolicy& policy,
+                                                   const RunSlot& slot) const {
+  return order_of_nothing(RunRequest{}, policy, slot);
+}
+
+Result<LaunchOrder> RunPlanner::order_of_standing(const ResolvedPolicy& policy, const RunSlot& slot,
+                                                  const std::string& node_modules) const {
+  RunRequest nothing;
+  nothing.language = Language::module;
+  if (!node_modules.empty()) nothing.module.packages = PackageTree{node_modules, nullptr};
+  return order_of_nothing(nothing, policy, slot);
 }
 
 }  // namespace satellite::sandbox

@@ -21,6 +21,9 @@ struct RunSlot {
   std::optional<ModuleRuntime> runtime{};  ///< of a module
 };
 
+/// Whether a module has a variable that its runtime has to be started with.
+bool needs_own_start(const RunRequest& request);
+
 /// Makes the plan and the launch order of a request, from this process's environment and the facts
 /// of its host.
 class RunPlanner {
@@ -35,11 +38,17 @@ class RunPlanner {
   static Result<std::string> task_for(const Plan& plan, const RunRequest& request);
   /// The order of a run that has nothing to do yet.
   Result<LaunchOrder> order_without_task(const ResolvedPolicy& policy, const RunSlot& slot) const;
+  /// That of a module run whose runtime is started before there is a task.
+  Result<LaunchOrder> order_of_standing(const ResolvedPolicy& policy, const RunSlot& slot,
+                                        const std::string& node_modules) const;
 
   const RunnerSettings& settings() const { return settings_; }
   HostFacts facts{};
 
  private:
+  Result<LaunchOrder> order_of_nothing(const RunRequest& nothing, const ResolvedPolicy& policy,
+                                       const RunSlot& slot) const;
+
   Launcher& launcher_;
   RunnerSettings settings_;
   std::map<std::string, std::string> base_environment_;

@@ -4,13 +4,12 @@
 
 #include "protocol/vocabulary/limits.hpp"
 #include "protocol/vocabulary/printable.hpp"
-#include "protocol/vocabulary/secret.hpp"
 #include "sandbox/capture/capped_output.hpp"
 #include "sandbox/capture/masked_values.hpp"
-#include "sandbox/kernel/memory_file.hpp"
 #include "sandbox/launcher/client/effective_report.hpp"
 #include "sandbox/launcher/client/ending.hpp"
 #include "sandbox/launcher/client/launcher_link.hpp"
+#include "sandbox/launcher/wire/order_codec.hpp"
 #include "sandbox/planning/identity_plan.hpp"
 #include "sandbox/probing/egress.hpp"
 #include "sandbox/running/execution.hpp"
@@ -19,15 +18,14 @@
 #include "sandbox/running/masked_answer.hpp"
 #include "sandbox/running/module_runtimes.hpp"
 #include "sandbox/running/prepared_runs.hpp"
+#include "sandbox/running/run_channel.hpp"
 #include "sandbox/running/run_planner.hpp"
+#include "sandbox/running/standing_runs.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <cerrno>
 #include <utility>
 
 namespace satellite::sandbox {
@@ -38,80 +36,6 @@ namespace {
 
 using namespace asio::experimental::awaitable_operators;
 using Clock = std::chrono::steady_clock;
-
-// Larger pipes let script and agent take turns less often; unprivileged users may still ask for it.
-constexpr int pipe_size = 256 << 10;
-
-struct Pipe {
-  UniqueFd read_end, write_end;
-};
-
-Result<Pipe> make_pipe() {
-  int ends[2] = {-1, -1};
-  if (::pipe2(ends, O_CLOEXEC) != 0) return error_from_errno("pipe2", errno);
-  ::fcntl(ends[0], F_SETPIPE_SZ, pipe_size);
-  return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
-}
-
-struct RunPipes {
-  Pipe standard_output, standard_error;
-  Pipe answer{};    ///< a module's
-  UniqueFd task{};  ///< a module's
-  bool has_answer = false;
-};
-
-/// A module's task is a file, complete before anything starts.
-Result<UniqueFd> make_task(const Plan& plan, const RunRequest& request) {
-  auto text = RunPlanner::task_for(plan, request);
-  if (!text) return text.error();
-  auto file = kernel::make_memory_file("task", *text);
-  wipe(*text);
-  return file;
-}
-
-Result<RunPipes> make_pipes(const Plan& plan, const RunRequest& request) {
-  auto standard_output = make_pipe();
-  auto standard_error = make_pipe();
-  if (!standard_output) return standard_output.error();
-  if (!standard_error) return standard_error.error();
-  RunPipes pipes{*std::move(standard_output), *std::move(standard_error)};
-  if (request.language != Language::module) return pipes;
-  auto answer = make_pipe();
-  if (!answer) return answer.error();
-  auto task = make_task(plan, request);
-  if (!task) return task.error();
-  pipes.answer = *std::move(answer);
-  pipes.task = *std::move(task);
-  pipes.has_answer = true;
-  return pipes;
-}
-
-Launcher::Streams scripts_ends(RunPipes& pipes) {
-  return {std::move(pipes.standard_output.write_end), std::move(pipes.standard_error.write_end),
-          std::move(pipes.task), std::move(pipes.answer.write_end)};
-}
-
-/// The script's own folder has another name in each run, which would make each error a new one.
-void shorten_paths(std::string& text, const std::string& folder) {
-  if (folder.empty()) return;
-  for (const std::string& part : {"file://" + folder + "/", folder + "/"}) {
-    for (auto at = text.find(part); at != text.npos; at = text.find(part, at)) {
-      text.erase(at, part.size());
-    }
-  }
-}
-
-/// Of a run that only looks whether something works: the beginning of what went wrong.
-class TrialListener final : public RunObserver {
- public:
-  void started(const EffectiveSandbox&, std::chrono::system_clock::time_point) override {}
-  asio::awaitable<void> output(OutputStream stream, std::string_view bytes) override {
-    constexpr std::size_t complaint_size_max = 400;
-    if (stream != OutputStream::standard_error) co_return;
-    complaint += bytes.substr(0, complaint_size_max - complaint.size());
-  }
-  std::string complaint;
-};
 
 OutputBudget budget_of(const Plan& plan) {
   return OutputBudget(plan.output_size_max.value_or(limits::output_size_max_without_policy));
@@ -150,9 +74,10 @@ struct ActiveRun {
   RunObserver& observer;
   CancelSwitch& cancel;
   RunResult& result;
-  std::optional<PreparedRuns::Ready> ready{};  ///< it only needs its task
-  std::optional<ModuleRuntime> runtime{};      ///< of a module
-  std::string lacks_runtime{};                 ///< why a module has none
+  std::optional<PreparedRuns::Ready> ready{};     ///< it only needs its task
+  std::optional<ModuleRuntime> runtime{};         ///< of a module
+  std::optional<StandingRuns::Ready> standing{};  ///< its runtime waits for the task
+  std::string lacks_runtime{};                    ///< why a module has none
   RunSlot slot{};
   Leased lease{};
   bool has_started = false;   ///< the script
@@ -170,6 +95,16 @@ struct Runner::State {
                  [this](RunRequest request, ModuleRuntime runtime) {
                    return try_runtime(std::move(request), std::move(runtime));
                  }),
+        standing(
+            io, process, planner.settings().prepared_modules,
+            [this](const StandingKind& kind, std::uint64_t number,
+                   const std::optional<Identity>& own) {
+              return planner.order_of_standing(kind.policy, {number, own, kind.runtime},
+                                               kind.node_modules);
+            },
+            [this](const ResolvedPolicy& policy) {
+              return takes_own_identity(policy.policy, planner.facts);
+            }),
         prepared(
             io, process, planner.settings().prepared_runs,
             [this](const ResolvedPolicy& policy, std::uint64_t number,
@@ -192,6 +127,10 @@ struct Runner::State {
   asio::awaitable<void> perform(const Plan& plan, const LaunchOrder& order, ActiveRun& run);
   Result<LaunchedRunLink> launch(const LaunchOrder& order, Launcher::Streams streams,
                                  ActiveRun& run);
+  Result<RunChannel> open_channel(const Plan& plan, const LaunchOrder& order, ActiveRun& run);
+  asio::awaitable<std::optional<StandingRuns::Ready>> take_standing(const RunRequest& request,
+                                                                    const ResolvedPolicy& policy,
+                                                                    const ModuleRuntime& runtime);
 
   asio::io_context& context;
   Launcher& launcher;
@@ -201,6 +140,7 @@ struct Runner::State {
   bool trying_egress = false;
   asio::steady_timer egress_tried;  ///< cancelled when it was tried, for the runs that wait
   ModuleRuntimes runtimes;
+  StandingRuns standing;
   PreparedRuns prepared;
 };
 
@@ -248,25 +188,53 @@ Result<LaunchedRunLink> Runner::State::launch(const LaunchOrder& order, Launcher
   return std::move(run.ready->link);
 }
 
+/// A run that is made now, one that stood prepared, or one whose runtime waits for its task.
+Result<RunChannel> Runner::State::open_channel(const Plan& plan, const LaunchOrder& order,
+                                               ActiveRun& run) {
+  if (run.standing) {
+    StandingRuns::Ready& ready = *run.standing;
+    if (encode_setup(order) != ready.setup) {
+      return Error{ErrorCode::internal, "the runtime stands in another sandbox"};
+    }
+    auto text = RunPlanner::task_for(plan, run.request);
+    if (!text) return text.error();
+    return RunChannel{std::move(ready.link),           std::move(ready.standard_output),
+                      std::move(ready.standard_error), std::move(ready.answer),
+                      std::move(ready.task),           Secret(*std::move(text)),
+                      std::move(ready.started)};
+  }
+  auto pipes = make_run_pipes(plan, run.request);
+  if (!pipes) return pipes.error();
+  auto link = launch(order, scripts_ends(*pipes), run);
+  if (!link) return link.error();
+  return RunChannel{*std::move(link), std::move(pipes->standard_output.read_end),
+                    std::move(pipes->standard_error.read_end), std::move(pipes->answer.read_end)};
+}
+
 asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder& order,
                                              ActiveRun& run) {
   RunResult& result = run.result;
   const auto masked = masked_values(run.request);
   if (!masked) co_return describe_failure(result, masked.error());
-  auto pipes = make_pipes(plan, run.request);
-  if (!pipes) co_return describe_failure(result, pipes.error());
-  auto link = launch(order, scripts_ends(*pipes), run);
-  if (!link) co_return describe_failure(result, link.error());
+  auto channel = open_channel(plan, order, run);
+  if (!channel) co_return describe_failure(result, channel.error());
 
   const SecretPatterns secrets(*masked);
   CappedOutput output(context, budget_of(plan), secrets, run.observer);
   AnswerPipe answer(context);
-  Execution execution(context, *std::move(link), run.cancel, output,
-                      pipes->has_answer ? &answer : nullptr, planner.settings().grace);
-  const bool ready = co_await execution.set_up();
+  const bool has_answer = bool{channel->answer};
+  Execution execution(context, std::move(channel->link), run.cancel, output,
+                      has_answer ? &answer : nullptr, planner.settings().grace);
+  bool ready = channel->was_started.has_value();
+  if (ready) {
+    execution.resume(*std::move(channel->was_started));
+    answer.assume_loaded();
+  } else {
+    ready = co_await execution.set_up();
+  }
   if (ready) {
     run.has_started = true;
-    result.was_prepared = run.ready.has_value();
+    result.was_prepared = run.ready.has_value() || run.standing.has_value();
     result.sandbox = effective_from(plan.promise, order.expectation, execution.posture());
     result.started_at = std::chrono::system_clock::now();
     const auto begin = Clock::now();
@@ -274,12 +242,14 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder
     if (problem) run.cancel.cancel();
     auto watching = execution.watch(run.request.timeout);
     auto reading_output =
-        output.read(OutputStream::standard_output, std::move(pipes->standard_output.read_end));
+        output.read(OutputStream::standard_output, std::move(channel->standard_output));
     auto reading_error =
-        output.read(OutputStream::standard_error, std::move(pipes->standard_error.read_end));
-    auto reading_answer = answer.read(std::move(pipes->answer.read_end));
+        output.read(OutputStream::standard_error, std::move(channel->standard_error));
+    auto reading_answer = answer.read(std::move(channel->answer));
+    auto writing_task =
+        write_task(context, std::move(channel->task), std::move(channel->task_text));
     co_await (std::move(watching) && std::move(reading_output) && std::move(reading_error) &&
-              std::move(reading_answer));
+              std::move(reading_answer) && std::move(writing_task));
     result.duration = std::chrono::ceil<std::chrono::milliseconds>(Clock::now() - begin);
     describe_output(result, output.budget());
     if (!problem) problem = output.failure();
@@ -287,7 +257,7 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder
   }
   describe_end(result, execution.end(), execution.stopped_by());
   if (!result.error) result.error = limit_reached(result, plan);
-  if (ready && pipes->has_answer) {
+  if (ready && has_answer) {
     auto taking = take_answer(answer, plan, secrets, run);
     co_await std::move(taking);
   }
@@ -326,8 +296,7 @@ asio::awaitable<void> Runner::State::take_answer(AnswerPipe& pipe, const Plan& p
     }
     co_return;
   }
-  shorten_paths(answer->error, plan.scratch_directory);
-  if (answer->stack) shorten_paths(*answer->stack, plan.scratch_directory);
+  shorten_paths(*answer, plan.scratch_directory);
   auto masked = co_await masked_answer(context, secrets, *std::move(answer));
   result.answer = std::move(masked);
 }
@@ -345,6 +314,18 @@ asio::awaitable<RunResult> Runner::State::try_runtime(RunRequest request, Module
   co_return result;
 }
 
+/// Only what a standing run can be given: everything else starts cold (module_environment).
+asio::awaitable<std::optional<StandingRuns::Ready>> Runner::State::take_standing(
+    const RunRequest& request, const ResolvedPolicy& policy, const ModuleRuntime& runtime) {
+  if (request.has_standard_input || request.working_directory || needs_own_start(request)) {
+    co_return std::nullopt;
+  }
+  const auto& packages = request.module.packages;
+  StandingKind kind{policy, runtime, packages ? packages->node_modules : std::string()};
+  auto ready = co_await standing.take(kind);
+  co_return ready;
+}
+
 asio::awaitable<void> Runner::State::find_runtime(ActiveRun& run) {
   if (run.request.language != Language::module || !host_is_known) co_return;
   auto found = co_await runtimes.find();
@@ -359,6 +340,10 @@ asio::awaitable<void> Runner::State::find_runtime(ActiveRun& run) {
 asio::awaitable<bool> Runner::State::take_slot(ActiveRun& run) {
   if (run.ready) {
     run.slot = {run.ready->number, run.ready->own_identity};
+    co_return true;
+  }
+  if (run.standing) {
+    run.slot = {run.standing->number, run.standing->own_identity};
     co_return true;
   }
   const bool takes_own = takes_own_identity(run.policy.policy, planner.facts);
@@ -428,7 +413,17 @@ asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy
   }
   ActiveRun run{request, policy, observer, cancel, result};
   co_await state_->find_runtime(run);
+  if (run.runtime) {
+    auto standing = co_await state_->take_standing(request, policy, *run.runtime);
+    if (standing) run.standing.emplace(*std::move(standing));
+  }
   co_await state_->carry_out(run);
+  if (run.standing && !run.may_have_run && !cancel.cancelled()) {
+    // It was lost before it had its task: begin as if none had stood.
+    run.standing.reset();
+    begin_anew(result);
+    co_await state_->carry_out(run);
+  }
   bool has_started = run.has_started;
   if (!missing_directory && !cancel.cancelled()) {
     missing_directory = give_way_to_scratch(request, result);
@@ -451,6 +446,14 @@ asio::awaitable<Result<ModuleRuntime>> Runner::find_module_runtime() {
 
 std::optional<std::string> Runner::reason_against_modules() const {
   return state_->runtimes.reason_against();
+}
+
+std::size_t Runner::count_standing() const {
+  return state_->standing.count_ready();
+}
+
+const std::string& Runner::last_standing_difference() const {
+  return state_->standing.last_difference();
 }
 
 std::size_t Runner::count_prepared() const {

@@ -32,6 +32,7 @@ struct RunnerSettings {
   ConfiguredMacvlan macvlan{};               ///< the uplink that the launcher was started with
   std::optional<std::uint64_t> cpu_percent;  ///< of one processor, for each run in a control group
   std::size_t prepared_runs = 0;             ///< how many may stand ready for a script; 0 = none
+  std::size_t prepared_modules = 0;          ///< runtimes that may stand with a sandbox of theirs
   std::string module_runtime = "auto";       ///< of JavaScript: auto, none, or the path of one
 };
 
@@ -61,6 +62,10 @@ class Runner {
   std::optional<std::string> reason_against_modules() const;
   /// How many runs stand ready for a script of the policy that ran last.
   std::size_t count_prepared() const;
+  /// How many runtimes stand ready for a module of the kind that ran last, and why the last of them
+  /// was dropped at hand-over; empty = none was.
+  std::size_t count_standing() const;
+  const std::string& last_standing_difference() const;
 
  private:
   struct State;

@@ -1,5 +1,4 @@
-#include "tests/support/module_runtimes.hpp"
-#include "tests/support/script_bench.hpp"
+#include "tests/support/module_bench.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -7,7 +6,6 @@
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 using namespace satellite;
 using namespace satellite::sandbox;
@@ -17,32 +15,6 @@ using namespace std::chrono_literals;
 // Scripts in JavaScript by each runtime of this host, behind the layers.
 
 namespace {
-
-struct ModuleTestBench : ScriptBench {
-  explicit ModuleTestBench(const RuntimeHere& runtime, Engine engine = Engine::native)
-      : ScriptBench(engine) {
-    settings.module_runtime = runtime.path;
-    policy = policy_for(engine);
-    policy.resources.max_processes = 1'024;  // counted with neighbouring tests
-  }
-  Ran run_module(const std::string& text) { return run(module(text), policy); }
-  static RunRequest module(const std::string& text) {
-    RunRequest request = script(text);
-    request.language = Language::module;
-    return request;
-  }
-
-  Policy policy;
-};
-
-nlohmann::json result_of(const Ran& ran) {
-  INFO(ran.standard_error);
-  INFO(ran.result.error.value_or(""));
-  REQUIRE(ran.result.answer);
-  INFO(ran.result.answer->error);
-  REQUIRE(ran.result.answer->ok);
-  return nlohmann::json::parse(ran.result.answer->result_json);
-}
 
 bool has_note(const Ran& ran, const std::string& words) {
   for (const auto& note : ran.result.sandbox.notes) {
@@ -58,8 +30,8 @@ constexpr const char* ended_by_us = "left something open after its result";
 TEST_CASE("a module runs under each engine, with its context, variables and helper module") {
   const auto engine = each_engine();
   const auto runtime = each_module_runtime();
-  ModuleTestBench bench(runtime, engine);
-  auto request = ModuleTestBench::module(R"(
+  ModuleBench bench(runtime, engine);
+  auto request = module(R"(
     import { defineHealthCheck } from "@checkstack/sdk/healthcheck";
     console.log("out"); console.error("err");
     export default async ctx => defineHealthCheck({
@@ -84,7 +56,7 @@ TEST_CASE("a module runs under each engine, with its context, variables and help
 
 TEST_CASE("a module is confined like a shell script") {
   const auto runtime = each_module_runtime();
-  ModuleTestBench bench(runtime);
+  ModuleBench bench(runtime);
   const auto module = bench.run_module("return 1;");
   const auto shell = bench.run(script("true"), bench.policy);
   REQUIRE(module.report);
@@ -105,10 +77,10 @@ TEST_CASE("a module is confined like a shell script") {
 
 TEST_CASE("secrets of a module are masked in result, keys, error, stack and output") {
   const auto runtime = each_module_runtime();
-  ModuleTestBench bench(runtime);
+  ModuleBench bench(runtime);
   const std::string secret = "s3cr3t-Value-17";
   const auto with_secret = [&](const std::string& text) {
-    auto request = ModuleTestBench::module(text);
+    auto request = module(text);
     request.secret_environment.emplace("TOKEN", Secret(secret));
     return bench.run(std::move(request), bench.policy);
   };
@@ -131,8 +103,8 @@ TEST_CASE("secrets of a module are masked in result, keys, error, stack and outp
 
 TEST_CASE("late variables and secrets stand in no file of /proc, but reach the children") {
   const auto runtime = each_module_runtime();
-  ModuleTestBench bench(runtime);
-  auto request = ModuleTestBench::module(R"(
+  ModuleBench bench(runtime);
+  auto request = module(R"(
     const { readFileSync } = await import("node:fs");
     const { execSync, spawnSync } = await import("node:child_process");
     const environ = readFileSync("/proc/self/environ", "utf8");
@@ -155,7 +127,7 @@ TEST_CASE("late variables and secrets stand in no file of /proc, but reach the c
 
 TEST_CASE("children of a module have neither its task nor its answer") {
   const auto runtime = each_module_runtime();
-  ModuleTestBench bench(runtime);
+  ModuleBench bench(runtime);
   const auto result = result_of(bench.run_module(R"(
     const { readlinkSync } = await import("node:fs");
     const { execSync } = await import("node:child_process");
@@ -169,7 +141,7 @@ TEST_CASE("children of a module have neither its task nor its answer") {
 
 TEST_CASE("what a module leaves open does not cost its result") {
   const auto runtime = each_module_runtime();
-  ModuleTestBench bench(runtime);
+  ModuleBench bench(runtime);
   const std::string text =
       GENERATE("setInterval(() => {}, 1000); return 7;",
                "(await import('node:http')).createServer().listen(0, '127.0.0.1'); return 7;",
@@ -187,7 +159,7 @@ TEST_CASE("what a module leaves open does not cost its result") {
 
 TEST_CASE("output after the result is kept, all of it, however slowly it is read") {
   const auto runtime = each_module_runtime();
-  ModuleTestBench bench(runtime);
+  ModuleBench bench(runtime);
   bench.policy.resources.max_output_bytes = 8U << 20U;
   Listener listener;
   listener.before_taking = [&bench]() -> boost::asio::awaitable<void> {
@@ -196,10 +168,10 @@ TEST_CASE("output after the result is kept, all of it, however slowly it is read
   };
   const bool leaves_open = GENERATE(false, true);
   const std::string open = leaves_open ? "setInterval(() => {}, 1000);" : "";
-  const auto ran = bench.run(
-      ModuleTestBench::module("setTimeout(() => process.stdout.write('x'.repeat(3000000)), 50);" +
-                              open + "return 1;"),
-      bench.policy, listener);
+  const auto ran =
+      bench.run(module("setTimeout(() => process.stdout.write('x'.repeat(3000000)), 50);" + open +
+                       "return 1;"),
+                bench.policy, listener);
   CHECK(result_of(ran) == 1);
   CHECK(ran.standard_output.size() == 3'000'000);
   CHECK(has_note(ran, ended_by_us) == leaves_open);
@@ -207,7 +179,7 @@ TEST_CASE("output after the result is kept, all of it, however slowly it is read
 
 TEST_CASE("a module without an answer says how it ended") {
   const auto runtime = each_module_runtime();
-  ModuleTestBench bench(runtime);
+  ModuleBench bench(runtime);
   const auto exited = bench.run_module("console.error('why'); process.exit(3);");
   CHECK_FALSE(exited.result.answer);
   CHECK(exited.result.outcome == Outcome::exited);
@@ -227,8 +199,8 @@ TEST_CASE("a module without an answer says how it ended") {
 
 TEST_CASE("a module that does not end is stopped at its timeout or cancelled") {
   const auto runtime = each_module_runtime();
-  ModuleTestBench bench(runtime);
-  auto request = ModuleTestBench::module("console.log('begun'); for (;;);");
+  ModuleBench bench(runtime);
+  auto request = module("console.log('begun'); for (;;);");
   request.timeout = 1'500ms;
   const auto timed_out = bench.run(std::move(request), bench.policy);
   CHECK(timed_out.result.outcome == Outcome::timed_out);
@@ -237,16 +209,16 @@ TEST_CASE("a module that does not end is stopped at its timeout or cancelled") {
   Listener listener;
   listener.on_output = [&bench](const std::string&) { bench.cancel->cancel(); };
   const auto cancelled =
-      bench.run(ModuleTestBench::module("console.log('begun'); for (;;);"), bench.policy, listener);
+      bench.run(module("console.log('begun'); for (;;);"), bench.policy, listener);
   CHECK(cancelled.result.outcome == Outcome::cancelled);
 }
 
 TEST_CASE("a module gets standard input, a directory and a script of any length") {
   const auto runtime = each_module_runtime();
-  ModuleTestBench bench(runtime);
-  auto request = ModuleTestBench::module("// " + std::string(900U << 10U, 'x') +
-                                         "\nlet n = ''; for await (const c of process.stdin) n += "
-                                         "c; return [n, process.cwd(), context.length];");
+  ModuleBench bench(runtime);
+  auto request = module("// " + std::string(900U << 10U, 'x') +
+                        "\nlet n = ''; for await (const c of process.stdin) n += "
+                        "c; return [n, process.cwd(), context.length];");
   request.has_standard_input = true;
   request.standard_input = "typed";
   request.working_directory = "/usr/lib";
@@ -260,7 +232,7 @@ TEST_CASE("a module gets standard input, a directory and a script of any length"
 TEST_CASE("script packages are at /node_modules, read-only, and nothing beside them is seen") {
   const auto runtime = each_module_runtime();
   const auto engine = each_engine();
-  ModuleTestBench bench(runtime, engine);
+  ModuleBench bench(runtime, engine);
   const TempDir files;
   const auto tree = files.path() / "tree/node_modules";
   std::filesystem::create_directories(tree / "pkg");
@@ -270,15 +242,14 @@ TEST_CASE("script packages are at /node_modules, read-only, and nothing beside t
   static_cast<void>(files.write("tree/node_modules/pkg/i.js", "export default 'from pkg';\n"));
   static_cast<void>(files.write("tree/other", "beside"));
   std::filesystem::permissions(files.path(), std::filesystem::perms(0755));
-  auto request =
-      ModuleTestBench::module(R"(
+  auto request = module(R"(
     const fs = await import("node:fs");
     const pkg = (await import("pkg")).default;
     const real = fs.realpathSync(import.meta.resolve?.("pkg").replace("file://", ""));
     const tried = (() => { try { fs.writeFileSync(real, ""); return "written"; } catch (e) { return e.code; } })();
     let missing; try { await import("left-pad"); } catch (e) { missing = e.message; }
     return { pkg, real, tried, beside: fs.existsSync(")" +
-                              (files.path() / "tree/other").string() + R"("), missing };)");
+                        (files.path() / "tree/other").string() + R"("), missing };)");
   request.module.packages = PackageTree{tree.string(), nullptr};
   const auto result = result_of(bench.run(std::move(request), bench.policy));
   CHECK(result.at("pkg") == "from pkg");
@@ -292,7 +263,7 @@ TEST_CASE("script packages are at /node_modules, read-only, and nothing beside t
 TEST_CASE("without a runtime a module does not start, and the reason is told") {
   ScriptBench bench;
   bench.settings.module_runtime = GENERATE("none", "/nonexistent/bun", "/bin/true");
-  const auto ran = bench.run(ModuleTestBench::module("return 1;"), policy_for(Engine::native));
+  const auto ran = bench.run(module("return 1;"), policy_for(Engine::native));
   CHECK(ran.result.outcome == Outcome::setup_failed);
   REQUIRE(ran.result.error);
   CHECK(ran.result.error->starts_with("no JavaScript runtime: "));
@@ -301,7 +272,7 @@ TEST_CASE("without a runtime a module does not start, and the reason is told") {
 
 TEST_CASE("a module that takes more memory than its policy says is ended with that reason") {
   const auto runtime = each_module_runtime();
-  ModuleTestBench bench(runtime);
+  ModuleBench bench(runtime);
   bench.policy.resources.memory_bytes = 192U << 20U;
   const auto ran = bench.run_module(
       "const kept = []; for (let i = 0; i < 6000; ++i) { kept.push(Buffer.alloc(4 << 20, 1)); "
@@ -316,10 +287,10 @@ TEST_CASE("a module that takes more memory than its policy says is ended with th
 TEST_CASE("a runtime that cannot start in its limits ends with that reason") {
   const auto runtime = each_module_runtime();
   if (runtime.name != "node") return;  // bun starts with three tasks
-  ModuleTestBench bench(runtime);
+  ModuleBench bench(runtime);
   bench.settings.default_identity = Identity{1'899'999'999, 1'899'999'999};  // counted alone
   bench.policy.resources.max_processes = 3;
-  auto request = ModuleTestBench::module("return 1;");
+  auto request = module("return 1;");
   request.timeout = 5s;
   const auto ran = bench.run(std::move(request), bench.policy);
   CHECK_FALSE(ran.result.answer);

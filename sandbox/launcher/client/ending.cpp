@@ -63,6 +63,7 @@ struct EndDescription {
   void operator()(const RunStarted&) const {}
   void operator()(const RunGone&) const {}
   void operator()(const RunPrepared&) const {}
+  void operator()(const RunCounted&) const {}
   void operator()(const RunSetupFailed& failure) const {
     // Cancelled or out of time before the script was let go: the failure is our own doing.
     if (reason == StopReason::cancelled) {

@@ -77,7 +77,8 @@ void Launcher::State::take_messages() {
 
 void Launcher::State::on_record(LauncherRecord record) {
   const bool goes_on = std::holds_alternative<RunStarted>(record.event) ||
-                       std::holds_alternative<RunPrepared>(record.event);
+                       std::holds_alternative<RunPrepared>(record.event) ||
+                       std::holds_alternative<RunCounted>(record.event);
   if (!goes_on && record.remains == Remains::nothing) leases.erase(record.run_number);
   if (record.remains >= Remains::unkillable) set_aside(record.run_number);
   if (std::holds_alternative<RunGone>(record.event)) return take_back(record.run_number);

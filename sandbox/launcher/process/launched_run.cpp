@@ -121,6 +121,7 @@ SetupResult<std::unique_ptr<LaunchedRun>> LaunchedRun::start(const LaunchOrder& 
     prepared.emplace();
     prepared->setup = encode_setup(order);
     // Before the child copies the files, so that a change during the copy is noticed later.
+    prepared->plan = order.native;
     if (order.native) prepared->copied_files = stamps_of_copied_files(*order.native);
   }
   Spawned spawned = child->spawn(state);
@@ -198,16 +199,20 @@ void LaunchedRun::fail(const RunSetupFailed& failure) {
   kill();
 }
 
+MeasureRequest LaunchedRun::measure_request() const {
+  return {*barrier_.script(),
+          is_native() ? facts_.pid : 0,
+          facts_.scratch_directory,
+          expected_descriptors_,
+          network_,
+          leaf_ ? &*leaf_ : nullptr,
+          facts_.wrapped};
+}
+
 /// A prepared run is measured twice: whole when it is ready, and with its task what the task can
 /// have changed.
 Result<Posture> LaunchedRun::measure_script(const LauncherState& state) const {
-  const MeasureRequest request{*barrier_.script(),
-                               is_native() ? facts_.pid : 0,
-                               facts_.scratch_directory,
-                               expected_descriptors_,
-                               network_,
-                               leaf_ ? &*leaf_ : nullptr,
-                               facts_.wrapped};
+  const MeasureRequest request = measure_request();
   const bool is_again = prepared_ && prepared_->posture;
   auto posture =
       is_again ? measure_again(request, *prepared_->posture) : measure(request, state.surroundings);
@@ -266,7 +271,34 @@ void LaunchedRun::release() {
   if (is_ending() || stage_ != Stage::verified || !barrier_.is_open()) return;
   barrier_.send_go();
   stage_ = Stage::released;
-  memory_watch_.begin(Clock::now());
+  // A runtime that stands and waits takes what it takes.
+  if (!prepared_) memory_watch_.begin(Clock::now());
+}
+
+std::string LaunchedRun::reason_not_to_stand(const LauncherState& state, bool lost_uplink) {
+  if (stage_ != Stage::released || !prepared_ || is_ending() || ended_) return "it does not stand";
+  if (lost_uplink) return "the way out is gone";
+  if (lost_scratch(state.scratch) || !is_untouched(facts_.scratch_directory)) {
+    return "somebody changed its scratch directory";
+  }
+  if (prepared_->plan && stamps_of_copied_files(*prepared_->plan) != prepared_->copied_files) {
+    return "the host's files changed since";
+  }
+  auto census = take_census(measure_request(), state.surroundings);
+  if (!census) return census.error().message;
+  census->posture.landlock_abi = barrier_.landlock_abi();
+  if (prepared_->census) return difference_of(*prepared_->census, *census);
+  std::string fault = fault_of(*census, facts_.expectation);
+  if (fault.empty()) prepared_->census = *std::move(census);
+  return fault;
+}
+
+LauncherRecord LaunchedRun::count(const LauncherState& state, bool lost_uplink) {
+  const bool is_first = !(prepared_ && prepared_->census);
+  std::string reason = reason_not_to_stand(state, lost_uplink);
+  // It gets its task now.
+  if (!is_first && reason.empty()) memory_watch_.begin(Clock::now());
+  return {number(), RunCounted{std::move(reason)}};
 }
 
 void LaunchedRun::on_control() {

@@ -6,6 +6,7 @@
 #include "sandbox/launcher/process/killing.hpp"
 #include "sandbox/launcher/process/memory_watch.hpp"
 #include "sandbox/launcher/process/run_preparation.hpp"
+#include "sandbox/launcher/verify/census.hpp"
 #include "sandbox/launcher/wire/records.hpp"
 #include "sandbox/launcher/wire/setup_result.hpp"
 
@@ -70,6 +71,9 @@ class LaunchedRun {
   /// The run's network failed under it.
   void fail(const RunSetupFailed& failure);
   void release();
+  /// Looks at a prepared module that was let go and has no task yet: the first time whether it may
+  /// stand, then whether anything changed since.
+  LauncherRecord count(const LauncherState& state, bool lost_uplink);
   void on_control();
 
   /// A native run whose tree is dead: the record of its end, handed out once. Init is the last of
@@ -137,6 +141,8 @@ class LaunchedRun {
     std::string setup;  ///< bytes of the order without its task
     CopiedFileStamps copied_files;
     std::optional<Posture> posture;
+    std::optional<NativePlan> plan;
+    std::optional<Census> census;
   };
   struct ChildMemory;
 
@@ -147,7 +153,9 @@ class LaunchedRun {
   /// It was told to end: nothing that arrives now may start or release it.
   bool is_ending() const { return killing_.has_begun(); }
   std::optional<LauncherRecord> verify(const LauncherState& state);
+  MeasureRequest measure_request() const;
   Result<Posture> measure_script(const LauncherState& state) const;
+  std::string reason_not_to_stand(const LauncherState& state, bool lost_uplink);
   void take_failure(const InitReport& report);
   void take_last_reports();
   RunSetupFailed failure_without_report() const;

@@ -157,6 +157,10 @@ void LauncherLoop::on_request(const LauncherRequest& request, std::vector<Unique
   LaunchedRun* const run = find(request.run_number);
   // Not there: it waits for its network, or ended while the request was on its way.
   if (run == nullptr) return networks_.cancel(request.run_number);
+  if (request.kind == RequestKind::count) {
+    const bool is_cut_off = networks_.lost_uplink(request.run_number);
+    return send(run->count(state_, is_cut_off));
+  }
   if (request.kind == RequestKind::terminate) run->terminate();
   if (request.kind == RequestKind::kill) run->kill();
 }

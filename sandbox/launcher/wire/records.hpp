@@ -26,14 +26,17 @@ enum class RequestKind : std::uint32_t {
   kill = 3,
   try_namespaces = 4,
   prepare = 5,
-  begin = 6
+  begin = 6,
+  count = 7
 };
 
 /// What the agent asks. `start` carries three descriptors: the order (a sealed memory file) and the
 /// write ends for standard output and standard error, and for a module two more, its task and its
 /// answer. `prepare` carries an order alone, whose
 /// command is ignored: the run is made up to the point where only that is missing, and `begin`,
-/// with the descriptors of a start, gives it one. `try_namespaces` is answered like a run.
+/// with the descriptors of a start, gives it one. `count` has a prepared module that was let go
+/// looked at from outside: first when it waits for its task, and again before it gets one.
+/// `try_namespaces` is answered like a run.
 struct LauncherRequest {
   RequestKind kind = RequestKind::start;
   std::uint64_t run_number = 0;
@@ -93,6 +96,12 @@ struct RunPrepared {
   bool operator==(const RunPrepared&) const = default;
 };
 
+/// A module that stands and waits for its task was looked at.
+struct RunCounted {
+  std::string difference;  ///< why it must not get one; empty = it may
+  bool operator==(const RunCounted&) const = default;
+};
+
 /// What of a run still exists when its end is reported.
 enum class Remains : std::uint8_t {
   nothing,
@@ -105,7 +114,8 @@ inline constexpr std::chrono::seconds unkillable_after{5};
 
 struct LauncherRecord {
   std::uint64_t run_number = 0;
-  std::variant<RunStarted, RunSetupFailed, RunRefused, RunEnded, RunGone, RunPrepared> event;
+  std::variant<RunStarted, RunSetupFailed, RunRefused, RunEnded, RunGone, RunPrepared, RunCounted>
+      event;
   Remains remains = Remains::nothing;  ///< only beside the record that ends a run
   bool operator==(const LauncherRecord&) const = default;
 };
