@@ -23,7 +23,7 @@ constexpr std::size_t noted_kinds_max = 64;
 // A late answer may still belong to one of these.
 constexpr std::size_t registration_requests_max = 8;
 constexpr const char* no_packages =
-    "this satellite has no module runtime: it runs shell scripts only and keeps no script packages";
+    "this satellite keeps no script packages: scripts can import built-in modules only";
 // Smaller ones are read within the time that handing them over would take twice.
 constexpr std::size_t large_frame = 64U << 10U;
 

@@ -31,14 +31,14 @@ class ViewWords {
       case FileStepKind::directory:
         if (step.target == "dev") return words({"--dev", "/dev"});
         // Places and stand-ins that only the native engine needs.
-        if (target.starts_with("/dev/") || target.starts_with("/.")) return;
+        if (target.starts_with("/dev/") || is_stand_in(target)) return;
         return words({"--dir", target});
       case FileStepKind::link:
         if (target.starts_with("/dev/")) return;
         return words({"--symlink", step.source, target});
       case FileStepKind::text:
       case FileStepKind::own_text:
-        if (target.starts_with("/.")) return;
+        if (is_stand_in(target)) return;
         return file(target, step.source);
       case FileStepKind::copy:
         return copy(target, step.source);
@@ -125,6 +125,10 @@ class ViewWords {
 };
 
 }  // namespace
+
+bool is_stand_in(const std::string& path) {
+  return path == "/.empty" || path == "/.nothing";
+}
 
 bool is_shown_anyway(const std::string& path) {
   for (const char* directory : {"/usr/", "/bin/", "/sbin/", "/lib/", "/lib64/"}) {

@@ -20,6 +20,16 @@ struct FileStep {
   bool operator==(const FileStep&) const = default;
 };
 
+/// What a root of the run's own shows beyond what every run sees.
+struct OwnFiles {
+  struct Text {
+    std::string path, content;  ///< the path absolute
+    bool operator==(const Text&) const = default;
+  };
+  std::vector<Text> texts;
+  std::string node_modules;  ///< a directory of the host, shown at /node_modules; empty = none
+};
+
 /// What the native engine does for one run, beyond what every engine does.
 ///
 /// Shape:  the first `root_steps` steps make a root that is the same for every run of such a plan

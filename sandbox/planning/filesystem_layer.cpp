@@ -96,6 +96,9 @@ NativeRequest view_request(const FilesystemPolicy& policy, const HostFacts& fact
       host.exists(*inputs.package_directory)) {
     request.read_only_paths.push_back(*inputs.package_directory);
   }
+  if (inputs.own_files) request.own_files = *inputs.own_files;
+  // Only a view of more than scratch shows packages.
+  if (policy.mode != FilesystemMode::scratch_plus_ro) request.own_files.node_modules.clear();
   return request;
 }
 

@@ -223,6 +223,17 @@ bool add_read_only_paths(View& view, const NativeRequest& request) {
   return has_it_all;
 }
 
+void add_own_files(Steps& steps, const OwnFiles& files) {
+  for (const auto& [path, content] : files.texts) {
+    const std::string target = without_root(path);
+    steps.way_to(target);
+    steps.text(target, content);
+  }
+  if (!files.node_modules.empty()) {
+    steps.add({FileStepKind::bind, "node_modules", files.node_modules, 0, 0755});
+  }
+}
+
 }  // namespace
 
 NativePlan plan_native(const NativeRequest& request) {
@@ -246,6 +257,7 @@ NativePlan plan_native(const NativeRequest& request) {
   view.own.add({FileStepKind::memory, "tmp", {}, temporary_bytes, 01777, false, true});
   add_scratch(view, request);
   add_accounts(view, request);
+  add_own_files(view.root, request.own_files);
   const bool is_shared = add_read_only_paths(view, request) && request.shares_root;
   plan.steps = view.root.take();
   if (is_shared) plan.root_steps = static_cast<std::uint32_t>(plan.steps.size());

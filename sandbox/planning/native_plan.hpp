@@ -19,8 +19,9 @@ struct NativeRequest {
   std::string scratch_directory;
   std::optional<std::uint64_t> scratch_bytes;
   std::vector<std::string> read_only_paths;  ///< beyond the system directories; may lie in scratch
-  std::optional<Identity> identity;          ///< whom made-up accounts name
-  bool own_identity = false;                 ///< which no other run has
+  OwnFiles own_files;
+  std::optional<Identity> identity;  ///< whom made-up accounts name
+  bool own_identity = false;         ///< which no other run has
   /// The root may be made once for all runs like this one, so that nothing in it may be theirs;
   /// only the native engine can.
   bool shares_root = false;

@@ -43,7 +43,7 @@ class ViewWords {
       case FileStepKind::text:
       case FileStepKind::own_text:
         // Stand-ins that only the native engine needs.
-        if (target.starts_with("/.")) return;
+        if (is_stand_in(target)) return;
         return file(target, step.source);
       case FileStepKind::copy:
         return file(target, host_.public_text(step.source).value_or(""));

@@ -70,4 +70,7 @@ std::string nsjail_reason_to_reject(const WrapperRequest& request);
 /// shown at their own places.
 bool is_shown_anyway(const std::string& path);
 
+/// Whether it is one of the empty places that only the native engine covers others with.
+bool is_stand_in(const std::string& path);
+
 }  // namespace satellite::sandbox

@@ -23,6 +23,8 @@ const std::map<std::string, Check> targets{
     {"launcher_order", fuzz::check_launcher_order_target},
     {"launcher_record", fuzz::check_launcher_record_target},
     {"masker", fuzz::check_masker_target},
+    {"module_answer", fuzz::check_module_answer_target},
+    {"user_script", fuzz::check_user_script_target},
     {"netlink", fuzz::check_netlink_target},
     {"output", fuzz::check_output_target},
     {"plan_question", fuzz::check_plan_question_target},

@@ -102,10 +102,14 @@ enum InitFd : int {
   init_fd_standard_input = 6,
   init_fd_standard_output = 7,
   init_fd_standard_error = 8,
-  init_fd_long_script = 9,    ///< open only when the script is too long for one argument
-  init_fd_program = 10,       ///< the init program itself, for whoever is to execute it
-  init_fd_scratch_tree = 11,  ///< the scratch directory as a detached mount
+  /// Open only when the script is too long for one argument, or is a module: its task.
+  init_fd_long_script = 9,
+  init_fd_program = 10,  ///< the init program itself, for whoever is to execute it
+  init_fd_answer = 11,   ///< open only when the script is a module
   init_fd_end = 12,
+  /// Of a native run that is born in a copy of a template: its scratch directory as a detached
+  /// mount.
+  init_fd_scratch_tree = init_fd_end,
 };
 
 /// Behind them, from init_fd_end on, while a wrapper builds the run's view: the files that it is to
@@ -113,20 +117,26 @@ enum InitFd : int {
 constexpr int wrapper_files_max = 16;
 
 /// Descriptors of the script while it waits at the barrier; the barrier closes at exec.
-enum ScriptFd : int { script_fd_long_script = 3, script_fd_barrier = 4, script_fd_filtered = 5 };
+enum ScriptFd : int {
+  script_fd_long_script = 3,
+  script_fd_answer = 4,
+  script_fd_barrier = 5,
+  script_fd_filtered = 6
+};
 
 enum class InitReportKind : std::uint32_t { armed = 1, failed = 2, ended = 3, ready = 4 };
 
 /// What a prepared run, which said that it is ready, gets through its barrier after the byte that
 /// says that it was measured: an InitBlock of which only command, environment and directory count,
-/// the three standard streams, and the script's text where that is too long for one argument, all
-/// as descriptors.
+/// the three standard streams, the script's text where that is too long for one argument, and a
+/// module's task and answer, all as descriptors.
 struct TaskMessage {
   std::uint32_t magic = 0;
-  std::uint32_t has_long_script = 0;
+  std::uint32_t has_long_script = 0;  ///< or a module's task
+  std::uint32_t has_answer = 0;
 };
 constexpr std::uint32_t task_magic = 0x4353544b;  // "CSTK"
-constexpr int task_descriptors = 4, task_descriptors_max = 5;
+constexpr int task_descriptors = 4, task_descriptors_max = 6;
 
 struct InitReport {
   InitReportKind kind = InitReportKind::failed;

@@ -64,7 +64,8 @@ bool is_untouched(const std::string& scratch_directory) {
 }  // namespace
 
 std::uint32_t descriptors_of_script(const LaunchOrder& order) {
-  return order.long_script ? 5 : 4;  // 0 1 2, the text, the barrier
+  // 0 1 2 and the barrier; the text of a long script; the task and the answer of a module.
+  return 4 + (order.long_script ? 1U : 0U) + (order.is_module ? 2U : 0U);
 }
 
 /// What a child that borrows our memory walks until its exec; ours to keep until we know of that.
@@ -120,6 +121,7 @@ SetupResult<std::unique_ptr<LaunchedRun>> LaunchedRun::start(const LaunchOrder& 
     prepared.emplace();
     prepared->setup = encode_setup(order);
     prepared->mounts_generation = place.mounts_generation;
+    prepared->plan = order.native;
     // Before the child reads the files, so that a change meanwhile is noticed later.
     if (order.native) prepared->host_files = stamps_of_host_files(order.native->steps);
   }
@@ -146,6 +148,7 @@ SetupResult<std::unique_ptr<LaunchedRun>> LaunchedRun::start(const LaunchOrder& 
       task == Task::given ? descriptors_of_script(order) : descriptors_without_task;
   run->prepared_ = std::move(prepared);
   run->leaf_ = std::move(made.leaf);
+  run->memory_watch_ = MemoryWatch(order.watched_memory_bytes);
   run->child_memory_ = std::move(child);
   return run;
 }
@@ -198,17 +201,21 @@ void LaunchedRun::fail(const RunSetupFailed& failure) {
   kill();
 }
 
+MeasureRequest LaunchedRun::measure_request() const {
+  return {*barrier_.script(),
+          is_native() ? facts_.pid : 0,
+          facts_.scratch_directory,
+          expected_descriptors_,
+          network_,
+          leaf_ ? &*leaf_ : nullptr,
+          facts_.wrapped,
+          facts_.shared_devices.get()};
+}
+
 /// A prepared run is measured twice: whole when it is ready, and with its task what the task can
 /// have changed.
 Result<Posture> LaunchedRun::measure_script(const LauncherState& state) const {
-  const MeasureRequest request{*barrier_.script(),
-                               is_native() ? facts_.pid : 0,
-                               facts_.scratch_directory,
-                               expected_descriptors_,
-                               network_,
-                               leaf_ ? &*leaf_ : nullptr,
-                               facts_.wrapped,
-                               facts_.shared_devices.get()};
+  const MeasureRequest request = measure_request();
   const bool is_again = prepared_ && prepared_->posture;
   auto posture =
       is_again ? measure_again(request, *prepared_->posture) : measure(request, state.surroundings);
@@ -271,6 +278,37 @@ void LaunchedRun::release() {
   if (is_ending() || stage_ != Stage::verified || !barrier_.is_open()) return;
   barrier_.send_go();
   stage_ = Stage::released;
+  // A runtime that stands and waits takes what it takes.
+  if (!prepared_) memory_watch_.begin(Clock::now());
+}
+
+std::string LaunchedRun::reason_not_to_stand(const LauncherState& state, bool lost_uplink,
+                                             std::uint64_t mounts_generation) {
+  if (stage_ != Stage::released || !prepared_ || is_ending() || ended_) return "it does not stand";
+  if (lost_uplink) return "the way out is gone";
+  if (lost_scratch(state.scratch) || !is_untouched(facts_.scratch_directory)) {
+    return "somebody changed its scratch directory";
+  }
+  if (mounts_generation != prepared_->mounts_generation) return "the host's mounts changed since";
+  if (prepared_->plan && stamps_of_host_files(prepared_->plan->steps) != prepared_->host_files) {
+    return "the host's files changed since";
+  }
+  auto census = take_census(measure_request(), state.surroundings);
+  if (!census) return census.error().message;
+  census->posture.landlock_abi = barrier_.landlock_abi();
+  if (prepared_->census) return difference_of(*prepared_->census, *census);
+  std::string fault = fault_of(*census, facts_.expectation);
+  if (fault.empty()) prepared_->census = *std::move(census);
+  return fault;
+}
+
+LauncherRecord LaunchedRun::count(const LauncherState& state, bool lost_uplink,
+                                  std::uint64_t mounts_generation) {
+  const bool is_first = !(prepared_ && prepared_->census);
+  std::string reason = reason_not_to_stand(state, lost_uplink, mounts_generation);
+  // It gets its task now.
+  if (!is_first && reason.empty()) memory_watch_.begin(Clock::now());
+  return {number(), RunCounted{std::move(reason)}};
 }
 
 void LaunchedRun::on_control() {
@@ -346,6 +384,7 @@ void LaunchedRun::mark_unkillable(LauncherRecord& record, pid_t root) {
 }
 
 void LaunchedRun::kill_if_overdue(Clock::time_point now) {
+  if (!ended_ && !is_ending() && memory_watch_.take_exceeded(now, facts_.pid)) kill();
   if (!killing_.take_overdue(now)) return;
   kill_first_process();
   if (leaf_) leaf_->kill();
@@ -390,6 +429,11 @@ std::optional<LauncherRecord> LaunchedRun::on_exit() {
                             ended_->system_microseconds, ended_->resident_max_kibibytes};
   }
   if (leaf_) add_usage(*leaf_, facts_.expectation.cgroup, record);
+  auto* const end = std::get_if<RunEnded>(&record.event);
+  if (end != nullptr && memory_watch_.exceeded() > 0) {
+    end->memory_limit_hit = memory_watch_.exceeded();
+    end->memory_was_watched = true;
+  }
   return record;
 }
 

@@ -37,6 +37,29 @@ constexpr std::size_t removals_pending_max = 256;
 // counts.
 constexpr std::ptrdiff_t runs_coming_down_max = 32;
 
+/// The order that came first among a request's descriptors, if the others are as many as it needs.
+Result<LaunchOrder> order_among(const std::vector<UniqueFd>& descriptors, std::uint64_t number,
+                                Task task) {
+  const Error wrong{ErrorCode::invalid_input, "wrong descriptors"};
+  if (descriptors.empty()) return wrong;
+  auto order = take_order(descriptors[0].get(), number);
+  if (!order) return order.error();
+  const std::size_t further = order->is_module ? module_descriptors : 0;
+  const std::size_t wanted =
+      task == Task::given ? start_descriptors + further : prepare_descriptors;
+  if (descriptors.size() != wanted) return wrong;
+  return order;
+}
+
+/// The rest of them.
+RunStreams streams_among(std::vector<UniqueFd> descriptors) {
+  RunStreams streams{std::move(descriptors[1]), std::move(descriptors[2]), {}, {}};
+  if (descriptors.size() == start_descriptors) return streams;
+  streams.module_task = std::move(descriptors[3]);
+  streams.module_answer = std::move(descriptors[4]);
+  return streams;
+}
+
 }  // namespace
 
 void LauncherLoop::serve() {
@@ -152,22 +175,24 @@ void LauncherLoop::on_request(const LauncherRequest& request, std::vector<Unique
   LaunchedRun* const run = find(request.run_number);
   // Not there: it waits for its network, or ended while the request was on its way.
   if (run == nullptr) return networks_.cancel(request.run_number);
+  if (request.kind == RequestKind::count) {
+    const bool is_cut_off = networks_.lost_uplink(request.run_number);
+    return send(run->count(state_, is_cut_off, templates_.mounts_generation()));
+  }
   if (request.kind == RequestKind::terminate) run->terminate();
   if (request.kind == RequestKind::kill) run->kill();
 }
 
 void LauncherLoop::start_run(std::uint64_t number, std::vector<UniqueFd> descriptors, Task task) {
-  const std::size_t wanted = task == Task::given ? start_descriptors : prepare_descriptors;
-  if (descriptors.size() != wanted || find(number) != nullptr || networks_.holds(number)) {
-    return send({number, RunSetupFailed{SetupStep::decode_order, 0, 0, "wrong descriptors"}});
-  }
-  auto order = take_order(descriptors[0].get(), number);
-  if (!order) {
-    return send({number, RunSetupFailed{SetupStep::decode_order, 0, 0, order.error().message}});
+  const bool is_known = find(number) != nullptr || networks_.holds(number);
+  auto order = order_among(descriptors, number, task);
+  if (is_known || !order) {
+    const std::string why = is_known ? "the run is there already" : order.error().message;
+    return send({number, RunSetupFailed{SetupStep::decode_order, 0, 0, why}});
   }
   if (const auto refusal = refusal_of(*order)) return send({number, *refusal});
   RunNetworks::Waiting run{*std::move(order), {}, task};
-  if (task == Task::given) run.streams = {std::move(descriptors[1]), std::move(descriptors[2])};
+  if (task == Task::given) run.streams = streams_among(std::move(descriptors));
   if (run.order.network) return networks_.begin(std::move(run));
   const auto launched = launch(std::move(run), {});
   if (!launched) send({number, launched.error()});
@@ -177,10 +202,7 @@ void LauncherLoop::start_run(std::uint64_t number, std::vector<UniqueFd> descrip
 void LauncherLoop::begin_run(std::uint64_t number, std::vector<UniqueFd> descriptors) {
   LaunchedRun* const run = find(number);
   if (run == nullptr) return networks_.cancel(number);
-  if (descriptors.size() != start_descriptors) {
-    return run->fail({SetupStep::decode_order, 0, 0, "wrong descriptors"});
-  }
-  const auto order = take_order(descriptors[0].get(), number);
+  const auto order = order_among(descriptors, number, Task::given);
   if (!order) return run->fail({SetupStep::decode_order, 0, 0, order.error().message});
   if (run->lost_scratch(state_.scratch)) {
     return run->fail({SetupStep::scratch_directory, 0, 0, "the scratch directory is gone"});
@@ -188,8 +210,7 @@ void LauncherLoop::begin_run(std::uint64_t number, std::vector<UniqueFd> descrip
   if (networks_.lost_uplink(number)) {
     return run->fail({SetupStep::network_slirp4netns, 0, 0, "the way out is gone"});
   }
-  run->begin(*order, {std::move(descriptors[1]), std::move(descriptors[2])},
-             templates_.mounts_generation());
+  run->begin(*order, streams_among(std::move(descriptors)), templates_.mounts_generation());
 }
 
 /// A run without a way out, unless raising its loopback interface is made to fail.

@@ -252,6 +252,7 @@ SetupResult<void> build_on_template(const LaunchOrder& order, RunPreparation& ru
     auto tree = detached_scratch(order.scratch_directory);
     if (!tree) return std::move(tree).error();
     run.scratch_tree = *std::move(tree);
+    run.wrapper_file_fds.push_back(run.scratch_tree.get());  // init_fd_scratch_tree
   }
   run.native->build_on_template(is_bound);
   return {};
@@ -298,8 +299,9 @@ bare::InitLaunch RunPreparation::launch(const LauncherState& state, const RunPla
   launch.fds[init_fd_standard_input] = inputs.standard_input.get();
   launch.fds[init_fd_standard_output] = streams.standard_output.get();
   launch.fds[init_fd_standard_error] = streams.standard_error.get();
-  launch.fds[init_fd_long_script] = inputs.long_script.get();
-  launch.fds[init_fd_scratch_tree] = scratch_tree.get();
+  const UniqueFd& third = inputs.long_script ? inputs.long_script : streams.module_task;
+  launch.fds[init_fd_long_script] = third.get();
+  launch.fds[init_fd_answer] = streams.module_answer.get();
   if (state.init_program) launch.fds[init_fd_program] = state.init_program->get();
   launch.join_user_namespace_fd = place.user_namespace_fd;
   launch.join_network_namespace_fd = place.network_namespace_fd;
@@ -309,10 +311,10 @@ bare::InitLaunch RunPreparation::launch(const LauncherState& state, const RunPla
     launch.keeps_capabilities = native->setup().own_user;
   }
   if (!block_memory.empty()) launch.block = reinterpret_cast<InitBlock*>(block_memory.data());
-  if (wrapper.empty()) return launch;
-  launch.wrapper_messages_fd = wrapper_messages.get();
   launch.wrapper_file_fds = wrapper_file_fds.data();
   launch.wrapper_file_count = static_cast<int>(wrapper_file_fds.size());
+  if (wrapper.empty()) return launch;
+  launch.wrapper_messages_fd = wrapper_messages.get();
   launch.wrapper_path = wrapper_pointers.front();
   launch.wrapper_arguments = wrapper_pointers.data();
   launch.wrapper_environment = wrapper_environment;
@@ -352,8 +354,10 @@ SetupResult<void> send_task(int barrier, const LaunchOrder& order, const RunStre
   if (!file) return failed(SetupStep::prepare, file.error());
   std::vector<int> descriptors{file->get(), inputs.standard_input.get(),
                                streams.standard_output.get(), streams.standard_error.get()};
-  if (inputs.long_script) descriptors.push_back(inputs.long_script.get());
-  const TaskMessage message{task_magic, inputs.long_script ? 1U : 0U};
+  const UniqueFd& third = inputs.long_script ? inputs.long_script : streams.module_task;
+  if (third) descriptors.push_back(third.get());
+  if (streams.module_answer) descriptors.push_back(streams.module_answer.get());
+  const TaskMessage message{task_magic, third ? 1U : 0U, streams.module_answer ? 1U : 0U};
   const auto sent =
       kernel::send_message(barrier, std::as_bytes(std::span(&message, 1)), descriptors);
   if (!sent) return failed(SetupStep::receive_task, sent.error());

@@ -23,6 +23,7 @@ constexpr std::size_t interface_name_size_max = 15;
 constexpr std::uint32_t environment_entries_max = 4'096;
 constexpr std::uint64_t cpu_percent_max = 1'000'000;  // ten thousand processors
 constexpr std::uint32_t steps_max = 256;
+constexpr std::size_t step_text_size_max = 64U << 10U;  // a small file made for the run
 constexpr std::size_t step_size_min = 3 * sizeof(std::uint32_t);
 static_assert(static_cast<int>(FilterRule::Verdict::accept) == 1);
 static_assert(static_cast<int>(AddressBlock::Family::ipv6) == 1);
@@ -146,6 +147,7 @@ void write_setup(ByteWriter& out, const LaunchOrder& order) {
   write_native_plan(out, order.native);
   write_network(out, order.network);
   write_cgroup(out, order.cgroup);
+  out.number(order.watched_memory_bytes);
 }
 
 /// What it does then.
@@ -159,6 +161,7 @@ void write_task(ByteWriter& out, const LaunchOrder& order) {
   }
   write_optional(out, order.working_directory);
   write_optional(out, order.standard_input);
+  out.number(static_cast<std::uint8_t>(order.is_module));
   write_fault(out, order.fault);
 }
 
@@ -280,7 +283,8 @@ FileStep read_step(ByteReader& in) {
   if (kind > static_cast<std::uint32_t>(FileStepKind::last)) in.fail();
   step.kind = static_cast<FileStepKind>(kind);
   step.target = read_c_string(in, path_size_max);
-  step.source = read_c_string(in, path_size_max);
+  const bool is_content = step.kind == FileStepKind::text || step.kind == FileStepKind::append;
+  step.source = read_c_string(in, is_content ? step_text_size_max : path_size_max);
   if (step.target.empty() || step.target.front() == '/' || climbs(step.target)) in.fail();
   step.size = in.number<std::uint64_t>();
   step.mode = in.number<std::uint32_t>();
@@ -359,6 +363,7 @@ void read_setup(ByteReader& in, LaunchOrder& order) {
   order.native = read_native_plan(in);
   order.network = read_network(in);
   order.cgroup = read_cgroup(in);
+  order.watched_memory_bytes = in.number<std::uint64_t>();
 }
 
 void read_task(ByteReader& in, LaunchOrder& order) {
@@ -367,6 +372,7 @@ void read_task(ByteReader& in, LaunchOrder& order) {
   order.environment = read_environment(in);
   order.working_directory = read_optional(in, path_size_max);
   order.standard_input = read_optional(in, text_size_max);
+  order.is_module = in.flag();
   order.fault = read_fault(in);
 }
 
@@ -385,6 +391,7 @@ Result<void> make_sense(const LaunchOrder& order) {
   if (wrapped && !order.wrapper.front().starts_with('/')) {
     return not_an_order("the wrapper is not an absolute path");
   }
+  if (order.is_module && order.long_script) return not_an_order("a module has no long script");
   if (order.network && order.engine == Engine::none) {
     return not_an_order("a network of its own needs an engine");
   }
