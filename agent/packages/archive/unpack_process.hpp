@@ -1,0 +1,51 @@
+#pragma once
+
+#include "protocol/vocabulary/result.hpp"
+#include "protocol/vocabulary/unique_fd.hpp"
+
+#include <sys/types.h>
+#include <stop_token>
+#include <string>
+
+namespace satellite::agent {
+
+/// The confined process that unpacks archives of foreign origin (run_unpack_child), seen from the
+/// one that has it do so.
+///
+/// Shape:  this program, started anew: it has nothing of the memory of its parent, which holds
+///         secrets. Every call waits, so none belongs on an event loop. It ends with its owner.
+/// Errors: unsupported = it cannot be confined on this host; invalid_input and limit_exceeded = the
+///         archive breaks a rule; timed_out and io_failed = the process was killed or died, and
+///         another one is needed.
+class UnpackProcess {
+ public:
+  /// `program` is this program as a path; `directory` the one directory it may write to, borrowed
+  /// for the call.
+  static Result<UnpackProcess> start(const std::string& program, int directory);
+  UnpackProcess(UnpackProcess&& other) noexcept;
+  UnpackProcess& operator=(UnpackProcess&&) = delete;
+  ~UnpackProcess();
+
+  /// Makes `<directory>/<name>/package` of the archive, and `<name>/contents` beside it.
+  Result<void> unpack(int archive, const std::string& name, const std::stop_token& stop);
+
+  /// It answered everything so far.
+  bool is_usable() const { return socket_ && !is_broken_; }
+  int orders() const { return orders_; }
+  const std::string& walls() const { return walls_; }
+  pid_t pid() const { return pid_; }
+
+ private:
+  UnpackProcess(pid_t pid, UniqueFd socket) : pid_(pid), socket_(std::move(socket)) {}
+  Result<std::string> receive(const std::stop_token& stop);
+  /// Reaps it; what it died of.
+  Error end();
+
+  pid_t pid_ = -1;
+  UniqueFd socket_;
+  std::string walls_;
+  int orders_ = 0;
+  bool is_broken_ = false;
+};
+
+}  // namespace satellite::agent
