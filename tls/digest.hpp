@@ -10,7 +10,7 @@ namespace satellite::tls {
 ///
 /// Shape:  digests are 64 lowercase hexadecimal digits.
 /// Errors: none; a library without SHA-256 is a broken installation and throws.
-/// Source: FIPS 180-4.
+/// Source: RFC 6234.
 class Sha256 {
  public:
   Sha256();

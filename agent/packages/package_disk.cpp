@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t remarks_max = 64;
 
 /// A name as the launcher gives its scratch areas: one that nobody holds a lock of is removed by
-/// the next agent that starts (sandbox/README.md "What happens to the host").
+/// the next agent that starts (sandbox/kernel/scratch_area.hpp).
 std::string temporary_name() {
   constexpr std::string_view letters = "0123456789abcdefghijklmnopqrstuvwxyz";
   constexpr int length = 12;

@@ -1,5 +1,7 @@
 #include "agent/packages/script_packages.hpp"
 
+#include "agent/packages/imported_packages.hpp"
+
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -224,9 +226,15 @@ void ScriptPackages::unpin(const std::string& lockfile_hash) {
   if (found != pins_.end() && --found->second == 0) pins_.erase(found);
 }
 
-asio::awaitable<Result<PackageLease>> ScriptPackages::take(Imports imports,
+asio::awaitable<Result<PackageLease>> ScriptPackages::take(std::string_view script,
                                                            SteadyClock::time_point until,
                                                            const sandbox::CancelSwitch& cancel) {
+  return wait_for_tree(imports_packages(script) ? Imports::packages : Imports::no_package, until,
+                       cancel);
+}
+
+asio::awaitable<Result<PackageLease>> ScriptPackages::wait_for_tree(
+    Imports imports, SteadyClock::time_point until, const sandbox::CancelSwitch& cancel) {
   const auto deadline = std::min(until, SteadyClock::now() + wait_for_packages_max);
   asio::steady_timer alarm(context_);
   while (true) {

@@ -21,6 +21,7 @@
 #include <random>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 namespace satellite::agent {
 
@@ -78,12 +79,12 @@ class ScriptPackages {
   void receive(protocol::ScriptPackageManifest message);
   void receive(protocol::ScriptPackageBlob message);
 
-  /// What a run gets. A script that imports no package (imported_packages.hpp) never waits.
+  /// What a run of this script gets. One that imports no package (imported_packages.hpp) never
+  /// waits. `cancel` is what the caller awaits with, and owns.
   ///
   /// Errors: unavailable = `Script packages are not ready: …` after 30 s or at `until`, whatever
   ///         comes first; cancelled.
-  enum class Imports { no_package, packages };
-  boost::asio::awaitable<Result<PackageLease>> take(Imports imports,
+  boost::asio::awaitable<Result<PackageLease>> take(std::string_view script,
                                                     std::chrono::steady_clock::time_point until,
                                                     const sandbox::CancelSwitch& cancel);
   /// Woken whenever take() may have another answer.
@@ -95,6 +96,10 @@ class ScriptPackages {
   friend class PackageLease;
   using Work = std::function<std::optional<SyncEvent>(PackageDisk&)>;
 
+  enum class Imports { no_package, packages };
+  boost::asio::awaitable<Result<PackageLease>> wait_for_tree(
+      Imports imports, std::chrono::steady_clock::time_point until,
+      const sandbox::CancelSwitch& cancel);
   void step(SyncEvent event);
   void perform_all(SyncActions actions);
   void perform(const Say& action);

@@ -13,7 +13,7 @@ namespace satellite::agent {
 /// letters, digits and `- . _ ~`, none beginning with `.` or `_`, and not `node_modules`.
 ///
 /// Errors: invalid_input with the rule.
-/// Source: npm's package.json documentation, "name".
+/// Source: https://docs.npmjs.com/cli/configuring-npm/package-json#name
 Result<void> check_package_name(std::string_view name);
 
 /// Whether it is an exact version of at most 64 bytes: letters, digits and `. - +`, beginning with

@@ -23,7 +23,7 @@ struct PackageNeed {
 ///         peerDependencies that are no dependencies. What is no text, or no name of a package, is
 ///         left out, as npm does. A byte order mark before the text is skipped.
 /// Errors: invalid_input or limit_exceeded for a text that cannot be read.
-/// Source: npm's package.json documentation.
+/// Source: https://docs.npmjs.com/cli/configuring-npm/package-json
 Result<std::vector<PackageNeed>> read_package_needs(std::string_view package_json);
 
 }  // namespace satellite::agent

@@ -38,7 +38,8 @@ struct PackagePlacement {
 ///         that nobody's need accepts, since the operator asked for it, else the one that most
 ///         accept, the highest of those.
 /// Errors: limit_exceeded for a closure made to cost more than any real one.
-/// Source: npm's documentation of package.json; Node.js "Modules: node_modules look-up".
+/// Source: https://docs.npmjs.com/cli/configuring-npm/package-json,
+///         https://nodejs.org/api/modules.html
 Result<PackagePlacement> place_packages(const std::vector<PlacedPackage>& packages);
 
 }  // namespace satellite::agent

@@ -14,7 +14,7 @@ namespace satellite::agent {
 ///
 /// Shape:  build metadata is read and forgotten, since it orders nothing. `before` holds the parts
 ///         of what stands behind the hyphen: numbers or words.
-/// Source: semver.org 2.0.0, sections 9 to 11; npm's node-semver for what it reads loosely.
+/// Source: https://semver.org sections 9 to 11; https://github.com/npm/node-semver.
 struct SemanticVersion {
   using Part = std::variant<std::uint64_t, std::string>;
   std::array<std::uint64_t, 3> numbers{};

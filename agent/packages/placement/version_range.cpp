@@ -24,6 +24,7 @@ std::string_view trimmed_range(std::string_view text) {
 struct PartialVersion {
   std::size_t known = 0;
   SemanticVersion version;
+  bool names_after_any = false;  ///< `1.*.3`
 };
 
 bool is_any(std::string_view number) {
@@ -52,6 +53,8 @@ std::optional<PartialVersion> parse_partial(std::string_view text) {
       if (is_known) {
         partial.version.numbers.at(seen) = *number;
         partial.known = seen + 1;
+      } else {
+        partial.names_after_any = true;
       }
     }
     ++seen;
@@ -150,11 +153,11 @@ class VersionRange::Reader {
       ++end;
     const std::string_view sign = text.substr(0, end);
     const std::string_view rest = trimmed_range(text.substr(end));
-    // `>=` without a version is what npm makes of a comparator that accepts everything.
-    const auto partial = rest.empty() ? PartialVersion{} : parse_partial(rest);
+    const auto partial = parse_partial(rest);
     if (!partial) return false;
     if (sign == "^") return read_caret(*partial);
     if (sign == "~" || sign == "~>") return read_tilde(*partial);
+    if (partial->names_after_any) return false;
     return partial->known == 3 ? read_exact(sign, *partial) : read_partial(sign, *partial);
   }
 

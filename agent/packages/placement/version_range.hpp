@@ -12,7 +12,7 @@ namespace satellite::agent {
 ///
 /// Shape:  alternatives of comparisons that must all hold. A version before a release is accepted
 ///         only where a comparison of the same three numbers names one.
-/// Source: npm's node-semver, "Ranges", without options.
+/// Source: https://github.com/npm/node-semver, its ranges without options.
 class VersionRange {
  public:
   /// Nothing for what is no range: an address, a tag.

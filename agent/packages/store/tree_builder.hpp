@@ -35,8 +35,8 @@ struct TreeSize {
 ///
 /// Shape:  all links lead to other places in it, so that one bind of it shows everything. Where the
 ///         file system cannot link once more, a file is copied.
-/// Errors: limit_exceeded = too large, or no room; cancelled; io_failed and the like from the
-/// calls. Source: Node.js documentation, "Modules: Loading from node_modules folders".
+/// Errors: limit_exceeded = too large, or no room; cancelled; what the calls say.
+/// Source: https://nodejs.org/api/modules.html#loading-from-node_modules-folders
 Result<TreeSize> build_tree(const std::string& directory, const std::vector<TreePackage>& packages,
                             const PackagePlacement& placement, const std::stop_token& stop);
 

@@ -1,0 +1,285 @@
+// Script packages from a real core to a tree on disk: what comes, what does not, and what is left
+// of it for the next start.
+#include "tests/end_to_end/scene.hpp"
+#include "tests/support/satellite_process.hpp"
+#include "tests/support/temp_dir.hpp"
+#include "tests/support/test_packages.hpp"
+#include "tls/digest.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+#include <catch2/catch.hpp>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+using namespace satellite;
+using namespace satellite::tests;
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::vector<TestPackage> wanted_packages{
+    {"@scope/tool", "1.0.0", {{"bin/run.js", "go"}}, {{"left", "^2.0.0"}}, {}},
+    {"left", "1.0.0", {{"index.js", "one"}}, {}, {}},
+    {"left", "2.5.0", {{"index.js", "two"}}, {}, {}}};
+
+/// A satellite whose state directory belongs to this test.
+class PackageScene {
+ public:
+  explicit PackageScene(devcore::PackageShelf shelf) { start(std::move(shelf)); }
+  PackageScene() = default;
+
+  void start(devcore::PackageShelf shelf) {
+    scene_.reset();
+    Scene::Options options = Scene::with_policy(default_policy);
+    options.core.packages = std::move(shelf);
+    options.environment["STATE_DIRECTORY"] = state();
+    scene_ = std::make_unique<Scene>(std::move(options));
+  }
+  void stop() { scene_.reset(); }
+  Scene& operator*() { return *scene_; }
+  Scene* operator->() { return scene_.get(); }
+
+  std::string state() const { return files_.path().string(); }
+  fs::path root() const { return files_.path() / "script-packages"; }
+  fs::path modules(const devcore::PackageShelf& shelf) const {
+    return root() / "trees" / *shelf.statement.lockfile_hash / "node_modules";
+  }
+
+  /// The states that were said so far, `status hash12 error`.
+  std::vector<std::string> said() {
+    std::vector<std::string> all;
+    for (const std::string& text : scene_->core().ledger().frames("script_package_sync_state")) {
+      const json frame = json::parse(text);
+      const json& hash = frame.at("lockfileHash");
+      all.push_back(frame.at("status").get<std::string>() + " " +
+                    (hash.is_null() ? "none" : hash.get<std::string>().substr(0, 12)) +
+                    (frame.contains("errorMessage")
+                         ? " " + frame.at("errorMessage").get<std::string>()
+                         : std::string()));
+    }
+    return all;
+  }
+  /// Waits until a state with these words was said, and gives it whole.
+  std::string wait_said(const std::string& words) {
+    std::string found;
+    eventually("a state that says " + words, [&] {
+      for (const std::string& state : said()) {
+        if (state.find(words) == std::string::npos) continue;
+        found = state;
+        return true;
+      }
+      return false;
+    });
+    return found;
+  }
+  std::string ready(const devcore::PackageShelf& shelf) {
+    return wait_said("ready " + shelf.statement.lockfile_hash->substr(0, 12));
+  }
+  std::size_t asked(const char* type) {
+    return scene_->core().ledger().frames(type).size();
+  }
+
+ private:
+  TempDir files_;
+  std::unique_ptr<Scene> scene_;
+};
+
+std::string content_of(const fs::path& path) {
+  std::ifstream in(path);
+  std::string text;
+  std::getline(in, text, '\0');
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("packages with scopes and in two versions are fetched, placed and said to be ready") {
+  const auto shelf = shelf_with(wanted_packages);
+  PackageScene scene(shelf);
+  scene.ready(shelf);
+  const fs::path modules = scene.modules(shelf);
+  CHECK(content_of(modules / "left/index.js") == "one");
+  CHECK(content_of(fs::canonical(modules / "@scope/tool") / "../../left/index.js") == "two");
+  CHECK(fs::read_symlink(scene.root() / "current").filename() == *shelf.statement.lockfile_hash);
+  CHECK(scene.said().front().starts_with("syncing"));
+  CHECK(scene.asked("request_script_package_blob") == 3);
+  CHECK(scene->core().ledger().invalid_frames().empty());
+  scene->wait_for_log("packages_ready");
+  CHECK(scene->satellite().log().find("packages are unpacked behind") != std::string::npos);
+}
+
+TEST_CASE("a tree is ready after a restart without the core, and after one that lost its packages") {
+  const auto shelf = shelf_with(wanted_packages);
+  PackageScene scene(shelf);
+  scene.ready(shelf);
+  const bool killed = GENERATE(false, true);
+  if (killed) scene->satellite().signal(SIGKILL);
+  auto forgetful = shelf;
+  forgetful.manifests.clear();
+  forgetful.blobs.clear();
+  scene.start(forgetful);
+  scene.ready(shelf);
+  CHECK(scene.asked("request_script_package_manifest") == 0);
+  CHECK(content_of(scene.modules(shelf) / "left/index.js") == "one");
+}
+
+TEST_CASE("other packages replace the ones before, and no packages take them out of use") {
+  const auto shelf = shelf_with(wanted_packages);
+  PackageScene scene(shelf);
+  scene.ready(shelf);
+  const auto other = shelf_with({wanted_packages[1]});
+  scene->core().push_packages(other);
+  scene.ready(other);
+  CHECK(scene.asked("request_script_package_blob") == 3);  // the store had it
+  CHECK(content_of(scene.modules(other) / "left/index.js") == "one");
+  CHECK(fs::exists(scene.modules(shelf)));
+  devcore::PackageShelf none;
+  none.statement = {true, std::nullopt};
+  scene->core().push_packages(none);
+  scene.wait_said("ready none");
+  eventually("current is gone", [&] { return !fs::is_symlink(scene.root() / "current"); });
+}
+
+TEST_CASE("what the core cannot give is said to it, and fetched when it can") {
+  auto shelf = shelf_with(wanted_packages);
+  const std::string hash = *shelf.statement.lockfile_hash;
+  const std::string integrity = integrity_of(wanted_packages[1]);
+  auto broken = shelf;
+  std::string expected;
+  SECTION("the hash has moved on") {
+    broken.manifests.clear();
+    expected = "The core has no package list for " + hash.substr(0, 12) + ": it has moved on";
+  }
+  SECTION("a list of other packages") {
+    broken.manifests[hash].entries.pop_back();
+    expected = "Script package manifest does not match its hash";
+  }
+  SECTION("a blob is missing") {
+    broken.blobs.erase(integrity);
+    expected = "The core has no blob of left@1.0.0";
+  }
+  SECTION("a blob is another one") {
+    broken.blobs[integrity] = blob_of(wanted_packages[2]);
+    expected = "blob of left@1.0.0: expected sha256 " + tls::sha256_of(shelf.blobs[integrity]) +
+               ", got " + tls::sha256_of(broken.blobs[integrity]);
+  }
+  SECTION("an archive with a link") {
+    TarMaker maker;
+    broken.blobs[integrity] = gzip(maker.add("l/a", "", {'2', 0777, "/etc"}).finish());
+    broken = shelf_with({});  // a list without digests takes it as it is
+    auto manifest = manifest_of({{"left", "1.0.0", integrity, std::nullopt}});
+    broken.statement.lockfile_hash = manifest.lockfile_hash;
+    broken.manifests[manifest.lockfile_hash] = manifest;
+    TarMaker again;
+    broken.blobs[integrity] = gzip(again.add("l/a", "", {'2', 0777, "/etc"}).finish());
+    expected = "archive of left@1.0.0 refused: an entry that is neither a file nor a directory";
+  }
+  PackageScene scene(broken);
+  const std::string said = scene.wait_said("error ");
+  CHECK(said.find(expected) != std::string::npos);
+  INFO(said);
+  for (const char* folder : {"store", "trees"}) {
+    for (const auto& entry : fs::directory_iterator(scene.root() / folder)) {
+      INFO(entry.path());
+      CHECK_FALSE(fs::exists(entry.path() / ".complete"));
+    }
+  }
+  // A push does not wait for the next attempt.
+  scene->core().push_packages(shelf);
+  scene.ready(shelf);
+}
+
+TEST_CASE("a connection that breaks within a blob is gone on with on the next one") {
+  auto shelf = shelf_with(wanted_packages);
+  shelf.cut.insert(integrity_of(wanted_packages[2]));
+  PackageScene scene(shelf);
+  scene.ready(shelf);
+  CHECK(scene->core().ledger().counters().authentications == 2);
+  CHECK(scene.asked("request_script_package_blob") == 4);
+  CHECK(content_of(scene.modules(shelf) / "left/index.js") == "one");
+}
+
+TEST_CASE("a blob that no frame can carry ends one connection, not every one") {
+  auto shelf = shelf_with(wanted_packages);
+  const std::string integrity = integrity_of(wanted_packages[1]);
+  shelf.blobs[integrity] = std::string(13U << 20U, 'x');
+  PackageScene scene(shelf);
+  REQUIRE(scene->core().wait_until_authenticated(devcore::DevCore::patience, 2));
+  const std::string said = scene.wait_said("error ");
+  CHECK(said.find("Script package left@1.0.0: larger than a frame can carry (12 MiB)") !=
+        std::string::npos);
+  const std::size_t asked = scene.asked("request_script_package_blob");
+  // The satellite goes on working, and asks for other packages.
+  CHECK(scene->run("echo alive").standard_output == "alive\n");
+  CHECK(scene.asked("request_script_package_blob") == asked);
+  CHECK(scene->core().ledger().counters().authentications == 2);
+  const auto other = shelf_with({wanted_packages[2]});
+  scene->core().push_packages(other);
+  scene.ready(other);
+}
+
+TEST_CASE("a damaged package is fetched again, and its tree made anew") {
+  const auto shelf = shelf_with(wanted_packages);
+  PackageScene scene(shelf);
+  scene.ready(shelf);
+  scene.stop();
+  const fs::path file = scene.modules(shelf) / "left/index.js";
+  fs::permissions(file, fs::perms::owner_all);
+  std::ofstream(file) << "longer than it was";
+  scene.start(shelf);
+  scene.ready(shelf);
+  CHECK(content_of(file) == "one");
+  CHECK(scene.asked("request_script_package_blob") == 1);
+  CHECK(scene->satellite().log().find("damaged packages were removed") != std::string::npos);
+}
+
+TEST_CASE("two satellites with one directory: the second says so, and works when the first is gone") {
+  const TempDir files;
+  fs::create_directory(files.path() / "script-packages");
+  const UniqueFd lock(::open((files.path() / "script-packages/lock").c_str(),
+                             O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  REQUIRE(::flock(lock.get(), LOCK_EX | LOCK_NB) == 0);
+  const auto shelf = shelf_with(wanted_packages);
+  Scene::Options options = Scene::with_policy(default_policy);
+  options.core.packages = shelf;
+  options.environment["STATE_DIRECTORY"] = files.path().string();
+  Scene scene(std::move(options));
+  const auto told = scene.core().wait_for_frame("script_package_sync_state");
+  REQUIRE(told);
+  const json state = json::parse(*told);
+  CHECK(state.at("status") == "error");
+  CHECK(state.at("errorMessage").get<std::string>().find("another satellite") !=
+        std::string::npos);
+  REQUIRE(::flock(lock.get(), LOCK_UN) == 0);
+  scene.core().push_packages(shelf);
+  eventually("the tree is there", [&] {
+    return fs::exists(files.path() / "script-packages/trees" / *shelf.statement.lockfile_hash);
+  });
+}
+
+TEST_CASE("without a state directory packages are kept for the life of the process") {
+  const auto shelf = shelf_with(wanted_packages);
+  const TempDir scratch;
+  {
+    Scene::Options options = Scene::with_policy(default_policy);
+    options.core.packages = shelf;
+    options.environment["CHECKSTACK_SATELLITE_SCRATCH_DIRECTORY"] = scratch.path().string();
+    Scene scene(std::move(options));
+    eventually("the tree is said to be ready", [&] {
+      for (const auto& text : scene.core().ledger().frames("script_package_sync_state")) {
+        if (json::parse(text).at("status") == "ready") return true;
+      }
+      return false;
+    });
+    scene.satellite().signal(SIGTERM);
+    CHECK(scene.satellite().wait() == 0);
+  }
+  CHECK(fs::is_empty(scratch.path()));
+}
