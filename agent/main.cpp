@@ -23,6 +23,8 @@ int perform(const Invocation& invocation) {
       return plan_command(invocation);
     case Invocation::Command::policy:
       return policy_command(invocation);
+    case Invocation::Command::packages:
+      return packages_command(invocation);
     case Invocation::Command::doctor:
       return doctor_command(invocation);
     case Invocation::Command::check_config:

@@ -30,20 +30,6 @@ std::string in_megabytes(ByteCount size) {
   return std::to_string((size.value + 999'999) / 1'000'000) + " MB";
 }
 
-bool has_digest(const std::string& path, const std::string& expected) {
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-  if (!file) return false;
-  tls::Sha256 digest;
-  std::array<char, 64U << 10U> piece;
-  while (true) {
-    const ssize_t got = ::read(file.get(), piece.data(), piece.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return false;
-    if (got == 0) return digest.finish() == expected;
-    digest.update({piece.data(), static_cast<std::size_t>(got)});
-  }
-}
-
 }  // namespace
 
 /// The bytes of a package as the core sent them, in a file without a name.

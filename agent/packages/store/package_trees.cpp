@@ -46,6 +46,16 @@ std::string blob_of(const std::string& entry) {
   return entry.substr(entry.rfind('/') + 1);
 }
 
+/// One file under two names, or a copy of it.
+bool is_same_file(const std::string& stored, const std::string& shown,
+                  const PackageContents::Entry& entry) {
+  struct stat a {
+  }, b{};
+  if (::lstat(stored.c_str(), &a) != 0 || ::lstat(shown.c_str(), &b) != 0) return false;
+  if (entry.is_directory) return S_ISDIR(b.st_mode);
+  return (a.st_dev == b.st_dev && a.st_ino == b.st_ino) || has_digest(shown, entry.sha256);
+}
+
 void touch(const std::string& path) {
   ::utimensat(AT_FDCWD, path.c_str(), nullptr, AT_SYMLINK_NOFOLLOW);
 }
@@ -234,6 +244,26 @@ std::size_t PackageTrees::collect(const std::set<std::string>& kept) {
     ::unlink(directory_.manifest(name).c_str());
   }
   return removed;
+}
+
+bool PackageTrees::is_of_store(const std::string& lockfile_hash) const {
+  const auto manifest = manifest_of(lockfile_hash);
+  const auto made = completed_size(lockfile_hash);
+  const std::string modules = directory_.tree(lockfile_hash) + "/node_modules";
+  const auto there = measure_tree(modules);
+  if (!manifest || !made || !there || *made != *there) return false;
+  return std::all_of(manifest->entries.begin(), manifest->entries.end(), [&](const auto& package) {
+    const std::string entry = directory_.entry(package.blob_sha256.value_or(""));
+    const std::string place = modules + "/.store/" +
+                              directory_name_of(package.name, package.version) + "/node_modules/" +
+                              package.name;
+    const auto contents = store_.contents_of(entry);
+    return contents && std::all_of(contents->entries.begin(), contents->entries.end(),
+                                   [&](const PackageContents::Entry& one) {
+                                     return is_same_file(entry + "/package/" + one.path,
+                                                         place + "/" + one.path, one);
+                                   });
+  });
 }
 
 void PackageTrees::remove_with(const std::string& blob_sha256) {

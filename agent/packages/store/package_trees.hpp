@@ -53,6 +53,8 @@ class PackageTrees {
   Result<PackageManifest> manifest_of(const std::string& lockfile_hash) const;
   /// Hashes of all complete trees.
   std::vector<std::string> all() const;
+  /// Whether every file of the tree is that of the store, or has the content that it should.
+  bool is_of_store(const std::string& lockfile_hash) const;
   /// Removes every tree that has the package of this entry of the store.
   void remove_with(const std::string& blob_sha256);
 

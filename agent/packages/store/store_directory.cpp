@@ -65,6 +65,20 @@ Result<void> write_store_file(const std::string& path, std::string_view text) {
   return {};
 }
 
+bool has_digest(const std::string& path, const std::string& expected) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!file) return false;
+  tls::Sha256 digest;
+  std::array<char, 64U << 10U> piece;
+  while (true) {
+    const ssize_t got = ::read(file.get(), piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return false;
+    if (got == 0) return digest.finish() == expected;
+    digest.update({piece.data(), static_cast<std::size_t>(got)});
+  }
+}
+
 Error disk_error(const std::string& what, const std::string& path, int error_number) {
   if (error_number == ENOSPC || error_number == EDQUOT) {
     return {ErrorCode::limit_exceeded, "No room for script packages on the file system of " + path +

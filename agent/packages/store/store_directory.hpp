@@ -73,6 +73,9 @@ Result<std::string> read_store_file(const std::string& path, ByteCount size_max)
 /// Makes or replaces a file in one step.
 Result<void> write_store_file(const std::string& path, std::string_view text);
 
+/// Whether the content of a regular file has this SHA-256.
+bool has_digest(const std::string& path, const std::string& expected);
+
 /// The same file system refused for want of room: the text names it.
 Error disk_error(const std::string& what, const std::string& path, int error_number);
 
