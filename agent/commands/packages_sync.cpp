@@ -131,8 +131,11 @@ class PackagesSync {
   asio::awaitable<void> write_frames() {
     while (!done_) {
       if (queue_.empty()) {
-        if (ends_after_queue_) finish(failure_);
-        if (!done_) co_await changed_.wait();
+        if (ends_after_queue_) {
+          finish(failure_);
+        } else {
+          co_await changed_.wait();
+        }
         continue;
       }
       std::string frame = std::move(queue_.front());
