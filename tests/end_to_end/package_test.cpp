@@ -1,9 +1,6 @@
 // Script packages from a real core to a tree on disk: what comes, what does not, and what is left
 // of it for the next start.
-#include "tests/end_to_end/scene.hpp"
-#include "tests/support/satellite_process.hpp"
-#include "tests/support/temp_dir.hpp"
-#include "tests/support/test_packages.hpp"
+#include "tests/end_to_end/package_scene.hpp"
 #include "tls/digest.hpp"
 
 #include <fcntl.h>
@@ -29,68 +26,6 @@ const std::vector<TestPackage> wanted_packages{
     {"left", "1.0.0", {{"index.js", "one"}}, {}, {}},
     {"left", "2.5.0", {{"index.js", "two"}}, {}, {}}};
 
-/// A satellite whose state directory belongs to this test.
-class PackageScene {
- public:
-  explicit PackageScene(devcore::PackageShelf shelf) { start(std::move(shelf)); }
-  PackageScene() = default;
-
-  void start(devcore::PackageShelf shelf) {
-    scene_.reset();
-    Scene::Options options = Scene::with_policy(default_policy);
-    options.core.packages = std::move(shelf);
-    options.environment["STATE_DIRECTORY"] = state();
-    scene_ = std::make_unique<Scene>(std::move(options));
-  }
-  void stop() { scene_.reset(); }
-  Scene& operator*() { return *scene_; }
-  Scene* operator->() { return scene_.get(); }
-
-  std::string state() const { return files_.path().string(); }
-  fs::path root() const { return files_.path() / "script-packages"; }
-  fs::path modules(const devcore::PackageShelf& shelf) const {
-    return root() / "trees" / *shelf.statement.lockfile_hash / "node_modules";
-  }
-
-  /// The states that were said so far, `status hash12 error`.
-  std::vector<std::string> said() {
-    std::vector<std::string> all;
-    for (const std::string& text : scene_->core().ledger().frames("script_package_sync_state")) {
-      const json frame = json::parse(text);
-      const json& hash = frame.at("lockfileHash");
-      all.push_back(frame.at("status").get<std::string>() + " " +
-                    (hash.is_null() ? "none" : hash.get<std::string>().substr(0, 12)) +
-                    (frame.contains("errorMessage")
-                         ? " " + frame.at("errorMessage").get<std::string>()
-                         : std::string()));
-    }
-    return all;
-  }
-  /// Waits until a state with these words was said, and gives it whole.
-  std::string wait_said(const std::string& words) {
-    std::string found;
-    eventually("a state that says " + words, [&] {
-      for (const std::string& state : said()) {
-        if (state.find(words) == std::string::npos) continue;
-        found = state;
-        return true;
-      }
-      return false;
-    });
-    return found;
-  }
-  std::string ready(const devcore::PackageShelf& shelf) {
-    return wait_said("ready " + shelf.statement.lockfile_hash->substr(0, 12));
-  }
-  std::size_t asked(const char* type) {
-    return scene_->core().ledger().frames(type).size();
-  }
-
- private:
-  TempDir files_;
-  std::unique_ptr<Scene> scene_;
-};
-
 std::string content_of(const fs::path& path) {
   std::ifstream in(path);
   std::string text;
@@ -115,7 +50,8 @@ TEST_CASE("packages with scopes and in two versions are fetched, placed and said
   CHECK(scene->satellite().log().find("packages are unpacked behind") != std::string::npos);
 }
 
-TEST_CASE("a tree is ready after a restart without the core, and after one that lost its packages") {
+TEST_CASE(
+    "a tree is ready after a restart without the core, and after one that lost its packages") {
   const auto shelf = shelf_with(wanted_packages);
   PackageScene scene(shelf);
   scene.ready(shelf);
@@ -240,11 +176,12 @@ TEST_CASE("a damaged package is fetched again, and its tree made anew") {
   CHECK(scene->satellite().log().find("damaged packages were removed") != std::string::npos);
 }
 
-TEST_CASE("two satellites with one directory: the second says so, and works when the first is gone") {
+TEST_CASE(
+    "two satellites with one directory: the second says so, and works when the first is gone") {
   const TempDir files;
   fs::create_directory(files.path() / "script-packages");
-  const UniqueFd lock(::open((files.path() / "script-packages/lock").c_str(),
-                             O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  const UniqueFd lock(
+      ::open((files.path() / "script-packages/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   REQUIRE(::flock(lock.get(), LOCK_EX | LOCK_NB) == 0);
   const auto shelf = shelf_with(wanted_packages);
   Scene::Options options = Scene::with_policy(default_policy);
@@ -255,8 +192,7 @@ TEST_CASE("two satellites with one directory: the second says so, and works when
   REQUIRE(told);
   const json state = json::parse(*told);
   CHECK(state.at("status") == "error");
-  CHECK(state.at("errorMessage").get<std::string>().find("another satellite") !=
-        std::string::npos);
+  CHECK(state.at("errorMessage").get<std::string>().find("another satellite") != std::string::npos);
   REQUIRE(::flock(lock.get(), LOCK_UN) == 0);
   scene.core().push_packages(shelf);
   eventually("the tree is there", [&] {
