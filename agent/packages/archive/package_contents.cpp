@@ -19,7 +19,7 @@ std::string_view contents_word(std::string_view& rest, char separator) {
 
 bool is_inside(std::string_view path) {
   const auto read = read_archive_path("top/" + std::string(path));
-  return read && read->inside == path;
+  return !path.empty() && read && read->inside == path;
 }
 
 }  // namespace
@@ -64,9 +64,9 @@ Result<PackageContents> parse_contents(std::string_view text) {
       const std::string_view size = contents_word(line, ' ');
       const auto [rest, problem] =
           std::from_chars(size.data(), size.data() + size.size(), entry.size.value);
-      if (!is_sha256(entry.sha256) || problem != std::errc{} || rest != size.data() + size.size()) {
-        return wrong;
-      }
+      const bool is_size = problem == std::errc{} && rest == size.data() + size.size() &&
+                           std::to_string(entry.size.value) == size;
+      if (!is_sha256(entry.sha256) || !is_size) return wrong;
     } else if (!entry.is_directory) {
       return wrong;
     }

@@ -305,7 +305,7 @@ TEST_CASE("a list of files that was not made by us is refused") {
   for (const std::string& damaged : std::vector<std::string>{
            good.substr(0, good.size() - 1), std::string("d ../x\n"), std::string("d /x\n"),
            std::string("l x\n"), "f " + digest + " x a\n", "f 00 5 a\n", std::string("d a//b\n"),
-           std::string("\n")}) {
+           std::string("d\n"), "f " + digest + " 05 a\n", std::string("\n")}) {
     INFO(damaged);
     CHECK_FALSE(parse_contents(damaged));
   }

@@ -1,11 +1,15 @@
 #include "agent/packages/package_disk.hpp"
 #include "agent/packages/store/package_trees.hpp"
 #include "protocol/encoding/json_text.hpp"
+#include "tests/support/in_child.hpp"
+#include "tests/support/require_layer.hpp"
 #include "tests/support/satellite_process.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tests/support/test_packages.hpp"
 
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <utime.h>
 #include <catch2/catch.hpp>
 #include <filesystem>
@@ -228,4 +232,42 @@ TEST_CASE("what cannot be read as a package.json is told, and the package is the
   std::string remarks;
   for (const auto& remark : disk->take_remarks()) remarks += remark + "\n";
   CHECK(remarks.find("package.json of odd@1.0.0 cannot be read") != std::string::npos);
+}
+
+TEST_CASE("where the disk is full the tree before stays in use, and room makes it go on") {
+  if (!require_layer("root", ::geteuid() == 0, "only root may mount a small file system")) return;
+  const TempDir files;
+  const std::string small = (files.path() / "small").string();
+  fs::create_directory(small);
+  const std::string told = in_child([&] {
+    take_own_mounts();
+    if (::mount("small", small.c_str(), "tmpfs", 0, "size=3m") != 0) return std::string("no mount");
+    PackageDisk disk({small, files.path().string(), satellite_program()}, {});
+    const auto taken = [&](const TestPackage& package) {
+      const std::string blob = blob_of(package);
+      std::string base64;
+      protocol::append_base64(base64, blob);
+      const auto done = disk.take_blob(
+          {package.name, package.version, integrity_of(package), std::nullopt}, base64);
+      return (done ? "taken" : done.error().message) + "\n";
+    };
+    std::string noise(2U << 20U, '\0');
+    for (std::size_t i = 0; i < noise.size(); ++i) {
+      noise[i] = static_cast<char>(i * i * 31 + i / 7 + (i >> 9U) * (i >> 3U));
+    }
+    std::string text = taken({"little", "1.0.0", {{"index.js", "1"}}, {}, {}});
+    // Compressed it is next to nothing, so that only unpacking finds out.
+    text += taken({"zeros", "1.0.0", {{"index.js", std::string(8U << 20U, '0')}}, {}, {}});
+    text += taken({"noise", "1.0.0", {{"index.js", noise}}, {}, {}});
+    text += taken({"other", "1.0.0", {{"index.js", "2"}}, {}, {}});
+    for (const auto& entry : fs::directory_iterator(small + "/script-packages/store")) {
+      text += entry.path().filename().string().substr(0, 9) == ".partial-" ? "" : "entry\n";
+    }
+    return text;
+  });
+  INFO(told);
+  CHECK(told.find("taken\nNo room for script packages on the file system of " + small) == 0);
+  CHECK(told.find("\nNo room for script packages in " + small + "/script-packages: need about ") !=
+        std::string::npos);
+  CHECK(told.find("taken\nentry\nentry\n") != std::string::npos);
 }
