@@ -81,6 +81,7 @@ class Agent {
   AgentEnd end() const { return end_; }
   void join_threads() {
     inbox_.join_reader();
+    packages_.stop();  // unless it was told to already
     packages_.join();
   }
 

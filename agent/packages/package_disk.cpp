@@ -137,11 +137,10 @@ Result<void> PackageDisk::build(const PackageManifest& manifest) {
 }
 
 Result<void> PackageDisk::use(const std::optional<std::string>& lockfile_hash) {
-  // Where nothing was ever wanted there is nothing to take out of use.
-  if (!lockfile_hash && !opened_) return {};
-  const auto disk = opened();
-  if (!disk) return disk.error();
-  return (*disk)->trees.make_current(lockfile_hash);
+  // Where nothing was ever wanted there is nothing to take out of use. It is noted also when the
+  // agent stops meanwhile, for the next start.
+  if (!opened_) return {};
+  return opened_->trees.make_current(lockfile_hash);
 }
 
 void PackageDisk::collect(const std::set<std::string>& kept) {

@@ -238,8 +238,10 @@ asio::awaitable<Result<PackageLease>> ScriptPackages::wait_for_tree(
   const auto deadline = std::min(until, SteadyClock::now() + wait_for_packages_max);
   asio::steady_timer alarm(context_);
   while (true) {
-    if (!machine_.wants_tree()) co_return PackageLease();
-    if (machine_.is_ready()) co_return PackageLease(*this, *machine_.present());
+    // What was in use before a restart is known once the directory is open.
+    const bool is_known = machine_.state() != SyncState::opening;
+    if (is_known && !machine_.wants_tree()) co_return PackageLease();
+    if (is_known && machine_.is_ready()) co_return PackageLease(*this, *machine_.present());
     if (imports == Imports::no_package) co_return PackageLease();
     if (cancel.cancelled() || stop_.stop_requested()) {
       co_return Error{ErrorCode::cancelled, "the run was stopped"};

@@ -264,7 +264,9 @@ SyncActions SyncMachine::take(ManifestCame event) {
       state_ == SyncState::awaiting_manifest && event.message.lockfile_hash == target_;
   if (!is_asked) return {};
   state_ = SyncState::comparing;
-  return {DisarmReply{}, CompareManifest{std::move(event.message)}};
+  SyncActions actions{DisarmReply{}};
+  actions.emplace_back(CompareManifest{std::move(event.message)});
+  return actions;
 }
 
 SyncActions SyncMachine::take(ManifestCompared event) {
@@ -279,7 +281,9 @@ SyncActions SyncMachine::take(ManifestCompared event) {
 SyncActions SyncMachine::next_blob() {
   if (fetched_ == missing_.entries.size()) {
     state_ = SyncState::building;
-    return {BuildTree{missing_.manifest}};
+    SyncActions actions;
+    actions.emplace_back(BuildTree{missing_.manifest});
+    return actions;
   }
   if (!connected_) {
     state_ = SyncState::waiting;

@@ -40,6 +40,26 @@ for (const [place, about] of Object.entries(lock.packages)) {
   fs.writeFileSync(path.join(blobs, sha256), blob);
   entries.set(id, { name, version: about.version, integrity: about.integrity, blobSha256: sha256 });
 }
+// Which version npm itself gives to whom: from where a package lies, upwards.
+const edges = {};
+for (const [place, about] of Object.entries(lock.packages)) {
+  if (!place || !about.integrity || about.inBundle || !fs.existsSync(path.join(install, place))) continue;
+  const id = `${about.name ?? place.slice(place.lastIndexOf("node_modules/") + 13)}@${about.version}`;
+  for (const need of Object.keys({ ...about.dependencies, ...about.optionalDependencies })) {
+    for (let from = place; ; ) {
+      const at = `${from}${from && "/"}node_modules/${need}`, found = lock.packages[at];
+      if (found?.version) {
+        // The same package may lie in two places and see two versions.
+        const seen = (edges[`${id} ${need}`] ??= []), isThere = fs.existsSync(path.join(install, at));
+        if (isThere && !found.inBundle && !seen.includes(found.version)) seen.push(found.version);
+        break;
+      }
+      if (!from) break;
+      from = from.slice(0, Math.max(from.lastIndexOf("/node_modules/"), 0)) ||
+        (from.startsWith("node_modules/") ? "" : from);
+    }
+  }
+}
 const order = (a, b) => a.name.localeCompare(b.name) || a.version.localeCompare(b.version);
 const sorted = [...entries.values()].sort(order);
 const lines = sorted.map(e => `${e.name} ${e.version} ${e.integrity}\n`).join("");
@@ -47,5 +67,6 @@ fs.writeFileSync(path.join(directory, "closure.json"), JSON.stringify({
   lockfileHash: createHash("sha256").update(lines).digest("hex"),
   roots: roots.map(root => root.slice(0, root.indexOf("@", 1))),
   entries: sorted,
+  edges,
 }));
-console.log(`${sorted.length} packages, ${new Set(sorted.map(e => e.name)).size} names`);
+console.log(`${sorted.length} packages, ${new Set(sorted.map(e => e.name)).size} names, ${Object.keys(edges).length} edges`);

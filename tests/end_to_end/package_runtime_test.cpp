@@ -4,6 +4,7 @@
 #include "tests/support/require_layer.hpp"
 
 #include <unistd.h>
+#include <algorithm>
 #include <array>
 #include <catch2/catch.hpp>
 #include <filesystem>
@@ -67,6 +68,7 @@ struct Closure {
   std::vector<std::string> roots;
   std::size_t packages = 0;
   std::string name_in_two_versions;
+  json edges;  ///< `a@1.0.0 dependency` -> the versions that npm gives it
 };
 
 /// What fetch_closure.mjs left.
@@ -84,9 +86,39 @@ Closure closure_in(const fs::path& directory) {
     if (!names.insert(entry.at("name")).second) closure.name_in_two_versions = entry.at("name");
   }
   closure.packages = manifest.entries.size();
+  closure.edges = about.at("edges");
   closure.shelf.statement = {true, manifest.lockfile_hash};
   closure.shelf.manifests[manifest.lockfile_hash] = std::move(manifest);
   return closure;
+}
+
+/// The version that a package of the tree sees under this name; empty = none.
+std::string seen_version(const fs::path& modules, const std::string& package,
+                         const std::string& name) {
+  std::string place = package;
+  std::replace(place.begin(), place.end(), '/', '+');
+  const fs::path about = modules / ".store" / place / "node_modules" / name / "package.json";
+  const json parsed = json::parse(text_in(about), nullptr, false);
+  return parsed.is_object() ? parsed.value("version", "") : "";
+}
+
+/// Compares every edge of the tree with npm's own choice.
+void compare_with_npm(const Closure& closure, const fs::path& modules) {
+  std::size_t same = 0, other = 0;
+  std::string none;
+  for (const auto& [edge, versions] : closure.edges.items()) {
+    if (versions.empty()) continue;  // comes within another package
+    const std::size_t space = edge.find(' ');
+    const std::string seen = seen_version(modules, edge.substr(0, space), edge.substr(space + 1));
+    if (seen.empty()) none += edge + "; ";
+    const bool is_npms = std::find(versions.begin(), versions.end(), seen) != versions.end();
+    ++(is_npms ? same : other);
+  }
+  WARN(same << " dependencies have npm's own version, " << other << " another");
+  INFO(none);
+  CHECK(none.empty());
+  CHECK(same > 300);
+  CHECK(other * 50 <= same);
 }
 
 }  // namespace
@@ -148,6 +180,7 @@ TEST_CASE("a real closure is fetched, imported without network, and ready after 
   scene.ready(closure.shelf);
   WARN(closure.packages << " packages; " << closure.name_in_two_versions << " twice");
   const fs::path modules = scene.modules(closure.shelf);
+  compare_with_npm(closure, modules);
   NativeOrders bench;
   for (const Runtime& runtime : present_runtimes()) {
     std::string module = "let count = 0;\n";

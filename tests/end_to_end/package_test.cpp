@@ -219,3 +219,70 @@ TEST_CASE("without a state directory packages are kept for the life of the proce
   }
   CHECK(fs::is_empty(scratch.path()));
 }
+
+TEST_CASE("the command packages fetches, lists, and finds and removes what is damaged") {
+  const auto shelf = shelf_with(wanted_packages);
+  devcore::Settings settings;
+  settings.tokens.emplace("satellite-1", "csat_right");
+  settings.packages = shelf;
+  auto core = devcore::DevCore::start(std::move(settings));
+  if (!core) FAIL(core.error().message);
+  const TempDir files;
+  std::map<std::string, std::string> environment{
+      {"STATE_DIRECTORY", files.path().string()},
+      {"CHECKSTACK_CORE_URL", (*core)->url()},
+      {"CHECKSTACK_SATELLITE_CLIENT_ID", "satellite-1"},
+      {"CHECKSTACK_SATELLITE_TOKEN", "csat_right"},
+      {"CHECKSTACK_SATELLITE_CA_FILE", files.write("ca.pem", (*core)->ca_pem())}};
+  const auto packages = [&](const std::string& verb, int exit_code) {
+    const auto done = run_satellite({"packages", verb, "--json"}, environment);
+    INFO(verb << ": " << done.standard_output << done.standard_error);
+    CHECK(done.exit_code == exit_code);
+    return done.standard_output;
+  };
+  packages("list", 1);  // there is nothing to look at yet
+  CHECK(packages("sync", 0).find(*shelf.statement.lockfile_hash) != std::string::npos);
+  const json listed = json::parse(packages("list", 0));
+  REQUIRE(listed.at("trees").size() == 1);
+  const json& tree = listed.at("trees").at(0);
+  CHECK(tree.at("lockfileHash") == *shelf.statement.lockfile_hash);
+  CHECK(tree.at("inUse") == true);
+  CHECK(tree.at("packages") == json{"@scope/tool@1.0.0", "left@1.0.0", "left@2.5.0"});
+  CHECK(json::parse(packages("verify", 0)).at("damaged").empty());
+
+  const fs::path file = files.path() / "script-packages/trees" / *shelf.statement.lockfile_hash /
+                        "node_modules/left/index.js";
+  const bool replaced = GENERATE(false, true);
+  if (replaced) {
+    fs::remove(file);
+  } else {
+    fs::permissions(file, fs::perms::owner_all);
+  }
+  std::ofstream(file) << "two";  // as long as before
+  CHECK_FALSE(json::parse(packages("verify", 1)).at("damaged").empty());
+  CHECK(json::parse(packages("verify", 0)).at("damaged").empty());
+  packages("sync", 0);
+  CHECK(content_of(file) == "one");
+  environment["CHECKSTACK_SATELLITE_TOKEN"] = "csat_wrong";
+  packages("sync", 1);
+  environment.erase("STATE_DIRECTORY");
+  packages("sync", 2);
+}
+
+TEST_CASE("the command packages changes nothing beside a running satellite") {
+  const auto shelf = shelf_with(wanted_packages);
+  PackageScene scene(shelf);
+  scene.ready(shelf);
+  const std::map<std::string, std::string> environment{{"STATE_DIRECTORY", scene.state()}};
+  const fs::path file = scene.modules(shelf) / "left/index.js";
+  CHECK(run_satellite({"packages", "verify"}, environment).exit_code == 0);
+  fs::permissions(file, fs::perms::owner_all);
+  std::ofstream(file) << "two";
+  const auto verified = run_satellite({"packages", "verify"}, environment);
+  CHECK(verified.exit_code == 1);
+  CHECK(verified.standard_output.find("a running satellite has the directory") !=
+        std::string::npos);
+  CHECK(content_of(file) == "two");
+  const auto listed = run_satellite({"packages", "list"}, environment);
+  CHECK(listed.standard_output.find("in use  3 packages") != std::string::npos);
+}
