@@ -8,7 +8,9 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -115,7 +117,10 @@ Result<UnpackProcess> UnpackProcess::start(const std::string& program, int direc
   const int failure = ::posix_spawn(&pid, program.c_str(), actions.get(), attributes.get(),
                                     arguments.data(), environment.data());
   if (failure != 0) return error_from_errno("start " + program + " to unpack packages", failure);
-  UnpackProcess process(pid, std::move(ours));
+  // Nobody else reaps our children, so that the number is still that of this one.
+  UniqueFd handle(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!handle) return error_from_errno("pidfd_open", errno);
+  UnpackProcess process(std::move(handle), std::move(ours));
   const auto first = process.receive({});
   if (!first) return first.error();
   if (first->starts_with(unpack_error)) return error_of_answer(*first);
@@ -123,29 +128,24 @@ Result<UnpackProcess> UnpackProcess::start(const std::string& program, int direc
   return process;
 }
 
-UnpackProcess::UnpackProcess(UnpackProcess&& other) noexcept
-    : pid_(std::exchange(other.pid_, -1)),
-      socket_(std::move(other.socket_)),
-      walls_(std::move(other.walls_)),
-      orders_(other.orders_),
-      is_broken_(other.is_broken_) {}
-
 UnpackProcess::~UnpackProcess() {
-  if (pid_ > 0) static_cast<void>(end());
+  static_cast<void>(end());
 }
 
 Error UnpackProcess::end() {
-  is_broken_ = true;
   socket_.reset();
-  ::kill(pid_, SIGKILL);  // ours until it is reaped below
-  int status = 0;
-  while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  Error error{ErrorCode::io_failed, "the process that unpacks packages is gone"};
+  if (!process_) return error;
+  ::syscall(SYS_pidfd_send_signal, process_.get(), SIGKILL, nullptr, 0);
+  siginfo_t how{};
+  while (::waitid(P_PIDFD, static_cast<id_t>(process_.get()), &how, WEXITED) < 0 &&
+         errno == EINTR) {
   }
-  pid_ = -1;
-  const std::string how = WIFSIGNALED(status)
-                              ? "was ended by signal " + std::to_string(WTERMSIG(status))
-                              : "ended with code " + std::to_string(WEXITSTATUS(status));
-  return {ErrorCode::io_failed, "the process that unpacks packages " + how};
+  process_.reset();
+  error.message = std::string("the process that unpacks packages ") +
+                  (how.si_code == CLD_EXITED ? "ended with code " : "was ended by signal ") +
+                  std::to_string(how.si_status);
+  return error;
 }
 
 Result<std::string> UnpackProcess::receive(const std::stop_token& stop) {
@@ -169,6 +169,7 @@ Result<std::string> UnpackProcess::receive(const std::stop_token& stop) {
 Result<void> UnpackProcess::unpack(int archive, const std::string& name,
                                    const std::stop_token& stop) {
   ++orders_;
+  if (!is_usable()) return end();
   if (!send_with(socket_.get(), name, archive)) return end();
   const auto answer = receive(stop);
   if (!answer) return answer.error();

@@ -3,9 +3,9 @@
 #include "protocol/vocabulary/result.hpp"
 #include "protocol/vocabulary/unique_fd.hpp"
 
-#include <sys/types.h>
 #include <stop_token>
 #include <string>
+#include <utility>
 
 namespace satellite::agent {
 
@@ -22,7 +22,7 @@ class UnpackProcess {
   /// `program` is this program as a path; `directory` the one directory it may write to, borrowed
   /// for the call.
   static Result<UnpackProcess> start(const std::string& program, int directory);
-  UnpackProcess(UnpackProcess&& other) noexcept;
+  UnpackProcess(UnpackProcess&& other) noexcept = default;
   UnpackProcess& operator=(UnpackProcess&&) = delete;
   ~UnpackProcess();
 
@@ -30,22 +30,21 @@ class UnpackProcess {
   Result<void> unpack(int archive, const std::string& name, const std::stop_token& stop);
 
   /// It answered everything so far.
-  bool is_usable() const { return socket_ && !is_broken_; }
+  bool is_usable() const { return process_ && socket_; }
   int orders() const { return orders_; }
   const std::string& walls() const { return walls_; }
-  pid_t pid() const { return pid_; }
 
  private:
-  UnpackProcess(pid_t pid, UniqueFd socket) : pid_(pid), socket_(std::move(socket)) {}
+  UnpackProcess(UniqueFd process, UniqueFd socket)
+      : process_(std::move(process)), socket_(std::move(socket)) {}
   Result<std::string> receive(const std::stop_token& stop);
-  /// Reaps it; what it died of.
+  /// Ends and reaps it, once; what it died of.
   Error end();
 
-  pid_t pid_ = -1;
+  UniqueFd process_;  ///< a pidfd: a number would outlive the process, and -1 is everybody
   UniqueFd socket_;
   std::string walls_;
   int orders_ = 0;
-  bool is_broken_ = false;
 };
 
 }  // namespace satellite::agent

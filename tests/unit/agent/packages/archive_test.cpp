@@ -1,11 +1,14 @@
 #include "agent/packages/archive/archive_path.hpp"
 #include "agent/packages/archive/unpack_archive.hpp"
 #include "agent/packages/archive/unpack_process.hpp"
+#include "tests/support/in_child.hpp"
+#include "tests/support/require_layer.hpp"
 #include "tests/support/satellite_process.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tests/support/test_packages.hpp"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <algorithm>
@@ -14,6 +17,7 @@
 #include <fstream>
 #include <functional>
 #include <sstream>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -205,6 +209,36 @@ TEST_CASE("hostile archives are refused by the process that unpacks, and it take
   REQUIRE(process->unpack(good.get(), "good", {}));
   CHECK(text_of(store.path() / "good/package/index.js") == "1");
   CHECK(parse_contents(text_of(store.path() / "good/contents")));
+}
+
+TEST_CASE("a process that unpacks and is ended says so, once and again, and nobody else ends") {
+  const TempDir files, store;
+  const std::string told = in_child([&] {
+    // Signals from in here reach nobody outside, whatever number they are sent to.
+    const int own_user = ::geteuid() == 0 ? 0 : CLONE_NEWUSER;
+    if (::unshare(own_user | CLONE_NEWPID) != 0) return std::string("no namespaces");
+    return in_child([&] {
+      const UniqueFd directory(::open(store.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+      auto process = UnpackProcess::start(satellite_program(), directory.get());
+      if (!process) return process.error().message;
+      const UniqueFd good = file_with(files, blob_of({"a", "1.0.0", {}, {}, {}}));
+      // Asked to stop, the owner ends it instead of waiting for its answer.
+      std::stop_source stop;
+      stop.request_stop();
+      int ends[2] = {-1, -1};
+      if (::pipe2(ends, O_CLOEXEC) != 0) return std::string("no pipe");
+      const UniqueFd slow(ends[0]), silent(ends[1]);
+      std::string text = process->is_usable() ? "usable " : "broken ";
+      for (const int archive : {slow.get(), good.get(), good.get()}) {
+        const auto done = process->unpack(archive, "x", stop.get_token());
+        text += done ? "taken " : std::string(name_of(done.error().code)) + " ";
+      }
+      return text + (process->is_usable() ? "usable" : "broken");
+    });
+  });
+  if (!require_layer("user namespaces", told != "no namespaces", told)) return;
+  INFO(told);
+  CHECK(told == "usable cancelled io_failed io_failed broken");
 }
 
 TEST_CASE("odd but legitimate archives are taken") {
