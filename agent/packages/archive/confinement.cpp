@@ -18,6 +18,7 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <vector>
 
 namespace satellite::agent {
@@ -132,6 +133,12 @@ constexpr std::uint32_t permitted_calls[] = {
     __NR_exit_group,     __NR_getpid,      __NR_gettid,        __NR_tgkill,
     __NR_rt_sigreturn,   __NR_sigaltstack, __NR_rt_sigaction,  __NR_rt_sigprocmask,
     __NR_restart_syscall};
+/// A sanitizer asks a pipe whether memory is there, and reads where it runs.
+constexpr std::uint32_t sanitizer_calls[] = {__NR_pipe2, __NR_readlinkat,
+#if defined(__x86_64__)
+                                             __NR_pipe, __NR_readlink
+#endif
+};
 /// Permitted without PROT_EXEC.
 constexpr std::uint32_t mapping_calls[] = {__NR_mmap, __NR_mprotect};
 
@@ -147,7 +154,11 @@ bool filter_calls() {
       jump(BPF_JEQ, unpack_architecture, 1, 0),
       statement(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
       statement(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))};
-  for (const std::uint32_t number : permitted_calls) {
+  std::vector<std::uint32_t> permitted(std::begin(permitted_calls), std::end(permitted_calls));
+  if (has_sanitizer) {
+    permitted.insert(permitted.end(), std::begin(sanitizer_calls), std::end(sanitizer_calls));
+  }
+  for (const std::uint32_t number : permitted) {
     program.push_back(jump(BPF_JEQ, number, 0, 1));
     program.push_back(statement(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
   }
