@@ -7,6 +7,7 @@
 #include "agent/intake/inbox.hpp"
 #include "agent/intake/relayed_policy.hpp"
 #include "agent/outbound/run_services.hpp"
+#include "agent/packages/script_packages.hpp"
 #include "agent/runtime/event_loop.hpp"
 #include "agent/runtime/log_flush.hpp"
 #include "agent/runtime/loop_watch.hpp"
@@ -40,6 +41,13 @@ namespace {
 // Short, because an operator waits for it; each look is one stat(2).
 constexpr std::chrono::seconds look_for_token_every{1};
 
+PackagesPlace packages_place(const Config& config) {
+  PackagesPlace place;
+  place.state_directory = config.state_directory;
+  place.scratch_parent = config.scratch_directory;
+  return place;
+}
+
 class Agent {
  public:
   Agent(AgentDependencies dependencies, asio::io_context& context, CoreAddress address)
@@ -49,10 +57,13 @@ class Agent {
         runner_(context, *dependencies_.launcher, runner_settings(dependencies_.config)),
         outbox_(context),
         secrets_(context, outbox_),
+        packages_(context, dependencies_.log, packages_place(dependencies_.config),
+                  [this](const auto& message) { outbox_.push_for_this_connection(message); }),
         dispatcher_(run_services()),
         scheduler_(run_services(), secrets_),
         relayed_policy_(policies_, dependencies_.log, dependencies_.config),
-        inbox_(dependencies_.log, {relayed_policy_, dispatcher_, scheduler_, secrets_, outbox_}),
+        inbox_(dependencies_.log,
+               {relayed_policy_, dispatcher_, scheduler_, secrets_, packages_, outbox_}),
         log_flush_(context, dependencies_.log),
         loop_watch_(context, dependencies_.log),
         stop_signal_(context),
@@ -65,14 +76,19 @@ class Agent {
 
   asio::awaitable<void> run() {
     co_await (stay_connected() && scheduler_.run() && watch_loop() && stop_when_told() &&
-              look_at_host());
+              look_at_host() && packages_.run());
   }
   AgentEnd end() const { return end_; }
-  void join_threads() { inbox_.join_reader(); }
+  void join_threads() {
+    inbox_.join_reader();
+    packages_.stop();  // unless it was told to already
+    packages_.join();
+  }
 
  private:
   RunServices run_services() {
-    return {context_, dependencies_.log, dependencies_.config, runner_, policies_, outbox_};
+    return {context_, dependencies_.log, dependencies_.config, runner_, policies_,
+            outbox_,  packages_};
   }
   /// Beside the first connection: neither waits for the other, a run waits for both.
   asio::awaitable<void> look_at_host();
@@ -105,6 +121,7 @@ class Agent {
   sandbox::Runner runner_;
   Outbox outbox_;
   SecretFetch secrets_;
+  ScriptPackages packages_;
   Dispatcher dispatcher_;
   Scheduler scheduler_;
   RelayedPolicy relayed_policy_;
@@ -200,6 +217,7 @@ asio::awaitable<void> Agent::stop_when_told() {
   dependencies_.log.info("stopping",
                          told.index() == 0 ? std::get<0>(told) : "the launcher is gone");
   co_await (dispatcher_.stop() && scheduler_.stop());
+  packages_.stop();
   loop_watch_.stop();
   // The connection may have come or gone while the runs were ending.
   if (session_ != nullptr) session_->stop();

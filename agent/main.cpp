@@ -1,9 +1,11 @@
 #include "agent/commands/commands.hpp"
+#include "agent/packages/archive/unpack_child.hpp"
 
 #include <fcntl.h>
 #include <csignal>
 #include <exception>
 #include <iostream>
+#include <string_view>
 #include <variant>
 
 namespace {
@@ -21,6 +23,8 @@ int perform(const Invocation& invocation) {
       return plan_command(invocation);
     case Invocation::Command::policy:
       return policy_command(invocation);
+    case Invocation::Command::packages:
+      return packages_command(invocation);
     case Invocation::Command::doctor:
       return doctor_command(invocation);
     case Invocation::Command::check_config:
@@ -42,6 +46,10 @@ void keep_standard_descriptors() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Started by ourselves to unpack what is foreign: that needs nothing of all below.
+  if (argc == 1 && std::string_view(argv[0]) == satellite::agent::unpack_program_name) {
+    return satellite::agent::run_unpack_child();
+  }
   // A peer or a reader of our output that goes away is an error to look at, not a reason to die.
   std::signal(SIGPIPE, SIG_IGN);
   keep_standard_descriptors();

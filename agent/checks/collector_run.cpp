@@ -2,6 +2,7 @@
 
 #include "agent/checks/config/secret_reference.hpp"
 #include "agent/config/sandbox_settings.hpp"
+#include "agent/packages/packages_of_run.hpp"
 #include "protocol/vocabulary/limits.hpp"
 
 #include <algorithm>
@@ -65,6 +66,8 @@ void add_secrets(sandbox::RunRequest& request, CollectorSecrets secrets,
 asio::awaitable<CollectorRun> run_collector_script(CheckServices services,
                                                    sandbox::RunRequest request,
                                                    CheckControl& control) {
+  // Before a slot is taken: others need none of it.
+  const auto has_packages = co_await add_packages(services.packages, request, control.cancel);
   const auto slot = co_await services.slots.take(control.cancel);
   auto policy = policy_for_run(services.policies.resolve(), services.config);
   if (request.working_directory) {
@@ -76,7 +79,9 @@ asio::awaitable<CollectorRun> run_collector_script(CheckServices services,
   run.result.sandbox.requested = policy.policy;
   StreamCollector collector;
   const auto begin = Clock::now();
-  if (slot) {
+  if (!has_packages) {
+    run.result = result_without_packages(has_packages.error(), policy.policy);
+  } else if (slot) {
     auto result = co_await services.runner.run(std::move(request), std::move(policy), collector,
                                                control.cancel);
     run.result = std::move(result);

@@ -18,6 +18,7 @@ int run_command(const Invocation& invocation);
 int exec_command(const Invocation& invocation);
 int plan_command(const Invocation& invocation);
 int policy_command(const Invocation& invocation);
+int packages_command(const Invocation& invocation);
 int doctor_command(const Invocation& invocation);
 int check_config_command(const Invocation& invocation);
 int version_command(const Invocation& invocation);

@@ -69,6 +69,13 @@ void describe(CLI::App& app, Invocation& invocation) {
   policy->add_flag("--effective", invocation.effective,
                    "show: what of the policy holds on this host, and what its operator restricted");
   add_settings(*policy, invocation);
+  CLI::App* const packages = add(app, invocation, Command::packages, "packages",
+                                 "list, verify or synchronise the packages of scripts");
+  packages->add_option("verb", invocation.packages_verb, "list, verify or sync")
+      ->required()
+      ->check(CLI::IsMember({"list", "verify", "sync"}));
+  packages->add_flag("--json", invocation.json, "print one JSON object instead of text");
+  add_settings(*packages, invocation);
   CLI::App* const doctor = add(app, invocation, Command::doctor, "doctor",
                                "what this host's sandbox can do, and how to fix what it cannot");
   doctor->add_flag("--json", invocation.json, "print one JSON object instead of text");

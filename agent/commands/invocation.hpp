@@ -9,7 +9,7 @@ namespace satellite::agent {
 
 /// What the command line asked for, before any setting was looked at.
 struct Invocation {
-  enum class Command { run, exec, plan, policy, doctor, check_config, version };
+  enum class Command { run, exec, plan, policy, packages, doctor, check_config, version };
 
   Command command = Command::version;
   std::map<std::string, std::string> options;  ///< setting key -> text, see config/setting_table
@@ -21,6 +21,7 @@ struct Invocation {
   bool json = false;                           ///< machine-readable output
   std::string policy_verb;                     ///< policy show | check | merge
   std::string policy_argument;                 ///< policy check FILE
+  std::string packages_verb;                   ///< packages list | verify | sync
   bool effective = false;                      ///< policy show --effective
 };
 

@@ -33,6 +33,7 @@ struct Config {
   std::optional<sandbox::IdentityRange> sandbox_uid_range;  ///< a user for each run instead
   std::vector<sandbox::Engine> sandbox_engines;             ///< that runs may use
   std::string scratch_directory;
+  std::string state_directory;         ///< what outlives this process; empty = nothing does
   sandbox::ConfiguredMacvlan macvlan;  ///< the uplink of runs, or why there is none
   std::uint32_t prepared_runs = 0;     ///< sandboxes that may stand ready
   std::uint32_t prepared_modules = 0;  ///< runtimes that may stand started

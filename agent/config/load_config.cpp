@@ -192,6 +192,14 @@ void take_macvlan(const Values& values, Config& config) {
   }
 }
 
+/// The one that the service manager made, the first if it made several (systemd.exec(5)).
+void take_state_directory(const ConfigSources& sources, Config& config) {
+  const auto variable = sources.environment.find("STATE_DIRECTORY");
+  if (variable == sources.environment.end()) return;
+  const std::string first = variable->second.substr(0, variable->second.find(':'));
+  if (first.starts_with('/')) config.state_directory = first;
+}
+
 Result<void> take_dispatch(const Values& values, Config& config) {
   const auto concurrency = number(values.at("dispatch.concurrency"));
   if (!concurrency) return concurrency.error();
@@ -362,6 +370,7 @@ Result<LoadedConfig> load_config(const ConfigSources& sources, SettingsUse use) 
   if (config.scratch_directory.empty() || config.scratch_directory.front() != '/') {
     return invalid(values.at("sandbox.scratch_directory"), "must be an absolute path");
   }
+  take_state_directory(sources, config);
   const auto identity = take_identity(values, config);
   if (!identity) return identity.error();
   take_macvlan(values, config);

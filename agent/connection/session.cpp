@@ -163,6 +163,7 @@ asio::awaitable<void> Session::read_frames() {
   while (true) {
     auto frame = co_await link_->read();
     if (!frame) {
+      if (frame.error().code == ErrorCode::limit_exceeded) dependencies_.inbox.frame_too_large();
       tell(SessionEvent::link_ended, frame.error());
       co_return;
     }

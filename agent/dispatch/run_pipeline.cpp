@@ -1,6 +1,7 @@
 #include "agent/dispatch/run_pipeline.hpp"
 
 #include "agent/dispatch/run_translation.hpp"
+#include "agent/packages/packages_of_run.hpp"
 #include "protocol/vocabulary/limits.hpp"
 
 #include <algorithm>
@@ -69,6 +70,13 @@ class StreamObserver final : public sandbox::RunObserver {
 asio::awaitable<RunPipelineOutcome> execute_run(RunPipelineDependencies dependencies,
                                                 RunPipelineInput input) {
   StreamObserver observer(dependencies.outbox, dependencies.stream, input.collects_artifact);
+  const auto has_packages =
+      co_await add_packages(dependencies.packages, input.request, dependencies.cancel);
+  if (!has_packages) {
+    auto without = result_without_packages(has_packages.error(), input.policy.policy);
+    auto told = finished_message_from(without, std::nullopt);
+    co_return RunPipelineOutcome{std::move(without), std::move(told)};
+  }
   auto result = co_await dependencies.runner.run(std::move(input.request), std::move(input.policy),
                                                  observer, dependencies.cancel);
   auto message = finished_message_from(result, observer.take_collected());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/outbound/outbox.hpp"
+#include "agent/packages/script_packages.hpp"
 #include "sandbox/running/runner.hpp"
 
 #include "protocol/dispatch_messages.hpp"
@@ -13,6 +14,7 @@ namespace satellite::agent {
 struct RunPipelineDependencies {
   sandbox::Runner& runner;
   Outbox& outbox;
+  ScriptPackages& packages;
   protocol::RunStream& stream;
   sandbox::CancelSwitch& cancel;
 };

@@ -22,8 +22,6 @@ namespace {
 constexpr std::size_t noted_kinds_max = 64;
 // A late answer may still belong to one of these.
 constexpr std::size_t registration_requests_max = 8;
-constexpr const char* no_packages =
-    "this satellite keeps no script packages: scripts can import built-in modules only";
 // Smaller ones are read within the time that handing them over would take twice.
 constexpr std::size_t large_frame = 64U << 10U;
 
@@ -83,6 +81,7 @@ void Inbox::connection_lost() {
   script_dispatch_ = false;
   registration_requests_.clear();
   owners_.secrets.connection_lost();
+  owners_.packages.connection_lost();
 }
 
 void Inbox::expect_registration_answer(RequestId id) {
@@ -100,21 +99,6 @@ SessionVerdict Inbox::deliver_capability_answer(const protocol::CapabilitySecret
   }
   registration_requests_.erase(found);
   return SessionVerdict::registration_confirmed;
-}
-
-void Inbox::answer_packages(const protocol::ScriptPackagesStatement& statement) {
-  if (!statement.made) return;
-  protocol::ScriptPackageSyncState state;
-  state.lockfile_hash = statement.lockfile_hash;
-  if (statement.lockfile_hash) {
-    state.status = protocol::PackageSyncStatus::error;
-    state.error_message = no_packages;
-    note_once("packages_unsupported", "script packages", no_packages);
-  } else {
-    // None are wanted and none are there.
-    state.status = protocol::PackageSyncStatus::ready;
-  }
-  owners_.outbox.push_for_this_connection(state);
 }
 
 void Inbox::note_reply(const Result<void>& taken) {
@@ -145,7 +129,7 @@ SessionVerdict Inbox::deliver_authenticated(protocol::Authenticated message) {
       {{"satellite", message.satellite_id}, {"script_dispatch", script_dispatch_ ? "on" : "off"}});
   owners_.outbox.connection_up(script_dispatch_);
   owners_.secrets.connection_up();
-  answer_packages(message.script_packages);
+  owners_.packages.connection_up(message.script_packages);
   return SessionVerdict::authenticated;
 }
 
@@ -170,9 +154,13 @@ SessionVerdict Inbox::deliver(protocol::CoreMessage message) {
           owners_.policy.receive(one.policy_json);
         } else if constexpr (std::is_same_v<Message, protocol::ConfigUpdated>) {
           owners_.scheduler.receive(std::move(one.assignments));
-          answer_packages(one.script_packages);
+          owners_.packages.receive(one.script_packages);
         } else if constexpr (std::is_same_v<Message, protocol::RefreshScriptPackages>) {
-          answer_packages({true, std::move(one.lockfile_hash)});
+          owners_.packages.receive(
+              protocol::ScriptPackagesStatement{true, std::move(one.lockfile_hash)});
+        } else if constexpr (std::is_same_v<Message, protocol::ScriptPackageManifest> ||
+                             std::is_same_v<Message, protocol::ScriptPackageBlob>) {
+          owners_.packages.receive(std::move(one));
         } else if constexpr (std::is_same_v<Message, protocol::RunSecrets> ||
                              std::is_same_v<Message, protocol::ConfigSecrets>) {
           note_reply(owners_.secrets.receive(std::move(one)));

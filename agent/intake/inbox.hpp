@@ -3,6 +3,7 @@
 #include "agent/checks/secret_fetch.hpp"
 #include "agent/dispatch/dispatcher.hpp"
 #include "agent/intake/relayed_policy.hpp"
+#include "agent/packages/script_packages.hpp"
 #include "agent/runtime/log.hpp"
 #include "agent/schedule/scheduler.hpp"
 #include "protocol/core_messages.hpp"
@@ -42,6 +43,7 @@ class Inbox {
     Dispatcher& dispatcher;
     Scheduler& scheduler;
     SecretFetch& secrets;
+    ScriptPackages& packages;
     Outbox& outbox;
   };
   Inbox(Log& log, Owners owners) : log_(log), owners_(owners) {}
@@ -52,6 +54,8 @@ class Inbox {
   /// afterwards, since it may carry secrets.
   boost::asio::awaitable<SessionVerdict> receive(std::string frame);
   void connection_lost();
+  /// What the core sent last is larger than we read: the connection ends by it.
+  void frame_too_large() { owners_.packages.frame_too_large(); }
   /// Waits for the thread of large frames, whose frame belongs to a suspended receive().
   void join_reader();
   /// The answer to this request says that the core still has this satellite registered.
@@ -62,8 +66,6 @@ class Inbox {
   SessionVerdict deliver(protocol::CoreMessage message);
   SessionVerdict deliver_authenticated(protocol::Authenticated message);
   SessionVerdict deliver_capability_answer(const protocol::CapabilitySecretResponse& message);
-  /// Answers that this satellite keeps no script packages.
-  void answer_packages(const protocol::ScriptPackagesStatement& statement);
   void note_reply(const Result<void>& taken);
   void note_once(const std::string& event, const std::string& kind, const std::string& text);
 

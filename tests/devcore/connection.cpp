@@ -111,6 +111,14 @@ asio::awaitable<void> Connection::write_next() {
     co_await channel_->close(close_code_);
     co_return;
   }
+  if (cuts_last_ && queue_.size() == 1) {
+    const std::string half = queue_.front().substr(0, queue_.front().size() / 2);
+    const auto begun = co_await channel_->write_fragment(half);
+    static_cast<void>(begun);
+    written_ = true;
+    channel_->reset();
+    co_return;
+  }
   std::string text(fragment_size, 'x');
   const bool is_fragment = queue_.empty();
   if (!is_fragment) {
@@ -151,6 +159,10 @@ void Connection::receive(std::string_view text) {
   if (state_.settings.on_message) state_.settings.on_message(client_id_, *message);
   state_.ledger.note(*message);
   if (auto reply = secret_reply(state_.secrets, *message)) send(*std::move(reply));
+  if (auto reply = package_reply(state_.packages, *message)) {
+    cuts_last_ = reply->is_cut;
+    send(std::move(reply->frame));
+  }
   if (state_.acknowledge) acknowledge(*message);
 }
 

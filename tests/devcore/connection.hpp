@@ -64,6 +64,7 @@ class Connection {
   bool authenticated_ = false, stalled_ = false, chatters_ = false, reader_rests_ = false;
   bool finished_ = false, written_ = false;  // written_: nothing more will be sent
   bool fragments_without_end_ = false, forgotten_ = false, sends_binary_ = false;
+  bool cuts_last_ = false;  // the frame that was queued last is broken off in its middle
 };
 
 }  // namespace satellite::devcore

@@ -18,6 +18,7 @@ struct CoreState {
         policy(settings_.policy),
         assignments(settings_.assignments),
         secrets(settings_.secrets),
+        packages(settings_.packages),
         acknowledge(settings_.acknowledge) {
     for (const auto& [client, token] : settings.tokens) transcript.hide(token);
     for (const std::string& text : texts_to_hide(secrets)) transcript.hide(text);
@@ -29,6 +30,7 @@ struct CoreState {
   std::optional<std::string> policy;
   std::string assignments;
   SecretReplies secrets;
+  PackageShelf packages;
   bool acknowledge;
 };
 

@@ -92,7 +92,7 @@ void DevCore::push_policy(const std::string& policy) {
 void DevCore::push_assignments(const std::string& assignments) {
   server_->post([assignments](Server& server) {
     server.state().assignments = assignments;
-    server.send_to_all(config_updated_frame(assignments));
+    server.send_to_all(config_updated_frame(server.state()));
   });
 }
 
@@ -104,6 +104,20 @@ void DevCore::know_secrets(SecretReplies secrets) {
   server_->post([secrets = std::move(secrets)](Server& server) {
     for (const std::string& text : texts_to_hide(secrets)) server.state().transcript.hide(text);
     server.state().secrets = secrets;
+  });
+}
+
+void DevCore::keep_packages(PackageShelf packages) {
+  server_->post(
+      [packages = std::move(packages)](Server& server) { server.state().packages = packages; });
+}
+
+void DevCore::push_packages(PackageShelf packages) {
+  server_->post([packages = std::move(packages)](Server& server) {
+    server.state().packages = packages;
+    const auto& hash = packages.statement.lockfile_hash;
+    server.send_to_all(hash ? encode_core_message(protocol::RefreshScriptPackages{*hash})
+                            : config_updated_frame(server.state()));
   });
 }
 

@@ -46,6 +46,10 @@ class DevCore {
   /// Told only to those who authenticate later: most edits are not pushed by the existing core.
   void edit_assignments(const std::string& assignments);
   void know_secrets(SecretReplies secrets);
+  /// Its packages from now on; told to those who authenticate later.
+  void keep_packages(PackageShelf packages);
+  /// The same, and pushed to everybody: as a refresh if a hash is wanted, else with the set.
+  void push_packages(PackageShelf packages);
   /// Lays a partial policy over the safe default, stores it, relays what was stored; returns that.
   /// Errors: invalid_input stores and relays nothing; unsupported without a policy store.
   Result<std::string> change_policy(const std::string& partial_policy);

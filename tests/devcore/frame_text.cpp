@@ -9,6 +9,14 @@ std::string quoted(const std::string& text) {
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+/// `,"scriptPackagesLockfileHash":…`, or nothing where the core says nothing.
+std::string packages_member(const CoreState& state) {
+  const auto& statement = state.packages.statement;
+  if (!statement.made) return {};
+  return R"(,"scriptPackagesLockfileHash":)" +
+         (statement.lockfile_hash ? quoted(*statement.lockfile_hash) : std::string("null"));
+}
+
 }  // namespace
 
 std::string type_in(std::string_view text) {
@@ -23,15 +31,16 @@ std::string authenticated_frame(const std::string& client_id, const CoreState& s
   const auto& extensions = state.settings.extensions;
   if (!extensions.empty()) text += R"(,"extensions":)" + nlohmann::json(extensions).dump();
   if (state.policy) text += R"(,"sandboxPolicy":)" + *state.policy;
-  return text + '}';
+  return text + packages_member(state) + '}';
 }
 
 std::string policy_frame(const std::string& policy) {
   return R"({"type":"sandbox_policy","policy":)" + policy + '}';
 }
 
-std::string config_updated_frame(const std::string& assignments) {
-  return R"({"type":"config_updated","assignments":)" + assignments + '}';
+std::string config_updated_frame(const CoreState& state) {
+  return R"({"type":"config_updated","assignments":)" + state.assignments + packages_member(state) +
+         '}';
 }
 
 }  // namespace satellite::devcore

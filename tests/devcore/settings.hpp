@@ -2,6 +2,7 @@
 
 #include "protocol/agent_messages.hpp"
 #include "protocol/vocabulary/byte_count.hpp"
+#include "tests/devcore/package_shelf.hpp"
 #include "tests/devcore/secret_replies.hpp"
 #include "tests/devcore/temporary_certificate.hpp"
 
@@ -74,6 +75,7 @@ struct Settings {
   std::string assignments = "[]";     ///< raw JSON, sent as it is
   std::optional<std::string> policy;  ///< raw JSON, sent as it is
   SecretReplies secrets;
+  PackageShelf packages;
   std::filesystem::path policy_file;  ///< read at start and again whenever it changes
   /// Where the cluster's default policy is kept, merged and validated (policy_store.hpp).
   std::filesystem::path policy_store;

@@ -15,6 +15,7 @@ namespace {
 using Check = std::optional<std::string> (*)(std::string_view);
 const std::map<std::string, Check> targets{
     {"address_block", fuzz::check_address_block_target},
+    {"archive", fuzz::check_archive_target},
     {"bounded_json", fuzz::check_bounded_json_target},
     {"core_url", fuzz::check_core_url_target},
     {"decode", fuzz::check_decode_target},
@@ -22,11 +23,13 @@ const std::map<std::string, Check> targets{
     {"kernel_text", fuzz::check_kernel_text_target},
     {"launcher_order", fuzz::check_launcher_order_target},
     {"launcher_record", fuzz::check_launcher_record_target},
+    {"manifest", fuzz::check_manifest_target},
     {"masker", fuzz::check_masker_target},
     {"module_answer", fuzz::check_module_answer_target},
     {"user_script", fuzz::check_user_script_target},
     {"netlink", fuzz::check_netlink_target},
     {"output", fuzz::check_output_target},
+    {"package_json", fuzz::check_package_json_target},
     {"plan_question", fuzz::check_plan_question_target},
     {"policy", fuzz::check_policy_target},
     {"run_stream", fuzz::check_run_stream_target},

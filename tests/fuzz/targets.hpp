@@ -25,6 +25,13 @@ std::optional<std::string> check_user_script_target(std::string_view input);
 /// Two policies: each on its own, and the stricter of both.
 std::optional<std::string> check_policy_target(std::string_view input);
 
+/// A tar archive, whose sums are put right, and the same bytes as gzip.
+std::optional<std::string> check_archive_target(std::string_view input);
+/// A list of packages and the files of one: lines of words.
+std::optional<std::string> check_manifest_target(std::string_view input);
+/// Two package.json.
+std::optional<std::string> check_package_json_target(std::string_view input);
+
 // What an operator writes.
 std::optional<std::string> check_settings_target(std::string_view input);
 std::optional<std::string> check_core_url_target(std::string_view input);

@@ -54,7 +54,8 @@ TEST_CASE("a run that a mistake of ours ends has its one end and gives its place
   sandbox::PolicyProvider policies;
   Outbox outbox(context);
   outbox.connection_up(true);
-  Dispatcher dispatcher({context, log, config, runner, policies, outbox}, execute);
+  ScriptPackages packages(context, log, {}, [](const auto&) {});
+  Dispatcher dispatcher({context, log, config, runner, policies, outbox, packages}, execute);
   for (const char* text : {"early", "late", "well"}) dispatcher.receive(script(text));
   std::map<std::string, json> ends;
   for (int i = 0; i < 1'000 && ends.size() < 3; ++i) {

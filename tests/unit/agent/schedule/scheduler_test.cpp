@@ -86,7 +86,8 @@ class Bench {
   sandbox::PolicyProvider policies_;
   Outbox outbox_{context_};
   SecretFetch secrets_{context_, outbox_};
-  Scheduler scheduler_{{context_, log_, config_, runner_, policies_, outbox_}, secrets_};
+  ScriptPackages packages_{context_, log_, {}, [](const auto&) {}};
+  Scheduler scheduler_{{context_, log_, config_, runner_, policies_, outbox_, packages_}, secrets_};
 };
 
 }  // namespace
