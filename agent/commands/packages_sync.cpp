@@ -18,6 +18,7 @@
 #include <deque>
 #include <exception>
 #include <iostream>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 namespace satellite::agent {
@@ -209,7 +210,11 @@ int sync_packages(const Invocation& invocation) {
     print_error(*sync.failure());
     return exit_failed;
   }
-  std::cout << sync.outcome() << '\n';
+  if (invocation.json) {
+    std::cout << nlohmann::json{{"outcome", sync.outcome()}}.dump() << '\n';
+  } else {
+    std::cout << sync.outcome() << '\n';
+  }
   return exit_done;
 }
 

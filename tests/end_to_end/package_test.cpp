@@ -1,5 +1,6 @@
 // Script packages from a real core to a tree on disk: what comes, what does not, and what is left
 // of it for the next start.
+#include "protocol/vocabulary/unique_fd.hpp"
 #include "tests/end_to_end/package_scene.hpp"
 #include "tls/digest.hpp"
 

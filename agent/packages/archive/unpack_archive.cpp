@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 namespace satellite::agent {
@@ -21,17 +22,11 @@ constexpr mode_t directory_mode = 0755, file_mode = 0444, program_mode = 0555;
 constexpr ByteCount overhead_max{192U << 20U};
 constexpr std::size_t read_size = 64U << 10U;
 
-/// Want of room is not the archive's fault, and gets a code that no rule of archives has.
-Error file_error(std::string_view what) {
-  if (errno != ENOSPC && errno != EDQUOT) return error_from_errno(what, errno);
-  return {ErrorCode::unavailable, "no room to " + std::string(what)};
-}
-
 Result<void> write_whole(int file, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(file, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return file_error("write a file of the package");
+    if (written < 0) return unpack_file_error("write a file of the package");
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
   return {};
@@ -44,7 +39,7 @@ class DirectorySink : public TarSink {
 
   Result<void> directory(const std::string& path) override {
     if (::mkdirat(root_, path.c_str(), directory_mode) != 0) {
-      return file_error("make a directory of the package");
+      return unpack_file_error("make a directory of the package");
     }
     PackageContents::Entry entry;
     entry.path = path;
@@ -56,7 +51,7 @@ class DirectorySink : public TarSink {
   Result<void> begin_file(const std::string& path, bool executable) override {
     file_.reset(::openat(root_, path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                          S_IRUSR | S_IWUSR));
-    if (!file_) return file_error("make a file of the package");
+    if (!file_) return unpack_file_error("make a file of the package");
     PackageContents::Entry entry;
     entry.path = path;
     entry.executable = executable;
@@ -88,6 +83,13 @@ class DirectorySink : public TarSink {
 };
 
 }  // namespace
+
+Error unpack_file_error(std::string_view what) {
+  if (errno != ENOSPC && errno != EDQUOT) {
+    return {ErrorCode::io_failed, std::string(what) + ": " + std::strerror(errno)};
+  }
+  return {ErrorCode::unavailable, "no room to " + std::string(what)};
+}
 
 Result<PackageContents> unpack_archive(int archive, int directory, const ArchiveBounds& bounds) {
   DirectorySink sink(directory);

@@ -77,8 +77,7 @@ Result<void> write_contents(int directory, const std::string& text) {
     if (written > 0) rest.remove_prefix(static_cast<std::size_t>(written));
   }
   if (file && rest.empty()) return {};
-  // Of a code that no rule of archives has, as in unpack_archive.
-  return Error{ErrorCode::unavailable, "no room to write the list of files"};
+  return unpack_file_error("write the list of files");
 }
 
 Result<void> unpack(const UnpackOrder& order) {
@@ -90,7 +89,7 @@ Result<void> unpack(const UnpackOrder& order) {
   };
   const UniqueFd directory = make(unpack_directory, order.name.c_str());
   const UniqueFd package = directory ? make(directory.get(), "package") : UniqueFd();
-  if (!package) return Error{ErrorCode::unavailable, "no room to make a directory"};
+  if (!package) return unpack_file_error("make a directory");
   const auto contents = unpack_archive(order.archive.get(), package.get(), {});
   if (!contents) return contents.error();
   return write_contents(directory.get(), contents_text(*contents));

@@ -1,6 +1,7 @@
 // What the process that unpacks can no longer do, each beside the same attempt before its walls.
 #include "agent/packages/archive/confinement.hpp"
 
+#include "protocol/vocabulary/unique_fd.hpp"
 #include "tests/support/in_child.hpp"
 #include "tests/support/temp_dir.hpp"
 

@@ -168,6 +168,37 @@ TEST_CASE("where no packages are wanted a run gets none and does not wait") {
   CHECK_FALSE(bench.said.back().lockfile_hash);
 }
 
+TEST_CASE("a tree that a run has is not removed before that run has ended") {
+  const TempDir files;
+  PackagesBench bench(files);
+  bench.packages.connection_up({});
+  const auto first = shelf_with({one_package}), second = shelf_with({two_package}),
+             third = shelf_with({one_package, two_package});
+  const auto want_and_wait = [&](const devcore::PackageShelf& shelf) {
+    bench.want(shelf);
+    REQUIRE(bench.until([&] { return bench.packages.is_ready(); }));
+  };
+  want_and_wait(first);
+  std::optional<PackageLease> lease;
+  {
+    auto taken = bench.take(imports_one, 60s);
+    REQUIRE(taken);
+    lease = *std::move(taken);
+  }
+  const fs::path tree = fs::path(*lease->directory()).parent_path();
+  want_and_wait(second);
+  const fs::path mark = tree / ".retired";
+  REQUIRE(bench.until([&] { return fs::exists(mark); }));
+  fs::last_write_time(mark, fs::file_time_type::clock::now() - 2h);
+  // Each flip collects; the next answer comes from the same thread, so it comes after that.
+  want_and_wait(third);
+  want_and_wait(second);
+  CHECK(fs::exists(tree / "node_modules/one/index.js"));
+  lease.reset();
+  want_and_wait(third);
+  CHECK(bench.until([&] { return !fs::exists(tree); }));
+}
+
 TEST_CASE("a lease that is moved ends once") {
   const TempDir files;
   PackagesBench bench(files);
