@@ -39,6 +39,20 @@ namespace {
 
 // Short, because an operator waits for it; each look is one stat(2).
 constexpr std::chrono::seconds look_for_token_every{1};
+// A disk that does not take it in this time does not keep the service manager waiting.
+constexpr std::chrono::seconds store_flush_deadline{2};
+
+KeptMessages::Settings outbox_settings(const Config& config) {
+  KeptMessages::Settings settings;
+  settings.bounds.count_max = config.outbox_count_max;
+  settings.bounds.size_max = config.outbox_size_max;
+  settings.bounds.age_max = config.outbox_age_max;
+  settings.bounds.replay_rate = config.replay_rate;
+  settings.guarantee = config.delivery == Delivery::at_most_once
+                           ? DeliveryQueue::Guarantee::at_most_once
+                           : DeliveryQueue::Guarantee::at_least_once;
+  return settings;
+}
 
 class Agent {
  public:
@@ -47,25 +61,31 @@ class Agent {
         context_(context),
         address_(std::move(address)),
         runner_(context, *dependencies_.launcher, runner_settings(dependencies_.config)),
-        outbox_(context),
+        store_(context, dependencies_.store),
+        outbox_(context, store_, outbox_settings(dependencies_.config)),
         secrets_(context, outbox_),
         dispatcher_(run_services()),
         scheduler_(run_services(), secrets_),
         relayed_policy_(policies_, dependencies_.log, dependencies_.config),
-        inbox_(dependencies_.log, {relayed_policy_, dispatcher_, scheduler_, secrets_, outbox_}),
+        inbox_(dependencies_.log, dependencies_.config,
+               {relayed_policy_, dispatcher_, scheduler_, secrets_, outbox_}),
         log_flush_(context, dependencies_.log),
         loop_watch_(context, dependencies_.log),
         stop_signal_(context),
         wait_timer_(context),
         stop_asked_(context),
         stop_began_(context) {
+    store_.listen({[](const StoreSnapshot&) {},
+                   [this](StoreFault fault, const std::string& why) { log_store(fault, why); }});
     dependencies_.launcher->attach(context, [this] { launcher_lost(); });
     dependencies_.launcher->watch_unkillable([this](const auto& run) { log_unkillable(run); });
   }
 
   asio::awaitable<void> run() {
+    store_.open();
     co_await (stay_connected() && scheduler_.run() && watch_loop() && stop_when_told() &&
               look_at_host());
+    co_await flush_store();
   }
   AgentEnd end() const { return end_; }
   void join_threads() { inbox_.join_reader(); }
@@ -97,12 +117,15 @@ class Agent {
   asio::awaitable<void> stop_when_told();
   void launcher_lost();
   void log_unkillable(const sandbox::UnkillableRun& run);
+  void log_store(StoreFault fault, const std::string& why);
+  asio::awaitable<void> flush_store();
 
   AgentDependencies dependencies_;
   asio::io_context& context_;
   CoreAddress address_;
   sandbox::PolicyProvider policies_;
   sandbox::Runner runner_;
+  Store store_;
   Outbox outbox_;
   SecretFetch secrets_;
   Dispatcher dispatcher_;
@@ -225,6 +248,34 @@ void Agent::log_unkillable(const sandbox::UnkillableRun& run) {
                            "the processes of a run that could not be killed are gone",
                            {{"number", run.run_number}, {"held", run.held}});
   }
+}
+
+void Agent::log_store(StoreFault fault, const std::string& why) {
+  if (fault == StoreFault::none) {
+    const auto& queue = outbox_.queue();
+    dependencies_.log.info("outbox_ready",
+                           "what waits for the core survives the end of this process",
+                           {{"messages", queue.size()}, {"bytes", queue.bytes().value}});
+    return;
+  }
+  if (fault == StoreFault::ephemeral) {
+    dependencies_.log.info("outbox_ephemeral",
+                           why + ": what waits for the core is in memory and lost at the end");
+    return;
+  }
+  dependencies_.log.warn("outbox_degraded",
+                         why +
+                             "; what waits for the core is kept in memory, and lost should this "
+                             "process end before the disk is well again",
+                         {{"state", name_of(fault)}});
+}
+
+asio::awaitable<void> Agent::flush_store() {
+  // Shared: a disk that hangs may answer when nobody waits any more.
+  const auto flushed = std::make_shared<asio::steady_timer>(context_, store_flush_deadline);
+  store_.flush([flushed] { flushed->cancel(); });
+  constexpr auto without_throwing = asio::as_tuple(asio::use_awaitable);
+  co_await flushed->async_wait(without_throwing);
 }
 
 /// However serving ends, also by an exception: what is suspended refers to the agent, so it goes

@@ -3,6 +3,7 @@
 #include "agent/config/config.hpp"
 #include "agent/config/token_watch.hpp"
 #include "agent/runtime/log.hpp"
+#include "agent/storage/store.hpp"
 #include "sandbox/launcher/client/launcher_link.hpp"
 #include "sandbox/probing/probe.hpp"
 
@@ -22,6 +23,7 @@ struct AgentDependencies {
   std::unique_ptr<sandbox::Launcher> launcher;
   std::chrono::steady_clock::time_point process_started;
   TokenWatch& token;
+  Store::Settings store;
 };
 
 /// The composition root: builds the parts, joins their loops, decides nothing. Returns after

@@ -2,6 +2,7 @@
 #include "tests/benchmarks/core_figures.hpp"
 #include "tests/benchmarks/figures.hpp"
 #include "tests/benchmarks/layer_figures.hpp"
+#include "tests/benchmarks/outbox_figures.hpp"
 #include "tests/benchmarks/process_figures.hpp"
 #include "tests/benchmarks/reference_process.hpp"
 #include "tests/benchmarks/sandbox_process.hpp"
@@ -345,6 +346,7 @@ int main(int argc, char** argv) {
     measure("layers", measure_layers);
     measure("core", measure_core);
     measure("checks", measure_checks);
+    measure("outbox", measure_outbox);
     print_table(figures);
     // A part is for looking at; the file always holds the whole.
     if (part == "all" && !json_file.empty() && !write_json(figures, json_file)) {

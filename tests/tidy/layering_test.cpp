@@ -121,11 +121,12 @@ TEST_CASE("the agent's rooms point down") {
   // A room may include those in front of it in this list; rooms in the same braces know nothing of
   // each other. Files at the folder's root are rooms of their own.
   const std::vector<std::vector<std::string>> agent_rooms{
-      {"runtime"},  {"config", "javascript"},
-      {"outbound"}, {"checks/config", "checks/template"},
-      {"checks"},   {"dispatch", "schedule"},
-      {"intake"},   {"connection"},
-      {"agent"},    {"commands"},
+      {"runtime"},    {"config", "javascript"},
+      {"storage"},    {"outbound"},
+      {"checks/config", "checks/template"},
+      {"checks"},     {"dispatch", "schedule"},
+      {"intake"},     {"connection"},
+      {"agent"},      {"commands"},
       {"main"}};
   std::map<std::string, std::size_t> floor_of;
   for (std::size_t floor = 0; floor < agent_rooms.size(); ++floor) {
@@ -148,9 +149,11 @@ TEST_CASE("the agent's rooms point down") {
 }
 
 TEST_CASE("each heavy library has one home") {
-  const std::regex beast("boost/beast"), spdlog("<spdlog/"), cli("<CLI/"), toml("<toml\\.hpp>");
+  const std::regex beast("boost/beast"), spdlog("<spdlog/"), cli("<CLI/"), toml("<toml\\.hpp>"),
+      sqlite("<sqlite3");
   const std::map<std::string, const std::regex*> homes{{"agent/connection/websocket_", &beast},
                                                        {"agent/runtime/log", &spdlog},
+                                                       {"agent/storage/store_file", &sqlite},
                                                        {"agent/commands/invocation", &cli},
                                                        {"agent/config/toml_file", &toml}};
   for (const SourceFile& file : source_files({"protocol", "sandbox", "tls", "agent"})) {

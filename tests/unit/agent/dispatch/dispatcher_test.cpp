@@ -2,6 +2,7 @@
 
 #include "agent/dispatch/run_translation.hpp"
 #include "sandbox/launcher/client/launcher_link.hpp"
+#include "tests/unit/agent/outbound/memory_outbox.hpp"
 
 #include <fcntl.h>
 #include <boost/asio/co_spawn.hpp>
@@ -52,15 +53,16 @@ TEST_CASE("a run that a mistake of ours ends has its one end and gives its place
   config.queue_length = 5;
   config.script_timeout_max = std::chrono::hours(1);
   sandbox::PolicyProvider policies;
-  Outbox outbox(context);
-  outbox.connection_up(true);
+  Store store(context, tests::memory_only());
+  Outbox outbox(context, store, {});
+  outbox.connection_up({true, false});
   Dispatcher dispatcher({context, log, config, runner, policies, outbox}, execute);
   for (const char* text : {"early", "late", "well"}) dispatcher.receive(script(text));
   std::map<std::string, json> ends;
   for (int i = 0; i < 1'000 && ends.size() < 3; ++i) {
     context.run_for(std::chrono::milliseconds(1));
-    while (auto frame = outbox.next()) {
-      const json message = json::parse(frame->frame);
+    while (auto frame = tests::next_delivered(outbox)) {
+      const json message = json::parse(*frame);
       if (message.at("type") != "script_finished") continue;
       CHECK(ends.emplace(message.at("runId"), message).second);
     }
