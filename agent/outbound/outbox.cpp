@@ -18,7 +18,15 @@ Lane lane_of(const protocol::AgentMessage& message) {
 }  // namespace
 
 Outbox::Outbox(boost::asio::io_context& context, Store& store, Settings settings)
-    : changed_(context), room_(context), kept_(context, store, settings, changed_) {}
+    : changed_(context),
+      room_(context),
+      kept_(context, store, settings, changed_),
+      streams_(context, store, changed_) {
+  store.listen({[](const StoreSnapshot&) {},
+                [this](StoreFault fault, const std::string&) {
+                  if (fault == StoreFault::none) streams_.store_again();
+                }});
+}
 
 void Outbox::push(const protocol::AgentMessage& message) {
   kept_.push(protocol::encode(message), lane_of(message));
@@ -117,6 +125,7 @@ void Outbox::connection_lost() {
 
 void Outbox::drain() {
   draining_ = true;
+  streams_.drain();
   room_.notify_all();
 }
 

@@ -37,8 +37,15 @@ class Outbox {
   Result<void> acknowledge(const RunId& id, std::uint64_t seq);
   /// The core asked for the run again: its unacknowledged frames are sent once more.
   void send_again(const RunId& id);
-  /// After a stream was written to: wakes the sender.
-  void stream_changed() { changed_.notify_all(); }
+  /// After a stream was written to.
+  void stream_changed(const RunId& id) { streams_.stream_changed(id); }
+  /// After its end was written to a stream: that is sent once it is on disk.
+  void stream_finished(const RunId& id, std::string frame) {
+    streams_.finished(id, std::move(frame));
+  }
+  /// A run that an earlier process left on disk and the core does not have.
+  void park(const RunId& id) { streams_.park(id); }
+  bool is_parked(const RunId& id) const { return streams_.is_parked(id); }
 
   /// The frame to send now; sent() or not_sent() follows. A run's frame is kept by its stream.
   struct Outgoing {
@@ -70,7 +77,7 @@ class Outbox {
   Notification& changed() { return changed_; }
   Notification& room() { return room_; }
 
-  std::size_t runs() const { return streams_.size(); }
+  std::size_t runs() const { return streams_.size() + streams_.parked(); }
   std::size_t forgotten_runs() const { return streams_.forgotten(); }
   /// Messages that were given up, the oldest first, because too many waited.
   std::size_t dropped_messages() const { return kept_.dropped(); }

@@ -20,6 +20,7 @@ struct RunServices {
   sandbox::Runner& runner;
   const sandbox::PolicyProvider& policies;
   Outbox& outbox;
+  Store& store;
 };
 
 }  // namespace satellite::agent

@@ -77,14 +77,19 @@ struct RaiseSeqBound {
 };
 struct FinishRun {
   RunId id;
+  std::uint64_t seq = 0;
   std::string frame;  ///< its `script_finished`
 };
-/// The core has the end of it: nothing is to be sent any more.
+/// The core has the end of it: nothing is to be sent any more. Also of a run that was accepted
+/// while nothing could be written.
 struct DeliverRun {
   RunId id;
+  std::int64_t at = 0;
 };
+/// Delivered ones that were accepted before then, or are not among the latest so many.
 struct ForgetRuns {
-  std::vector<RunId> ids;
+  std::int64_t accepted_before = 0;
+  std::size_t count_max = 0;
 };
 struct PutRunMessages {
   RunId id;
@@ -110,6 +115,7 @@ struct StoreSnapshot {
 struct StoredRunStream {
   std::vector<StoredRunMessage> messages;  ///< by seq
   std::string finished_frame;              ///< empty if it has not ended
+  std::uint64_t end_seq = 0;               ///< the number of that
 };
 
 /// What keeps the disk from its duty. Each is a state that an operator sees by this name.

@@ -38,6 +38,8 @@ class Store {
     ByteCount free_space_min;  ///< on its file system, or it counts as full
     std::string vfs;           ///< of SQLite; tests put faults in between
     std::chrono::milliseconds retry_first{1'000}, retry_max{30'000};
+    /// As long as a result may be in no other place than in the page cache of this host.
+    std::chrono::milliseconds sync_after{100};
   };
   struct Listener {
     /// A database was opened, for the first time or again, with this in it.

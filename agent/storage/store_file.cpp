@@ -24,7 +24,7 @@ CREATE TABLE gap(one INTEGER PRIMARY KEY CHECK(one = 1), count INTEGER NOT NULL,
                  since INTEGER NOT NULL, until INTEGER NOT NULL);
 CREATE TABLE runs(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, accepted_at INTEGER NOT NULL,
                   seq_bound INTEGER NOT NULL, finished INTEGER NOT NULL, delivered INTEGER NOT NULL);
-CREATE TABLE run_ends(number INTEGER PRIMARY KEY, frame BLOB NOT NULL);
+CREATE TABLE run_ends(number INTEGER PRIMARY KEY, seq INTEGER NOT NULL, frame BLOB NOT NULL);
 CREATE TABLE run_messages(run TEXT NOT NULL, seq INTEGER NOT NULL, bytes BLOB NOT NULL,
                           UNIQUE(run, seq));
 PRAGMA user_version = 1;
@@ -75,8 +75,8 @@ enum Query : std::size_t {
   oldest_run_end,
   remove_run_end,
   deliver_run,
-  forget_run_end,
-  forget_run,
+  forget_runs,
+  forget_run_ends,
   put_run_message,
   remove_run_messages,
   remove_all_run_messages,
@@ -93,12 +93,14 @@ constexpr std::array<const char*, query_count> queries{
     "INSERT OR IGNORE INTO runs(id,accepted_at,seq_bound,finished,delivered) VALUES(?1,?2,?3,0,0)",
     "UPDATE runs SET seq_bound=?2 WHERE id=?1",
     "UPDATE runs SET finished=1 WHERE id=?1",
-    "INSERT OR REPLACE INTO run_ends SELECT number,?2 FROM runs WHERE id=?1",
+    "INSERT OR REPLACE INTO run_ends SELECT number,?2,?3 FROM runs WHERE id=?1",
     "SELECT number,length(frame) FROM run_ends ORDER BY number LIMIT 1",
     "DELETE FROM run_ends WHERE number=?1",
-    "UPDATE runs SET finished=1, delivered=1 WHERE id=?1",
-    "DELETE FROM run_ends WHERE number=(SELECT number FROM runs WHERE id=?1)",
-    "DELETE FROM runs WHERE id=?1",
+    "INSERT INTO runs(id,accepted_at,seq_bound,finished,delivered) VALUES(?1,?2,0,1,1) "
+    "ON CONFLICT(id) DO UPDATE SET finished=1, delivered=1",
+    "DELETE FROM runs WHERE delivered=1 AND (accepted_at<?1 OR number<=(SELECT number FROM runs "
+    "ORDER BY number DESC LIMIT 1 OFFSET ?2))",
+    "DELETE FROM run_ends WHERE number NOT IN (SELECT number FROM runs)",
     "INSERT OR REPLACE INTO run_messages VALUES(?1,?2,?3)",
     "DELETE FROM run_messages WHERE run=?1 AND seq<=?2",
     "DELETE FROM run_messages WHERE run=?1",
@@ -265,7 +267,11 @@ void StoreFile::Connection::apply(const RaiseSeqBound& change) {
 
 void StoreFile::Connection::apply(const FinishRun& change) {
   run(finish_run).text(1, change.id.text).step();
-  run(put_run_end).text(1, change.id.text).blob(2, change.frame).step();
+  run(put_run_end)
+      .text(1, change.id.text)
+      .number(2, as_signed(change.seq))
+      .blob(3, change.frame)
+      .step();
   run_ends_size += static_cast<std::int64_t>(change.frame.size());
   while (run_ends_size > run_ends_size_max && result == SQLITE_OK) {
     std::int64_t oldest = 0;
@@ -280,16 +286,17 @@ void StoreFile::Connection::apply(const FinishRun& change) {
 }
 
 void StoreFile::Connection::apply(const DeliverRun& change) {
-  run(deliver_run).text(1, change.id.text).step();
+  run(deliver_run).text(1, change.id.text).number(2, change.at).step();
   run(remove_all_run_messages).text(1, change.id.text).step();
 }
 
 void StoreFile::Connection::apply(const ForgetRuns& change) {
-  for (const RunId& id : change.ids) {
-    run(forget_run_end).text(1, id.text).step();
-    run(forget_run).text(1, id.text).step();
-    run(remove_all_run_messages).text(1, id.text).step();
-  }
+  run(forget_runs)
+      .number(1, change.accepted_before)
+      .number(2, static_cast<std::int64_t>(change.count_max))
+      .step();
+  run(forget_run_ends).step();
+  run_ends_size = number_of("SELECT coalesce(sum(length(frame)),0) FROM run_ends");
 }
 
 void StoreFile::Connection::apply(const PutRunMessages& change) {
@@ -466,9 +473,10 @@ Result<StoredRunStream> StoreFile::read_run(const RunId& id) {
                         return true;
                       });
   connection.each_row(
-      "SELECT frame FROM run_ends WHERE number=(SELECT number FROM runs WHERE id=?1)", of_run,
+      "SELECT frame,seq FROM run_ends WHERE number=(SELECT number FROM runs WHERE id=?1)", of_run,
       [&stream](Execution& row) {
         stream.finished_frame = row.bytes_at(0);
+        stream.end_seq = as_unsigned(row.number_at(1));
         return false;
       });
   const auto read = connection.verdict("read a run from the outbox");

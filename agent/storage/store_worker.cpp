@@ -18,8 +18,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// As long as a result may be in no other place than in the page cache of this host.
-constexpr auto sync_after = 100ms;
 // Of one transaction: the log grows by as much, and nobody hears of it before it ends.
 constexpr std::size_t batch_max = 1'024;
 constexpr auto end_patience = 2s;
@@ -190,7 +188,7 @@ void Store::Worker::note_written(const std::vector<StoreChange>& changes) {
   }
   const bool is_needed = others_unsynced_ || !unsynced_.empty();
   if (!is_needed) sync_at_.reset();
-  if (is_needed && !sync_at_) sync_at_ = Clock::now() + sync_after;
+  if (is_needed && !sync_at_) sync_at_ = Clock::now() + settings_.sync_after;
 }
 
 void Store::Worker::refuse(std::vector<Change> changes, std::vector<StoreChange> values) {

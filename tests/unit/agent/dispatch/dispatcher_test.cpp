@@ -56,7 +56,7 @@ TEST_CASE("a run that a mistake of ours ends has its one end and gives its place
   Store store(context, tests::memory_only());
   Outbox outbox(context, store, {});
   outbox.connection_up({true, false});
-  Dispatcher dispatcher({context, log, config, runner, policies, outbox}, execute);
+  Dispatcher dispatcher({context, log, config, runner, policies, outbox, store}, execute);
   for (const char* text : {"early", "late", "well"}) dispatcher.receive(script(text));
   std::map<std::string, json> ends;
   for (int i = 0; i < 1'000 && ends.size() < 3; ++i) {
@@ -77,9 +77,14 @@ TEST_CASE("a run that a mistake of ours ends has its one end and gives its place
   CHECK(ends["run-well"].at("outcome") == "exited");
   // What the core asks for later is known, too.
   dispatcher.receive(protocol::QueryScript{RunId("run-early")});
-  const auto status = outbox.next();
+  std::optional<std::string> status;
+  for (int i = 0; i < 1'000 && !status; ++i) {
+    context.run_for(std::chrono::milliseconds(1));
+    status = tests::next_delivered(outbox);
+  }
   REQUIRE(status);
-  CHECK(json::parse(status->frame).at("state") == "finished");
+  CHECK(json::parse(*status).at("state") == "finished");
+  CHECK(json::parse(*status).at("finished").at("outcome") == "setup_failed");
   // Its end was said before the last of its task has run.
   bool stopped = false;
   boost::asio::co_spawn(context, dispatcher.stop(), [&](std::exception_ptr) { stopped = true; });

@@ -88,7 +88,7 @@ class Bench {
   Store store_{context_, tests::memory_only()};
   Outbox outbox_{context_, store_, {}};
   SecretFetch secrets_{context_, outbox_};
-  Scheduler scheduler_{{context_, log_, config_, runner_, policies_, outbox_}, secrets_};
+  Scheduler scheduler_{{context_, log_, config_, runner_, policies_, outbox_, store_}, secrets_};
 };
 
 }  // namespace
