@@ -122,12 +122,18 @@ Dispatcher::Dispatcher(RunServices services, Execute execute)
         }
       }) {
   services_.store.listen({[this](const StoreSnapshot& snapshot) { restore(snapshot); },
-                          [this](StoreFault, const std::string&) { take_early(); }});
+                          [this](StoreFault fault, const std::string&) {
+                            take_early();
+                            if (fault == StoreFault::hanging) go_on_without_disk();
+                          }});
 }
 
 template <typename One>
 bool Dispatcher::is_too_early(One& message) {
-  if (services_.store.settled()) return false;
+  // A disk that hangs from the start may know ids; one that fails will not tell them.
+  const StoreFault fault = services_.store.fault();
+  const bool may_tell = fault == StoreFault::opening || fault == StoreFault::hanging;
+  if (restored_ || !may_tell) return false;
   if (early_.size() < early_max) early_.emplace_back(std::move(message));
   return true;
 }
@@ -236,10 +242,18 @@ void Dispatcher::receive(protocol::RunScript message) {
   start_what_fits();
 }
 
+/// It would have them wait for ever. As with a disk that fails, their ids live in memory.
+void Dispatcher::go_on_without_disk() {
+  for (const auto& [id, run] : runs_) {
+    if (!run->is_journalled) journalled(id, admission_.position_of(id).value_or(0));
+  }
+}
+
 void Dispatcher::journalled(const RunId& id, std::uint64_t position) {
+  const auto run = runs_.find(id);
+  if (run != runs_.end() && run->second->is_journalled) return;
   services_.log.debug("script_accepted", "", {{"run", id.text}, {"position", position}});
   services_.outbox.push(protocol::ScriptAccepted{id, position});
-  const auto run = runs_.find(id);
   if (run == runs_.end()) return;
   run->second->is_journalled = true;
   run->second->changed.notify_all();

@@ -58,6 +58,7 @@ class Dispatcher {
   void interrupt(const StoredRun& run);
   /// The disk has the id, or takes nothing.
   void journalled(const RunId& id, std::uint64_t position);
+  void go_on_without_disk();
 
   /// What a run would get now, the operator's word included.
   sandbox::Policy policy_in_force() const;

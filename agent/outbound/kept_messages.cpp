@@ -141,7 +141,8 @@ void KeptMessages::removed(const std::vector<std::uint64_t>& seqs) {
 }
 
 void KeptMessages::write_gap() {
-  if (queue_.gap() == written_gap_ || !store_.settled()) return;
+  const bool is_asked_enough = !store_.settled() || store_.fault() == StoreFault::hanging;
+  if (queue_.gap() == written_gap_ || is_asked_enough) return;
   written_gap_ = queue_.gap();
   store_.write(SetGap{written_gap_});
 }

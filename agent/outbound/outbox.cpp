@@ -25,6 +25,7 @@ Outbox::Outbox(boost::asio::io_context& context, Store& store, Settings settings
   store.listen({[](const StoreSnapshot&) {},
                 [this](StoreFault fault, const std::string&) {
                   if (fault == StoreFault::none) streams_.store_again();
+                  if (fault == StoreFault::hanging) streams_.go_on_without_disk();
                 }});
 }
 

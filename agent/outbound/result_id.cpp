@@ -1,6 +1,6 @@
 #include "agent/outbound/result_id.hpp"
 
-#include "agent/storage/store_file.hpp"
+#include "agent/storage/frame_hash.hpp"
 
 #include <array>
 #include <charconv>

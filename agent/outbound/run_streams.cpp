@@ -79,7 +79,7 @@ void RunStreams::raise_bound(Entry& entry) {
                  Entry* const raised = this->entry(id);
                  if (raised == nullptr) return;
                  raised->asks_for_bound = false;
-                 raised->stream.set_send_bound(bound);
+                 raised->stream.set_send_bound(std::max(bound, raised->stream.send_bound()));
                  changed_.notify_all();
                });
 }
@@ -256,6 +256,15 @@ void RunStreams::store_again() {
   }
   arm_tick();
   load_parked();
+}
+
+void RunStreams::go_on_without_disk() {
+  for (Entry& one : streams_) {
+    if (one.asks_for_bound) one.stream.set_send_bound(one.stream.next_seq() + bound_step);
+    one.asks_for_bound = false;
+    one.stream.release_end();
+  }
+  changed_.notify_all();
 }
 
 void RunStreams::arm_tick() {

@@ -50,6 +50,8 @@ class RunStreams {
   void connection_lost();
   /// The disk works again: what it refused, or lost, is written.
   void store_again();
+  /// It does not answer: what waits for it is sent without.
+  void go_on_without_disk();
 
   std::size_t size() const { return streams_.size(); }
   std::size_t parked() const { return parked_.size(); }

@@ -127,6 +127,7 @@ enum class StoreFault {
   full,          ///< ENOSPC, a quota, or less free space than the operator wants left
   read_only,     ///< the file system can only be read
   io_failed,     ///< EIO and whatever else a disk says
+  hanging,       ///< it does not answer, as one behind a dead network does
   no_resources,  ///< no memory or no descriptors for the database
 };
 std::string_view name_of(StoreFault fault);

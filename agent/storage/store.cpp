@@ -24,24 +24,31 @@ std::string_view name_of(StoreFault fault) {
       return "disk_read_only";
     case StoreFault::io_failed:
       return "disk_failing";
+    case StoreFault::hanging:
+      return "disk_hanging";
     case StoreFault::no_resources:
       return "no_memory_or_descriptors";
   }
   return "";
 }
 
-Store::Store(asio::io_context& context, Settings settings) : context_(context) {
+Store::Store(asio::io_context& context, Settings settings)
+    : context_(context), patience_(context), answer_within_(settings.answer_within) {
   if (settings.file.empty()) {
     fault_ = settings.fault;
     why_ = settings.why;
     return;
   }
-  worker_ = std::make_shared<Worker>(
-      context, std::move(settings),
-      Worker::Told{[this](const StoreSnapshot& snapshot) {
-                     for (const Listener& listener : listeners_) listener.opened(snapshot);
-                   },
-                   [this](StoreFault fault, const std::string& why) { tell(fault, why); }});
+  worker_ = std::make_shared<Worker>(context, std::move(settings),
+                                     Worker::Told{[this](const StoreSnapshot& snapshot) {
+                                                    for (const Listener& listener : listeners_)
+                                                      listener.opened(snapshot);
+                                                  },
+                                                  [this](StoreFault fault, const std::string& why) {
+                                                    worker_fault_ = fault;
+                                                    worker_why_ = why;
+                                                    tell(fault, why);
+                                                  }});
 }
 
 Store::~Store() {
@@ -53,8 +60,33 @@ void Store::listen(Listener listener) {
 }
 
 void Store::open() {
-  if (worker_) return Worker::start(worker_);
-  tell(fault_, why_);
+  if (!worker_) return tell(fault_, why_);
+  Worker::start(worker_);
+  watch();
+}
+
+/// Whoever asks counts as waiting until it is answered, and so does the opening of the file.
+void Store::watch() {
+  watches_ = true;
+  patience_.expires_after(answer_within_);
+  patience_.async_wait([this, seen = answered_](const boost::system::error_code& failure) {
+    if (failure) return;
+    watches_ = false;
+    const bool is_opened = worker_fault_ != StoreFault::opening;
+    if (answered_ == asked_ && is_opened) return;
+    if (answered_ == seen && fault_ != StoreFault::hanging) {
+      tell(StoreFault::hanging, "the disk of the state directory does not answer");
+    }
+    watch();
+  });
+}
+
+void Store::note_answer() {
+  ++answered_;
+  // It has come back, to whatever it was before.
+  if (fault_ == StoreFault::hanging && worker_fault_ != StoreFault::opening) {
+    tell(worker_fault_, worker_why_);
+  }
 }
 
 void Store::tell(StoreFault fault, const std::string& why) {
@@ -64,7 +96,18 @@ void Store::tell(StoreFault fault, const std::string& why) {
 }
 
 void Store::write(StoreChange change, Done done, Durability durability) {
-  if (worker_) return worker_->ask(Worker::Change{std::move(change), std::move(done), durability});
+  // What a hanging disk is asked for piles up in front of it; it gets all of it when it is back.
+  const bool is_wanted = worker_ && (fault_ != StoreFault::hanging || is_removal(change));
+  if (is_wanted) {
+    if (!done) return worker_->ask(Worker::Change{std::move(change), {}, durability});
+    ++asked_;
+    if (!watches_) watch();
+    Done noted = [this, done = std::move(done)](bool written) {
+      note_answer();
+      done(written);
+    };
+    return worker_->ask(Worker::Change{std::move(change), std::move(noted), durability});
+  }
   if (done) asio::post(context_, [done = std::move(done)] { done(false); });
 }
 

@@ -4,7 +4,9 @@
 #include "protocol/vocabulary/byte_count.hpp"
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -40,6 +42,8 @@ class Store {
     std::chrono::milliseconds retry_first{1'000}, retry_max{30'000};
     /// As long as a result may be in no other place than in the page cache of this host.
     std::chrono::milliseconds sync_after{100};
+    /// A disk that takes longer counts as hanging until it answers.
+    std::chrono::milliseconds answer_within{10'000};
   };
   struct Listener {
     /// A database was opened, for the first time or again, with this in it.
@@ -75,9 +79,17 @@ class Store {
  private:
   class Worker;
   void tell(StoreFault fault, const std::string& why);
+  void watch();
+  void note_answer();
 
   boost::asio::io_context& context_;
   std::vector<Listener> listeners_;
+  boost::asio::steady_timer patience_;
+  const std::chrono::milliseconds answer_within_;
+  std::uint64_t asked_ = 0, answered_ = 0;  ///< of changes that want an answer
+  bool watches_ = false;
+  StoreFault worker_fault_ = StoreFault::opening;
+  std::string worker_why_;
   StoreFault fault_ = StoreFault::opening;
   std::string why_;
   std::shared_ptr<Worker> worker_;  ///< shared with its thread, which a hung disk may keep

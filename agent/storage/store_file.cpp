@@ -1,13 +1,14 @@
 #include "agent/storage/store_file.hpp"
 
+#include "agent/storage/frame_hash.hpp"
+#include "protocol/vocabulary/unique_fd.hpp"
+
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 
 #include <array>
 #include <cerrno>
-
-#include "protocol/vocabulary/unique_fd.hpp"
 
 // The only file that knows SQLite. A failed call leaves its code behind and makes all that follow
 // do nothing, so that a transaction is read from top to bottom and judged once, at its end.
@@ -158,16 +159,6 @@ class Execution {
 };
 
 }  // namespace
-
-std::uint64_t frame_hash(std::string_view frame) {
-  // FNV-1a: a disk's mistakes are no attacks.
-  std::uint64_t hash = 14'695'981'039'346'656'037U;
-  for (const char byte : frame) {
-    hash ^= static_cast<unsigned char>(byte);
-    hash *= 1'099'511'628'211U;
-  }
-  return hash;
-}
 
 struct StoreFile::Connection {
   ~Connection() {

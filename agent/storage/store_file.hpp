@@ -61,7 +61,4 @@ class StoreFile {
   std::unique_ptr<Connection> connection_;
 };
 
-/// A hash that tells a frame that the disk changed; also part of a result's id.
-std::uint64_t frame_hash(std::string_view frame);
-
 }  // namespace satellite::agent

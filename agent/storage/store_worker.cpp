@@ -35,12 +35,12 @@ StoreFault fault_of(ErrorCode code) {
   }
 }
 
+}  // namespace
+
 bool is_removal(const StoreChange& change) {
   return std::holds_alternative<RemoveMessages>(change) || std::holds_alternative<SetGap>(change) ||
          std::holds_alternative<DeliverRun>(change) || std::holds_alternative<ForgetRuns>(change);
 }
-
-}  // namespace
 
 void Store::Worker::start(const std::shared_ptr<Worker>& worker) {
   // Signals are the event loop's: none may be delivered here.
@@ -194,7 +194,14 @@ void Store::Worker::note_written(const std::vector<StoreChange>& changes) {
 void Store::Worker::refuse(std::vector<Change> changes, std::vector<StoreChange> values) {
   // A database that is not open is compared with what its users know when it is.
   for (StoreChange& value : values) {
-    if (database_ && is_removal(value)) remembered_.push_back(std::move(value));
+    if (!database_ || !is_removal(value)) continue;
+    // Of these only the last one counts, and a disk may fail for days.
+    if (std::holds_alternative<SetGap>(value) || std::holds_alternative<ForgetRuns>(value)) {
+      std::erase_if(remembered_, [&value](const StoreChange& before) {
+        return before.index() == value.index();
+      });
+    }
+    remembered_.push_back(std::move(value));
   }
   std::vector<Done> refused;
   for (Change& change : changes) {

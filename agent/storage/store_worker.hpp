@@ -13,6 +13,9 @@
 
 namespace satellite::agent {
 
+/// A change that takes something away: nothing is lost by it, and all may come back without it.
+bool is_removal(const StoreChange& change);
+
 /// The thread of a Store, and what it and the event loop share: a queue behind a mutex. All else
 /// belongs to the thread.
 class Store::Worker {

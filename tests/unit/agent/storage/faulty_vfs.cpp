@@ -2,7 +2,9 @@
 
 #include <sqlite3.h>
 
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 namespace satellite::tests {
 
@@ -36,6 +38,9 @@ int read_file(sqlite3_file* file, void* to, int size, sqlite3_int64 at) {
   return real_of(file)->pMethods->xRead(real_of(file), to, size, at);
 }
 int write_file(sqlite3_file* file, const void* from, int size, sqlite3_int64 at) {
+  while (FaultyDisk::fault == Fault::hang) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
   if (strikes(Fault::full)) return SQLITE_FULL;
   if (strikes(Fault::io)) return SQLITE_IOERR_WRITE;
   if (strikes(Fault::short_write)) {

@@ -18,6 +18,7 @@ struct FaultyDisk {
     short_write,  ///< half of the bytes arrive, then EIO
     sync,         ///< fsync ends with EIO
     read,         ///< reads end with EIO
+    hang,         ///< writes do not end before the fault does
   };
   static std::atomic<Fault> fault;
   /// How many calls go well before the fault begins.

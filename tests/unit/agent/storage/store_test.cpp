@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 
 using namespace satellite;
 using namespace satellite::agent;
@@ -352,4 +353,24 @@ TEST_CASE("runs, their ends and messages are kept, and go when they are forgotte
   // One that has not ended stays whatever its age.
   CHECK(bench.snapshots.back().runs.size() == 5);
   CHECK(bench.snapshots.back().runs.front().id == RunId("b"));
+}
+
+TEST_CASE("a disk that does not answer is a state, nobody waits for it, and it may come back") {
+  StoreBench bench;
+  auto settings = bench.settings();
+  settings.answer_within = 50ms;
+  bench.make(settings).open();
+  bench.until([&bench] { return bench.store->fault() == StoreFault::none; });
+  FaultyDisk::fault = Fault::hang;
+  bool is_answered = false;
+  bench.store->write(message(1, "one"), [&is_answered](bool) { is_answered = true; });
+  bench.until([&bench] { return bench.store->fault() == StoreFault::hanging; });
+  CHECK_FALSE(is_answered);
+  // Refused at once, instead of waiting behind the other.
+  CHECK_FALSE(bench.write(message(2, "two")));
+  FaultyDisk::heal();
+  bench.until([&bench] { return bench.store->fault() == StoreFault::none; });
+  CHECK(is_answered);
+  CHECK(bench.write(message(3, "three")));
+  CHECK(bench.read().size() == 2);
 }
