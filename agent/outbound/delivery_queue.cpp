@@ -98,6 +98,10 @@ DeliveryQueue::Reconciled DeliveryQueue::restore(const StoreSnapshot& snapshot) 
     queue.entries = std::move(merged);
     queue.next = 1;
   }
+  // Also if the disk was read only after the connection was there.
+  if (!restored_ && !snapshot.messages.empty()) {
+    live_begin_ = std::max(live_begin_, snapshot.messages.back().seq + 1);
+  }
   if (!restored_ && snapshot.gap.count > 0) {
     gap_.since = gap_.count == 0 ? snapshot.gap.since : std::min(gap_.since, snapshot.gap.since);
     gap_.until = std::max(gap_.until, snapshot.gap.until);

@@ -220,6 +220,18 @@ TEST_CASE("a database that is opened late or again is compared with what is know
   CHECK(queue.size() == 3);
 }
 
+TEST_CASE("what was kept is replay, also if the disk was read after the connection was there") {
+  auto bounds = roomy();
+  bounds.replay_rate = 10;
+  DeliveryQueue queue(bounds, Guarantee::at_least_once);
+  queue.connection_up(true);
+  queue.add(result_facts(900), Stored::no);
+  StoreSnapshot snapshot;
+  for (std::uint64_t seq = 1; seq <= 20; ++seq) snapshot.messages.push_back(result_facts(seq));
+  queue.restore(snapshot);
+  CHECK(send_all(queue) == Seqs{900, 1});
+}
+
 TEST_CASE("who stops waits for what is unconfirmed or on no disk, not for what the disk keeps") {
   DeliveryQueue queue(roomy(), Guarantee::at_least_once);
   queue.add(result_facts(1), Stored::yes);
