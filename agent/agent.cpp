@@ -40,11 +40,25 @@ namespace {
 
 // Short, because an operator waits for it; each look is one stat(2).
 constexpr std::chrono::seconds look_for_token_every{1};
+// A disk that does not take it in this time does not keep the service manager waiting.
+constexpr std::chrono::seconds store_flush_deadline{2};
 
-PackagesPlace packages_place(const Config& config) {
+KeptMessages::Settings outbox_settings(const Config& config) {
+  KeptMessages::Settings settings;
+  settings.bounds.count_max = config.outbox_count_max;
+  settings.bounds.size_max = config.outbox_size_max;
+  settings.bounds.age_max = config.outbox_age_max;
+  settings.bounds.replay_rate = config.replay_rate;
+  settings.guarantee = config.delivery == Delivery::at_most_once
+                           ? DeliveryQueue::Guarantee::at_most_once
+                           : DeliveryQueue::Guarantee::at_least_once;
+  return settings;
+}
+
+PackagesPlace packages_place(const AgentDependencies& dependencies) {
   PackagesPlace place;
-  place.state_directory = config.state_directory;
-  place.scratch_parent = config.scratch_directory;
+  place.state_directory = dependencies.state_directory;
+  place.scratch_parent = dependencies.config.scratch_directory;
   return place;
 }
 
@@ -55,14 +69,15 @@ class Agent {
         context_(context),
         address_(std::move(address)),
         runner_(context, *dependencies_.launcher, runner_settings(dependencies_.config)),
-        outbox_(context),
+        store_(context, dependencies_.store),
+        outbox_(context, store_, outbox_settings(dependencies_.config)),
         secrets_(context, outbox_),
-        packages_(context, dependencies_.log, packages_place(dependencies_.config),
+        packages_(context, dependencies_.log, packages_place(dependencies_),
                   [this](const auto& message) { outbox_.push_for_this_connection(message); }),
         dispatcher_(run_services()),
         scheduler_(run_services(), secrets_),
         relayed_policy_(policies_, dependencies_.log, dependencies_.config),
-        inbox_(dependencies_.log,
+        inbox_(dependencies_.log, dependencies_.config,
                {relayed_policy_, dispatcher_, scheduler_, secrets_, packages_, outbox_}),
         log_flush_(context, dependencies_.log),
         loop_watch_(context, dependencies_.log),
@@ -70,13 +85,17 @@ class Agent {
         wait_timer_(context),
         stop_asked_(context),
         stop_began_(context) {
+    store_.listen({[](const StoreSnapshot&) {},
+                   [this](StoreFault fault, const std::string& why) { log_store(fault, why); }});
     dependencies_.launcher->attach(context, [this] { launcher_lost(); });
     dependencies_.launcher->watch_unkillable([this](const auto& run) { log_unkillable(run); });
   }
 
   asio::awaitable<void> run() {
+    store_.open();
     co_await (stay_connected() && scheduler_.run() && watch_loop() && stop_when_told() &&
               look_at_host() && packages_.run());
+    co_await flush_store();
   }
   AgentEnd end() const { return end_; }
   void join_threads() {
@@ -87,8 +106,9 @@ class Agent {
 
  private:
   RunServices run_services() {
-    return {context_, dependencies_.log, dependencies_.config, runner_, policies_,
-            outbox_,  packages_};
+    return {
+        context_, dependencies_.log, dependencies_.config, runner_, policies_, outbox_, packages_,
+        store_};
   }
   /// Beside the first connection: neither waits for the other, a run waits for both.
   asio::awaitable<void> look_at_host();
@@ -113,12 +133,15 @@ class Agent {
   asio::awaitable<void> stop_when_told();
   void launcher_lost();
   void log_unkillable(const sandbox::UnkillableRun& run);
+  void log_store(StoreFault fault, const std::string& why);
+  asio::awaitable<void> flush_store();
 
   AgentDependencies dependencies_;
   asio::io_context& context_;
   CoreAddress address_;
   sandbox::PolicyProvider policies_;
   sandbox::Runner runner_;
+  Store store_;
   Outbox outbox_;
   SecretFetch secrets_;
   ScriptPackages packages_;
@@ -243,6 +266,34 @@ void Agent::log_unkillable(const sandbox::UnkillableRun& run) {
                            "the processes of a run that could not be killed are gone",
                            {{"number", run.run_number}, {"held", run.held}});
   }
+}
+
+void Agent::log_store(StoreFault fault, const std::string& why) {
+  if (fault == StoreFault::none) {
+    const auto& queue = outbox_.queue();
+    dependencies_.log.info("outbox_ready",
+                           "what waits for the core survives the end of this process",
+                           {{"messages", queue.size()}, {"bytes", queue.bytes().value}});
+    return;
+  }
+  if (fault == StoreFault::ephemeral) {
+    dependencies_.log.info("outbox_ephemeral",
+                           why + ": what waits for the core is in memory and lost at the end");
+    return;
+  }
+  dependencies_.log.warn("outbox_degraded",
+                         why +
+                             "; what waits for the core is kept in memory, and lost should this "
+                             "process end before the disk is well again",
+                         {{"state", name_of(fault)}});
+}
+
+asio::awaitable<void> Agent::flush_store() {
+  // Shared: a disk that hangs may answer when nobody waits any more.
+  const auto flushed = std::make_shared<asio::steady_timer>(context_, store_flush_deadline);
+  store_.flush([flushed] { flushed->cancel(); });
+  constexpr auto without_throwing = asio::as_tuple(asio::use_awaitable);
+  co_await flushed->async_wait(without_throwing);
 }
 
 /// However serving ends, also by an exception: what is suspended refers to the agent, so it goes

@@ -3,11 +3,13 @@
 #include "agent/config/config.hpp"
 #include "agent/config/token_watch.hpp"
 #include "agent/runtime/log.hpp"
+#include "agent/storage/store.hpp"
 #include "sandbox/launcher/client/launcher_link.hpp"
 #include "sandbox/probing/probe.hpp"
 
 #include <chrono>
 #include <memory>
+#include <string>
 
 namespace satellite::agent {
 
@@ -22,6 +24,8 @@ struct AgentDependencies {
   std::unique_ptr<sandbox::Launcher> launcher;
   std::chrono::steady_clock::time_point process_started;
   TokenWatch& token;
+  Store::Settings store;
+  std::string state_directory;  ///< locked by this process; empty = nothing outlives it
 };
 
 /// The composition root: builds the parts, joins their loops, decides nothing. Returns after

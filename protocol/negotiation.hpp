@@ -8,10 +8,10 @@
 
 namespace satellite::protocol {
 
-/// What this agent can do beyond the existing protocol, in the order in which it is announced. Not
-/// `result-ack`: no result is kept until it is acknowledged.
-inline constexpr std::array<std::string_view, 2> own_capabilities{"script-dispatch",
-                                                                  "script-stream"};
+/// What this agent can do beyond the existing protocol, in the order in which it is announced.
+/// `result-ack` is the last: an agent that never sends a result twice does not announce it.
+inline constexpr std::array<std::string_view, 3> own_capabilities{"script-dispatch",
+                                                                  "script-stream", "result-ack"};
 
 /// Which extensions hold for one connection.
 ///

@@ -31,6 +31,20 @@ std::size_t cut_position(std::string_view bytes, std::size_t size_max) {
 RunStream::RunStream(RunId run_id, RunStreamBounds bounds)
     : run_id_(std::move(run_id)), bounds_(bounds) {}
 
+RunStream::RunStream(RunId run_id, RunStreamBounds bounds, std::vector<NumberedFrame> frames)
+    : run_id_(std::move(run_id)), bounds_(bounds), finished_(true) {
+  if (!frames.empty()) seq_first_ = frames.front().seq;
+  for (NumberedFrame& frame : frames) {
+    assert(frame.seq >= seq_end());
+    while (seq_end() < frame.seq) messages_.emplace_back(Made{});
+    kept_output_ += ByteCount{frame.frame.size()};
+    messages_.emplace_back(Made{std::move(frame.frame)});
+  }
+  // An earlier process may have sent all of them, so the core may acknowledge any.
+  seq_next_ = seq_first_;
+  seq_sent_end_ = stored_end_ = seq_end();
+}
+
 void RunStream::started(ScriptStarted message) {
   assert(seq_end() == 0);
   message.run_id = run_id_;
@@ -52,7 +66,7 @@ void RunStream::output(OutputStream stream, std::string bytes) {
 void RunStream::append_chunk(OutputStream stream, std::string bytes) {
   const std::size_t size = bytes.size();
   std::uint64_t& offset = offsets_[stream == OutputStream::standard_output ? 0 : 1];
-  const bool last_is_unsent = seq_end() > std::max(seq_sent_end_, seq_first_);
+  const bool last_is_unsent = seq_end() > std::max({seq_sent_end_, seq_first_, stored_end_});
   Chunk* last = last_is_unsent ? std::get_if<Chunk>(&messages_.back()) : nullptr;
   if (last != nullptr && last->stream == stream &&
       last->bytes.size() + size <= limits::output_chunk_size_max.value) {
@@ -73,25 +87,46 @@ void RunStream::finished(ScriptFinished message) {
 }
 
 ByteCount RunStream::output_size_of(const Message& message) {
+  if (const auto* made = std::get_if<Made>(&message)) return ByteCount{made->frame.size()};
   const Chunk* chunk = std::get_if<Chunk>(&message);
   return chunk == nullptr ? ByteCount{0} : ByteCount{chunk->bytes.size()};
 }
 
+std::string RunStream::encoded(std::uint64_t seq) const {
+  const Message& message = messages_[seq - seq_first_];
+  if (const Chunk* chunk = std::get_if<Chunk>(&message)) {
+    return encode(ScriptOutputView{run_id_.text, seq, chunk->stream, chunk->offset, chunk->bytes});
+  }
+  if (const auto* start = std::get_if<std::unique_ptr<ScriptStarted>>(&message)) {
+    return encode(**start);
+  }
+  if (const auto* made = std::get_if<Made>(&message)) return made->frame;
+  return encode(*std::get<std::unique_ptr<ScriptFinished>>(message));
+}
+
+std::vector<NumberedFrame> RunStream::take_unstored(std::uint64_t end) {
+  std::vector<NumberedFrame> frames;
+  const std::uint64_t last = std::min(end, seq_end());
+  for (std::uint64_t seq = std::max(stored_end_, seq_first_); seq < last; ++seq) {
+    frames.push_back({seq, encoded(seq)});
+  }
+  stored_end_ = std::max(stored_end_, last);
+  return frames;
+}
+
 std::optional<std::string> RunStream::next_to_send() {
-  if (!connected_ || seq_next_ == seq_end()) return std::nullopt;
+  const auto is_lost = [this] {
+    const auto* made = std::get_if<Made>(&messages_[seq_next_ - seq_first_]);
+    return made != nullptr && made->frame.empty();
+  };
+  while (connected_ && seq_next_ < seq_end() && is_lost()) ++seq_next_;
+  if (!connected_ || seq_next_ == seq_end() || seq_next_ >= send_bound_) return std::nullopt;
+  if (end_held_ && finished_ && seq_next_ + 1 == seq_end()) return std::nullopt;
   const Message& message = messages_[seq_next_ - seq_first_];
   const ByteCount size = output_size_of(message);
   // A single chunk always fits, or a window below the chunk size would stop the run for ever.
   if (in_flight_ > 0_B && in_flight_ + size > bounds_.window) return std::nullopt;
-  std::string frame;
-  if (const Chunk* chunk = std::get_if<Chunk>(&message)) {
-    frame = encode(
-        ScriptOutputView{run_id_.text, seq_next_, chunk->stream, chunk->offset, chunk->bytes});
-  } else if (const auto* start = std::get_if<std::unique_ptr<ScriptStarted>>(&message)) {
-    frame = encode(**start);
-  } else {
-    frame = encode(*std::get<std::unique_ptr<ScriptFinished>>(message));
-  }
+  std::string frame = encoded(seq_next_);
   in_flight_ += size;
   ++seq_next_;
   seq_sent_end_ = std::max(seq_sent_end_, seq_next_);

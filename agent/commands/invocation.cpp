@@ -28,12 +28,14 @@ void add_settings(CLI::App& sub, Invocation& invocation) {
     if (setting.option.empty()) continue;
     std::string help(setting.help);
     if (!setting.environment.empty()) help += " [" + std::string(setting.environment) + "]";
-    sub.add_option_function<std::string>(
+    CLI::Option* const option = sub.add_option_function<std::string>(
         std::string(setting.option),
         [&invocation, key = std::string(setting.key)](const std::string& text) {
-          invocation.options[key] = text;
+          invocation.options[key] = text.empty() && key == "state.ephemeral" ? "true" : text;
         },
         help);
+    // A word of its own says it all.
+    if (setting.key == "state.ephemeral") option->expected(0, 1);
   }
 }
 

@@ -28,10 +28,10 @@ struct PackagesView {
 };
 
 Result<std::string> configured_directory(const Config& config) {
-  if (!config.state_directory.empty()) return packages_directory_in(config.state_directory);
+  if (!config.ephemeral) return packages_directory_in(config.state_directory);
   return Error{ErrorCode::not_found,
-               "there is no state directory, so script packages are kept for the life of a running "
-               "satellite only; name the service's with STATE_DIRECTORY"};
+               "state.ephemeral is set, so script packages are kept for the life of a running "
+               "satellite only"};
 }
 
 json tree_json(const PackagesView& view, const std::string& hash) {

@@ -188,10 +188,8 @@ int sync_packages(const Invocation& invocation) {
     return exit_wrong_usage;
   }
   const Config& config = settings->loaded.config;
-  if (config.state_directory.empty()) {
-    print_error(
-        "there is no state directory to keep script packages in; name the service's with "
-        "STATE_DIRECTORY");
+  if (config.ephemeral) {
+    print_error("state.ephemeral is set: there is no directory to keep script packages in");
     return exit_wrong_usage;
   }
   Log log(config.log_level);

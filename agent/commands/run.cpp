@@ -5,6 +5,7 @@
 #include "agent/config/sandbox_settings.hpp"
 #include "agent/config/token_watch.hpp"
 #include "agent/connection/core_url.hpp"
+#include "agent/storage/open_state.hpp"
 
 #include <malloc.h>
 #include <sys/prctl.h>
@@ -57,9 +58,17 @@ int run_command(const Invocation& invocation) {
     print_error(authorities.error().message);
     return exit_wrong_usage;
   }
+  // The launcher must not have a share in its lock.
+  auto state = open_state(config);
+  if (!state) {
+    print_error(state.error().message);
+    return exit_failed;
+  }
   Log log(config.log_level);
   TokenWatch watch(std::move(settings->loaded.token_source), std::move(token->value));
-  const AgentEnd end = serve({config, log, *std::move(launcher), process_started, watch});
+  const AgentEnd end =
+      serve({config, log, *std::move(launcher), process_started, watch, state->store,
+             state->directory ? state->directory->path() : std::string()});
   return end == AgentEnd::stopped ? exit_done : exit_launcher_lost;
 }
 

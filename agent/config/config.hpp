@@ -1,18 +1,25 @@
 #pragma once
 
 #include "agent/runtime/log_level.hpp"
+#include "protocol/vocabulary/byte_count.hpp"
 #include "protocol/vocabulary/secret.hpp"
 #include "sandbox/host/engines.hpp"
 #include "sandbox/host/macvlan_settings.hpp"
 #include "sandbox/planning/operators_word.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace satellite::agent {
+
+/// Whether a message whose delivery is uncertain is sent once more or given up.
+enum class Delivery { at_least_once, at_most_once };
 
 /// All settings as one value, checked. Made by load_config; every setting of the table comes from
 /// here. What else of the environment is read: agent/README.md "Environment".
@@ -33,7 +40,6 @@ struct Config {
   std::optional<sandbox::IdentityRange> sandbox_uid_range;  ///< a user for each run instead
   std::vector<sandbox::Engine> sandbox_engines;             ///< that runs may use
   std::string scratch_directory;
-  std::string state_directory;         ///< what outlives this process; empty = nothing does
   sandbox::ConfiguredMacvlan macvlan;  ///< the uplink of runs, or why there is none
   std::uint32_t prepared_runs = 0;     ///< sandboxes that may stand ready
   std::uint32_t prepared_modules = 0;  ///< runtimes that may stand started
@@ -51,8 +57,21 @@ struct Config {
   std::uint32_t check_concurrency = 0;     ///< scripts of checks at a time
   std::chrono::seconds check_deadline{0};  ///< for a whole check, secrets and waiting included
 
+  // What is kept for the core, and where.
+  std::string state_directory;
+  bool ephemeral = false;  ///< nothing on disk
+  Delivery delivery = Delivery::at_least_once;
+  ByteCount outbox_size_max;
+  std::size_t outbox_count_max = 0;
+  std::chrono::seconds outbox_age_max{0};
+  ByteCount outbox_free_space_min;
+  std::uint32_t replay_rate = 0;  ///< messages in a second; zero = no limit
+
   LogLevel log_level = LogLevel::info;
   bool loop_watch = false;
 };
+
+/// What this satellite announces to a core; `result-ack` only where results are kept.
+std::span<const std::string_view> announced_by(const Config& config);
 
 }  // namespace satellite::agent

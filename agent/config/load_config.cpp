@@ -104,6 +104,13 @@ Values resolve(const ConfigSources& sources, const std::map<std::string, FileVal
       chosen.value = found->second.text;
       chosen.source = found->second.where;
     }
+    const auto own = sources.environment.find("STATE_DIRECTORY");
+    if (key == "state.directory" && chosen.source == "default" &&
+        own != sources.environment.end() && !own->second.empty()) {
+      // A service may have several, with colons between them; the first is ours.
+      chosen.value = own->second.substr(0, own->second.find(':'));
+      chosen.source = "environment STATE_DIRECTORY";
+    }
     const auto variable = sources.environment.find(std::string(setting.environment));
     // A variable that is set to nothing is how container templates leave one out.
     if (variable != sources.environment.end() && !variable->second.empty()) {
@@ -192,14 +199,6 @@ void take_macvlan(const Values& values, Config& config) {
   }
 }
 
-/// The one that the service manager made, the first if it made several (systemd.exec(5)).
-void take_state_directory(const ConfigSources& sources, Config& config) {
-  const auto variable = sources.environment.find("STATE_DIRECTORY");
-  if (variable == sources.environment.end()) return;
-  const std::string first = variable->second.substr(0, variable->second.find(':'));
-  if (first.starts_with('/')) config.state_directory = first;
-}
-
 Result<void> take_dispatch(const Values& values, Config& config) {
   const auto concurrency = number(values.at("dispatch.concurrency"));
   if (!concurrency) return concurrency.error();
@@ -233,6 +232,43 @@ Result<void> take_checks(const Values& values, Config& config) {
   if (!deadline) return deadline.error();
   config.check_concurrency = *concurrency;
   config.check_deadline = std::chrono::seconds(*deadline);
+  return {};
+}
+
+Result<void> take_state(const Values& values, Config& config) {
+  config.state_directory = values.at("state.directory").value;
+  if (config.state_directory.empty() || config.state_directory.front() != '/') {
+    return invalid(values.at("state.directory"), "must be an absolute path");
+  }
+  const auto ephemeral = toggle(values.at("state.ephemeral"));
+  if (!ephemeral) return ephemeral.error();
+  config.ephemeral = *ephemeral;
+  const EffectiveSetting& delivery = values.at("delivery");
+  if (delivery.value != "at-least-once" && delivery.value != "at-most-once") {
+    return invalid(delivery,
+                   "'" + printable(delivery.value) + "' is neither at-least-once nor at-most-once");
+  }
+  config.delivery =
+      delivery.value == "at-most-once" ? Delivery::at_most_once : Delivery::at_least_once;
+  return {};
+}
+
+Result<void> take_outbox(const Values& values, Config& config) {
+  const auto size_max = number(values.at("outbox.size_max"));
+  if (!size_max) return size_max.error();
+  const auto count_max = number(values.at("outbox.count_max"));
+  if (!count_max) return count_max.error();
+  const auto age_max = number(values.at("outbox.age_max"));
+  if (!age_max) return age_max.error();
+  const auto free_space_min = number(values.at("outbox.free_space_min"));
+  if (!free_space_min) return free_space_min.error();
+  const auto replay_rate = number(values.at("outbox.replay_rate"));
+  if (!replay_rate) return replay_rate.error();
+  config.outbox_size_max = ByteCount{std::uint64_t{*size_max} << 20U};
+  config.outbox_count_max = *count_max;
+  config.outbox_age_max = std::chrono::seconds(*age_max);
+  config.outbox_free_space_min = ByteCount{std::uint64_t{*free_space_min} << 20U};
+  config.replay_rate = *replay_rate;
   return {};
 }
 
@@ -370,7 +406,6 @@ Result<LoadedConfig> load_config(const ConfigSources& sources, SettingsUse use) 
   if (config.scratch_directory.empty() || config.scratch_directory.front() != '/') {
     return invalid(values.at("sandbox.scratch_directory"), "must be an absolute path");
   }
-  take_state_directory(sources, config);
   const auto identity = take_identity(values, config);
   if (!identity) return identity.error();
   take_macvlan(values, config);
@@ -378,6 +413,10 @@ Result<LoadedConfig> load_config(const ConfigSources& sources, SettingsUse use) 
   if (!dispatch) return dispatch.error();
   const auto connection = take_connection(values, config);
   if (!connection) return connection.error();
+  const auto state = take_state(values, config);
+  if (!state) return state.error();
+  const auto outbox = take_outbox(values, config);
+  if (!outbox) return outbox.error();
   const auto checks = take_checks(values, config);
   if (!checks) return checks.error();
   const auto uid_range = take_uid_range(values, sources.own_uid, config);

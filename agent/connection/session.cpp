@@ -21,8 +21,9 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-std::vector<std::string> announced_capabilities() {
-  return {protocol::own_capabilities.begin(), protocol::own_capabilities.end()};
+std::vector<std::string> announced_capabilities(const Config& config) {
+  const auto capabilities = announced_by(config);
+  return {capabilities.begin(), capabilities.end()};
 }
 
 SessionMachine::Settings machine_settings(const Session::Dependencies& dependencies,
@@ -86,14 +87,16 @@ asio::awaitable<bool> Session::open() {
     co_return false;
   }
   link_ = *std::move(attempt.link);
+  link_->on_pong([this](std::uint64_t number) { dependencies_.outbox.barrier_passed(number); });
   const LinkFacts& facts = attempt.facts;
   dependencies_.log.info("connected", "",
                          {{"core", dependencies_.address.url()},
                           {"peer", facts.peer},
                           {"tls", facts.tls_version},
                           {"in", facts.connected_in}});
-  std::string frame = protocol::encode(protocol::Authenticate{
-      dependencies_.config.client_id, dependencies_.token.duplicate(), announced_capabilities()});
+  std::string frame = protocol::encode(
+      protocol::Authenticate{dependencies_.config.client_id, dependencies_.token.duplicate(),
+                             announced_capabilities(dependencies_.config)});
   const auto written = co_await link_->write_and_wipe(std::move(frame));
   if (!written) {
     dependencies_.log.warn("connect_failed", written.error().message, {{"stage", "authenticate"}});
@@ -133,7 +136,7 @@ void Session::perform(const SendHeartbeat&) {
   const auto uptime = std::chrono::duration_cast<std::chrono::seconds>(
       SteadyClock::now() - dependencies_.process_started);
   dependencies_.outbox.push_for_this_connection(
-      protocol::Heartbeat{program_version, uptime, announced_capabilities()});
+      protocol::Heartbeat{program_version, uptime, announced_capabilities(dependencies_.config)});
 }
 
 void Session::perform(const SendProbe&) {
@@ -189,18 +192,23 @@ void Session::take(SessionVerdict verdict) {
 }
 
 asio::awaitable<void> Session::write_frames() {
+  Outbox& outbox = dependencies_.outbox;
   while (!machine_.ended()) {
-    auto outgoing = dependencies_.outbox.next();
+    // One at a time, so that a slow core sets the pace and a fast one is asked often.
+    if (outbox.wants_barrier()) outbox.barrier_sent(link_->ping());
+    auto outgoing = outbox.next();
     if (!outgoing) {
-      if (dependencies_.outbox.empty()) tell(SessionEvent::outbox_empty);
-      co_await dependencies_.outbox.changed().wait();
+      if (outbox.empty()) tell(SessionEvent::outbox_empty);
+      co_await outbox.changed().wait();
       continue;
     }
-    Outbox::Outgoing kept;
-    if (outgoing->returns()) kept = *outgoing;
+    const auto kept_as = outgoing->kept_as;
     const auto written = co_await link_->write(std::move(outgoing->frame));
-    if (written) continue;
-    if (!kept.frame.empty()) dependencies_.outbox.put_back(std::move(kept));
+    if (written) {
+      outbox.sent(kept_as);
+      continue;
+    }
+    outbox.not_sent(kept_as);
     tell(SessionEvent::link_ended, written.error());
   }
 }

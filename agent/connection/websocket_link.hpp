@@ -8,6 +8,8 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -53,6 +55,12 @@ class WebSocketLink {
   /// For a frame with a secret in it: wiped once it is written, or could not be. What goes further
   /// down is masked (RFC 6455 5.3) in a buffer that the next frame overwrites, and then encrypted.
   virtual boost::asio::awaitable<Result<void>> write_and_wipe(std::string frame) = 0;
+
+  /// Has a ping sent behind all that was written until now; the number of it.
+  virtual std::uint64_t ping() = 0;
+  /// Called from within read(), with the number of each pong: the peer has read everything that
+  /// was written before the ping of this number.
+  virtual void on_pong(std::function<void(std::uint64_t)> told) = 0;
 
   /// Pings every 15 s and watches. Returns why the connection is over: what a read or write failed
   /// with, the death it found itself and cut, or `cancelled` once close() was called.

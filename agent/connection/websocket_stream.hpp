@@ -14,6 +14,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/websocket/stream.hpp>
 #include <cassert>
+#include <charconv>
 
 /// The one template behind both kinds of link; included by the two files that instantiate it,
 /// because each instantiation of Beast takes the compiler half a minute.
@@ -46,6 +47,8 @@ class WebSocketStream final : public WebSocketLink {
   boost::asio::awaitable<Result<std::string>> read() override;
   boost::asio::awaitable<Result<void>> write(std::string frame) override;
   boost::asio::awaitable<Result<void>> write_and_wipe(std::string frame) override;
+  std::uint64_t ping() override;
+  void on_pong(std::function<void(std::uint64_t)> told) override { on_pong_ = std::move(told); }
   boost::asio::awaitable<Error> keep_alive() override;
   boost::asio::awaitable<void> close(CloseCode code, std::string reason) override;
   void set_frame_size_max(ByteCount size) override;
@@ -61,6 +64,7 @@ class WebSocketStream final : public WebSocketLink {
   /// milliseconds.
   void make_room(std::string& frame);
   boost::asio::awaitable<Result<void>> write_bytes(const std::string& frame);
+  void note_pong(std::string_view payload);
   /// A close code outside the ranges of RFC 6455 7.4.2 must not be echoed as Beast would do.
   void refuse_close_code();
   /// The connection is over: remembers the first reason and wakes whoever waits.
@@ -78,6 +82,7 @@ class WebSocketStream final : public WebSocketLink {
   // Each timer never expires by itself except the watch's: cancelling one wakes its waiters.
   boost::asio::steady_timer watch_timer_, ping_timer_;
   std::uint64_t pings_wanted_ = 0, pings_sent_ = 0;
+  std::function<void(std::uint64_t)> on_pong_;
   std::chrono::steady_clock::time_point last_ping_ = std::chrono::steady_clock::now();
   std::optional<std::chrono::steady_clock::time_point> writing_since_, closing_since_;
   std::optional<Error> ended_;  // why, once it is over
@@ -100,9 +105,28 @@ void WebSocketStream<Stream>::configure() {
   websocket_.write_buffer_bytes(64U << 10U);
   websocket_.read_message_max(frame_size_max_.value);
   websocket_.text(true);
-  websocket_.control_callback([this](websocket::frame_type kind, boost::beast::string_view) {
+  websocket_.control_callback([this](websocket::frame_type kind, boost::beast::string_view text) {
     if (kind == websocket::frame_type::close) refuse_close_code();
+    if (kind == websocket::frame_type::pong) note_pong({text.data(), text.size()});
   });
+}
+
+template <typename Stream>
+std::uint64_t WebSocketStream<Stream>::ping() {
+  // The next ping to be sent begins after every write that has ended by now.
+  ++pings_wanted_;
+  ping_timer_.cancel();
+  return pings_wanted_;
+}
+
+template <typename Stream>
+void WebSocketStream<Stream>::note_pong(std::string_view payload) {
+  std::uint64_t number = 0;
+  const char* const end = payload.data() + payload.size();
+  const auto [rest, problem] = std::from_chars(payload.data(), end, number);
+  // A pong that nobody asked for proves nothing (RFC 6455 5.5.3).
+  if (problem != std::errc{} || rest != end || number > pings_sent_) return;
+  if (on_pong_) on_pong_(number);
 }
 
 template <typename Stream>

@@ -21,10 +21,12 @@ using namespace satellite::byte_literals;
 // being walked must not take its cancel switch away from under the walker.
 struct Dispatcher::ActiveRun {
   ActiveRun(asio::io_context& context, sandbox::RunRequest request_, protocol::ScriptKind kind_)
-      : request(std::move(request_)), kind(kind_), cancel(context) {}
+      : request(std::move(request_)), kind(kind_), cancel(context), changed(context) {}
   sandbox::RunRequest request;
   protocol::ScriptKind kind;
   sandbox::CancelSwitch cancel;
+  Notification changed;
+  bool is_journalled = false;
 };
 
 /// The slot of a run that has started; given back however the run ends.
@@ -81,6 +83,15 @@ const char* rejection_text(RejectionCode code) {
   return "";
 }
 
+// What comes while the disk has not told yet which runs it knows.
+constexpr std::size_t early_max = 1'024;
+constexpr std::uint64_t forget_every = 256;
+
+std::int64_t seconds_now() {
+  const auto since = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::seconds>(since).count();
+}
+
 bool permitted(const Config& config, protocol::ScriptKind kind) {
   return kind == protocol::ScriptKind::automation ? config.allow_automation
                                                   : config.allow_health_checks;
@@ -109,7 +120,71 @@ Dispatcher::Dispatcher(RunServices services, Execute execute)
         } catch (const std::exception& problem) {
           log.error("run_lost", problem.what());
         }
-      }) {}
+      }) {
+  services_.store.listen({[this](const StoreSnapshot& snapshot) { restore(snapshot); },
+                          [this](StoreFault fault, const std::string&) {
+                            take_early();
+                            if (fault == StoreFault::hanging) go_on_without_disk();
+                          }});
+}
+
+template <typename One>
+bool Dispatcher::is_too_early(One& message) {
+  // A disk that hangs from the start may know ids; one that fails will not tell them.
+  const StoreFault fault = services_.store.fault();
+  const bool may_tell = fault == StoreFault::opening || fault == StoreFault::hanging;
+  if (restored_ || !may_tell) return false;
+  if (early_.size() < early_max) early_.emplace_back(std::move(message));
+  return true;
+}
+
+void Dispatcher::take_early() {
+  for (Message& message : std::exchange(early_, {})) {
+    std::visit([this](auto& one) { receive(std::move(one)); }, message);
+  }
+}
+
+void Dispatcher::restore(const StoreSnapshot& snapshot) {
+  const auto now = std::chrono::steady_clock::now();
+  const std::int64_t wall = seconds_now();
+  for (const StoredRun& run : snapshot.runs) {
+    if (runs_.count(run.id) == 1) continue;
+    const bool is_known = journal_.find(run.id).has_value();
+    const auto age = std::chrono::seconds(std::max<std::int64_t>(0, wall - run.accepted_at));
+    journal_.remember(run.id, now - age);
+    if (run.delivered) continue;
+    if (restored_ && is_known) {
+      // Delivered while nothing could be written, unless its stream says otherwise.
+      if (services_.outbox.find(run.id) == nullptr && !services_.outbox.is_parked(run.id)) {
+        services_.store.write(DeliverRun{run.id, run.accepted_at});
+      }
+      continue;
+    }
+    run.finished ? services_.outbox.park(run.id) : interrupt(run);
+  }
+  restored_ = true;
+  forget_old_runs();
+}
+
+void Dispatcher::interrupt(const StoredRun& run) {
+  sandbox::RunResult result;
+  result.outcome = sandbox::Outcome::interrupted;
+  result.error = "the satellite ended before the run; what it had not sent or written is lost";
+  result.started_at = std::chrono::system_clock::time_point(std::chrono::seconds(run.accepted_at));
+  result.sandbox.requested = policy_in_force();
+  log_run_end(services_.log, run.id.text, result);
+  auto message = finished_message_from(result, std::nullopt);
+  message.run_id = run.id;
+  // Higher than anything that may have been sent.
+  message.seq = run.seq_bound;
+  services_.store.write(FinishRun{run.id, message.seq, protocol::encode(message)});
+  services_.outbox.park(run.id);
+}
+
+void Dispatcher::forget_old_runs() {
+  constexpr std::chrono::seconds kept_for = limits::run_ids_kept_for;
+  services_.store.write(ForgetRuns{seconds_now() - kept_for.count(), limits::run_ids_kept_max});
+}
 
 Dispatcher::~Dispatcher() = default;
 
@@ -123,12 +198,14 @@ void Dispatcher::reject(const RunId& id, protocol::RejectionCode code, const std
   services_.outbox.push(protocol::ScriptRejected{id, code, message});
 }
 
-void Dispatcher::receive(const protocol::RejectedRunScript& message) {
+void Dispatcher::receive(protocol::RejectedRunScript message) {
+  if (is_too_early(message)) return;
   if (journal_.find(message.run_id)) return answer_status(message.run_id);
   reject(message.run_id, message.code, message.message);
 }
 
 void Dispatcher::receive(protocol::RunScript message) {
+  if (is_too_early(message)) return;
   const RunId id = message.run_id;
   if (journal_.find(id)) {
     services_.log.info("script_repeated", "this run is known and is not executed again",
@@ -162,14 +239,33 @@ void Dispatcher::receive(protocol::RunScript message) {
   }
   journal_.accept(id, std::chrono::steady_clock::now());
   runs_.emplace(id, std::make_shared<ActiveRun>(services_.context, *std::move(run_request), kind));
-  services_.outbox.open(id, bounds_for(policy_in_force()));
   const std::size_t position = std::get<Admitted>(admission).position;
-  services_.log.debug("script_accepted", "", {{"run", id.text}, {"position", position}});
-  services_.outbox.push(protocol::ScriptAccepted{id, position});
+  services_.store.write(AcceptRun{id, seconds_now(), 0},
+                        [this, id, position](bool) { journalled(id, position); });
+  services_.outbox.open(id, bounds_for(policy_in_force()));
+  if (++accepted_ % forget_every == 0) forget_old_runs();
   start_what_fits();
 }
 
-void Dispatcher::receive(const protocol::CancelScript& message) {
+/// It would have them wait for ever. As with a disk that fails, their ids live in memory.
+void Dispatcher::go_on_without_disk() {
+  for (const auto& [id, run] : runs_) {
+    if (!run->is_journalled) journalled(id, admission_.position_of(id).value_or(0));
+  }
+}
+
+void Dispatcher::journalled(const RunId& id, std::uint64_t position) {
+  const auto run = runs_.find(id);
+  if (run != runs_.end() && run->second->is_journalled) return;
+  services_.log.debug("script_accepted", "", {{"run", id.text}, {"position", position}});
+  services_.outbox.push(protocol::ScriptAccepted{id, position});
+  if (run == runs_.end()) return;
+  run->second->is_journalled = true;
+  run->second->changed.notify_all();
+}
+
+void Dispatcher::receive(protocol::CancelScript message) {
+  if (is_too_early(message)) return;
   const auto found = runs_.find(message.run_id);
   // Unknown or ended: there is nothing left to cancel, and the core hears what is known.
   if (found == runs_.end()) return answer_status(message.run_id);
@@ -181,11 +277,13 @@ void Dispatcher::receive(const protocol::CancelScript& message) {
   found->second->cancel.cancel();
 }
 
-void Dispatcher::receive(const protocol::QueryScript& message) {
+void Dispatcher::receive(protocol::QueryScript message) {
+  if (is_too_early(message)) return;
   answer_status(message.run_id);
 }
 
-void Dispatcher::receive(const protocol::ScriptAck& message) {
+void Dispatcher::receive(protocol::ScriptAck message) {
+  if (is_too_early(message)) return;
   const auto acknowledged = services_.outbox.acknowledge(message.run_id, message.seq);
   if (acknowledged || acknowledged.error().code == ErrorCode::not_found) return;
   services_.log.warn("ack_ignored", acknowledged.error().message, {{"run", message.run_id.text}});
@@ -207,6 +305,15 @@ void Dispatcher::answer_status(const RunId& id) {
         break;
     }
     if (!entry->finished_frame.empty()) status.finished_json = entry->finished_frame;
+    if (entry->state == JournalState::finished && entry->finished_frame.empty()) {
+      return services_.store.read_run(
+          id, [&outbox = services_.outbox, status](StoredRunStream stored) mutable {
+            if (!stored.finished_frame.empty()) {
+              status.finished_json = std::move(stored.finished_frame);
+            }
+            outbox.push(status);
+          });
+    }
   }
   services_.outbox.push(status);
 }
@@ -258,6 +365,10 @@ asio::awaitable<void> Dispatcher::run(std::shared_ptr<ActiveRun> run) {
 
 asio::awaitable<void> Dispatcher::run_to_its_end(std::shared_ptr<ActiveRun> run) {
   const RunId id = run->request.id;
+  // A place is held meanwhile: that is a write to the page cache, not a wait for a disk.
+  while (!run->is_journalled && !stopping_) {
+    co_await run->changed.wait();
+  }
   journal_.running(id);
   protocol::RunStream& stream = *services_.outbox.find(id);
   RunPipelineDependencies pipeline{services_.runner, services_.outbox, services_.packages, stream,
@@ -302,9 +413,11 @@ void Dispatcher::finish(const RunId& id, protocol::RunStream& stream,
                         protocol::ScriptFinished message) {
   message.run_id = id;
   message.seq = stream.next_seq();
-  journal_.finished(id, protocol::encode(message));
+  std::string frame = protocol::encode(message);
+  journal_.finished(id);
+  if (services_.store.fault() != StoreFault::none) journal_.keep_frame(id, frame);
   stream.finished(std::move(message));
-  services_.outbox.stream_changed();
+  services_.outbox.stream_finished(id, std::move(frame));
 }
 
 asio::awaitable<void> Dispatcher::stop() {
@@ -313,6 +426,7 @@ asio::awaitable<void> Dispatcher::stop() {
   std::vector<RunId> waiting;
   for (const auto& [id, run] : runs_) {
     run->cancel.cancel();
+    run->changed.notify_all();
     if (admission_.position_of(id)) waiting.push_back(id);
   }
   for (const RunId& id : waiting) {

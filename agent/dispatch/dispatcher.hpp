@@ -8,9 +8,12 @@
 #include "protocol/dispatch_messages.hpp"
 
 #include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <deque>
 #include <exception>
 #include <memory>
 #include <unordered_map>
+#include <variant>
 
 namespace satellite::agent {
 
@@ -18,7 +21,9 @@ namespace satellite::agent {
 /// exactly one `script_finished`.
 ///
 /// Shape:  owns the runs; a connection that goes does not touch them. The policy of a run is the
-///         one in force when it starts.
+///         one in force when it starts. An id is written before its script starts, and before the
+///         core hears of it; runs that an earlier process left without an end are `interrupted`.
+///         Until the disk has told which ids are known, nothing is accepted.
 /// Source: dispatch-extension.
 class Dispatcher {
  public:
@@ -31,10 +36,10 @@ class Dispatcher {
   Dispatcher& operator=(const Dispatcher&) = delete;
 
   void receive(protocol::RunScript message);
-  void receive(const protocol::RejectedRunScript& message);
-  void receive(const protocol::CancelScript& message);
-  void receive(const protocol::QueryScript& message);
-  void receive(const protocol::ScriptAck& message);
+  void receive(protocol::RejectedRunScript message);
+  void receive(protocol::CancelScript message);
+  void receive(protocol::QueryScript message);
+  void receive(protocol::ScriptAck message);
 
   /// Takes nothing new, ends every run as `interrupted` and waits for the last.
   boost::asio::awaitable<void> stop();
@@ -42,11 +47,24 @@ class Dispatcher {
  private:
   struct ActiveRun;
   class RunSlot;
+  using Message = std::variant<protocol::RunScript, protocol::RejectedRunScript,
+                               protocol::CancelScript, protocol::QueryScript, protocol::ScriptAck>;
+
+  /// Keeps the message for later as long as the disk has not told what it knows.
+  template <typename One>
+  bool is_too_early(One& message);
+  void take_early();
+  void restore(const StoreSnapshot& snapshot);
+  void interrupt(const StoredRun& run);
+  /// The disk has the id, or takes nothing.
+  void journalled(const RunId& id, std::uint64_t position);
+  void go_on_without_disk();
 
   /// What a run would get now, the operator's word included.
   sandbox::Policy policy_in_force() const;
   void reject(const RunId& id, protocol::RejectionCode code, const std::string& message);
   void answer_status(const RunId& id);
+  void forget_old_runs();
   void start_what_fits();
   void end_expired();
   void end_unstarted(const RunId& id, sandbox::Outcome outcome, const std::string& why);
@@ -61,6 +79,9 @@ class Dispatcher {
   AdmissionQueue admission_;
   RunJournal journal_;
   std::unordered_map<RunId, std::shared_ptr<ActiveRun>> runs_;  ///< accepted and not ended
+  std::deque<Message> early_;
+  bool restored_ = false;
+  std::uint64_t accepted_ = 0;
   bool stopping_ = false;
   TaskGroup tasks_;
 };

@@ -30,7 +30,7 @@ class StreamObserver final : public sandbox::RunObserver {
     message.started_at = at;
     message.sandbox_json = report_json(report);
     stream_.started(std::move(message));
-    outbox_.stream_changed();
+    outbox_.stream_changed(stream_.run_id());
   }
 
   asio::awaitable<void> output(sandbox::OutputStream stream, std::string_view bytes) override {
@@ -43,7 +43,7 @@ class StreamObserver final : public sandbox::RunObserver {
     stream_.output(is_output ? protocol::OutputStream::standard_output
                              : protocol::OutputStream::standard_error,
                    std::string(bytes));
-    outbox_.stream_changed();
+    outbox_.stream_changed(stream_.run_id());
   }
 
   std::optional<CollectedOutput> take_collected() {

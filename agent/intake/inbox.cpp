@@ -79,6 +79,7 @@ SessionVerdict Inbox::take(ReadFrame read) {
 void Inbox::connection_lost() {
   authenticated_ = false;
   script_dispatch_ = false;
+  result_ack_ = false;
   registration_requests_.clear();
   owners_.secrets.connection_lost();
   owners_.packages.connection_lost();
@@ -117,17 +118,19 @@ void Inbox::note_once(const std::string& event, const std::string& kind, const s
 SessionVerdict Inbox::deliver_authenticated(protocol::Authenticated message) {
   if (authenticated_) return SessionVerdict::go_on;  // answered twice, core-contract 1.2
   authenticated_ = true;
-  const auto negotiated = protocol::negotiate(message.extensions);
+  const auto negotiated = protocol::negotiate(message.extensions, announced_by(config_));
   script_dispatch_ = negotiated.script_dispatch;
+  result_ack_ = negotiated.result_ack;
   for (const auto& ignored : negotiated.ignored) {
     note_once("extension_ignored", ignored, "this satellite does not know the extension");
   }
   if (message.sandbox_policy_json) owners_.policy.receive(*message.sandbox_policy_json);
   owners_.scheduler.receive(std::move(message.assignments));
-  log_.info(
-      "authenticated", "",
-      {{"satellite", message.satellite_id}, {"script_dispatch", script_dispatch_ ? "on" : "off"}});
-  owners_.outbox.connection_up(script_dispatch_);
+  log_.info("authenticated", "",
+            {{"satellite", message.satellite_id},
+             {"script_dispatch", script_dispatch_ ? "on" : "off"},
+             {"result_ack", result_ack_ ? "on" : "off"}});
+  owners_.outbox.connection_up({script_dispatch_, result_ack_});
   owners_.secrets.connection_up();
   owners_.packages.connection_up(message.script_packages);
   return SessionVerdict::authenticated;
@@ -169,6 +172,13 @@ SessionVerdict Inbox::deliver(protocol::CoreMessage message) {
             owners_.dispatcher.receive(std::move(one));
           } else {
             note_once("message_ignored", "script dispatch",
+                      "the core did not declare the extension on this connection");
+          }
+        } else if constexpr (std::is_same_v<Message, protocol::ResultAck>) {
+          if (result_ack_) {
+            owners_.outbox.acknowledge_results(one.result_ids);
+          } else {
+            note_once("message_ignored", "result_ack",
                       "the core did not declare the extension on this connection");
           }
         } else if constexpr (std::is_same_v<Message, protocol::CapabilitySecretResponse>) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/checks/secret_fetch.hpp"
+#include "agent/config/config.hpp"
 #include "agent/dispatch/dispatcher.hpp"
 #include "agent/intake/relayed_policy.hpp"
 #include "agent/packages/script_packages.hpp"
@@ -46,7 +47,8 @@ class Inbox {
     ScriptPackages& packages;
     Outbox& outbox;
   };
-  Inbox(Log& log, Owners owners) : log_(log), owners_(owners) {}
+  Inbox(Log& log, const Config& config, Owners owners)
+      : log_(log), config_(config), owners_(owners) {}
   ~Inbox();
 
   /// A frame as it came; bounds depend on whether this connection is authenticated. A large one is
@@ -70,10 +72,12 @@ class Inbox {
   void note_once(const std::string& event, const std::string& kind, const std::string& text);
 
   Log& log_;
+  const Config& config_;
   Owners owners_;
   boost::asio::thread_pool reader_{1};  ///< touches nothing but the frame it is given
   bool authenticated_ = false;
   bool script_dispatch_ = false;
+  bool result_ack_ = false;
   std::uint64_t invalid_frames_ = 0;
   std::uint64_t mismatched_replies_ = 0;
   std::set<std::string> noted_;

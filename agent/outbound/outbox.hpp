@@ -1,60 +1,72 @@
 #pragma once
 
+#include "agent/outbound/kept_messages.hpp"
+#include "agent/outbound/run_streams.hpp"
 #include "agent/runtime/notification.hpp"
 #include "protocol/agent_messages.hpp"
-#include "protocol/run_stream.hpp"
 #include "protocol/vocabulary/result.hpp"
 
 #include <deque>
-#include <list>
-#include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
+#include <vector>
 
 namespace satellite::agent {
 
-/// Everything that waits to be sent to the core; outlives connections.
+/// Everything that waits to be sent to the core; outlives connections, and the process where there
+/// is a disk for it.
 ///
-/// Shape:  single messages first (most are small and must overtake output), then the runs in turn,
-///         one frame each, so that no script's output starves another's. Bounded: single messages
-///         by count and bytes, runs by their own windows, all output together by the connection's
-///         window, runs that ended unacknowledged by count, the oldest forgotten first and counted.
+/// Shape:  what means something on this connection only first, then control messages, results of
+///         this connection, then the runs in turn and older results by turns, one frame each. What
+///         is kept until the core has it: `kept_messages`, `run_streams`.
 /// Source: dispatch-extension "Flow control", "Resume".
 class Outbox {
  public:
-  explicit Outbox(boost::asio::io_context& context);
+  using Settings = KeptMessages::Settings;
+  Outbox(boost::asio::io_context& context, Store& store, Settings settings);
 
-  /// A message of no run's stream. Survives a lost connection until it was handed out.
+  /// A message of no run's stream: kept until the core has it.
   void push(const protocol::AgentMessage& message);
   /// A message that means nothing on a later connection, such as a heartbeat.
   void push_for_this_connection(const protocol::AgentMessage& message);
 
   /// A new run's stream; it stays until its end is acknowledged.
   protocol::RunStream& open(const RunId& id, const protocol::RunStreamBounds& bounds);
-  protocol::RunStream* find(const RunId& id);
+  protocol::RunStream* find(const RunId& id) { return streams_.find(id); }
   /// Errors: not_found for a run without a stream, invalid_input for a seq never sent.
   Result<void> acknowledge(const RunId& id, std::uint64_t seq);
   /// The core asked for the run again: its unacknowledged frames are sent once more.
   void send_again(const RunId& id);
-  /// After a stream was written to: wakes the sender.
-  void stream_changed() { changed_.notify_all(); }
+  /// After a stream was written to.
+  void stream_changed(const RunId& id) { streams_.stream_changed(id); }
+  /// After its end was written to a stream: that is sent once it is on disk.
+  void stream_finished(const RunId& id, std::string frame) {
+    streams_.finished(id, std::move(frame));
+  }
+  /// A run that an earlier process left on disk and the core does not have.
+  void park(const RunId& id) { streams_.park(id); }
+  bool is_parked(const RunId& id) const { return streams_.is_parked(id); }
 
-  /// The frame to send now. A run's frame is kept by its stream until it is acknowledged; any other
-  /// is gone from here and comes back by put_back() if the connection did not take it.
+  /// The frame to send now; sent() or not_sent() follows. A run's frame is kept by its stream.
   struct Outgoing {
     std::string frame;
-    bool kept_by_stream = false;
-    bool this_connection_only = false;
-    /// Must come back if the connection does not take it.
-    bool returns() const { return !kept_by_stream && !this_connection_only; }
+    std::optional<std::uint64_t> kept_as;  ///< of a kept message
   };
   std::optional<Outgoing> next();
-  /// The connection did not take it: it is the first to go out on the next one, if it means
-  /// anything there.
-  void put_back(Outgoing outgoing);
+  void sent(std::optional<std::uint64_t> kept_as);
+  void not_sent(std::optional<std::uint64_t> kept_as);
 
-  void connection_up(bool script_dispatch);
+  /// Something was sent that only a ping after it, once answered, shows to have been read.
+  bool wants_barrier() const { return kept_.wants_barrier(); }
+  void barrier_sent(std::uint64_t number) { kept_.barrier_sent(number); }
+  void barrier_passed(std::uint64_t number) { kept_.barrier_passed(number); }
+  void acknowledge_results(const std::vector<std::string>& ids) { kept_.acknowledge(ids); }
+
+  struct Extensions {
+    bool script_dispatch = false;
+    bool result_ack = false;
+  };
+  void connection_up(Extensions extensions);
   void connection_lost();
 
   /// The agent stops: runs that wait for room write what they have and end.
@@ -65,35 +77,30 @@ class Outbox {
   Notification& changed() { return changed_; }
   Notification& room() { return room_; }
 
-  std::size_t runs() const { return streams_.size(); }
-  std::size_t forgotten_runs() const { return forgotten_runs_; }
-  /// WaitingMessage messages that were given up, the oldest first, because too many waited.
-  std::size_t dropped_messages() const { return dropped_messages_; }
-  /// Half of what single messages may take is free: what could as well be said later may be said
-  /// now and gives up nothing that waits.
-  bool has_ample_room() const;
-  bool empty() const;
+  std::size_t runs() const { return streams_.size() + streams_.parked(); }
+  std::size_t forgotten_runs() const { return streams_.forgotten(); }
+  /// Messages that were given up, the oldest first, because too many waited.
+  std::size_t dropped_messages() const { return kept_.dropped(); }
+  /// Half of what messages may take is free: what could as well be said later may be said now and
+  /// gives up nothing that waits.
+  bool has_ample_room() const { return kept_.has_ample_room(); }
+  /// All is said and confirmed that this process should say before it ends; what is on disk for
+  /// later does not count.
+  bool empty();
+  const DeliveryQueue& queue() const { return kept_.queue(); }
 
  private:
-  struct WaitingMessage {
-    std::string frame;
-    bool this_connection_only = false;
-  };
-  using Streams = std::list<protocol::RunStream>;
-
-  void push_frame(std::string frame, bool this_connection_only);
-  void forget_oldest_ended();
+  using Turn = std::optional<Outgoing> (Outbox::*)();
+  std::optional<Outgoing> next_kept(DeliveryQueue::Urgency urgency);
   std::optional<Outgoing> next_of_runs();
+  std::optional<Outgoing> next_replay();
 
   Notification changed_;
   Notification room_;
-  std::deque<WaitingMessage> messages_;
-  ByteCount messages_size_;
-  Streams streams_;  ///< in the order of their turns; the front is next
-  std::unordered_map<RunId, Streams::iterator> by_id_;
-  ByteCount in_flight_;
-  std::size_t forgotten_runs_ = 0;
-  std::size_t dropped_messages_ = 0;
+  KeptMessages kept_;
+  std::deque<std::string> for_this_connection_;
+  RunStreams streams_;
+  bool replays_next_ = false;
   bool connected_ = false;
   bool script_dispatch_ = false;
   bool draining_ = false;

@@ -22,6 +22,7 @@ struct RunServices {
   const sandbox::PolicyProvider& policies;
   Outbox& outbox;
   ScriptPackages& packages;
+  Store& store;
 };
 
 }  // namespace satellite::agent

@@ -3,6 +3,7 @@
 #include "tests/benchmarks/figures.hpp"
 #include "tests/benchmarks/layer_figures.hpp"
 #include "tests/benchmarks/module_figures.hpp"
+#include "tests/benchmarks/outbox_figures.hpp"
 #include "tests/benchmarks/package_figures.hpp"
 #include "tests/benchmarks/process_figures.hpp"
 #include "tests/benchmarks/reference_process.hpp"
@@ -384,6 +385,7 @@ int main(int argc, char** argv) {
     measure("checks", measure_checks);
     measure("modules", measure_modules);
     measure("packages", measure_packages);
+    measure("outbox", measure_outbox);
     print_table(figures);
     // A part is for looking at; the file always holds the whole.
     if (part == "all" && !json_file.empty() && !write_json(figures, json_file)) {

@@ -66,7 +66,8 @@ class DemoSatellite {
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "CHECKSTACK_CORE_URL=" + core.url(), "CHECKSTACK_SATELLITE_CLIENT_ID=demo",
         "CHECKSTACK_SATELLITE_TOKEN=csat_demo",
-        "CHECKSTACK_SATELLITE_CA_FILE=" + files.file("ca.pem")};
+        "CHECKSTACK_SATELLITE_CA_FILE=" + files.file("ca.pem"),
+        "CHECKSTACK_SATELLITE_STATE_DIRECTORY=" + files.file("state")};
     std::vector<char*> environment;
     environment.reserve(settings.size() + 1);
     for (auto& setting : settings) environment.push_back(setting.data());

@@ -21,12 +21,12 @@ void Ledger::count(const std::function<void(Counters&)>& change) {
 }
 
 /// Is this the next message of its run? A repeated one is a resend and changes nothing.
-bool Ledger::takes_seq(CollectedRun& run, std::uint64_t seq) {
+bool Ledger::takes_seq(CollectedRun& run, std::uint64_t seq, MayLeaveOut may_leave_out) {
   if (seq < run.seq_expected) {
     ++run.repeated;
     return false;
   }
-  if (seq > run.seq_expected) {
+  if (seq > run.seq_expected && may_leave_out == MayLeaveOut::nothing) {
     keep(run.violations, "seq " + std::to_string(seq) + " came where " +
                              std::to_string(run.seq_expected) + " was due");
   }
@@ -68,7 +68,10 @@ void Ledger::note_run(const protocol::ScriptOutput& message) {
 
 void Ledger::note_run(const protocol::ScriptFinished& message) {
   CollectedRun& run = runs_[message.run_id.text];
-  if (!takes_seq(run, message.seq)) return;
+  // What a satellite had not written when it was killed is lost with it.
+  const auto may_leave_out =
+      message.outcome == "interrupted" ? MayLeaveOut::what_was_lost : MayLeaveOut::nothing;
+  if (!takes_seq(run, message.seq, may_leave_out)) return;
   if (run.finished) keep(run.violations, "finished twice");
   run.finished = message;
 }

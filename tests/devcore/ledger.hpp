@@ -76,7 +76,9 @@ class Ledger {
   std::size_t goodbye_count_locked() const { return goodbyes_.size(); }
 
  private:
-  bool takes_seq(CollectedRun& run, std::uint64_t seq);
+  enum class MayLeaveOut { nothing, what_was_lost };
+  bool takes_seq(CollectedRun& run, std::uint64_t seq,
+                 MayLeaveOut may_leave_out = MayLeaveOut::nothing);
   void note_run(const protocol::ScriptAccepted& message);
   void note_run(const protocol::ScriptRejected& message);
   void note_run(const protocol::ScriptStarted& message);

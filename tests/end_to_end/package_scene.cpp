@@ -10,7 +10,7 @@ void PackageScene::start(devcore::PackageShelf shelf) {
   scene_.reset();
   Scene::Options options = Scene::with_policy(default_policy);
   options.core.packages = std::move(shelf);
-  options.environment["STATE_DIRECTORY"] = state();
+  options.state_directory = state();
   scene_ = std::make_unique<Scene>(std::move(options));
 }
 

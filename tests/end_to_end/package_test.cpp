@@ -187,7 +187,7 @@ TEST_CASE(
   const auto shelf = shelf_with(wanted_packages);
   Scene::Options options = Scene::with_policy(default_policy);
   options.core.packages = shelf;
-  options.environment["STATE_DIRECTORY"] = files.path().string();
+  options.state_directory = files.path();
   Scene scene(std::move(options));
   const auto told = scene.core().wait_for_frame("script_package_sync_state");
   REQUIRE(told);
@@ -266,7 +266,7 @@ TEST_CASE("the command packages fetches, lists, and finds and removes what is da
   CHECK(content_of(file) == "one");
   environment["CHECKSTACK_SATELLITE_TOKEN"] = "csat_wrong";
   packages("sync", 1);
-  environment.erase("STATE_DIRECTORY");
+  environment["CHECKSTACK_SATELLITE_EPHEMERAL"] = "true";
   packages("sync", 2);
 }
 

@@ -57,17 +57,29 @@ Scene::Scene(Options options) : core_settings_(std::move(options.core)) {
       {"CHECKSTACK_SATELLITE_CLIENT_ID", "satellite-1"},
       {"CHECKSTACK_SATELLITE_TOKEN", "csat_right"},
       {"CHECKSTACK_SATELLITE_CA_FILE", files_.write("ca.pem", trusted)}};
+  state_directory_ =
+      options.state_directory.empty() ? files_.path() / "state" : options.state_directory;
+  environment["CHECKSTACK_SATELLITE_STATE_DIRECTORY"] = state_directory_.string();
   for (const auto& [name, value] : options.environment) environment[name] = value;
-  SatelliteProcess::Start start{{"run"}, environment, (files_.path() / "log").string()};
+  start_ = {{"run"}, environment, (files_.path() / "log").string()};
   if (!options.settings_file.empty()) {
-    start.arguments.insert(start.arguments.end(),
-                           {"--config", files_.write("satellite.toml", options.settings_file)});
+    start_.arguments.insert(start_.arguments.end(),
+                            {"--config", files_.write("satellite.toml", options.settings_file)});
   }
-  satellite_ = std::make_unique<SatelliteProcess>(start);
+  start_satellite();
   if (!options.waits_until_connected) return;
   const auto authenticated = core_->wait_until_authenticated();
   INFO(satellite_->log());
   REQUIRE(authenticated);
+}
+
+void Scene::start_satellite() {
+  satellite_ = std::make_unique<SatelliteProcess>(start_);
+}
+
+void Scene::end_satellite(int signal) {
+  satellite_->signal(signal);
+  satellite_->wait();
 }
 
 void Scene::start_core() {

@@ -4,6 +4,8 @@
 #include "tests/support/satellite_process.hpp"
 #include "tests/support/temp_dir.hpp"
 
+#include <csignal>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -25,6 +27,7 @@ class Scene {
     devcore::Settings core;
     std::map<std::string, std::string> environment;  ///< on top of what a satellite needs
     std::string settings_file;                       ///< TOML, beside it
+    std::filesystem::path state_directory;           ///< empty = one of its own
     std::string host = "127.0.0.1";                  ///< as the satellite's core URL names it
     bool trusts_the_core = true;                     ///< false: another authority is trusted
     bool waits_until_connected = true;
@@ -42,6 +45,13 @@ class Scene {
   devcore::CollectedRun run(protocol::RunScript message);
   void wait_for_log(const std::string& words);
 
+  /// Ends the satellite as kill -9 or a service manager does.
+  void end_satellite(int signal = SIGKILL);
+  /// The same one again: same settings, same state directory.
+  void start_satellite();
+  std::filesystem::path state_directory() const { return state_directory_; }
+  std::filesystem::path log_file() const { return start_.log_file; }
+
   /// The core is gone; start_core brings it back on the same port with the same identity.
   void stop_core() { core_.reset(); }
   void start_core();
@@ -50,6 +60,8 @@ class Scene {
   TempDir files_;
   devcore::Settings core_settings_;
   std::unique_ptr<devcore::DevCore> core_;
+  SatelliteProcess::Start start_;
+  std::filesystem::path state_directory_;
   std::unique_ptr<SatelliteProcess> satellite_;
 };
 

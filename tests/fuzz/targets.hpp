@@ -17,6 +17,8 @@ std::optional<std::string> check_bounded_json_target(std::string_view input);
 std::optional<std::string> check_decode_target(std::string_view input);
 std::optional<std::string> check_output_target(std::string_view input);
 std::optional<std::string> check_run_stream_target(std::string_view input);
+/// An id that a core acknowledges, and the rest of a result's frame.
+std::optional<std::string> check_result_id_target(std::string_view input);
 std::optional<std::string> check_handshake_target(std::string_view input);
 std::optional<std::string> check_template_target(std::string_view input);
 /// A text between two references, a secret for each, and a value of the core's own.

@@ -84,8 +84,12 @@ std::string satellite_program() {
 }
 
 SatelliteProcess::SatelliteProcess(const Start& start) : log_file_(start.log_file) {
-  pid_ = spawn(start.arguments, start.environment,
-               Redirections{"/dev/null", "/dev/null", start.log_file});
+  auto environment = start.environment;
+  // The default is one for the whole host, and tests run side by side.
+  environment.try_emplace("CHECKSTACK_SATELLITE_STATE_DIRECTORY", start.log_file + ".state");
+  environment.try_emplace("CHECKSTACK_SATELLITE_OUTBOX_FREE_SPACE", "0");
+  pid_ =
+      spawn(start.arguments, environment, Redirections{"/dev/null", "/dev/null", start.log_file});
 }
 
 SatelliteProcess::~SatelliteProcess() {

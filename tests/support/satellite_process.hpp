@@ -17,8 +17,9 @@ class SatelliteProcess {
  public:
   struct Start {
     std::vector<std::string> arguments;
-    std::map<std::string, std::string> environment;  ///< all of it
-    std::string log_file;                            ///< standard error goes there, appended
+    /// All of it; without a state directory it gets one beside its log.
+    std::map<std::string, std::string> environment;
+    std::string log_file;  ///< standard error goes there, appended
   };
 
   explicit SatelliteProcess(const Start& start);

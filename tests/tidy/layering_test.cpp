@@ -123,7 +123,7 @@ TEST_CASE("the agent's rooms point down") {
   const std::vector<std::vector<std::string>> agent_rooms{
       {"runtime"},
       {"config", "javascript", "packages/manifest"},
-      {"packages/placement", "packages/archive"},
+      {"storage", "packages/placement", "packages/archive"},
       {"packages/store"},
       {"packages"},
       {"outbound"},
@@ -157,12 +157,11 @@ TEST_CASE("the agent's rooms point down") {
 
 TEST_CASE("each heavy library has one home") {
   const std::regex beast("boost/beast"), spdlog("<spdlog/"), cli("<CLI/"), toml("<toml\\.hpp>"),
-      zlib("<zlib\\.h>");
-  const std::map<std::string, const std::regex*> homes{{"agent/connection/websocket_", &beast},
-                                                       {"agent/runtime/log", &spdlog},
-                                                       {"agent/commands/invocation", &cli},
-                                                       {"agent/config/toml_file", &toml},
-                                                       {"agent/packages/archive/gunzip", &zlib}};
+      zlib("<zlib\\.h>"), sqlite("<sqlite3");
+  const std::map<std::string, const std::regex*> homes{
+      {"agent/connection/websocket_", &beast}, {"agent/runtime/log", &spdlog},
+      {"agent/storage/store_file", &sqlite},   {"agent/commands/invocation", &cli},
+      {"agent/config/toml_file", &toml},       {"agent/packages/archive/gunzip", &zlib}};
   for (const SourceFile& file : source_files({"protocol", "sandbox", "tls", "agent"})) {
     for (const std::string& line : file.lines) {
       if (line.rfind("#include", 0) != 0) continue;

@@ -51,8 +51,10 @@ TEST_CASE("what we did not announce stays off") {
   CHECK(negotiated.result_ack);
 }
 
-TEST_CASE("results with acknowledgement are not announced, and so stay off") {
-  const auto negotiated = negotiate(Declared{"result-ack/1"});
+TEST_CASE("who does not announce results with acknowledgement does without them") {
+  constexpr std::array<std::string_view, 1> announced{"script-dispatch"};
+  CHECK(negotiate(Declared{"result-ack/1"}).result_ack);
+  const auto negotiated = negotiate(Declared{"result-ack/1"}, announced);
   CHECK_FALSE(negotiated.result_ack);
   CHECK(negotiated.ignored == Declared{"result-ack/1"});
 }

@@ -1,5 +1,6 @@
 #include "protocol/run_stream.hpp"
 
+#include "protocol/encode.hpp"
 #include "tests/devcore/codec/core_codec.hpp"
 
 #include <catch2/catch.hpp>
@@ -232,4 +233,73 @@ TEST_CASE("no bytes make no message") {
   RunStream stream(RunId("r"));
   stream.output(out, "");
   CHECK_FALSE(stream.next_to_send().has_value());
+}
+
+TEST_CASE("what was taken for the disk changes no more and goes out as it was taken") {
+  RunStream stream(RunId("r"));
+  stream.started(start());
+  stream.output(out, "abc");
+  const auto first = stream.take_unstored(stream.next_seq());
+  REQUIRE(first.size() == 2);
+  CHECK((first[0].seq == 0 && first[1].seq == 1));
+  // Otherwise it would be merged with what is there.
+  stream.output(out, "def");
+  CHECK(stream.take_unstored(2).empty());
+  const auto second = stream.take_unstored(stream.next_seq());
+  REQUIRE(second.size() == 1);
+  CHECK(second[0].seq == 2);
+  for (const auto& taken : {first[0], first[1], second[0]}) {
+    CHECK(stream.next_to_send() == taken.frame);
+  }
+  CHECK(stream.acknowledge(1));
+  CHECK(stream.take_unstored(stream.next_seq()).empty());
+  stream.forget_stored();
+  CHECK(stream.take_unstored(stream.next_seq()).size() == 1);
+}
+
+TEST_CASE("nothing is sent that the next process could not count, nor an end it does not know of") {
+  RunStream stream(RunId("r"));
+  stream.set_send_bound(0);
+  stream.hold_end();
+  stream.started(start());
+  stream.output(out, "abc");
+  stream.finished(exited());
+  CHECK_FALSE(stream.next_to_send());
+  stream.set_send_bound(1);
+  CHECK(std::get<ScriptStarted>(next(stream)).seq == 0);
+  CHECK_FALSE(stream.next_to_send());
+  stream.set_send_bound(64);
+  CHECK(next_output(stream).seq == 1);
+  CHECK_FALSE(stream.next_to_send());
+  stream.release_end();
+  CHECK(std::get<ScriptFinished>(next(stream)).seq == 2);
+}
+
+TEST_CASE("a stream of an earlier process goes out in order and leaves out what was lost") {
+  RunStream before(RunId("r"));
+  before.started(start());
+  before.output(out, "abc");
+  auto frames = before.take_unstored(before.next_seq());
+  ScriptFinished end = exited();
+  end.run_id = RunId("r");
+  end.outcome = "interrupted";
+  end.seq = 64;
+  frames.push_back({64, encode(end)});
+  RunStream stream(RunId("r"), {}, std::move(frames));
+  CHECK(stream.ended());
+  CHECK(std::get<ScriptStarted>(next(stream)).seq == 0);
+  CHECK(next_output(stream).bytes == "abc");
+  CHECK(std::get<ScriptFinished>(next(stream)).seq == 64);
+  CHECK_FALSE(stream.next_to_send());
+  stream.connection_lost();
+  stream.connection_restored();
+  CHECK(std::get<ScriptStarted>(next(stream)).seq == 0);
+  CHECK(stream.acknowledge(1));
+  CHECK(std::get<ScriptFinished>(next(stream)).seq == 64);
+  // The core had some of what is lost here.
+  CHECK(stream.acknowledge(40));
+  CHECK_FALSE(stream.acknowledge(65));
+  CHECK_FALSE(stream.complete());
+  CHECK(stream.acknowledge(64));
+  CHECK(stream.complete());
 }

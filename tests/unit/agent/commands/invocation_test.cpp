@@ -80,3 +80,12 @@ TEST_CASE("exec, plan, doctor and policy take the settings that run takes") {
   CHECK(invocation.options.at("sandbox.uid") == "1234");
   CHECK(invocation.options.at("sandbox.prepared_runs") == "0");
 }
+
+TEST_CASE("--ephemeral is a word of its own and takes a value, too") {
+  const auto given = [](const Words& words) {
+    return std::get<Invocation>(parse(words)).options.at("state.ephemeral");
+  };
+  CHECK(given(Words{"run", "--ephemeral"}) == "true");
+  CHECK(given(Words{"run", "--ephemeral", "--core", "https://core"}) == "true");
+  CHECK(given(Words{"run", "--ephemeral=false"}) == "false");
+}

@@ -410,3 +410,39 @@ TEST_CASE("the macvlan uplink is a setting like others, and a mistake in it ends
   CHECK(loaded->config.macvlan.settings->interface == "up0");
   CHECK(loaded->config.macvlan.settings->text.gateway == "198.51.100.1");
 }
+
+TEST_CASE("the state directory is the operator's, else the service manager's, else the default") {
+  ConfigSources sources = minimal();
+  auto loaded = load_config(sources, SettingsUse::connects);
+  REQUIRE(loaded);
+  CHECK(loaded->config.state_directory == "/var/lib/checkstack-satellite");
+  CHECK_FALSE(loaded->config.ephemeral);
+  CHECK(loaded->config.delivery == Delivery::at_least_once);
+  CHECK(announced_by(loaded->config).back() == "result-ack");
+  sources.environment["STATE_DIRECTORY"] = "/var/lib/one:/var/lib/two";
+  CHECK(load_config(sources, SettingsUse::connects)->config.state_directory == "/var/lib/one");
+  sources.options["state.directory"] = "/srv/state";
+  sources.options["delivery"] = "at-most-once";
+  sources.options["outbox.size_max"] = "2";
+  loaded = load_config(sources, SettingsUse::connects);
+  REQUIRE(loaded);
+  CHECK(loaded->config.state_directory == "/srv/state");
+  CHECK(loaded->config.outbox_size_max == ByteCount{2U << 20U});
+  CHECK(announced_by(loaded->config).back() != "result-ack");
+}
+
+TEST_CASE("a wrong setting of what is kept is named") {
+  const auto [key, value] = GENERATE(table<std::string, std::string>({
+      {"state.directory", "state"},
+      {"delivery", "exactly-once"},
+      {"outbox.size_max", "0"},
+      {"outbox.count_max", "15"},
+      {"outbox.age_max", "59"},
+      {"state.ephemeral", "maybe"},
+  }));
+  ConfigSources sources = minimal();
+  sources.options[key] = value;
+  const auto loaded = load_config(sources, SettingsUse::connects);
+  REQUIRE_FALSE(loaded);
+  CHECK(mentions(loaded.error(), key + " (from option"));
+}

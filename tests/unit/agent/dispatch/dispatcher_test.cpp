@@ -2,6 +2,7 @@
 
 #include "agent/dispatch/run_translation.hpp"
 #include "sandbox/launcher/client/launcher_link.hpp"
+#include "tests/unit/agent/outbound/memory_outbox.hpp"
 
 #include <fcntl.h>
 #include <boost/asio/co_spawn.hpp>
@@ -52,16 +53,17 @@ TEST_CASE("a run that a mistake of ours ends has its one end and gives its place
   config.queue_length = 5;
   config.script_timeout_max = std::chrono::hours(1);
   sandbox::PolicyProvider policies;
-  Outbox outbox(context);
-  outbox.connection_up(true);
+  Store store(context, tests::memory_only());
+  Outbox outbox(context, store, {});
+  outbox.connection_up({true, false});
   ScriptPackages packages(context, log, {}, [](const auto&) {});
-  Dispatcher dispatcher({context, log, config, runner, policies, outbox, packages}, execute);
+  Dispatcher dispatcher({context, log, config, runner, policies, outbox, packages, store}, execute);
   for (const char* text : {"early", "late", "well"}) dispatcher.receive(script(text));
   std::map<std::string, json> ends;
   for (int i = 0; i < 1'000 && ends.size() < 3; ++i) {
     context.run_for(std::chrono::milliseconds(1));
-    while (auto frame = outbox.next()) {
-      const json message = json::parse(frame->frame);
+    while (auto frame = tests::next_delivered(outbox)) {
+      const json message = json::parse(*frame);
       if (message.at("type") != "script_finished") continue;
       CHECK(ends.emplace(message.at("runId"), message).second);
     }
@@ -76,9 +78,14 @@ TEST_CASE("a run that a mistake of ours ends has its one end and gives its place
   CHECK(ends["run-well"].at("outcome") == "exited");
   // What the core asks for later is known, too.
   dispatcher.receive(protocol::QueryScript{RunId("run-early")});
-  const auto status = outbox.next();
+  std::optional<std::string> status;
+  for (int i = 0; i < 1'000 && !status; ++i) {
+    context.run_for(std::chrono::milliseconds(1));
+    status = tests::next_delivered(outbox);
+  }
   REQUIRE(status);
-  CHECK(json::parse(status->frame).at("state") == "finished");
+  CHECK(json::parse(*status).at("state") == "finished");
+  CHECK(json::parse(*status).at("finished").at("outcome") == "setup_failed");
   // Its end was said before the last of its task has run.
   bool stopped = false;
   boost::asio::co_spawn(context, dispatcher.stop(), [&](std::exception_ptr) { stopped = true; });

@@ -18,7 +18,8 @@ TEST_CASE("an id is accepted once, whatever became of its run") {
   CHECK_FALSE(journal.accept(RunId("a"), start));
   journal.running(RunId("a"));
   CHECK_FALSE(journal.accept(RunId("a"), start));
-  journal.finished(RunId("a"), "{}");
+  journal.finished(RunId("a"));
+  journal.keep_frame(RunId("a"), "{}");
   CHECK_FALSE(journal.accept(RunId("a"), start + 23h));
   CHECK(journal.find(RunId("a"))->finished_frame == "{}");
 }
@@ -26,7 +27,7 @@ TEST_CASE("an id is accepted once, whatever became of its run") {
 TEST_CASE("a finished id is forgotten after a day, a running one never") {
   RunJournal journal;
   journal.accept(RunId("finished"), start);
-  journal.finished(RunId("finished"), "{}");
+  journal.finished(RunId("finished"));
   journal.accept(RunId("running"), start);
   journal.running(RunId("running"));
   CHECK(journal.accept(RunId("later"), start + 24h));
@@ -41,7 +42,8 @@ TEST_CASE("the journal stays within its bound and forgets the oldest finished id
   for (std::size_t i = 0; i < limits::run_ids_kept_max + 50; ++i) {
     const RunId id("run-" + std::to_string(i));
     REQUIRE(journal.accept(id, start + std::chrono::seconds(i)));
-    journal.finished(id, "{}");
+    journal.finished(id);
+    journal.keep_frame(id, "{}");
   }
   CHECK(journal.size() <= limits::run_ids_kept_max);
   CHECK(journal.count_frames() <= limits::run_ids_kept_max);
@@ -55,9 +57,21 @@ TEST_CASE("frames of old runs are dropped before their ids") {
   for (int i = 0; i < 3; ++i) {
     const RunId id("run-" + std::to_string(i));
     journal.accept(id, start);
-    journal.finished(id, std::string(2U << 20U, 'x'));
+    journal.finished(id);
+    journal.keep_frame(id, std::string(2U << 20U, 'x'));
   }
   CHECK(journal.find(RunId("run-0"))->state == JournalState::finished);
   CHECK(journal.find(RunId("run-0"))->finished_frame.empty());
   CHECK_FALSE(journal.find(RunId("run-2"))->finished_frame.empty());
+}
+
+TEST_CASE("what an earlier process accepted is known, and ages as it did there") {
+  RunJournal journal;
+  journal.remember(RunId("old"), start - 23h);
+  journal.remember(RunId("young"), start - 1h);
+  CHECK_FALSE(journal.accept(RunId("old"), start));
+  CHECK(journal.find(RunId("old"))->state == JournalState::finished);
+  CHECK(journal.accept(RunId("new"), start + 2h));
+  CHECK(journal.accept(RunId("old"), start + 2h));
+  CHECK_FALSE(journal.accept(RunId("young"), start + 2h));
 }

@@ -1,4 +1,5 @@
 #include "agent/outbound/outbox.hpp"
+#include "tests/unit/agent/outbound/memory_outbox.hpp"
 
 #include <catch2/catch.hpp>
 #include <string>
@@ -18,7 +19,9 @@ protocol::CheckResult result_of_size(std::size_t bytes, const std::string& id = 
 
 std::vector<std::string> all_frames(Outbox& outbox) {
   std::vector<std::string> frames;
-  for (auto next = outbox.next(); next; next = outbox.next()) frames.push_back(next->frame);
+  for (auto next = tests::next_delivered(outbox); next; next = tests::next_delivered(outbox)) {
+    frames.push_back(*next);
+  }
   return frames;
 }
 
@@ -26,16 +29,17 @@ std::vector<std::string> all_frames(Outbox& outbox) {
 
 TEST_CASE("results wait for the core in order, requests of a connection end with it") {
   boost::asio::io_context context;
-  Outbox outbox(context);
+  Store store(context, tests::memory_only());
+  Outbox outbox(context, store, {});
   outbox.push(result_of_size(1, "first"));
   outbox.push_for_this_connection(protocol::Heartbeat{"1", {}, {}});
   CHECK_FALSE(outbox.next());
-  outbox.connection_up(false);
+  outbox.connection_up({});
   outbox.push_for_this_connection(protocol::Heartbeat{"2", {}, {}});
   outbox.push(result_of_size(1, "second"));
   outbox.connection_lost();
   CHECK_FALSE(outbox.next());
-  outbox.connection_up(false);
+  outbox.connection_up({});
   const auto frames = all_frames(outbox);
   REQUIRE(frames.size() == 2);
   CHECK(frames[0].find("first") != std::string::npos);
@@ -44,13 +48,14 @@ TEST_CASE("results wait for the core in order, requests of a connection end with
 
 TEST_CASE("what a connection did not take goes out first on the next one") {
   boost::asio::io_context context;
-  Outbox outbox(context);
-  outbox.connection_up(false);
+  Store store(context, tests::memory_only());
+  Outbox outbox(context, store, {});
+  outbox.connection_up({});
   outbox.push(result_of_size(1, "first"));
   outbox.push(result_of_size(1, "second"));
-  outbox.put_back(*outbox.next());
+  outbox.not_sent(outbox.next()->kept_as);
   outbox.connection_lost();
-  outbox.connection_up(false);
+  outbox.connection_up({});
   const auto frames = all_frames(outbox);
   REQUIRE(frames.size() == 2);
   CHECK(frames[0].find("first") != std::string::npos);
@@ -58,8 +63,9 @@ TEST_CASE("what a connection did not take goes out first on the next one") {
 
 TEST_CASE("what meant something on a broken connection only is not said on the next one") {
   boost::asio::io_context context;
-  Outbox outbox(context);
-  outbox.connection_up(false);
+  Store store(context, tests::memory_only());
+  Outbox outbox(context, store, {});
+  outbox.connection_up({});
   outbox.push_for_this_connection(protocol::Heartbeat{"1", {}, {}});
   outbox.push(result_of_size(1, "kept"));
   // The writer had taken both when the connection broke.
@@ -67,10 +73,10 @@ TEST_CASE("what meant something on a broken connection only is not said on the n
   auto result = outbox.next();
   REQUIRE(heartbeat);
   REQUIRE(result);
-  outbox.put_back(*std::move(result));
-  outbox.put_back(*std::move(heartbeat));
+  outbox.not_sent(result->kept_as);
+  outbox.not_sent(heartbeat->kept_as);
   outbox.connection_lost();
-  outbox.connection_up(false);
+  outbox.connection_up({});
   const auto frames = all_frames(outbox);
   REQUIRE(frames.size() == 1);
   CHECK(frames[0].find("kept") != std::string::npos);
@@ -80,12 +86,18 @@ TEST_CASE("results that nobody fetches are bounded by count and bytes, the oldes
   const auto [size, kept_min, kept_max] = GENERATE(
       table<std::size_t, std::size_t, std::size_t>({{10, 4'096, 4'096}, {1U << 20U, 60, 64}}));
   boost::asio::io_context context;
-  Outbox outbox(context);
+  Store store(context, tests::memory_only());
+  Outbox outbox(context, store, {});
   constexpr std::size_t pushed = 5'000;
   const std::size_t count = size > 1'000 ? 100 : pushed;
   for (std::size_t i = 0; i < count; ++i) outbox.push(result_of_size(size, std::to_string(i)));
-  outbox.connection_up(false);
-  const auto frames = all_frames(outbox);
+  outbox.connection_up({});
+  auto frames = all_frames(outbox);
+  // The gap comes first, once for all.
+  const auto dropped = std::to_string(outbox.dropped_messages());
+  CHECK(frames.front().find(R"("message":")" + dropped + " messages from ") != std::string::npos);
+  frames.erase(frames.begin());
+  CHECK(frames.front().find("result") != std::string::npos);
   CHECK(frames.size() >= kept_min);
   CHECK(frames.size() <= kept_max);
   CHECK(outbox.dropped_messages() == count - frames.size());

@@ -1,4 +1,5 @@
 #include "agent/schedule/scheduler.hpp"
+#include "tests/unit/agent/outbound/memory_outbox.hpp"
 
 #include "agent/intake/relayed_policy.hpp"
 #include "protocol/decode.hpp"
@@ -59,8 +60,8 @@ class Bench {
   /// The checks, or runs, that the waiting frames name, in order.
   std::vector<std::string> taken() {
     std::vector<std::string> names;
-    while (const auto frame = outbox_.next()) {
-      const json message = json::parse(frame->frame);
+    while (const auto frame = tests::next_delivered(outbox_)) {
+      const json message = json::parse(*frame);
       if (message.at("type") == "strategy_error") continue;  // the first few of every set
       names.push_back(message.value("configId", message.value("runId", "")));
     }
@@ -84,10 +85,12 @@ class Bench {
   Log log_{LogLevel::error, nowhere_.get()};
   Config config_;
   sandbox::PolicyProvider policies_;
-  Outbox outbox_{context_};
+  Store store_{context_, tests::memory_only()};
+  Outbox outbox_{context_, store_, {}};
   SecretFetch secrets_{context_, outbox_};
   ScriptPackages packages_{context_, log_, {}, [](const auto&) {}};
-  Scheduler scheduler_{{context_, log_, config_, runner_, policies_, outbox_, packages_}, secrets_};
+  Scheduler scheduler_{{context_, log_, config_, runner_, policies_, outbox_, packages_, store_},
+                       secrets_};
 };
 
 }  // namespace
@@ -101,7 +104,7 @@ TEST_CASE("rejected assignments of any number push nothing out that waits to be 
   bench.run_for(std::chrono::milliseconds(100));
   // The same set once more, while not all of it was told.
   bench.scheduler().receive(decoded(set_of_rejected(rejected)));
-  bench.outbox().connection_up(true);
+  bench.outbox().connection_up({true, false});
   const auto told = bench.taken(rejected + 1);
   REQUIRE(told.size() == rejected + 1);
   CHECK(told.front() == real_result);
@@ -112,7 +115,7 @@ TEST_CASE("rejected assignments of any number push nothing out that waits to be 
 
 TEST_CASE("a rejected assignment is told once, wherever it stands in the set") {
   Bench bench;
-  bench.outbox().connection_up(true);
+  bench.outbox().connection_up({true, false});
   bench.start();
   json set = set_of_rejected(20);
   bench.scheduler().receive(decoded(set));
@@ -140,7 +143,7 @@ TEST_CASE("what was dropped of the results of rejected assignments is told with 
     bench.outbox().push(protocol::ScriptAccepted{RunId(real_result), 0});
   }
   CHECK(bench.outbox().dropped_messages() > 0);
-  bench.outbox().connection_up(true);
+  bench.outbox().connection_up({true, false});
   const auto left = bench.taken();
   CHECK(std::set<std::string>(left.begin(), left.end()) == std::set<std::string>{real_result});
   bench.scheduler().receive(decoded(set_of_rejected(3)));
