@@ -103,7 +103,8 @@ TEST_CASE("what is said about script packages is answered: none are wanted, or n
   const json state = json::parse(*told);
   CHECK(state.at("lockfileHash") == "9f2c");
   CHECK(state.at("status") == "error");
-  CHECK(state.at("errorMessage").get<std::string>().find("keeps no script packages") != std::string::npos);
+  CHECK(state.at("errorMessage").get<std::string>().find("keeps no script packages") !=
+        std::string::npos);
   CHECK(scene.core().ledger().invalid_frames() == std::vector<std::string>{});
 }
 
