@@ -32,8 +32,7 @@ std::string sdk_module_url(const SdkModule& module) {
 }
 
 Result<std::string> module_task_text(const ModuleTask& task) {
-  std::string text = "{\"script\":" + json_text_of(task.script) +
-                     ",\"context\":" +
+  std::string text = "{\"script\":" + json_text_of(task.script) + ",\"context\":" +
                      std::string(task.context_json.empty() ? "null" : task.context_json) +
                      ",\"env\":{";
   bool first = true;

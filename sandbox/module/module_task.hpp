@@ -28,7 +28,7 @@ std::string sdk_module_url(const SdkModule& module);
 /// Shape:  everything of the run that is not the same for all runs of its sandbox; secrets are in
 ///         `environment`, so the text is wiped by its owner.
 struct ModuleTask {
-  std::string script;        ///< as a module, its imports of the SDK directed to ours
+  std::string script;             ///< as a module, its imports of the SDK directed to ours
   std::string_view context_json;  ///< one JSON value; empty = null
   std::map<std::string, std::string> environment;  ///< set before the script, not at the start
   std::string_view global_function;

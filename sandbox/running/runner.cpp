@@ -131,6 +131,9 @@ struct Runner::State {
   asio::awaitable<std::optional<StandingRuns::Ready>> take_standing(const RunRequest& request,
                                                                     const ResolvedPolicy& policy,
                                                                     const ModuleRuntime& runtime);
+  std::optional<PreparedRuns::Ready> take_prepared_module(const RunRequest& request,
+                                                          const ResolvedPolicy& policy,
+                                                          const ModuleRuntime& runtime);
 
   asio::io_context& context;
   Launcher& launcher;
@@ -142,6 +145,9 @@ struct Runner::State {
   ModuleRuntimes runtimes;
   StandingRuns standing;
   PreparedRuns prepared;
+  // For modules that no standing runtime can serve: sandboxes that lack the start, too.
+  std::optional<StandingKind> module_kind;
+  std::optional<PreparedRuns> prepared_modules;
 };
 
 /// While one run tries it, the others wait; they are woken however that ends.
@@ -320,10 +326,30 @@ asio::awaitable<std::optional<StandingRuns::Ready>> Runner::State::take_standing
   if (request.has_standard_input || request.working_directory || needs_own_start(request)) {
     co_return std::nullopt;
   }
-  const auto& packages = request.module.packages;
-  StandingKind kind{policy, runtime, packages ? packages->node_modules : std::string()};
-  auto ready = co_await standing.take(kind);
+  auto kind = standing_kind_of(request, policy, runtime);
+  auto ready = co_await standing.take(std::move(kind));
   co_return ready;
+}
+
+std::optional<PreparedRuns::Ready> Runner::State::take_prepared_module(
+    const RunRequest& request, const ResolvedPolicy& policy, const ModuleRuntime& runtime) {
+  StandingKind kind = standing_kind_of(request, policy, runtime);
+  const bool is_same = module_kind && module_kind->runtime == kind.runtime &&
+                       module_kind->node_modules == kind.node_modules;
+  module_kind = std::move(kind);
+  if (!is_same) {
+    prepared_modules.emplace(
+        context, launcher, planner.settings().prepared_runs,
+        [this](const ResolvedPolicy& wanted, std::uint64_t number,
+               const std::optional<Identity>& own) {
+          return planner.order_of_standing(wanted, {number, own, module_kind->runtime},
+                                           module_kind->node_modules);
+        },
+        [this](const ResolvedPolicy& wanted) {
+          return takes_own_identity(wanted.policy, planner.facts);
+        });
+  }
+  return prepared_modules->take(policy);
 }
 
 asio::awaitable<void> Runner::State::find_runtime(ActiveRun& run) {
@@ -417,10 +443,15 @@ asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy
     auto standing = co_await state_->take_standing(request, policy, *run.runtime);
     if (standing) run.standing.emplace(*std::move(standing));
   }
+  if (run.runtime && !run.standing) {
+    auto ready = state_->take_prepared_module(request, policy, *run.runtime);
+    if (ready) run.ready.emplace(*std::move(ready));
+  }
   co_await state_->carry_out(run);
-  if (run.standing && !run.may_have_run && !cancel.cancelled()) {
-    // It was lost before it had its task: begin as if none had stood.
+  if ((run.standing || run.ready) && !run.may_have_run && !cancel.cancelled()) {
+    // It was lost before it had its task: begin as if none had stood ready.
     run.standing.reset();
+    run.ready.reset();
     begin_anew(result);
     co_await state_->carry_out(run);
   }
@@ -457,7 +488,8 @@ const std::string& Runner::last_standing_difference() const {
 }
 
 std::size_t Runner::count_prepared() const {
-  return state_->prepared.count_ready();
+  const auto& modules = state_->prepared_modules;
+  return state_->prepared.count_ready() + (modules ? modules->count_ready() : 0);
 }
 
 }  // namespace satellite::sandbox

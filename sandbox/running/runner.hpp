@@ -60,7 +60,7 @@ class Runner {
   boost::asio::awaitable<Result<ModuleRuntime>> find_module_runtime();
   /// Why module runs cannot start here, as far as that is known without trying.
   std::optional<std::string> reason_against_modules() const;
-  /// How many runs stand ready for a script of the policy that ran last.
+  /// How many runs stand ready for a script of the policy that ran last, shells and modules.
   std::size_t count_prepared() const;
   /// How many runtimes stand ready for a module of the kind that ran last, and why the last of them
   /// was dropped at hand-over; empty = none was.

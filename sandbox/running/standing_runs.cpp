@@ -111,7 +111,7 @@ void StandingRuns::State::want(const StandingKind& wanted) {
   kind = wanted;
 }
 
-asio::awaitable<std::optional<StandingRuns::Ready>> StandingRuns::take(const StandingKind& kind) {
+asio::awaitable<std::optional<StandingRuns::Ready>> StandingRuns::take(StandingKind kind) {
   const auto state = state_;
   state->want(kind);
   const auto number = state->run_policy.take(kind.policy, Clock::now());
@@ -270,6 +270,12 @@ void StandingRuns::State::on_loaded(std::uint64_t number) {
     const auto settled = self->standing.find(number);
     if (settled != self->standing.end()) settled->second.ready.link.count();
   });
+}
+
+StandingKind standing_kind_of(const RunRequest& request, const ResolvedPolicy& policy,
+                              const ModuleRuntime& runtime) {
+  const auto& packages = request.module.packages;
+  return {policy, runtime, packages ? packages->node_modules : std::string()};
 }
 
 std::size_t standing_runs_max(const LaunchOrder& order) {

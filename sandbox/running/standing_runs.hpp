@@ -3,6 +3,7 @@
 #include "protocol/vocabulary/unique_fd.hpp"
 #include "sandbox/host/module_runtime.hpp"
 #include "sandbox/launcher/client/launcher_link.hpp"
+#include "sandbox/report/run_request.hpp"
 #include "sandbox/running/prepared_run_policy.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -21,6 +22,9 @@ struct StandingKind {
   ModuleRuntime runtime;
   std::string node_modules;  ///< empty = no packages
 };
+
+StandingKind standing_kind_of(const RunRequest& request, const ResolvedPolicy& policy,
+                              const ModuleRuntime& runtime);
 
 /// Runtimes that stand behind every layer with their bootstrap loaded and wait for a task, each
 /// used once.
@@ -53,7 +57,7 @@ class StandingRuns {
     LaunchedRunLink link;
   };
   /// One that stands for this and was found unchanged, if there is one; more are made in a moment.
-  boost::asio::awaitable<std::optional<Ready>> take(const StandingKind& kind);
+  boost::asio::awaitable<std::optional<Ready>> take(StandingKind kind);
   std::size_t count_ready() const;
   /// Why the last one was dropped at hand-over; empty = none was.
   const std::string& last_difference() const;

@@ -115,9 +115,9 @@ TEST_CASE("what this satellite cannot run is unhealthy and says why, never silen
   filter["collectors"][0]["config"]["cwd"] = "{{ check.id | nope }}";
   json without_runtime =
       set_collector(shell_check("inline", "return 1", 1), "healthcheck-script.inline-script");
-  Scene::Options options = with_checks(
-      {other, broken, filter, without_runtime,
-       set_collector(shell_check("collector", "true", 1), "healthcheck-ping.ping")});
+  Scene::Options options =
+      with_checks({other, broken, filter, without_runtime,
+                   set_collector(shell_check("collector", "true", 1), "healthcheck-ping.ping")});
   options.environment["CHECKSTACK_SATELLITE_MODULE_RUNTIME"] = "none";
   Scene scene(options);
 

@@ -244,6 +244,25 @@ TEST_CASE("what a runtime has to be started with is not given to one that stands
   }
 }
 
+TEST_CASE("what must start cold finds its sandbox ready") {
+  const auto runtime = each_module_runtime();
+  ModuleBench bench(runtime);
+  bench.keep_prepared(2);
+  static_cast<void>(bench.run_module("return 0;"));
+  REQUIRE(bench.wait_until_prepared(1));
+  auto request =
+      module("let n = ''; for await (const c of process.stdin) n += c; return [n, process.cwd()];");
+  request.has_standard_input = true;
+  request.standard_input = "typed";
+  request.working_directory = "/usr/lib";
+  const auto ran = bench.run(std::move(request), bench.policy);
+  CHECK(ran.result.was_prepared);
+  CHECK(result_of(ran) == nlohmann::json{"typed", "/usr/lib"});
+  // A shell never gets a sandbox that was made for a module.
+  const auto shell = bench.run(script("ls -d /.module"), bench.policy);
+  CHECK(shell.result.exit_code != 0);
+}
+
 TEST_CASE("standing runtimes end with their launcher") {
   const auto runtime = each_module_runtime();
   std::vector<pid_t> standing;

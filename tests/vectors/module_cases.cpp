@@ -96,6 +96,21 @@ json entry_of(const agent::CollectorOutcome& end) {
   return entry;
 }
 
+json healthy_with(json fields) {
+  json answer{{"success", true}, {"timedOut", false}, {"status", "healthy"}};
+  answer.update(fields);
+  return answer;
+}
+json failed_with(const std::string& error) {
+  return {{"success", false},
+          {"timedOut", false},
+          {"status", "unhealthy"},
+          {"message", error},
+          {"_collectorError", error}};
+}
+
+constexpr const char* too_much_memory = "Script exceeded the memory limit of its sandbox policy";
+
 json inline_script_answer(const json& test_case, const json&) {
   json answer = json::object();
   for (const auto& runtime : module_bench().runtimes()) {
@@ -104,6 +119,10 @@ json inline_script_answer(const json& test_case, const json&) {
     // Each version of node has more of them.
     const bool is_list = name_of_case(test_case) == "globals-list" && runtime == "node";
     if (is_list) answer[runtime]["message"] = engines_words;
+    // Whether the launcher looks while so short a run is above its bound is chance.
+    const bool was_quick =
+        name_of_case(test_case) == "memory-hog" && answer[runtime].value("value", 0.0) == 40;
+    if (was_quick) answer[runtime] = failed_with(too_much_memory);
   }
   return answer;
 }
@@ -116,19 +135,6 @@ std::optional<json> adjusted(const json& recorded, const Adjust& adjust) {
   json ours = recorded;
   for (auto& [runtime, answer] : ours.items()) adjust(answer, runtime);
   return ours == recorded ? std::nullopt : std::optional(ours);
-}
-
-json healthy_with(json fields) {
-  json answer{{"success", true}, {"timedOut", false}, {"status", "healthy"}};
-  answer.update(fields);
-  return answer;
-}
-json failed_with(const std::string& error) {
-  return {{"success", false},
-          {"timedOut", false},
-          {"status", "unhealthy"},
-          {"message", error},
-          {"_collectorError", error}};
 }
 
 /// What a body returns that ends in `return NUMBER` or exports one.
@@ -235,9 +241,8 @@ std::optional<json> packages_are_at_the_root(const json& test_case, const json& 
 
 std::optional<json> memory_is_watched(const json& test_case, const json& recorded) {
   if (name_of_case(test_case) != "memory-hog") return std::nullopt;
-  return adjusted(recorded, [](json& answer, const std::string&) {
-    answer = failed_with("Script exceeded the memory limit of its sandbox policy");
-  });
+  return adjusted(recorded,
+                  [](json& answer, const std::string&) { answer = failed_with(too_much_memory); });
 }
 
 /// Node has no API of bun's, and words and prints things in its own way.

@@ -15,6 +15,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -270,6 +271,8 @@ void LaunchedRun::begin(const LaunchOrder& order, const RunStreams& streams,
   }
   if (facts_.change_identity) give_streams(streams, *facts_.identity);
   if (auto sent = send_task(barrier_.fd(), order, streams); !sent) return fail(sent.error());
+  struct stat task {};
+  stands_ = ::fstat(streams.module_task.get(), &task) == 0 && S_ISFIFO(task.st_mode);
   expected_descriptors_ = descriptors_of_script(order);
   stage_ = Stage::beginning;
 }
@@ -279,7 +282,7 @@ void LaunchedRun::release() {
   barrier_.send_go();
   stage_ = Stage::released;
   // A runtime that stands and waits takes what it takes.
-  if (!prepared_) memory_watch_.begin(Clock::now());
+  if (!stands_) memory_watch_.begin(Clock::now());
 }
 
 std::string LaunchedRun::reason_not_to_stand(const LauncherState& state, bool lost_uplink,
