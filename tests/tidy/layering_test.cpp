@@ -120,14 +120,18 @@ TEST_CASE("a header in a sub-folder is private to its top folder, the sandbox's 
 TEST_CASE("the agent's rooms point down") {
   // A room may include those in front of it in this list; rooms in the same braces know nothing of
   // each other. Files at the folder's root are rooms of their own.
-  const std::vector<std::vector<std::string>> agent_rooms{
-      {"runtime"},    {"config", "javascript"},
-      {"storage"},    {"outbound"},
-      {"checks/config", "checks/template"},
-      {"checks"},     {"dispatch", "schedule"},
-      {"intake"},     {"connection"},
-      {"agent"},      {"commands"},
-      {"main"}};
+  const std::vector<std::vector<std::string>> agent_rooms{{"runtime"},
+                                                          {"config", "javascript"},
+                                                          {"storage"},
+                                                          {"outbound"},
+                                                          {"checks/config", "checks/template"},
+                                                          {"checks"},
+                                                          {"dispatch", "schedule"},
+                                                          {"intake"},
+                                                          {"connection"},
+                                                          {"agent"},
+                                                          {"commands"},
+                                                          {"main"}};
   std::map<std::string, std::size_t> floor_of;
   for (std::size_t floor = 0; floor < agent_rooms.size(); ++floor) {
     for (const std::string& room : agent_rooms[floor]) floor_of[room] = floor;
