@@ -258,7 +258,8 @@ void Dispatcher::journalled(const RunId& id, std::uint64_t position) {
   const auto run = runs_.find(id);
   if (run != runs_.end() && run->second->is_journalled) return;
   services_.log.debug("script_accepted", "", {{"run", id.text}, {"position", position}});
-  services_.outbox.push(protocol::ScriptAccepted{id, position});
+  // The journal has it: a core that misses this learns it from the start of the run, or by asking.
+  services_.outbox.push_once(protocol::ScriptAccepted{id, position});
   if (run == runs_.end()) return;
   run->second->is_journalled = true;
   run->second->changed.notify_all();

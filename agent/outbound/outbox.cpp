@@ -40,6 +40,12 @@ void Outbox::push_for_this_connection(const protocol::AgentMessage& message) {
   changed_.notify_all();
 }
 
+void Outbox::push_once(const protocol::AgentMessage& message) {
+  if (once_.size() >= for_this_connection_max) once_.pop_front();
+  once_.push_back(protocol::encode(message));
+  changed_.notify_all();
+}
+
 protocol::RunStream& Outbox::open(const RunId& id, const protocol::RunStreamBounds& bounds) {
   return streams_.open(id, bounds);
 }
@@ -59,9 +65,10 @@ void Outbox::send_again(const RunId& id) {
 
 std::optional<Outbox::Outgoing> Outbox::next() {
   if (!connected_) return std::nullopt;
-  if (!for_this_connection_.empty()) {
-    Outgoing outgoing{std::move(for_this_connection_.front()), std::nullopt};
-    for_this_connection_.pop_front();
+  for (auto* const queue : {&for_this_connection_, &once_}) {
+    if (queue->empty()) continue;
+    Outgoing outgoing{std::move(queue->front()), std::nullopt};
+    queue->pop_front();
     return outgoing;
   }
   for (const auto urgency : {DeliveryQueue::Urgency::control, DeliveryQueue::Urgency::live}) {
@@ -131,7 +138,7 @@ void Outbox::drain() {
 }
 
 bool Outbox::empty() {
-  return for_this_connection_.empty() && kept_.flushed() && streams_.size() == 0;
+  return for_this_connection_.empty() && once_.empty() && kept_.flushed() && streams_.size() == 0;
 }
 
 }  // namespace satellite::agent

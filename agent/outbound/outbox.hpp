@@ -27,6 +27,9 @@ class Outbox {
 
   /// A message of no run's stream: kept until the core has it.
   void push(const protocol::AgentMessage& message);
+  /// A message whose content is on disk in another form: it waits in memory for a connection, and
+  /// is not sent again.
+  void push_once(const protocol::AgentMessage& message);
   /// A message that means nothing on a later connection, such as a heartbeat.
   void push_for_this_connection(const protocol::AgentMessage& message);
 
@@ -98,7 +101,7 @@ class Outbox {
   Notification changed_;
   Notification room_;
   KeptMessages kept_;
-  std::deque<std::string> for_this_connection_;
+  std::deque<std::string> for_this_connection_, once_;
   RunStreams streams_;
   bool replays_next_ = false;
   bool connected_ = false;

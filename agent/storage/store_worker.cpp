@@ -21,6 +21,9 @@ using Clock = std::chrono::steady_clock;
 // Of one transaction: the log grows by as much, and nobody hears of it before it ends.
 constexpr std::size_t batch_max = 1'024;
 constexpr auto end_patience = 2s;
+// What only tidies up goes with the next transaction, if there is one soon.
+constexpr auto lazy_for = 20ms;
+constexpr std::size_t lazy_max = 256;
 
 StoreFault fault_of(ErrorCode code) {
   switch (code) {
@@ -33,6 +36,13 @@ StoreFault fault_of(ErrorCode code) {
     default:
       return StoreFault::io_failed;
   }
+}
+
+/// Nobody waits for it, and to do it twice after a crash does no harm.
+bool may_wait(const StoreChange& change) {
+  return std::holds_alternative<DeliverRun>(change) ||
+         std::holds_alternative<RemoveRunMessages>(change) ||
+         std::holds_alternative<ForgetRuns>(change);
 }
 
 }  // namespace
@@ -65,9 +75,19 @@ void Store::Worker::end(const std::shared_ptr<Worker>& worker) {
 }
 
 void Store::Worker::ask(Request request) {
+  const auto* const change = std::get_if<Change>(&request);
+  const bool is_lazy = change != nullptr && !change->done && may_wait(change->change);
   const std::lock_guard lock(mutex_);
+  const bool was_awake = !requests_.empty() && !lazy_until_;
   requests_.push_back(std::move(request));
-  if (requests_.size() == 1) news_.notify_all();
+  if (was_awake) return;
+  if (is_lazy && lazy_until_) return;
+  if (is_lazy) {
+    lazy_until_ = Clock::now() + lazy_for;
+  } else {
+    lazy_until_.reset();
+  }
+  news_.notify_all();
 }
 
 void Store::Worker::post(std::function<void()> deed) {
@@ -106,20 +126,27 @@ Store::Worker::Time Store::Worker::wakes_at() const {
 
 bool Store::Worker::take(std::deque<Request>& requests) {
   std::unique_lock lock(mutex_);
-  const auto has_news = [this] { return ending_ || !requests_.empty(); };
-  const Time until = wakes_at();
+  const auto has_news = [this] {
+    if (ending_ || requests_.size() >= lazy_max) return true;
+    return !requests_.empty() && (!lazy_until_ || Clock::now() >= *lazy_until_);
+  };
   if (!has_news() && may_vacuum_ && database_ && fault_ == StoreFault::none) {
     lock.unlock();
     const auto more = database_->give_back_space();
     may_vacuum_ = more && *more;
     return true;
   }
-  // wait_until(max) overflows inside libstdc++.
-  if (until == Time::max()) {
-    news_.wait(lock, has_news);
-  } else {
-    news_.wait_until(lock, until, has_news);
+  while (!has_news()) {
+    const Time due = wakes_at();
+    const Time until = lazy_until_ ? std::min(due, *lazy_until_) : due;
+    // wait_until(max) overflows inside libstdc++.
+    if (until == Time::max()) {
+      news_.wait(lock);
+    } else if (news_.wait_until(lock, until) == std::cv_status::timeout && until == due) {
+      break;
+    }
   }
+  lazy_until_.reset();
   const std::size_t count = std::min(batch_max, requests_.size());
   const auto end = requests_.begin() + static_cast<std::ptrdiff_t>(count);
   requests.insert(requests.end(), std::make_move_iterator(requests_.begin()),

@@ -73,10 +73,11 @@ class Store::Worker {
   /// On the event loop, unless that is gone.
   void post(std::function<void()> deed);
 
-  std::mutex mutex_;  ///< over the next five
+  std::mutex mutex_;  ///< over the next six
   std::condition_variable news_;
   std::deque<Request> requests_;
   boost::asio::io_context* context_;  ///< null once the event loop is gone
+  std::optional<Time> lazy_until_;  ///< when what nobody waits for is written at the latest
   bool ending_ = false;
   bool ended_ = false;
   std::thread thread_;
