@@ -2,10 +2,10 @@
 
 #include "protocol/decoding/assignments.hpp"
 #include "protocol/decoding/json_slices.hpp"
-#include "protocol/decoding/lone_surrogates.hpp"
 #include "protocol/decoding/replies.hpp"
 #include "protocol/decoding/run_script.hpp"
 #include "protocol/vocabulary/json_fields.hpp"
+#include "protocol/vocabulary/lone_surrogates.hpp"
 #include "protocol/vocabulary/printable.hpp"
 
 #include <array>

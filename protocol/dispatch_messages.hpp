@@ -125,6 +125,7 @@ struct ScriptFinished {
   RunUsage usage;
   std::optional<std::string> result_json;    ///< what a module returned
   std::optional<std::string> error;          ///< what and where, for a person
+  std::optional<std::string> stack;          ///< of an error that a module threw
   std::optional<std::string> artifact_json;  ///< automation only (core-contract 7)
   std::vector<std::string> dropped_environment;
   std::string sandbox_json;

@@ -223,6 +223,7 @@ std::string frame_of(const ScriptFinished& message) {
       .with("durationMs", message.duration.count())
       .with("usage", usage)
       .with_if("error", message.error)
+      .with_if("stack", message.stack)
       .with("droppedEnv", message.dropped_environment)
       .with_json_if("result", message.result_json)
       .with_json_if("artifact", message.artifact_json)

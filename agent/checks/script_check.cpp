@@ -5,6 +5,7 @@
 #include "agent/checks/config/check_definition.hpp"
 #include "agent/checks/config/collector_config.hpp"
 #include "agent/checks/config/config_secrets.hpp"
+#include "agent/checks/inline_collector.hpp"
 #include "agent/checks/shell_collector.hpp"
 #include "agent/runtime/task_group.hpp"
 #include "protocol/vocabulary/limits.hpp"
@@ -12,6 +13,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -27,15 +29,17 @@ constexpr std::string_view script_strategy = "healthcheck-script.script";
 constexpr std::string_view shell_collector = "healthcheck-script.execute";
 constexpr std::string_view inline_collector = "healthcheck-script.inline-script";
 
-// Until a module runtime is there; the check must be seen to fail.
-constexpr const char* no_module_runtime =
-    "Inline scripts cannot run on this satellite: it has no JavaScript runtime";
-
 SecretScan scan_for(const CollectorEntry& collector) {
   const bool is_script =
       collector.collector_id == shell_collector || collector.collector_id == inline_collector;
   return is_script ? SecretScan::all_but_script_text : SecretScan::everywhere;
 }
+
+/// The secrets of one collector, or how it ends without them; neither for one that was stopped.
+struct SecretsFor {
+  std::optional<std::map<std::string, Secret>> values;
+  std::optional<CollectorOutcome> end;
+};
 
 class Check {
  public:
@@ -60,8 +64,9 @@ class Check {
   asio::awaitable<Result<void>> resolve_config_secrets();
   asio::awaitable<void> collect(std::size_t index);
   asio::awaitable<std::optional<CollectorOutcome>> collect_shell(const CollectorEntry& collector);
+  asio::awaitable<std::optional<CollectorOutcome>> collect_inline(const CollectorEntry& collector);
+  asio::awaitable<SecretsFor> fetch_secrets(const CollectorEntry& collector);
   std::optional<std::string> unresolved() const;
-  CollectorOutcome inline_end(const CollectorEntry& collector) const;
   ResultIdentity identity() const;
   CheckOutcome not_run(const std::string& text) const;
   CheckOutcome ended_without(const Error& error) const;
@@ -136,6 +141,21 @@ asio::awaitable<Result<void>> Check::resolve_config_secrets() {
   co_return Result<void>();
 }
 
+asio::awaitable<SecretsFor> Check::fetch_secrets(const CollectorEntry& collector) {
+  SecretFetch::RunSecretsFor wanted{assignment_->config_id, collector.id};
+  auto fetched = co_await services_.secrets.run_secrets(std::move(wanted), control_.cancel);
+  SecretsFor secrets;
+  if (fetched) {
+    secrets.values = *std::move(fetched);
+    co_return secrets;
+  }
+  if (fetched.error().code == ErrorCode::unavailable) skipped_ = true;
+  const bool was_stopped =
+      fetched.error().code == ErrorCode::cancelled && !control_.deadline_passed;
+  if (!was_stopped) secrets.end = thrown_end("Error: " + fetched.error().message);
+  co_return secrets;
+}
+
 asio::awaitable<std::optional<CollectorOutcome>> Check::collect_shell(
     const CollectorEntry& collector) {
   auto validation = validate_execute_config(collector.config_json);
@@ -144,14 +164,9 @@ asio::awaitable<std::optional<CollectorOutcome>> Check::collect_shell(
   }
   std::map<std::string, Secret> secrets;
   if (validation.config.wants_secrets) {
-    SecretFetch::RunSecretsFor wanted{assignment_->config_id, collector.id};
-    auto fetched = co_await services_.secrets.run_secrets(std::move(wanted), control_.cancel);
-    if (!fetched && fetched.error().code == ErrorCode::unavailable) skipped_ = true;
-    if (!fetched && fetched.error().code == ErrorCode::cancelled && !control_.deadline_passed) {
-      co_return std::nullopt;
-    }
-    if (!fetched) co_return thrown_end("Error: " + fetched.error().message);
-    secrets = *std::move(fetched);
+    auto fetched = co_await fetch_secrets(collector);
+    if (!fetched.values) co_return std::move(fetched.end);
+    secrets = *std::move(fetched.values);
   }
   ShellCollectorInput input{std::move(validation.config), definition_, std::move(secrets),
                             configured_values_, control_};
@@ -159,17 +174,23 @@ asio::awaitable<std::optional<CollectorOutcome>> Check::collect_shell(
   co_return end;
 }
 
-CollectorOutcome Check::inline_end(const CollectorEntry& collector) const {
-  const auto validation = validate_inline_script_config(collector.config_json);
+asio::awaitable<std::optional<CollectorOutcome>> Check::collect_inline(
+    const CollectorEntry& collector) {
+  auto validation = validate_inline_script_config(collector.config_json);
   if (!validation.issues.empty()) {
-    return thrown_end("Error: Invalid configuration: " + issue_text(validation.issues));
+    co_return thrown_end("Error: Invalid configuration: " + issue_text(validation.issues));
   }
-  CollectorOutcome end;
-  InlineScriptOutcome script;
-  script.message = no_module_runtime;
-  end.error = no_module_runtime;
-  end.outcome = std::move(script);
-  return end;
+  CollectorSecrets secrets;
+  if (validation.config.wants_secrets) {
+    auto fetched = co_await fetch_secrets(collector);
+    if (!fetched.values) co_return std::move(fetched.end);
+    secrets.values = *std::move(fetched.values);
+    secrets.references = std::move(validation.config.secret_references);
+  }
+  InlineCollectorInput input{std::move(validation.config), collector,          definition_,
+                             std::move(secrets),           configured_values_, control_};
+  auto end = co_await run_inline_collector(services_, std::move(input));
+  co_return end;
 }
 
 asio::awaitable<void> Check::collect(std::size_t index) {
@@ -178,7 +199,7 @@ asio::awaitable<void> Check::collect(std::size_t index) {
   if (collector.collector_id == shell_collector) {
     end = co_await collect_shell(collector);
   } else if (collector.collector_id == inline_collector) {
-    end = inline_end(collector);
+    end = co_await collect_inline(collector);
   } else {
     end = thrown_end("Error: Collector " + collector.collector_id + " not found in satellite");
   }

@@ -5,9 +5,13 @@
 #include "sandbox/host/readiness.hpp"
 #include "sandbox/launcher/client/launcher_link.hpp"
 #include "sandbox/probing/probe.hpp"
+#include "sandbox/running/runner.hpp"
 
 #include <algorithm>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <exception>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -41,6 +45,41 @@ void print_text(const sandbox::HostFacts& facts, const sandbox::HostReadiness& r
                     : "\n" + readiness.guidance + "\n");
 }
 
+/// Found as the first module run finds it: by letting it run a script.
+boost::asio::awaitable<sandbox::CapabilityFinding> module_runtime_finding(sandbox::Runner& runner) {
+  sandbox::CapabilityFinding finding;
+  finding.name = "module_runtime";
+  const auto found = co_await runner.find_module_runtime();
+  finding.present = static_cast<bool>(found);
+  finding.detail = found ? describe(*found) : found.error().message;
+  if (!found) {
+    finding.remedy =
+        "install bun or node (18 or newer) where the satellite's PATH finds it, or name one in "
+        "sandbox.module_runtime; shell scripts need none";
+  }
+  co_return finding;
+}
+
+sandbox::CapabilityFinding try_module_runtime(boost::asio::io_context& context,
+                                              sandbox::Launcher& launcher, const Config& config,
+                                              const sandbox::HostFacts& facts) {
+  auto settings = runner_settings(config);
+  settings.prepared_runs = settings.prepared_modules = 0;  // there is no run but the trial
+  sandbox::Runner runner(context, launcher, facts, std::move(settings));
+  sandbox::CapabilityFinding finding;
+  std::exception_ptr failure;
+  boost::asio::co_spawn(context, module_runtime_finding(runner),
+                        [&](std::exception_ptr thrown, sandbox::CapabilityFinding tried) {
+                          failure = thrown;
+                          finding = std::move(tried);
+                          context.stop();
+                        });
+  context.restart();
+  context.run();
+  if (failure) std::rethrow_exception(failure);
+  return finding;
+}
+
 }  // namespace
 
 int doctor_command(const Invocation& invocation) {
@@ -53,7 +92,8 @@ int doctor_command(const Invocation& invocation) {
   auto launcher = sandbox::Launcher::start(launcher_settings(*config));
   if (!launcher) return no_launcher(launcher.error());
   (*launcher)->attach(context, [] {});
-  const auto facts = sandbox::examine_host(context, **launcher, probe_settings(*config));
+  auto facts = sandbox::examine_host(context, **launcher, probe_settings(*config));
+  facts.findings.push_back(try_module_runtime(context, **launcher, *config, facts));
   auto usable = facts;
   sandbox::restrict_engines(usable, config->sandbox_engines);
   const auto readiness = sandbox::assess_readiness(usable, config->sandbox_engines,

@@ -2,6 +2,7 @@
 #include "agent/commands/exec_answer.hpp"
 #include "agent/commands/input.hpp"
 #include "agent/config/sandbox_settings.hpp"
+#include "protocol/vocabulary/bounded_json.hpp"
 #include "protocol/vocabulary/limits.hpp"
 #include "sandbox/launcher/client/launcher_link.hpp"
 #include "sandbox/policy/policy_json.hpp"
@@ -57,32 +58,62 @@ Result<sandbox::ResolvedPolicy> chosen_policy(const Invocation& invocation) {
   return sandbox::ResolvedPolicy{*std::move(policy), false};
 }
 
+bool is_module(const Invocation& invocation) {
+  if (!invocation.language.empty()) return invocation.language == "module";
+  const std::string& file = invocation.script_file;
+  return file.ends_with(".mjs") || file.ends_with(".mts") || file.ends_with(".js") ||
+         file.ends_with(".ts");
+}
+
+Result<std::string> chosen_context(const Invocation& invocation) {
+  if (!invocation.context_file) return std::string();
+  auto text = read_input(*invocation.context_file, limits::context_size_max);
+  if (!text) return text.error();
+  const auto is_json = check_bounded_json(*text, limits::frame_after_authentication);
+  if (!is_json) {
+    return Error{is_json.error().code, *invocation.context_file + ": " + is_json.error().message};
+  }
+  return text;
+}
+
+Result<sandbox::RunRequest> request_of(const Invocation& invocation, const Config& config) {
+  auto script = read_input(invocation.script_file, limits::script_size_max);
+  if (!script) return script.error();
+  auto context = chosen_context(invocation);
+  if (!context) return context.error();
+  sandbox::RunRequest request;
+  request.id = RunId("exec");
+  request.script = *std::move(script);
+  request.timeout = config.script_timeout_max;
+  if (is_module(invocation)) request.language = sandbox::Language::module;
+  request.module.context_json = Secret(*std::move(context));
+  return request;
+}
+
 }  // namespace
 
 int exec_command(const Invocation& invocation) {
   auto config = local_settings(invocation);
-  auto script = read_input(invocation.script_file, limits::script_size_max);
   auto policy = chosen_policy(invocation);
-  for (const Error* error : {config ? nullptr : &config.error(), script ? nullptr : &script.error(),
-                             policy ? nullptr : &policy.error()}) {
-    if (error == nullptr) continue;
-    print_error(error->message);
+  if (!config || !policy) {
+    print_error((config ? policy.error() : config.error()).message);
+    return exit_wrong_usage;
+  }
+  auto request = request_of(invocation, *config);
+  if (!request) {
+    print_error(request.error().message);
     return exit_wrong_usage;
   }
   asio::io_context context(1);
   auto launcher = sandbox::Launcher::start(launcher_settings(*config));
   if (!launcher) return no_launcher(launcher.error());
   sandbox::RunnerSettings settings = runner_settings(*config);
-  settings.prepared_runs = 0;  // there is no next one
+  settings.prepared_runs = settings.prepared_modules = 0;  // there is no next one
   sandbox::ProbeSettings probing = probe_settings(*config);
   probing.tries_egress = false;  // the run itself asks, if its policy needs to know
   (*launcher)->attach(context, [] {});
   sandbox::HostFacts facts = sandbox::probe_host_first(context, **launcher, probing);
   sandbox::Runner runner(context, **launcher, std::move(facts), settings);
-  sandbox::RunRequest request;
-  request.id = RunId("exec");
-  request.script = *std::move(script);
-  request.timeout = config->script_timeout_max;
   PrintingObserver observer(invocation);
   sandbox::CancelSwitch cancel(context);
   asio::signal_set signals(context, SIGINT, SIGTERM);
@@ -90,14 +121,14 @@ int exec_command(const Invocation& invocation) {
 
   std::optional<sandbox::RunResult> result;
   std::exception_ptr failure;
-  asio::co_spawn(
-      context,
-      runner.run(std::move(request), policy_for_run(*std::move(policy), *config), observer, cancel),
-      [&](std::exception_ptr thrown, sandbox::RunResult ended) {
-        failure = thrown;
-        result = std::move(ended);
-        context.stop();
-      });
+  asio::co_spawn(context,
+                 runner.run(*std::move(request), policy_for_run(*std::move(policy), *config),
+                            observer, cancel),
+                 [&](std::exception_ptr thrown, sandbox::RunResult ended) {
+                   failure = thrown;
+                   result = std::move(ended);
+                   context.stop();
+                 });
   context.run();
   if (failure) std::rethrow_exception(failure);
   if (invocation.json) {

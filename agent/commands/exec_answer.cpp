@@ -19,6 +19,14 @@ std::string exec_answer_json(const sandbox::RunResult& result, const CollectedOu
               {"sandbox", sandbox::to_json(result.sandbox)}};
   if (result.signal) answer["signal"] = *result.signal;
   if (result.error) answer["error"] = *result.error;
+  if (const auto& said = result.answer) {
+    if (said->ok) {
+      answer["result"] = Json::parse(said->result_json, nullptr, false);
+    } else {
+      answer["error"] = said->error;
+    }
+    if (said->stack) answer["stack"] = *said->stack;
+  }
   if (!result.dropped_environment.empty()) answer["droppedEnv"] = result.dropped_environment;
   return answer.dump(2, ' ', false, Json::error_handler_t::replace);
 }
@@ -35,6 +43,11 @@ std::string exec_answer_text(const sandbox::RunResult& result) {
   }
   text << '\n';
   if (result.error) text << "error     " << *result.error << '\n';
+  if (const auto& said = result.answer) {
+    text << (said->ok ? "result    " + said->result_json
+                      : "error     " + said->stack.value_or(said->error))
+         << '\n';
+  }
   text << "sandbox   " << sandbox::summary_line(result.sandbox) << '\n';
   for (const auto& layer : result.sandbox.layers) {
     text << "  " << sandbox::name_of(layer.layer) << ": " << sandbox::name_of(layer.state);
@@ -55,6 +68,8 @@ int exec_exit_code(const sandbox::RunResult& result) {
   switch (result.outcome) {
     case sandbox::Outcome::exited:
     case sandbox::Outcome::signaled:
+      // How the runtime of a module that answered ended says nothing about the script.
+      if (result.answer) return result.answer->ok ? 0 : 1;
       return result.exit_code;
     case sandbox::Outcome::timed_out:
       return 124;

@@ -48,6 +48,11 @@ void describe(CLI::App& app, Invocation& invocation) {
   add_settings(*exec, invocation);
   exec->add_option("file", invocation.script_file, "the script; - reads standard input")
       ->required();
+  exec->add_option("--language", invocation.language,
+                   "shell or module; default: module for .mjs, .mts, .js and .ts, else shell")
+      ->check(CLI::IsMember({"shell", "module"}));
+  exec->add_option("--context", invocation.context_file,
+                   "what a module finds as `context` (JSON); default: null");
   exec->add_option("--policy", invocation.policy_file,
                    "sandbox policy (JSON); default: the shipped one");
   exec->add_flag("--json", invocation.json, "print one JSON object instead of text");

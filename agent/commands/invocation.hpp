@@ -15,6 +15,8 @@ struct Invocation {
   std::map<std::string, std::string> options;  ///< setting key -> text, see config/setting_table
   std::optional<std::string> settings_file;    ///< --config
   std::string script_file;                     ///< exec FILE
+  std::string language;                        ///< exec --language; empty = by the file's name
+  std::optional<std::string> context_file;     ///< exec --context FILE
   std::optional<std::string> policy_file;      ///< exec --policy FILE
   bool json = false;                           ///< machine-readable output
   std::string policy_verb;                     ///< policy show | check | merge

@@ -36,6 +36,8 @@ struct Config {
   std::string state_directory;         ///< what outlives this process; empty = nothing does
   sandbox::ConfiguredMacvlan macvlan;  ///< the uplink of runs, or why there is none
   std::uint32_t prepared_runs = 0;     ///< sandboxes that may stand ready
+  std::uint32_t prepared_modules = 0;  ///< runtimes that may stand started
+  std::string module_runtime;          ///< auto, none, or an absolute path
 
   std::uint32_t concurrency = 0;   ///< runs at a time
   std::uint32_t queue_length = 0;  ///< accepted runs that wait

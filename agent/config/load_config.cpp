@@ -163,6 +163,15 @@ Result<void> take_identity(const Values& values, Config& config) {
   const auto prepared_runs = number(values.at("sandbox.prepared_runs"));
   if (!prepared_runs) return prepared_runs.error();
   config.prepared_runs = *prepared_runs;
+  const auto prepared_modules = number(values.at("sandbox.prepared_modules"));
+  if (!prepared_modules) return prepared_modules.error();
+  config.prepared_modules = *prepared_modules;
+  config.module_runtime = values.at("sandbox.module_runtime").value;
+  const bool is_word = config.module_runtime == "auto" || config.module_runtime == "none";
+  if (!is_word && !config.module_runtime.starts_with('/')) {
+    return invalid(values.at("sandbox.module_runtime"),
+                   "must be auto, none or the absolute path of bun or node");
+  }
   return {};
 }
 

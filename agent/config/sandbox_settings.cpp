@@ -9,6 +9,8 @@ sandbox::RunnerSettings runner_settings(const Config& config) {
   settings.default_identity = sandbox::Identity{config.sandbox_uid, config.sandbox_gid};
   settings.macvlan = config.macvlan;
   settings.prepared_runs = config.prepared_runs;
+  settings.module_runtime = config.module_runtime;
+  settings.prepared_modules = config.prepared_modules;
   settings.engines = config.sandbox_engines;
   return settings;
 }

@@ -144,6 +144,11 @@ void Dispatcher::receive(protocol::RunScript message) {
                       (kind == protocol::ScriptKind::automation ? " (operator.automation)"
                                                                 : " (operator.health_checks)"));
   }
+  if (message.language == protocol::ScriptLanguage::module) {
+    if (const auto why = services_.runner.reason_against_modules()) {
+      return reject(id, protocol::RejectionCode::invalid, "no JavaScript runtime: " + *why);
+    }
+  }
   const AdmissionRequest request{id, priority_of(message.priority), message.start_before};
   auto run_request = run_request_from(std::move(message));
   if (!run_request) {

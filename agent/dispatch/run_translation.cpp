@@ -1,6 +1,7 @@
 #include "agent/dispatch/run_translation.hpp"
 
 #include "agent/dispatch/automation_environment.hpp"
+#include "agent/dispatch/module_translation.hpp"
 #include "sandbox/capture/output_text.hpp"
 #include "sandbox/report/outcome.hpp"
 
@@ -23,21 +24,36 @@ std::string artifact_json(const sandbox::RunResult& result, const CollectedOutpu
                       {"timedOut", result.outcome == sandbox::Outcome::timed_out}});
 }
 
+Result<sandbox::ModuleInput> module_from(const protocol::RunScript& message) {
+  sandbox::ModuleInput module;
+  if (message.kind == protocol::ScriptKind::automation) {
+    module.purpose = sandbox::ModulePurpose::automation;
+  }
+  if (!message.context_json) return module;
+  auto context = module_context_from(message.kind, *message.context_json);
+  if (!context) return context.error();
+  module.context_json = Secret(*std::move(context));
+  return module;
+}
+
 }  // namespace
 
 Result<sandbox::RunRequest> run_request_from(protocol::RunScript message) {
-  if (message.language != protocol::ScriptLanguage::shell) {
-    return Error{ErrorCode::unsupported,
-                 "language: this agent runs shell scripts; it has no module runtime"};
-  }
   sandbox::RunRequest request;
+  const bool is_module = message.language == protocol::ScriptLanguage::module;
+  if (is_module) {
+    auto module = module_from(message);
+    if (!module) return module.error();
+    request.language = sandbox::Language::module;
+    request.module = *std::move(module);
+  }
   request.id = std::move(message.run_id);
   request.script = std::move(message.script);
   request.timeout = message.timeout;
   request.working_directory = std::move(message.working_directory);
   request.has_standard_input = message.standard_input.has_value();
   if (message.standard_input) request.standard_input = *std::move(message.standard_input);
-  if (message.kind == protocol::ScriptKind::automation && message.context_json) {
+  if (!is_module && message.kind == protocol::ScriptKind::automation && message.context_json) {
     auto variables = automation_environment(*message.context_json);
     if (!variables) return variables.error();
     request.environment = *std::move(variables);
@@ -67,7 +83,11 @@ protocol::ScriptFinished finished_message_from(const sandbox::RunResult& result,
   message.error = result.error;
   message.dropped_environment = result.dropped_environment;
   message.sandbox_json = report_json(result.sandbox);
-  if (artifact) message.artifact_json = artifact_json(result, *artifact);
+  if (result.is_module) {
+    describe_module(result, artifact, message);
+  } else if (artifact) {
+    message.artifact_json = artifact_json(result, *artifact);
+  }
   return message;
 }
 

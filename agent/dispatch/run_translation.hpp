@@ -13,9 +13,10 @@ namespace satellite::agent {
 
 /// A dispatched script -> what the sandbox runs. Pure.
 ///
-/// Shape:  an automation's context becomes variables; the message's own variables outrank them, its
-///         secrets outrank both. The timeout is the core's; hold_timeout brings in the operator's.
-/// Errors: invalid_input, limit_exceeded (context), unsupported (a language this agent cannot run).
+/// Shape:  for a shell an automation's context becomes variables; the message's own variables
+///         outrank them, its secrets outrank both. A module gets the context as it is. The timeout
+///         is the core's; hold_timeout brings in the operator's.
+/// Errors: invalid_input, limit_exceeded (context).
 Result<sandbox::RunRequest> run_request_from(protocol::RunScript message);
 
 /// What an automation hands on besides its streams: the beginning of both outputs.

@@ -83,6 +83,7 @@ asio::awaitable<void> CappedOutput::read(OutputStream name, UniqueFd pipe) {
     }
     if (size <= 0) break;
     const std::string_view bytes(stream.buffer.get(), static_cast<std::size_t>(size));
+    ++delivering_;
     if (must_stop()) {
       budget_.count_dropped(ByteCount{bytes.size()});
     } else {
@@ -97,6 +98,8 @@ asio::awaitable<void> CappedOutput::read(OutputStream name, UniqueFd pipe) {
     if (reads % reads_per_turn == 0) {
       co_await begin_turn(stream);
     }
+    --delivering_;
+    quiet_since_ = std::chrono::steady_clock::now();
   }
   co_await finish(stream);
   reading = nullptr;

@@ -9,7 +9,9 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <exception>
+#include <optional>
 
 namespace satellite::sandbox {
 
@@ -33,6 +35,13 @@ class CappedOutput {
   /// pipes, even where a process that is not the run's holds them open.
   void no_more_writers();
 
+  /// Since when nothing came, where nothing that came still waits for the observer; nothing while
+  /// something does, since the pipes are not read then.
+  std::optional<std::chrono::steady_clock::time_point> quiet_since() const {
+    if (delivering_ > 0) return std::nullopt;
+    return quiet_since_;
+  }
+
   const OutputBudget& budget() const { return budget_; }
   std::exception_ptr failure() const { return failure_; }
 
@@ -51,6 +60,8 @@ class CappedOutput {
   boost::asio::steady_timer stop_;
   boost::asio::posix::stream_descriptor* reading_[2] = {nullptr, nullptr};
   bool writers_gone_ = false;
+  int delivering_ = 0;  ///< streams whose last read is not handed on yet
+  std::chrono::steady_clock::time_point quiet_since_ = std::chrono::steady_clock::now();
   std::exception_ptr failure_;
 };
 

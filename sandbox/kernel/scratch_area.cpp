@@ -4,8 +4,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 #include <array>
 #include <cerrno>
@@ -96,13 +99,15 @@ std::optional<std::vector<std::string>> small_files(int directory) {
   return names;
 }
 
-bool is_empty_directory(int parent, const std::string& name) {
-  const UniqueFd directory(::openat(parent, name.c_str(), directory_flags));
-  const Directory listing = directory ? listing_of(directory.get()) : nullptr;
+/// Whether the directory holds `only`, or, without a name, nothing.
+bool holds_only(int parent, const std::string& name, std::string_view only) {
+  UniqueFd directory(::openat(parent, name.c_str(), directory_flags));
+  const Directory listing(directory ? ::fdopendir(directory.get()) : nullptr);
   if (!listing) return false;
+  static_cast<void>(directory.release());
   errno = 0;
   while (const dirent* entry = ::readdir(listing.get())) {
-    if (!is_dots(entry->d_name)) return false;
+    if (!is_dots(entry->d_name) && entry->d_name != only) return false;
   }
   return errno == 0;
 }
@@ -217,25 +222,71 @@ Result<std::string> ScratchArea::name_of(std::string_view directory) const {
   return Error{ErrorCode::not_permitted, "the scratch directory is not one of " + runs_path_};
 }
 
-bool ScratchArea::take_or_make_gate(const std::string& name) {
-  if (!spare_gates_.empty()) {
-    const std::string spare = std::move(spare_gates_.back());
-    spare_gates_.pop_back();
-    if (::renameat(directory_.get(), spare.c_str(), runs_.get(), name.c_str()) == 0) return true;
+ScratchArea::Traits ScratchArea::traits_of(int directory) {
+  fsxattr read{};
+  if (::ioctl(directory, FS_IOC_FSGETXATTR, &read) == 0) {
+    return {read.fsx_xflags, read.fsx_extsize, read.fsx_projid, read.fsx_cowextsize};
   }
-  return ::mkdirat(runs_.get(), name.c_str(), S_IRWXU) == 0;
+  // A file system without the one call may have the other, or neither.
+  int flags = 0;
+  if (::ioctl(directory, FS_IOC_GETFLAGS, &flags) != 0) return {};
+  return {static_cast<std::uint32_t>(flags), 0, 0, 0};
+}
+
+ScratchArea::Gate ScratchArea::take_or_make_gate(const std::string& name) {
+  if (!spare_gates_.empty()) {
+    const Spare spare = std::move(spare_gates_.back());
+    spare_gates_.pop_back();
+    if (::renameat(directory_.get(), spare.name.c_str(), runs_.get(), name.c_str()) == 0) {
+      return spare.has_scratch ? Gate::with_scratch : Gate::empty;
+    }
+  }
+  return ::mkdirat(runs_.get(), name.c_str(), S_IRWXU) == 0 ? Gate::empty : Gate::none;
+}
+
+/// Who shares our user and sees the host's files can have written to a spare one: that one is not
+/// used.
+bool ScratchArea::make_scratch(const std::string& name, Gate gate) {
+  const int runs = runs_.get();
+  const std::string inner = inner_of(name);
+  if (gate == Gate::with_scratch && is_as_made(inner)) {
+    return ::utimensat(runs, inner.c_str(), nullptr, AT_SYMLINK_NOFOLLOW) == 0;
+  }
+  if (gate == Gate::with_scratch) remove_tree(runs, inner);
+  if (::mkdirat(runs, inner.c_str(), S_IRWXU) != 0) return false;
+  if (new_traits_) return true;
+  const UniqueFd made(::openat(runs, inner.c_str(), directory_flags));
+  if (made) new_traits_ = traits_of(made.get());
+  return true;
+}
+
+/// Nothing tells it from one that was just made but its owner and times, which are set anew.
+bool ScratchArea::is_as_made(const std::string& inner) const {
+  constexpr off_t new_directory_size_max = 4'096;
+  UniqueFd directory(::openat(runs_.get(), inner.c_str(), directory_flags));
+  struct stat facts {};
+  if (!directory || ::fstat(directory.get(), &facts) != 0) return false;
+  const bool is_plain = (facts.st_mode & 07777) == S_IRWXU && facts.st_nlink <= 2 &&
+                        facts.st_size <= new_directory_size_max;
+  if (!is_plain || traits_of(directory.get()) != new_traits_) return false;
+  const auto attributes = ::flistxattr(directory.get(), nullptr, 0);
+  if (attributes > 0 || (attributes < 0 && errno != ENOTSUP)) return false;
+  return holds_only(runs_.get(), inner, {});
 }
 
 /// A script that shares our user and sees the host's files can write beside its scratch directory;
 /// what it left there is not kept.
-bool ScratchArea::retire_gate(const std::string& name) {
-  if (spare_gates_.size() < spare_gates_max && is_empty_directory(runs_.get(), name)) {
+bool ScratchArea::retire_gate(const std::string& name, Gate gate) {
+  const bool has_scratch = gate == Gate::with_scratch;
+  const std::string_view inside = has_scratch ? inner_name : std::string_view();
+  if (spare_gates_.size() < spare_gates_max && holds_only(runs_.get(), name, inside)) {
     std::string spare = std::string(spare_prefix) + std::to_string(++spare_number_last_);
     if (::renameat(runs_.get(), name.c_str(), directory_.get(), spare.c_str()) == 0) {
-      spare_gates_.push_back(std::move(spare));
+      spare_gates_.push_back({std::move(spare), has_scratch});
       return true;
     }
   }
+  if (has_scratch) ::unlinkat(runs_.get(), inner_of(name).c_str(), AT_REMOVEDIR);
   return ::unlinkat(runs_.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT;
 }
 
@@ -245,12 +296,14 @@ Result<void> ScratchArea::make_directory(const std::string& name, const ScratchO
   }
   const std::string inner = inner_of(name);
   const int runs = runs_.get();
-  if (!take_or_make_gate(name)) return error_from_errno("make a directory in " + runs_path_, errno);
-  bool done = ::mkdirat(runs, inner.c_str(), S_IRWXU) == 0;
+  const Gate gate = take_or_make_gate(name);
+  if (gate == Gate::none) return error_from_errno("make a directory in " + runs_path_, errno);
+  bool done = make_scratch(name, gate);
   const bool is_own = ::geteuid() == owner.uid && ::getegid() == owner.gid;
-  if (done && !is_own) {
+  // One that is used again may be the last run's.
+  if (done && (!is_own || gate == Gate::with_scratch)) {
     done = ::fchownat(runs, inner.c_str(), owner.uid, owner.gid, AT_SYMLINK_NOFOLLOW) == 0;
-    if (done && owner.reach == ScratchReach::by_path) {
+    if (done && !is_own && owner.reach == ScratchReach::by_path) {
       // The group first: the mode must never be another group's.
       done = ::fchownat(runs, name.c_str(), ::geteuid(), owner.gid, AT_SYMLINK_NOFOLLOW) == 0 &&
              ::fchmodat(runs, name.c_str(), S_IRWXU | S_IXGRP, 0) == 0;
@@ -275,8 +328,11 @@ bool ScratchArea::remove_at_once(const std::string& name) {
   // The user id may be another run's before everything is removed.
   const bool is_closed = (facts.st_mode & (S_IRWXG | S_IRWXO)) == 0;
   if (!is_closed && ::fchmodat(runs, name.c_str(), S_IRWXU, 0) != 0) return false;
-  if (::fstatat(runs, inner.c_str(), &facts, AT_SYMLINK_NOFOLLOW) != 0) return retire_gate(name);
+  if (::fstatat(runs, inner.c_str(), &facts, AT_SYMLINK_NOFOLLOW) != 0) {
+    return retire_gate(name, Gate::empty);
+  }
   if (facts.st_size > directory_size_at_once_max) return false;
+  if (is_as_made(inner)) return retire_gate(name, Gate::with_scratch);
   if (::unlinkat(runs, inner.c_str(), AT_REMOVEDIR) != 0) {
     const UniqueFd directory(::openat(runs, inner.c_str(), directory_flags));
     const auto files = directory ? small_files(directory.get()) : std::nullopt;
@@ -284,7 +340,7 @@ bool ScratchArea::remove_at_once(const std::string& name) {
     for (const auto& file : *files) ::unlinkat(directory.get(), file.c_str(), 0);
     if (::unlinkat(runs, inner.c_str(), AT_REMOVEDIR) != 0) return false;
   }
-  return retire_gate(name);
+  return retire_gate(name, Gate::empty);
 }
 
 void ScratchArea::remove_directory(const std::string& name) const {

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,7 +34,9 @@ struct ScratchOwner {
 ///         keep other users out: without root an area of mode 0700; with root a `run-<number>` that
 ///         belongs to root, 0700 where it is bound, 0710 with the script's group where it is
 ///         reached by path. Such a directory is used again for a later run, which has it under
-///         another name: removing one may cost more (4 ms on an ext4 that discards) than a run.
+///         another name: removing one may cost more (4 ms on an ext4 that discards) than a run. So
+///         is a `scratch` on which the run left no trace (empty, and as it was made): ext4 looks
+///         for a new inode among all that were removed in the last seconds.
 /// Errors: from the calls; a stale area that cannot be removed is left for the next start.
 class ScratchArea {
  public:
@@ -77,16 +80,32 @@ class ScratchArea {
     mode_t mode = 0;
   };
 
+  /// What an owner can set on a directory besides mode and attributes: ioctl_fsxattr(2).
+  struct Traits {
+    std::uint32_t flags = 0, extent_size = 0, project = 0, copied_extent_size = 0;
+    bool operator==(const Traits&) const = default;
+  };
+  /// A `run-<number>` that waits for another number.
+  struct Spare {
+    std::string name;
+    bool has_scratch = false;
+  };
+  enum class Gate { none, empty, with_scratch };
+
+  static Traits traits_of(int directory);
   bool is_in_place() const;
   Result<void> make_area(const std::string& name);
   Result<void> make_anew();
-  bool take_or_make_gate(const std::string& name);
-  bool retire_gate(const std::string& name);
+  Gate take_or_make_gate(const std::string& name);
+  bool make_scratch(const std::string& name, Gate gate);
+  bool is_as_made(const std::string& inner) const;
+  bool retire_gate(const std::string& name, Gate gate);
 
   std::string parent_path_, path_, runs_path_;
   UniqueFd parent_, directory_, runs_;
   Facts parent_facts_, facts_;
-  std::vector<std::string> spare_gates_;  ///< in the area, empty and closed
+  std::vector<Spare> spare_gates_;    ///< in the area, closed
+  std::optional<Traits> new_traits_;  ///< of a directory that was just made
   std::uint64_t spare_number_last_ = 0;
 };
 

@@ -19,7 +19,7 @@ Result<std::pair<UniqueFd, UniqueFd>> make_message_sockets();
 /// From now on every message received here names its sender's pid, in our pid namespace.
 Result<void> ask_for_sender(int socket);
 
-constexpr std::size_t descriptors_per_message_max = 5;
+constexpr std::size_t descriptors_per_message_max = 6;
 
 /// Errors: unavailable (peer gone, or queue full on a socket that does not block), io_failed.
 Result<void> send_message(int socket, std::span<const std::byte> bytes,

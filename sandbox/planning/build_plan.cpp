@@ -109,6 +109,7 @@ void plan_wrapper(PlanBuilder& builder) {
   inputs.scratch_directory = builder.inputs.scratch_directory;
   inputs.package_directory = builder.inputs.package_directory;
   inputs.interpreter = builder.inputs.interpreter;
+  inputs.own_files = builder.inputs.own_files;
   inputs.start_directory = start_directory(builder);
   inputs.filter_file = builder.inputs.filter_file;
   inputs.launcher_makes_network = builder.inputs.launcher_makes_network;
@@ -117,6 +118,7 @@ void plan_wrapper(PlanBuilder& builder) {
   inputs.inner_gid = builder.identity.inner_gid;
   inputs.script_identity =
       builder.plan.identity ? builder.plan.identity : builder.inputs.agent_identity;
+  inputs.identity_is_own = builder.plan.identity_is_own;
   builder.wrapper = build_filesystem_layer(builder.policy.filesystem, builder.facts, inputs,
                                            builder.network, builder.host);
   const bool confined = builder.policy.filesystem.mode != FilesystemMode::off;
@@ -201,11 +203,14 @@ void plan_environment(PlanBuilder& builder) {
   const bool confined = builder.wrapped() && builder.policy.filesystem.mode != FilesystemMode::off;
   if (builder.inputs.sets_account_variables && builder.policy.enabled)
     set_account_variables(builder, confined, base);
-  auto environment =
-      build_environment(base, builder.inputs.environment,
-                        builder.policy.enabled ? EnvironmentGuard::on : EnvironmentGuard::off);
+  const auto guard = builder.policy.enabled ? EnvironmentGuard::on : EnvironmentGuard::off;
+  auto environment = build_environment(base, builder.inputs.environment, guard);
+  auto late = build_environment({}, builder.inputs.late_environment, guard);
   builder.plan.environment = std::move(environment.variables);
+  builder.plan.late_environment = std::move(late.variables);
   builder.plan.dropped_environment = std::move(environment.dropped);
+  builder.plan.dropped_environment.insert(builder.plan.dropped_environment.end(),
+                                          late.dropped.begin(), late.dropped.end());
   // The wrapper mounts a fresh /tmp; the host's TMPDIR need not exist behind it.
   if (confined) builder.plan.environment["TMPDIR"] = "/tmp";
 }

@@ -22,9 +22,12 @@ struct RunInputs {
   std::vector<std::string> command;                     ///< e.g. sh -c SCRIPT
   std::map<std::string, std::string> base_environment;  ///< safe_base of the agent's own
   NamedValues environment;  ///< the run's, secrets included; the guard applies to it
+  NamedValues
+      late_environment;  ///< of a module, set by its bootstrap; the guard applies to it, too
   std::optional<std::string> scratch_directory;
   std::optional<std::string> package_directory;
   std::optional<std::string> interpreter;
+  std::optional<OwnFiles> own_files;
   std::optional<std::string> working_directory;  ///< relative = below the scratch directory
   /// Where the packet filter and the rootless egress set-up would be staged. Absent = not possible.
   std::optional<std::string> filter_file, egress_script;
@@ -34,6 +37,8 @@ struct RunInputs {
   bool launcher_makes_network = false;
   /// The interpreter keeps a heap limit given by NODE_OPTIONS; `sh` does not.
   bool keeps_heap_limit = false;
+  /// The launcher is to look at how much memory the run takes, where nothing limits it.
+  bool watches_memory = false;
   /// Sets HOME, USER, LOGNAME, SHELL and HOSTNAME for the script instead of keeping the agent's.
   bool sets_account_variables = true;
   std::optional<Identity>

@@ -31,13 +31,14 @@ class ViewWords {
       case FileStepKind::directory:
         if (step.target == "dev") return words({"--dev", "/dev"});
         // Places and stand-ins that only the native engine needs.
-        if (target.starts_with("/dev/") || target.starts_with("/.")) return;
+        if (target.starts_with("/dev/") || is_stand_in(target)) return;
         return words({"--dir", target});
       case FileStepKind::link:
         if (target.starts_with("/dev/")) return;
         return words({"--symlink", step.source, target});
       case FileStepKind::text:
-        if (target.starts_with("/.")) return;
+      case FileStepKind::own_text:
+        if (is_stand_in(target)) return;
         return file(target, step.source);
       case FileStepKind::copy:
         return copy(target, step.source);
@@ -58,7 +59,8 @@ class ViewWords {
       case FileStepKind::terminals:  // by --dev
       case FileStepKind::read_only:  // by --proc, for sys, irq, bus and sysrq-trigger
       case FileStepKind::setting:
-      case FileStepKind::remove:
+      case FileStepKind::place:
+      case FileStepKind::seal:
         return;
     }
   }
@@ -123,6 +125,10 @@ class ViewWords {
 };
 
 }  // namespace
+
+bool is_stand_in(const std::string& path) {
+  return path == "/.empty" || path == "/.nothing";
+}
 
 bool is_shown_anyway(const std::string& path) {
   for (const char* directory : {"/usr/", "/bin/", "/sbin/", "/lib/", "/lib64/"}) {

@@ -20,11 +20,27 @@ struct FileStep {
   bool operator==(const FileStep&) const = default;
 };
 
+/// What a root of the run's own shows beyond what every run sees.
+struct OwnFiles {
+  struct Text {
+    std::string path, content;  ///< the path absolute
+    bool operator==(const Text&) const = default;
+  };
+  std::vector<Text> texts;
+  std::string node_modules;  ///< a directory of the host, shown at /node_modules; empty = none
+};
+
 /// What the native engine does for one run, beyond what every engine does.
+///
+/// Shape:  the first `root_steps` steps make a root that is the same for every run of such a plan
+///         and is never written to again: it may be made once, as a template. The others belong
+///         to one run and change nothing in it: they mount, and write into what they mounted.
+///         0 = nothing of it can be shared.
 struct NativePlan {
   bool confined = false;
   bool own_network = false;
   bool root_owned = false;  ///< namespaces that belong to the host's own user namespace
+  std::uint32_t root_steps = 0;
   std::vector<FileStep> steps;
   bool operator==(const NativePlan&) const = default;
 };

@@ -83,6 +83,7 @@ NativeRequest view_request(const FilesystemPolicy& policy, const HostFacts& fact
   request.scratch_directory = inputs.scratch_directory.value_or("");
   request.scratch_bytes = policy.scratch_bytes;
   request.identity = inputs.script_identity;
+  request.own_identity = inputs.identity_is_own;
   if (!request.confined) return request;
   request.host_name = host.host_name;
   request.hosts_addition =
@@ -95,10 +96,14 @@ NativeRequest view_request(const FilesystemPolicy& policy, const HostFacts& fact
       host.exists(*inputs.package_directory)) {
     request.read_only_paths.push_back(*inputs.package_directory);
   }
+  if (inputs.own_files) request.own_files = *inputs.own_files;
+  // Only a view of more than scratch shows packages.
+  if (policy.mode != FilesystemMode::scratch_plus_ro) request.own_files.node_modules.clear();
   return request;
 }
 
-FilesystemLayer native_layer(const NativeRequest& request) {
+FilesystemLayer native_layer(NativeRequest request) {
+  request.shares_root = true;
   FilesystemLayer layer;
   layer.kind = FilesystemLayer::Kind::enforced;
   layer.engine = Engine::native;

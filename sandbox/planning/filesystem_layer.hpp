@@ -16,10 +16,12 @@ struct FilesystemInputs {
   std::optional<std::string> scratch_directory;
   std::optional<std::string> package_directory;  ///< node_modules of the script packages
   std::optional<std::string> interpreter;        ///< program to show when it lies outside /usr
-  std::optional<std::string> start_directory;    ///< inside the sandbox; absent = scratch
-  std::optional<std::string> filter_file;        ///< for engines that load the packet filter
+  std::optional<OwnFiles> own_files;
+  std::optional<std::string> start_directory;  ///< inside the sandbox; absent = scratch
+  std::optional<std::string> filter_file;      ///< for engines that load the packet filter
   std::optional<std::uint64_t> inner_uid, inner_gid;
   std::optional<Identity> script_identity;  ///< whom the native engine's accounts name
+  bool identity_is_own = false;             ///< and no other run has it
   bool launcher_makes_network = false;      ///< see RunInputs
   /// The wrapper is to give the script the native engine's view; else the reference satellite's.
   bool wants_own_view = false;

@@ -2,6 +2,7 @@
 
 #include "sandbox/planning/account.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -12,6 +13,8 @@ constexpr std::uint64_t mebibyte = 1U << 20U;
 // Memory of the host that a script may fill by files: enough for what checks stage in /tmp.
 constexpr std::uint64_t temporary_bytes = 256 * mebibyte;
 constexpr std::uint64_t shared_memory_bytes = 64 * mebibyte;
+// For three directories; nobody can fill it.
+constexpr std::uint64_t area_bytes = 64U << 10U;
 
 /// Programs and libraries: the directories that every confined script is shown. On a merged /usr
 /// most of them are links.
@@ -86,8 +89,29 @@ class Steps {
   std::vector<FileStep> steps_;
 };
 
+/// The steps of a confined run: what may be the same in all runs, and what belongs to one.
+struct View {
+  Steps root, own;
+};
+
 std::string without_root(const std::string& path) {
   return path.substr(path.find_first_not_of('/'));
+}
+
+bool lies_below(std::string_view path, std::string_view directory) {
+  return path.size() > directory.size() && path.starts_with(directory) &&
+         path[directory.size()] == '/';
+}
+
+/// The account's home is the run's scratch directory, and its user may be the run's own.
+void add_accounts(View& view, const NativeRequest& request) {
+  const auto add = [&](const char* target, std::string content, bool is_shared) {
+    if (is_shared || !request.shares_root) return view.root.text(target, std::move(content));
+    view.root.add({FileStepKind::place, target, {}, 0, 0644});
+    view.own.add({FileStepKind::own_text, target, std::move(content), 0, 0644});
+  };
+  add("etc/passwd", passwd_text(request.identity, request.scratch_directory), false);
+  add("etc/group", group_text(request.identity), !request.own_identity);
 }
 
 void add_etc(Steps& steps, const NativeRequest& request) {
@@ -103,8 +127,14 @@ void add_etc(Steps& steps, const NativeRequest& request) {
   }
   steps.add({FileStepKind::link, "etc/mtab", "/proc/self/mounts"});
   if (!request.host_name.empty()) steps.text("etc/hostname", request.host_name + "\n");
-  steps.text("etc/passwd", passwd_text(request.identity, request.scratch_directory));
-  steps.text("etc/group", group_text(request.identity));
+}
+
+/// What proc is masked with: mounts of their own, whose flags each mask then has.
+void add_masks(Steps& steps) {
+  steps.text(empty_file, {});
+  steps.add({FileStepKind::read_only, empty_file, {}});
+  steps.directory(empty_directory, 0555);
+  steps.add({FileStepKind::read_only, empty_directory, {}});
 }
 
 /// Settings of the run's own namespaces go in before proc/sys is sealed.
@@ -134,27 +164,73 @@ void add_proc(Steps& steps, const NativeRequest& request) {
   }
 }
 
-/// Root makes device nodes of the run's own: a tenth of the cost of a bind, and a change of their
-/// owner or times reaches no other run.
-void add_devices(Steps& steps, const NativeRequest& request) {
-  steps.directory("dev");
+/// Root makes device nodes: a tenth of the cost of a bind, and what a run does to their owner or
+/// times reaches no other one, because it can do nothing: their file system is read-only.
+void add_devices(View& view, const NativeRequest& request) {
+  view.root.directory("dev");
   const auto kind = request.launcher_is_root ? FileStepKind::node : FileStepKind::device;
   for (const auto& device : devices) {
     const std::string target = std::string("dev/") + device.name;
-    steps.add({kind, target, "/" + target, device.number, 0666, false, true});
+    view.root.add({kind, target, "/" + target, device.number, 0666, false, true});
   }
-  for (const auto& [name, to] : device_links) steps.add({FileStepKind::link, name, to});
-  steps.add({FileStepKind::terminals, "dev/pts", {}, 0, 0755, false, true});
-  steps.add({FileStepKind::memory, "dev/shm", {}, shared_memory_bytes, 01777, false, true});
+  for (const auto& [name, to] : device_links) view.root.add({FileStepKind::link, name, to});
+  view.own.add({FileStepKind::terminals, "dev/pts", {}, 0, 0755, false, true});
+  view.own.add({FileStepKind::memory, "dev/shm", {}, shared_memory_bytes, 01777, false, true});
 }
 
-void add_scratch(Steps& steps, const NativeRequest& request) {
+/// The places of what each run mounts for itself.
+void add_places(Steps& root) {
+  for (const char* path : {"proc", "dev/pts", "dev/shm", "tmp"}) root.directory(path);
+}
+
+/// `/a/b/c` -> `/a/b`; a path without a slash stays.
+std::string parent_of(const std::string& path) {
+  return path.substr(0, path.rfind('/'));
+}
+
+void add_scratch(View& view, const NativeRequest& request) {
   const std::string target = without_root(request.scratch_directory);
-  steps.way_to(target);
+  // It often lies below /tmp, which is the run's own already. Elsewhere the last two directories,
+  // which are named after the run, get a small memory file system.
+  const bool needs_area = request.shares_root && !lies_below(target, "tmp");
+  const std::string area = parent_of(parent_of(target));
+  if (needs_area) {
+    view.root.way_to(area + "/");
+    view.own.add({FileStepKind::memory, area, {}, area_bytes, 0755});
+  }
+  view.own.way_to(target);
   if (request.scratch_bytes) {
-    steps.add({FileStepKind::memory, target, {}, *request.scratch_bytes, 0700, false, true});
+    view.own.add({FileStepKind::memory, target, {}, *request.scratch_bytes, 0700, false, true});
   } else {
-    steps.add({FileStepKind::bind, target, request.scratch_directory, 0, 0700, false, true});
+    view.own.add({FileStepKind::bind, target, request.scratch_directory, 0, 0700, false, true});
+  }
+  if (needs_area) view.own.add({FileStepKind::seal, area, {}});
+}
+
+/// Whether everything that belongs to one run can be had without the host's mounts: its scratch
+/// directory is handed in, and what lies below that is then there.
+bool add_read_only_paths(View& view, const NativeRequest& request) {
+  bool has_it_all = true;
+  for (const auto& path : request.read_only_paths) {
+    const std::string target = without_root(path);
+    const bool is_scratch = lies_below(path, request.scratch_directory);
+    const bool is_own = is_scratch || lies_below(target, "tmp");
+    has_it_all = has_it_all && (is_scratch || !is_own);
+    Steps& steps = is_own || !request.shares_root ? view.own : view.root;
+    steps.way_to(target);
+    steps.add({FileStepKind::bind, target, path, 0, 0755});
+  }
+  return has_it_all;
+}
+
+void add_own_files(Steps& steps, const OwnFiles& files) {
+  for (const auto& [path, content] : files.texts) {
+    const std::string target = without_root(path);
+    steps.way_to(target);
+    steps.text(target, content);
+  }
+  if (!files.node_modules.empty()) {
+    steps.add({FileStepKind::bind, "node_modules", files.node_modules, 0, 0755});
   }
 }
 
@@ -171,22 +247,21 @@ NativePlan plan_native(const NativeRequest& request) {
     plan.steps = steps.take();
     return plan;
   }
-  for (const char* path : shown_directories) steps.as_on_host(path);
-  add_etc(steps, request);
-  steps.text(empty_file, {});
-  steps.directory(empty_directory, 0555);
-  add_proc(steps, request);
-  steps.add({FileStepKind::remove, empty_file, {}});
-  add_devices(steps, request);
-  steps.add({FileStepKind::memory, "tmp", {}, temporary_bytes, 01777, false, true});
-  // It often lies below /tmp, so the fresh /tmp has to come before it.
-  add_scratch(steps, request);
-  for (const auto& path : request.read_only_paths) {
-    const std::string target = without_root(path);
-    steps.way_to(target);
-    steps.add({FileStepKind::bind, target, path, 0, 0755});
-  }
-  plan.steps = steps.take();
+  View view;
+  for (const char* path : shown_directories) view.root.as_on_host(path);
+  add_etc(view.root, request);
+  add_masks(view.root);
+  add_proc(view.own, request);
+  add_devices(view, request);
+  if (request.shares_root) add_places(view.root);
+  view.own.add({FileStepKind::memory, "tmp", {}, temporary_bytes, 01777, false, true});
+  add_scratch(view, request);
+  add_accounts(view, request);
+  add_own_files(view.root, request.own_files);
+  const bool is_shared = add_read_only_paths(view, request) && request.shares_root;
+  plan.steps = view.root.take();
+  if (is_shared) plan.root_steps = static_cast<std::uint32_t>(plan.steps.size());
+  for (auto& step : view.own.take()) plan.steps.push_back(std::move(step));
   return plan;
 }
 
@@ -198,15 +273,17 @@ std::vector<std::string> writable_paths(const NativeRequest& request) {
 std::vector<MemorySize> memory_sizes(const std::vector<FileStep>& steps) {
   std::vector<MemorySize> sizes;
   for (const auto& step : steps) {
-    if (step.kind == FileStepKind::memory) sizes.push_back({"/" + step.target, step.size});
+    const bool can_be_filled = step.kind == FileStepKind::memory && step.writable;
+    if (can_be_filled) sizes.push_back({"/" + step.target, step.size});
   }
   return sizes;
 }
 
 std::string describe_step(const FileStep& step) {
-  static constexpr std::array names{
-      "directory", "link",   "text",      "copy", "mirror",  "bind",   "device", "memory",
-      "proc",      "devpts", "read-only", "mask", "setting", "remove", "device", "append to"};
+  static constexpr std::array names{"directory", "link",   "text",    "copy",  "mirror",
+                                    "bind",      "device", "memory",  "proc",  "devpts",
+                                    "read-only", "mask",   "setting", "place", "device",
+                                    "append to", "text",   "seal"};
   static_assert(names.size() == static_cast<std::size_t>(FileStepKind::last) + 1);
   std::string text = names[static_cast<std::size_t>(step.kind)];
   text += " /" + step.target;

@@ -19,9 +19,14 @@ struct NativeRequest {
   std::string scratch_directory;
   std::optional<std::uint64_t> scratch_bytes;
   std::vector<std::string> read_only_paths;  ///< beyond the system directories; may lie in scratch
-  std::optional<Identity> identity;          ///< whom made-up accounts name
-  std::string host_name;                     ///< the host's own; empty = not known
-  std::string hosts_addition;                ///< without which that name would not resolve
+  OwnFiles own_files;
+  std::optional<Identity> identity;  ///< whom made-up accounts name
+  bool own_identity = false;         ///< which no other run has
+  /// The root may be made once for all runs like this one, so that nothing in it may be theirs;
+  /// only the native engine can.
+  bool shares_root = false;
+  std::string host_name;       ///< the host's own; empty = not known
+  std::string hosts_addition;  ///< without which that name would not resolve
 };
 
 /// The file view of one run as a list of steps in their order.

@@ -41,8 +41,9 @@ class ViewWords {
       case FileStepKind::link:
         return words({"--symlink", step.source + ":" + target});
       case FileStepKind::text:
+      case FileStepKind::own_text:
         // Stand-ins that only the native engine needs.
-        if (target.starts_with("/.")) return;
+        if (is_stand_in(target)) return;
         return file(target, step.source);
       case FileStepKind::copy:
         return file(target, host_.public_text(step.source).value_or(""));
@@ -68,7 +69,8 @@ class ViewWords {
       case FileStepKind::directory:  // on the way to what is shown they are made anyway
       case FileStepKind::read_only:  // all of proc is
       case FileStepKind::setting:
-      case FileStepKind::remove:
+      case FileStepKind::place:
+      case FileStepKind::seal:
         return;
     }
   }

@@ -57,6 +57,9 @@ struct PlannedRun {
   std::string scratch_directory;     ///< made for this run, owned by the identity, removed after it
   std::optional<Identity> identity;  ///< changed to for real before anything else starts
   bool identity_is_own = false;      ///< refused while anything of another run has it
+  /// Above so much memory the launcher ends the run when it looks, which is not a limit; 0 = it
+  /// does not look.
+  std::uint64_t watched_memory_bytes = 0;
   CgroupLimits cgroup;  ///< set = the run is born in a group of its own with these limits
 };
 
@@ -71,6 +74,8 @@ struct Plan : PlannedRun {
   /// Memory file systems that the script may fill; empty where the wrapper cannot give them a size.
   std::vector<MemorySize> memory_sizes;
   std::map<std::string, std::string> environment;
+  /// What a module's bootstrap sets before the script; in no file of /proc.
+  std::map<std::string, std::string> late_environment;
   std::vector<std::string> dropped_environment;
   Egress egress = Egress::host;
   /// The packet filter as an nftables ruleset: what `plan` prints. With `egress` host it is what

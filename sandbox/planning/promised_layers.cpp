@@ -86,7 +86,10 @@ std::string privilege_mechanism(const Plan& plan, const IdentityPlan& identity) 
 /// (operator.require_memory_limit), and the layer never claims the limit.
 std::string resource_shortfall(const Plan& plan) {
   const bool asked = plan.promise.requested.resources.memory_bytes.has_value();
-  return asked && !plan.cgroup.memory_bytes && !plan.heap_limit_kept ? "memory is not limited" : "";
+  if (!asked || plan.cgroup.memory_bytes) return "";
+  if (plan.watched_memory_bytes > 0) return "memory is watched, not capped";
+  return plan.heap_limit_kept ? "memory beside the JavaScript heap is not limited"
+                              : "memory is not limited";
 }
 
 }  // namespace
@@ -105,7 +108,7 @@ std::string resource_mechanism(const Plan& plan) {
   };
   if (plan.cgroup.any()) add("control group: " + controllers_of(plan.cgroup));
   if (plan.output_size_max) add("output cap");
-  if (plan.heap_limit_kept) add("heap limit");
+  if (plan.heap_limit_kept) add("heap limit of JavaScript objects alone");
   return mechanism;
 }
 

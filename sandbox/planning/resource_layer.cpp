@@ -53,11 +53,19 @@ void plan_limits(PlanBuilder& builder) {
   builder.plan.module_memory_environment = {
       {"NODE_OPTIONS", "--max-old-space-size=" + std::to_string(mebibytes)}};
   builder.plan.heap_limit_kept = builder.inputs.keeps_heap_limit;
+  if (builder.inputs.watches_memory && !builder.plan.cgroup.memory_bytes) {
+    builder.plan.watched_memory_bytes = *limits.memory_bytes;
+    builder.note(Layer::resources,
+                 "memoryBytes is watched, not capped: five times a second the memory of the run's "
+                 "processes is added up, and a run above it is ended; delegate a control group to "
+                 "the satellite for a limit (Delegate=)");
+    return;
+  }
   if (!builder.inputs.keeps_heap_limit && !builder.plan.cgroup.memory_bytes) {
     builder.note(
         Layer::resources,
-        "memoryBytes does not limit this run by itself: only a JavaScript runtime keeps the "
-        "heap limit, a shell does not; give the satellite's service or container a memory "
+        "memoryBytes does not limit this run by itself: only node keeps the heap limit, bun and a "
+        "shell do not; give the satellite's service or container a memory "
         "limit (MemoryMax=, --memory, resources.limits.memory)");
   }
 }

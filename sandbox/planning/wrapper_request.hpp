@@ -35,7 +35,7 @@ struct WrapperRequest {
 };
 
 /// The descriptors that a wrapper reads files from, behind those that it hands to init.
-inline constexpr int wrapper_file_fd_first = 11;
+inline constexpr int wrapper_file_fd_first = 12;
 
 /// What a wrapper is started with.
 struct WrapperCommand {
@@ -69,5 +69,8 @@ std::string nsjail_reason_to_reject(const WrapperRequest& request);
 /// Whether a link to this path still leads somewhere: directories of programs and libraries are
 /// shown at their own places.
 bool is_shown_anyway(const std::string& path);
+
+/// Whether it is one of the empty places that only the native engine covers others with.
+bool is_stand_in(const std::string& path);
 
 }  // namespace satellite::sandbox

@@ -32,6 +32,17 @@ struct Usage {
   ByteCount resident_max;
 };
 
+/// What a script in JavaScript said at its end: its result, or the error that it threw.
+///
+/// Shape:  secrets masked, in keys and texts of the result, too; paths of the scratch directory are
+///         those of the script's own folder.
+struct ModuleAnswer {
+  bool ok = false;
+  std::string result_json = "null";  ///< one JSON value
+  std::string error;                 ///< without `ok`
+  std::optional<std::string> stack;  ///< without `ok`, where the engine gave one
+};
+
 /// Everything that is known about a run after its end.
 ///
 /// Units:  exit_code is -1 unless the script exited; death by signal N is 128 + N.
@@ -46,6 +57,8 @@ struct RunResult {
   std::chrono::system_clock::time_point started_at{};
   std::chrono::milliseconds duration{0};
   Usage usage;
+  bool is_module = false;                 ///< the script was one in JavaScript
+  std::optional<ModuleAnswer> answer;     ///< of a module; without one it gave none
   bool lacked_working_directory = false;  ///< setup_failed, because it is not in the sandbox
   std::optional<std::string> error;  ///< set for refused, setup_failed, interrupted: what and where
   std::vector<std::string> dropped_environment;

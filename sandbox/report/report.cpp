@@ -45,13 +45,15 @@ nlohmann::json to_json(const EffectiveSandbox& report) {
                       {"evidence", layer.evidence}});
     if (!layer.lacks.empty()) layers.back()["lacks"] = layer.lacks;
   }
-  return {{"requested", to_json(report.requested)},
-          {"enforced", to_json(report.enforced)},
-          {"downgrades", std::move(downgrades)},
-          {"notes", std::move(notes)},
-          {"platform", report.platform},
-          {"engine", report.engine},
-          {"layers", std::move(layers)}};
+  nlohmann::json object{{"requested", to_json(report.requested)},
+                        {"enforced", to_json(report.enforced)},
+                        {"downgrades", std::move(downgrades)},
+                        {"notes", std::move(notes)},
+                        {"platform", report.platform},
+                        {"engine", report.engine},
+                        {"layers", std::move(layers)}};
+  if (!report.runtime.empty()) object["runtime"] = report.runtime;
+  return object;
 }
 
 std::string refusal_text(const std::vector<Downgrade>& downgrades) {
@@ -67,6 +69,7 @@ std::string refusal_text(const std::vector<Downgrade>& downgrades) {
 
 std::string summary_line(const EffectiveSandbox& report) {
   std::string line = "engine=" + report.engine;
+  if (!report.runtime.empty()) line += " runtime=" + report.runtime;
   for (const auto& layer : report.layers) {
     line += ' ';
     line += name_of(layer.layer);

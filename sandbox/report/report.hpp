@@ -36,6 +36,7 @@ struct EffectiveSandbox {
   std::string platform = "linux";
   std::string engine = "none";
   std::vector<LayerReport> layers;
+  std::string runtime{};  ///< of a module: which program runs it; else empty
 };
 
 nlohmann::json to_json(const EnforcedLayers& layers);

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +15,25 @@
 namespace satellite::sandbox {
 
 enum class Language { shell, module };
+
+/// For whom a module runs: what it may import from the SDK, and which function is a global.
+enum class ModulePurpose { health_check, automation };
+
+/// The tree of script packages that a module run may import from.
+///
+/// Shape:  whoever keeps the trees gives one of these to a run and does not remove the directory
+///         while `in_use` exists.
+struct PackageTree {
+  std::string node_modules;  ///< absolute, on the host; shown read-only at /node_modules
+  std::shared_ptr<const void> in_use;
+};
+
+/// What a module run brings along besides its script.
+struct ModuleInput {
+  ModulePurpose purpose = ModulePurpose::health_check;
+  Secret context_json;  ///< one JSON value, the script's `context`; empty = null
+  std::optional<PackageTree> packages;
+};
 
 /// How much one run may have to mask. The longest variable has 128 KiB, and its value may be made
 /// of a secret that is masked by itself: both fit. All forms of so much are some 70,000 pieces to
@@ -30,6 +50,7 @@ struct RunRequest {
   RunId id;
   Language language = Language::shell;
   std::string script;
+  ModuleInput module;  ///< for Language::module
   std::map<std::string, std::string> environment;
   std::map<std::string, Secret> secret_environment;  ///< values masked in every output
   std::vector<Secret> further_secrets;               ///< masked as well, but in no variable

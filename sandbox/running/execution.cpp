@@ -1,5 +1,6 @@
 #include "sandbox/running/execution.hpp"
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -14,6 +15,13 @@ using namespace asio::experimental::awaitable_operators;
 
 // Building namespaces takes milliseconds; a host that needs longer than this is stuck.
 constexpr std::chrono::seconds setup_time_max{20};
+// A module that gave its result and said nothing for so long has only left something open.
+constexpr std::chrono::milliseconds quiet_after_answer{500};
+// How soon to look again where output still waits for its reader.
+constexpr std::chrono::milliseconds busy_pause{100};
+// The slowest start of a runtime that was measured takes a fifth of a second; one that hangs, as
+// node does when it may start too few threads, must not take the whole time of its script.
+constexpr std::chrono::seconds load_time_max{20};
 
 }  // namespace
 
@@ -38,7 +46,13 @@ asio::awaitable<void> Execution::wait_for_anything() {
   auto cancelled = cancel_.wait();
   auto full = output_.limit_reached();
   auto rang = alarm_.async_wait(token);
-  co_await (std::move(spoke) || std::move(cancelled) || std::move(full) || std::move(rang));
+  if (answer_ == nullptr) {
+    co_await (std::move(spoke) || std::move(cancelled) || std::move(full) || std::move(rang));
+    co_return;
+  }
+  auto answered = answer_->changed();
+  co_await (std::move(spoke) || std::move(cancelled) || std::move(full) || std::move(rang) ||
+            std::move(answered));
 }
 
 /// The caller's cancellation counts as the switch; from then on it cannot interrupt us again.
@@ -52,8 +66,26 @@ asio::awaitable<void> Execution::notice_cancelled_caller() {
 StopReason Execution::reason_to_stop(Clock::time_point deadline) const {
   if (output_.must_stop()) return StopReason::output_limit;
   if (cancel_.cancelled()) return StopReason::cancelled;
-  if (Clock::now() >= deadline) return StopReason::timed_out;
-  return StopReason::none;
+  const auto now = Clock::now();
+  if (has_answered()) {
+    const auto quiet_at = quiet_enough_at();
+    const bool is_over = now >= deadline || (quiet_at && now >= *quiet_at);
+    return is_over ? StopReason::answered : StopReason::none;
+  }
+  return now >= deadline ? StopReason::timed_out : StopReason::none;
+}
+
+/// When a module that has answered counts as done although it goes on. Time in which its output
+/// was not read does not count.
+std::optional<Execution::Clock::time_point> Execution::quiet_enough_at() const {
+  const auto since = output_.quiet_since();
+  if (!since) return std::nullopt;
+  return std::max(*since, *answer_->answered_at()) + quiet_after_answer;
+}
+
+Execution::Clock::time_point Execution::next_look(Clock::time_point deadline) const {
+  if (!has_answered()) return deadline;
+  return std::min(deadline, quiet_enough_at().value_or(Clock::now() + busy_pause));
 }
 
 asio::awaitable<bool> Execution::set_up() {
@@ -97,11 +129,14 @@ asio::awaitable<void> Execution::wait_for_end() {
 
 asio::awaitable<void> Execution::watch(std::chrono::milliseconds timeout) {
   co_await asio::this_coro::throw_if_cancelled(false);
-  const auto deadline = Clock::now() + timeout;
-  alarm_.expires_at(deadline);
+  const auto begin = Clock::now();
+  const auto deadline = begin + timeout;
   while (!take_end()) {
-    stopped_by_ = reason_to_stop(deadline);
+    const bool is_loading = answer_ != nullptr && !answer_->is_loaded();
+    const auto end_at = is_loading ? std::min(deadline, begin + load_time_max) : deadline;
+    stopped_by_ = reason_to_stop(end_at);
     if (stopped_by_ != StopReason::none) break;
+    alarm_.expires_at(next_look(end_at));
     co_await wait_for_anything();
     co_await notice_cancelled_caller();
   }
@@ -110,6 +145,7 @@ asio::awaitable<void> Execution::watch(std::chrono::milliseconds timeout) {
     co_await wait_for_end();
   }
   output_.no_more_writers();
+  if (answer_ != nullptr) answer_->no_more_writers();
 }
 
 }  // namespace satellite::sandbox

@@ -3,6 +3,7 @@
 #include "sandbox/capture/capped_output.hpp"
 #include "sandbox/launcher/client/ending.hpp"
 #include "sandbox/launcher/client/launcher_link.hpp"
+#include "sandbox/running/answer_pipe.hpp"
 #include "sandbox/running/cancel_switch.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -20,13 +21,21 @@ namespace satellite::sandbox {
 ///         script is verified). A cancelled caller counts as the cancel switch.
 class Execution {
  public:
+  /// `answer` is null for a run that gives none; a module's run ends soon after it.
   Execution(boost::asio::io_context& context, LaunchedRunLink link, CancelSwitch& cancel,
-            CappedOutput& output, std::chrono::milliseconds grace)
-      : link_(std::move(link)), cancel_(cancel), output_(output), grace_(grace), alarm_(context) {}
+            CappedOutput& output, AnswerPipe* answer, std::chrono::milliseconds grace)
+      : link_(std::move(link)),
+        cancel_(cancel),
+        output_(output),
+        answer_(answer),
+        grace_(grace),
+        alarm_(context) {}
 
   /// Returns true when the script is verified and waits at the barrier, false when it failed
   /// before.
   boost::asio::awaitable<bool> set_up();
+  /// In the place of set_up() for a run that was let go before.
+  void resume(RunStarted started) { started_ = std::move(started); }
   /// Until the script and everything it started are dead.
   boost::asio::awaitable<void> watch(std::chrono::milliseconds timeout);
 
@@ -46,10 +55,14 @@ class Execution {
   boost::asio::awaitable<void> notice_cancelled_caller();
   StopReason reason_to_stop(Clock::time_point deadline) const;
   bool take_end();
+  bool has_answered() const { return answer_ != nullptr && answer_->answered_at().has_value(); }
+  std::optional<Clock::time_point> quiet_enough_at() const;
+  Clock::time_point next_look(Clock::time_point deadline) const;
 
   LaunchedRunLink link_;
   CancelSwitch& cancel_;
   CappedOutput& output_;
+  AnswerPipe* answer_;
   std::chrono::milliseconds grace_;
   boost::asio::steady_timer alarm_;
   std::optional<RunStarted> started_;

@@ -32,6 +32,8 @@ class PreparedRunPolicy {
   void ready(Number number);             ///< its set-up is done
   /// It ended before it was taken.
   void lost(Number number, Time now);
+  /// It is of no use any more, which is nobody's fault.
+  void drop(Number number) { kept_.erase(number); }
   /// Making one failed: wait for a while.
   void defer(Time now);
   /// Making one failed because running ones hold what it needs: wait for a moment.

@@ -1,8 +1,13 @@
 #include "sandbox/running/run_planner.hpp"
 
+#include "protocol/vocabulary/secret.hpp"
 #include "sandbox/launcher/client/make_launch_order.hpp"
+#include "sandbox/module/module_command.hpp"
+#include "sandbox/module/module_environment.hpp"
+#include "sandbox/module/module_task.hpp"
 
 #include <unistd.h>
+#include <algorithm>
 #include <string_view>
 
 namespace satellite::sandbox {
@@ -27,7 +32,36 @@ NamedValues named_values(const RunRequest& request) {
   return values;
 }
 
+/// What nsjail writes into a root for a run is a deleted file, whose name bun does not find.
+BootstrapPlace place_of_bootstrap(const Plan& plan) {
+  return plan.has_own_view && plan.engine != Engine::nsjail ? BootstrapPlace::own_root
+                                                            : BootstrapPlace::argument;
+}
+
+void add_module(const RunRequest& request, const RunSlot& slot, RunInputs& inputs) {
+  auto variables = module_variables(named_values(request));
+  inputs.environment = std::move(variables.at_start);
+  inputs.late_environment = std::move(variables.late);
+  inputs.own_files = module_files(request.module);
+  if (!slot.runtime) return;
+  inputs.command = module_command(*slot.runtime, BootstrapPlace::own_root);
+  inputs.interpreter = slot.runtime->path;
+  const bool is_node = slot.runtime->kind == RuntimeKind::node;
+  inputs.keeps_heap_limit = is_node;
+  // Else bun keeps what it made of the bootstrap in the script's directory. The bootstrap takes the
+  // variable away again.
+  if (!is_node) inputs.base_environment["BUN_RUNTIME_TRANSPILER_CACHE_PATH"] = "0";
+  inputs.watches_memory = true;
+}
+
 }  // namespace
+
+bool needs_own_start(const RunRequest& request) {
+  const auto is_early = [](const auto& variable) { return is_read_at_start(variable.first); };
+  return std::any_of(request.environment.begin(), request.environment.end(), is_early) ||
+         std::any_of(request.secret_environment.begin(), request.secret_environment.end(),
+                     is_early);
+}
 
 RunPlanner::RunPlanner(Launcher& launcher, RunnerSettings settings)
     : launcher_(launcher),
@@ -37,11 +71,17 @@ RunPlanner::RunPlanner(Launcher& launcher, RunnerSettings settings)
 Decision RunPlanner::decide(const RunRequest& request, const ResolvedPolicy& policy,
                             const RunSlot& slot) const {
   RunInputs inputs;
-  inputs.command = {"sh", "-c", request.script};
   inputs.base_environment = base_environment_;
-  inputs.environment = named_values(request);
-  // With the sandbox switched off a script runs where the agent runs, as upstream.
-  if (policy.policy.enabled) {
+  const bool is_module = request.language == Language::module;
+  if (is_module) {
+    add_module(request, slot, inputs);
+  } else {
+    inputs.command = {"sh", "-c", request.script};
+    inputs.environment = named_values(request);
+  }
+  // With the sandbox switched off a script runs where the agent runs, as upstream; a module's text
+  // needs a place in any case.
+  if (policy.policy.enabled || is_module) {
     inputs.scratch_directory = launcher_.scratch_directory(slot.number);
   }
   inputs.working_directory = request.working_directory;
@@ -53,6 +93,10 @@ Decision RunPlanner::decide(const RunRequest& request, const ResolvedPolicy& pol
   inputs.launcher_makes_network = true;
   inputs.cpu_percent = settings_.cpu_percent;
   auto decision = build_plan(policy, facts, std::move(inputs), this_host_paths());
+  if (auto* plan = std::get_if<Plan>(&decision); plan && slot.runtime) {
+    plan->command = module_command(*slot.runtime, place_of_bootstrap(*plan));
+    plan->promise.runtime = describe(*slot.runtime);
+  }
   if (request.longer_timeout) {
     auto& promise = std::holds_alternative<Plan>(decision) ? std::get<Plan>(decision).promise
                                                            : std::get<Refusal>(decision).promise;
@@ -74,12 +118,40 @@ Result<LaunchOrder> RunPlanner::order_for(const Plan& plan, const RunRequest& re
   return make_launch_order(plan, std::move(inputs));
 }
 
-Result<LaunchOrder> RunPlanner::order_without_task(const ResolvedPolicy& policy,
-                                                   const RunSlot& slot) const {
-  const RunRequest nothing;
+Result<std::string> RunPlanner::task_for(const Plan& plan, const RunRequest& request) {
+  const auto place = place_of_bootstrap(plan);
+  ModuleTask task;
+  task.script = script_to_run(request.script, request.module.purpose, place);
+  task.context_json = request.module.context_json.reveal();
+  task.environment = plan.late_environment;
+  task.global_function = sdk_module_of(request.module.purpose).function_name;
+  task.folder = plan.scratch_directory;
+  const auto& packages = request.module.packages;
+  if (packages && !plan.has_own_view) task.packages = packages->node_modules;
+  auto text = module_task_text(task);
+  for (auto& [name, value] : task.environment) wipe(value);
+  return text;
+}
+
+Result<LaunchOrder> RunPlanner::order_of_nothing(const RunRequest& nothing,
+                                                 const ResolvedPolicy& policy,
+                                                 const RunSlot& slot) const {
   const auto decision = decide(nothing, policy, slot);
   if (const auto* plan = std::get_if<Plan>(&decision)) return order_for(*plan, nothing, slot);
   return Error{ErrorCode::unavailable, "this host cannot do what the policy asks for"};
+}
+
+Result<LaunchOrder> RunPlanner::order_without_task(const ResolvedPolicy& policy,
+                                                   const RunSlot& slot) const {
+  return order_of_nothing(RunRequest{}, policy, slot);
+}
+
+Result<LaunchOrder> RunPlanner::order_of_standing(const ResolvedPolicy& policy, const RunSlot& slot,
+                                                  const std::string& node_modules) const {
+  RunRequest nothing;
+  nothing.language = Language::module;
+  if (!node_modules.empty()) nothing.module.packages = PackageTree{node_modules, nullptr};
+  return order_of_nothing(nothing, policy, slot);
 }
 
 }  // namespace satellite::sandbox

@@ -18,7 +18,11 @@ namespace satellite::sandbox {
 struct RunSlot {
   std::uint64_t number = 0;
   std::optional<Identity> own_identity;
+  std::optional<ModuleRuntime> runtime{};  ///< of a module
 };
+
+/// Whether a module has a variable that its runtime has to be started with.
+bool needs_own_start(const RunRequest& request);
 
 /// Makes the plan and the launch order of a request, from this process's environment and the facts
 /// of its host.
@@ -30,13 +34,21 @@ class RunPlanner {
                   const RunSlot& slot) const;
   Result<LaunchOrder> order_for(const Plan& plan, const RunRequest& request,
                                 const RunSlot& slot) const;
+  /// What the bootstrap of a module run is to read. Errors: limit_exceeded.
+  static Result<std::string> task_for(const Plan& plan, const RunRequest& request);
   /// The order of a run that has nothing to do yet.
   Result<LaunchOrder> order_without_task(const ResolvedPolicy& policy, const RunSlot& slot) const;
+  /// That of a module run whose runtime is started before there is a task.
+  Result<LaunchOrder> order_of_standing(const ResolvedPolicy& policy, const RunSlot& slot,
+                                        const std::string& node_modules) const;
 
   const RunnerSettings& settings() const { return settings_; }
   HostFacts facts{};
 
  private:
+  Result<LaunchOrder> order_of_nothing(const RunRequest& nothing, const ResolvedPolicy& policy,
+                                       const RunSlot& slot) const;
+
   Launcher& launcher_;
   RunnerSettings settings_;
   std::map<std::string, std::string> base_environment_;

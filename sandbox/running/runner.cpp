@@ -3,26 +3,29 @@
 #include "sandbox/running/runner.hpp"
 
 #include "protocol/vocabulary/limits.hpp"
+#include "protocol/vocabulary/printable.hpp"
 #include "sandbox/capture/capped_output.hpp"
 #include "sandbox/capture/masked_values.hpp"
 #include "sandbox/launcher/client/effective_report.hpp"
 #include "sandbox/launcher/client/ending.hpp"
 #include "sandbox/launcher/client/launcher_link.hpp"
+#include "sandbox/launcher/wire/order_codec.hpp"
 #include "sandbox/planning/identity_plan.hpp"
 #include "sandbox/probing/egress.hpp"
 #include "sandbox/running/execution.hpp"
 #include "sandbox/running/lease_identity.hpp"
 #include "sandbox/running/limit_reached.hpp"
+#include "sandbox/running/masked_answer.hpp"
+#include "sandbox/running/module_runtimes.hpp"
 #include "sandbox/running/prepared_runs.hpp"
+#include "sandbox/running/run_channel.hpp"
 #include "sandbox/running/run_planner.hpp"
+#include "sandbox/running/standing_runs.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <cerrno>
 #include <utility>
 
 namespace satellite::sandbox {
@@ -33,20 +36,6 @@ namespace {
 
 using namespace asio::experimental::awaitable_operators;
 using Clock = std::chrono::steady_clock;
-
-// Larger pipes let script and agent take turns less often; unprivileged users may still ask for it.
-constexpr int pipe_size = 256 << 10;
-
-struct Pipe {
-  UniqueFd read_end, write_end;
-};
-
-Result<Pipe> make_pipe() {
-  int ends[2] = {-1, -1};
-  if (::pipe2(ends, O_CLOEXEC) != 0) return error_from_errno("pipe2", errno);
-  ::fcntl(ends[0], F_SETPIPE_SZ, pipe_size);
-  return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
-}
 
 OutputBudget budget_of(const Plan& plan) {
   return OutputBudget(plan.output_size_max.value_or(limits::output_size_max_without_policy));
@@ -85,7 +74,10 @@ struct ActiveRun {
   RunObserver& observer;
   CancelSwitch& cancel;
   RunResult& result;
-  std::optional<PreparedRuns::Ready> ready{};  ///< it only needs its task
+  std::optional<PreparedRuns::Ready> ready{};     ///< it only needs its task
+  std::optional<ModuleRuntime> runtime{};         ///< of a module
+  std::optional<StandingRuns::Ready> standing{};  ///< its runtime waits for the task
+  std::string lacks_runtime{};                    ///< why a module has none
   RunSlot slot{};
   Leased lease{};
   bool has_started = false;   ///< the script
@@ -99,6 +91,20 @@ struct Runner::State {
         planner(process, std::move(chosen)),
         host_learned(io, asio::steady_timer::time_point::max()),
         egress_tried(io, asio::steady_timer::time_point::max()),
+        runtimes(io, planner.settings().module_runtime,
+                 [this](RunRequest request, ModuleRuntime runtime) {
+                   return try_runtime(std::move(request), std::move(runtime));
+                 }),
+        standing(
+            io, process, planner.settings().prepared_modules,
+            [this](const StandingKind& kind, std::uint64_t number,
+                   const std::optional<Identity>& own) {
+              return planner.order_of_standing(kind.policy, {number, own, kind.runtime},
+                                               kind.node_modules);
+            },
+            [this](const ResolvedPolicy& policy) {
+              return takes_own_identity(policy.policy, planner.facts);
+            }),
         prepared(
             io, process, planner.settings().prepared_runs,
             [this](const ResolvedPolicy& policy, std::uint64_t number,
@@ -113,10 +119,18 @@ struct Runner::State {
   asio::awaitable<void> until_host_is_known(const CancelSwitch& cancel);
   asio::awaitable<void> try_egress();
   asio::awaitable<void> carry_out(ActiveRun& run);
+  asio::awaitable<RunResult> try_runtime(RunRequest request, ModuleRuntime runtime);
+  asio::awaitable<void> find_runtime(ActiveRun& run);
   asio::awaitable<bool> take_slot(ActiveRun& run);
+  asio::awaitable<void> take_answer(AnswerPipe& pipe, const Plan& plan,
+                                    const SecretPatterns& secrets, ActiveRun& run);
   asio::awaitable<void> perform(const Plan& plan, const LaunchOrder& order, ActiveRun& run);
   Result<LaunchedRunLink> launch(const LaunchOrder& order, Launcher::Streams streams,
                                  ActiveRun& run);
+  Result<RunChannel> open_channel(const Plan& plan, const LaunchOrder& order, ActiveRun& run);
+  asio::awaitable<std::optional<StandingRuns::Ready>> take_standing(const RunRequest& request,
+                                                                    const ResolvedPolicy& policy,
+                                                                    const ModuleRuntime& runtime);
 
   asio::io_context& context;
   Launcher& launcher;
@@ -125,6 +139,8 @@ struct Runner::State {
   asio::steady_timer host_learned;  ///< cancelled when it is, for the runs that wait
   bool trying_egress = false;
   asio::steady_timer egress_tried;  ///< cancelled when it was tried, for the runs that wait
+  ModuleRuntimes runtimes;
+  StandingRuns standing;
   PreparedRuns prepared;
 };
 
@@ -172,29 +188,53 @@ Result<LaunchedRunLink> Runner::State::launch(const LaunchOrder& order, Launcher
   return std::move(run.ready->link);
 }
 
+/// A run that is made now, one that stood prepared, or one whose runtime waits for its task.
+Result<RunChannel> Runner::State::open_channel(const Plan& plan, const LaunchOrder& order,
+                                               ActiveRun& run) {
+  if (run.standing) {
+    StandingRuns::Ready& ready = *run.standing;
+    if (encode_setup(order) != ready.setup) {
+      return Error{ErrorCode::internal, "the runtime stands in another sandbox"};
+    }
+    auto text = RunPlanner::task_for(plan, run.request);
+    if (!text) return text.error();
+    return RunChannel{std::move(ready.link),           std::move(ready.standard_output),
+                      std::move(ready.standard_error), std::move(ready.answer),
+                      std::move(ready.task),           Secret(*std::move(text)),
+                      std::move(ready.started)};
+  }
+  auto pipes = make_run_pipes(plan, run.request);
+  if (!pipes) return pipes.error();
+  auto link = launch(order, scripts_ends(*pipes), run);
+  if (!link) return link.error();
+  return RunChannel{*std::move(link), std::move(pipes->standard_output.read_end),
+                    std::move(pipes->standard_error.read_end), std::move(pipes->answer.read_end)};
+}
+
 asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder& order,
                                              ActiveRun& run) {
   RunResult& result = run.result;
   const auto masked = masked_values(run.request);
   if (!masked) co_return describe_failure(result, masked.error());
-  auto standard_output = make_pipe();
-  auto standard_error = make_pipe();
-  if (!standard_output || !standard_error) {
-    co_return describe_failure(result,
-                               standard_output ? standard_error.error() : standard_output.error());
-  }
-  Launcher::Streams streams{std::move(standard_output->write_end),
-                            std::move(standard_error->write_end)};
-  auto link = launch(order, std::move(streams), run);
-  if (!link) co_return describe_failure(result, link.error());
+  auto channel = open_channel(plan, order, run);
+  if (!channel) co_return describe_failure(result, channel.error());
 
   const SecretPatterns secrets(*masked);
   CappedOutput output(context, budget_of(plan), secrets, run.observer);
-  Execution execution(context, *std::move(link), run.cancel, output, planner.settings().grace);
-  const bool ready = co_await execution.set_up();
+  AnswerPipe answer(context);
+  const bool has_answer = bool{channel->answer};
+  Execution execution(context, std::move(channel->link), run.cancel, output,
+                      has_answer ? &answer : nullptr, planner.settings().grace);
+  bool ready = channel->was_started.has_value();
+  if (ready) {
+    execution.resume(*std::move(channel->was_started));
+    answer.assume_loaded();
+  } else {
+    ready = co_await execution.set_up();
+  }
   if (ready) {
     run.has_started = true;
-    result.was_prepared = run.ready.has_value();
+    result.was_prepared = run.ready.has_value() || run.standing.has_value();
     result.sandbox = effective_from(plan.promise, order.expectation, execution.posture());
     result.started_at = std::chrono::system_clock::now();
     const auto begin = Clock::now();
@@ -202,10 +242,14 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder
     if (problem) run.cancel.cancel();
     auto watching = execution.watch(run.request.timeout);
     auto reading_output =
-        output.read(OutputStream::standard_output, std::move(standard_output->read_end));
+        output.read(OutputStream::standard_output, std::move(channel->standard_output));
     auto reading_error =
-        output.read(OutputStream::standard_error, std::move(standard_error->read_end));
-    co_await (std::move(watching) && std::move(reading_output) && std::move(reading_error));
+        output.read(OutputStream::standard_error, std::move(channel->standard_error));
+    auto reading_answer = answer.read(std::move(channel->answer));
+    auto writing_task =
+        write_task(context, std::move(channel->task), std::move(channel->task_text));
+    co_await (std::move(watching) && std::move(reading_output) && std::move(reading_error) &&
+              std::move(reading_answer) && std::move(writing_task));
     result.duration = std::chrono::ceil<std::chrono::milliseconds>(Clock::now() - begin);
     describe_output(result, output.budget());
     if (!problem) problem = output.failure();
@@ -213,6 +257,10 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder
   }
   describe_end(result, execution.end(), execution.stopped_by());
   if (!result.error) result.error = limit_reached(result, plan);
+  if (ready && has_answer) {
+    auto taking = take_answer(answer, plan, secrets, run);
+    co_await std::move(taking);
+  }
   run.may_have_run = ready || !execution.script_never_ran();
 }
 
@@ -235,10 +283,67 @@ const HostFacts& Runner::facts() const {
   return state_->planner.facts;
 }
 
+/// What a module said, without secrets; or why it said nothing, where that is known.
+asio::awaitable<void> Runner::State::take_answer(AnswerPipe& pipe, const Plan& plan,
+                                                 const SecretPatterns& secrets, ActiveRun& run) {
+  RunResult& result = run.result;
+  auto answer = pipe.take();
+  if (!answer) {
+    if (result.outcome == Outcome::timed_out && !pipe.is_loaded()) {
+      result.error = "the JavaScript runtime did not start in time (" + plan.promise.runtime +
+                     "): a limit of the policy may be too low for it (node needs 16 of "
+                     "maxProcesses and 64 of maxOpenFiles)";
+    }
+    co_return;
+  }
+  shorten_paths(*answer, plan.scratch_directory);
+  auto masked = co_await masked_answer(context, secrets, *std::move(answer));
+  result.answer = std::move(masked);
+}
+
+/// A run like any other, under the policy that most runs have.
+asio::awaitable<RunResult> Runner::State::try_runtime(RunRequest request, ModuleRuntime runtime) {
+  ResolvedPolicy policy{shipped_default_policy(), false};
+  policy.policy.on_unavailable = OnUnavailable::degrade;
+  TrialListener listener;
+  CancelSwitch cancel(context);
+  RunResult result;
+  ActiveRun run{request, policy, listener, cancel, result, std::nullopt, std::move(runtime)};
+  co_await carry_out(run);
+  if (!result.error && !listener.complaint.empty()) result.error = printable(listener.complaint);
+  co_return result;
+}
+
+/// Only what a standing run can be given: everything else starts cold (module_environment).
+asio::awaitable<std::optional<StandingRuns::Ready>> Runner::State::take_standing(
+    const RunRequest& request, const ResolvedPolicy& policy, const ModuleRuntime& runtime) {
+  if (request.has_standard_input || request.working_directory || needs_own_start(request)) {
+    co_return std::nullopt;
+  }
+  const auto& packages = request.module.packages;
+  StandingKind kind{policy, runtime, packages ? packages->node_modules : std::string()};
+  auto ready = co_await standing.take(kind);
+  co_return ready;
+}
+
+asio::awaitable<void> Runner::State::find_runtime(ActiveRun& run) {
+  if (run.request.language != Language::module || !host_is_known) co_return;
+  auto found = co_await runtimes.find();
+  if (found) {
+    run.runtime = *std::move(found);
+  } else {
+    run.lacks_runtime = found.error().message;
+  }
+}
+
 /// A number, and an identity where runs have one of their own; false when there is none.
 asio::awaitable<bool> Runner::State::take_slot(ActiveRun& run) {
   if (run.ready) {
     run.slot = {run.ready->number, run.ready->own_identity};
+    co_return true;
+  }
+  if (run.standing) {
+    run.slot = {run.standing->number, run.standing->own_identity};
     co_return true;
   }
   const bool takes_own = takes_own_identity(run.policy.policy, planner.facts);
@@ -258,8 +363,10 @@ asio::awaitable<bool> Runner::State::take_slot(ActiveRun& run) {
 
 asio::awaitable<void> Runner::State::carry_out(ActiveRun& run) {
   RunResult& result = run.result;
+  result.is_module = run.request.language == Language::module;
   const bool has_slot = co_await take_slot(run);
   if (!has_slot) co_return;
+  run.slot.runtime = run.runtime;
   auto decision = planner.decide(run.request, run.policy, run.slot);
   if (run.cancel.cancelled() || !host_is_known) {
     result.sandbox = not_measured(promise_of(decision));
@@ -272,8 +379,8 @@ asio::awaitable<void> Runner::State::carry_out(ActiveRun& run) {
   const Plan plan = std::get<Plan>(std::move(decision));
   result.dropped_environment = plan.dropped_environment;
   result.sandbox = not_measured(plan.promise);
-  if (run.request.language != Language::shell) {
-    const Error error{ErrorCode::unsupported, "this build runs shell scripts only"};
+  if (run.request.language == Language::module && !run.runtime) {
+    const Error error{ErrorCode::unsupported, run.lacks_runtime};
     co_return describe_failure(result, error);
   }
   const auto order = planner.order_for(plan, run.request, run.slot);
@@ -305,19 +412,48 @@ asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy
     }
   }
   ActiveRun run{request, policy, observer, cancel, result};
+  co_await state_->find_runtime(run);
+  if (run.runtime) {
+    auto standing = co_await state_->take_standing(request, policy, *run.runtime);
+    if (standing) run.standing.emplace(*std::move(standing));
+  }
   co_await state_->carry_out(run);
+  if (run.standing && !run.may_have_run && !cancel.cancelled()) {
+    // It was lost before it had its task: begin as if none had stood.
+    run.standing.reset();
+    begin_anew(result);
+    co_await state_->carry_out(run);
+  }
   bool has_started = run.has_started;
   if (!missing_directory && !cancel.cancelled()) {
     missing_directory = give_way_to_scratch(request, result);
     if (missing_directory) {
       begin_anew(result);
       ActiveRun in_scratch{request, policy, observer, cancel, result};
+      in_scratch.runtime = run.runtime;
       co_await state_->carry_out(in_scratch);
       has_started = in_scratch.has_started;
     }
   }
   if (missing_directory && has_started) report_directory(result, *missing_directory);
   co_return result;
+}
+
+asio::awaitable<Result<ModuleRuntime>> Runner::find_module_runtime() {
+  auto found = co_await state_->runtimes.find();
+  co_return found;
+}
+
+std::optional<std::string> Runner::reason_against_modules() const {
+  return state_->runtimes.reason_against();
+}
+
+std::size_t Runner::count_standing() const {
+  return state_->standing.count_ready();
+}
+
+const std::string& Runner::last_standing_difference() const {
+  return state_->standing.last_difference();
 }
 
 std::size_t Runner::count_prepared() const {

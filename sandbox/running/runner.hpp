@@ -6,6 +6,7 @@
 #include "sandbox/host/host_facts.hpp"
 #include "sandbox/host/identity.hpp"
 #include "sandbox/host/macvlan_settings.hpp"
+#include "sandbox/host/module_runtime.hpp"
 #include "sandbox/policy/policy_provider.hpp"
 #include "sandbox/report/outcome.hpp"
 #include "sandbox/report/run_request.hpp"
@@ -18,6 +19,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace satellite::sandbox {
@@ -30,6 +32,8 @@ struct RunnerSettings {
   ConfiguredMacvlan macvlan{};               ///< the uplink that the launcher was started with
   std::optional<std::uint64_t> cpu_percent;  ///< of one processor, for each run in a control group
   std::size_t prepared_runs = 0;             ///< how many may stand ready for a script; 0 = none
+  std::size_t prepared_modules = 0;          ///< runtimes that may stand with a sandbox of theirs
+  std::string module_runtime = "auto";       ///< of JavaScript: auto, none, or the path of one
 };
 
 class Launcher;  // launcher/client/launcher_link.hpp
@@ -52,8 +56,16 @@ class Runner {
   boost::asio::awaitable<RunResult> run(RunRequest request, ResolvedPolicy policy,
                                         RunObserver& observer, CancelSwitch& cancel);
   const HostFacts& facts() const;
+  /// Looks for a JavaScript runtime, as the first module run does, by letting it run a script.
+  boost::asio::awaitable<Result<ModuleRuntime>> find_module_runtime();
+  /// Why module runs cannot start here, as far as that is known without trying.
+  std::optional<std::string> reason_against_modules() const;
   /// How many runs stand ready for a script of the policy that ran last.
   std::size_t count_prepared() const;
+  /// How many runtimes stand ready for a module of the kind that ran last, and why the last of them
+  /// was dropped at hand-over; empty = none was.
+  std::size_t count_standing() const;
+  const std::string& last_standing_difference() const;
 
  private:
   struct State;

@@ -2,6 +2,7 @@
 #include "tests/benchmarks/core_figures.hpp"
 #include "tests/benchmarks/figures.hpp"
 #include "tests/benchmarks/layer_figures.hpp"
+#include "tests/benchmarks/module_figures.hpp"
 #include "tests/benchmarks/package_figures.hpp"
 #include "tests/benchmarks/process_figures.hpp"
 #include "tests/benchmarks/reference_process.hpp"
@@ -242,6 +243,40 @@ std::vector<Figure> measure_process() {
   };
 }
 
+/// The launcher alone, without a core: for looking at one change.
+std::vector<Figure> measure_launches() {
+  ReferenceProcess reference;
+  SandboxProcess sandbox;
+  const std::vector<std::string> bare_command{"sh", "-c", "echo hi"};
+  Samples bare, cold, set_up, warm;
+  double bare_c8 = 0, cold_c8 = 0, warm_c8 = 0;
+  for (int round = 0; round < rounds; ++round) {
+    append(bare, reference.measure(bare_command, runs_per_round, 1).latencies);
+    append(cold, sandbox.measure({.runs = runs_per_round}).latencies);
+    append(set_up, sandbox.measure({.set_up = true, .runs = runs_per_round}).latencies);
+    append(warm, sandbox.measure({.prepared = true, .runs = runs_per_round}).latencies);
+  }
+  // Afterwards, since the kernel takes its time to take the namespaces of so many runs down.
+  for (int round = 0; round < rounds; ++round) {
+    bare_c8 += concurrent_runs / reference.measure(bare_command, concurrent_runs, 8).seconds;
+    cold_c8 += concurrent_runs / sandbox.measure({.runs = concurrent_runs, .at_a_time = 8}).seconds;
+    warm_c8 += concurrent_runs /
+               sandbox.measure({.prepared = true, .runs = concurrent_runs, .at_a_time = 8}).seconds;
+  }
+  const double unit = median(bare);
+  const auto time = [unit](const char* key, const char* what, double value) {
+    return Figure{key, what, value, "us", value / unit, ""};
+  };
+  return {time("bare", "posix_spawn of sh -c 'echo hi'", unit),
+          time("native_cold", "every layer on and verified", median(cold)),
+          time("native_cold_p99", "", percentile_99(cold)),
+          time("native_cold_set_up", "of which until the script may start", median(set_up)),
+          time("native_warm", "the same from a run that stood ready", median(warm)),
+          {"bare_c8", "8 at a time", bare_c8 / rounds, "runs/s", 1.0, ""},
+          {"native_cold_c8", "share of bare", cold_c8 / rounds, "runs/s", cold_c8 / bare_c8, ""},
+          {"native_warm_c8", "share of bare", warm_c8 / rounds, "runs/s", warm_c8 / bare_c8, ""}};
+}
+
 /// What ten thousand runs leave behind in agent and launcher.
 std::vector<Figure> measure_growth() {
   Bench bench;
@@ -341,11 +376,13 @@ int main(int argc, char** argv) {
       for (Figure& figure : measure_part()) figures.push_back(std::move(figure));
     };
     measure("process", measure_process);
+    if (part == "launches") measure("launches", measure_launches);
     measure("runs", measure_runs);
     measure("growth", measure_growth);
     measure("layers", measure_layers);
     measure("core", measure_core);
     measure("checks", measure_checks);
+    measure("modules", measure_modules);
     measure("packages", measure_packages);
     print_table(figures);
     // A part is for looking at; the file always holds the whole.

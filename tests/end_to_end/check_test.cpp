@@ -113,10 +113,13 @@ TEST_CASE("what this satellite cannot run is unhealthy and says why, never silen
   broken["collectors"][0]["config"]["timeout"] = 1;
   json filter = shell_check("filter", "true", 1);
   filter["collectors"][0]["config"]["cwd"] = "{{ check.id | nope }}";
-  Scene scene(with_checks(
-      {other, broken, filter,
-       set_collector(shell_check("collector", "true", 1), "healthcheck-ping.ping"),
-       set_collector(shell_check("inline", "return 1", 1), "healthcheck-script.inline-script")}));
+  json without_runtime =
+      set_collector(shell_check("inline", "return 1", 1), "healthcheck-script.inline-script");
+  Scene::Options options = with_checks(
+      {other, broken, filter, without_runtime,
+       set_collector(shell_check("collector", "true", 1), "healthcheck-ping.ping")});
+  options.environment["CHECKSTACK_SATELLITE_MODULE_RUNTIME"] = "none";
+  Scene scene(options);
 
   json result = nth_result(scene, "strategy");
   result.erase("executedAt");

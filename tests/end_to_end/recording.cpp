@@ -44,7 +44,7 @@ std::string written_out(const std::string& output) {
 }
 
 constexpr const char* no_runtime =
-    "Inline scripts cannot run on this satellite: it has no JavaScript runtime";
+    "no JavaScript runtime: sandbox.module_runtime is none on this satellite";
 
 json without_runtime() {
   return {{"_collectorId", "healthcheck-script.inline-script"},

@@ -25,6 +25,8 @@ const std::map<std::string, Check> targets{
     {"launcher_record", fuzz::check_launcher_record_target},
     {"manifest", fuzz::check_manifest_target},
     {"masker", fuzz::check_masker_target},
+    {"module_answer", fuzz::check_module_answer_target},
+    {"user_script", fuzz::check_user_script_target},
     {"netlink", fuzz::check_netlink_target},
     {"output", fuzz::check_output_target},
     {"package_json", fuzz::check_package_json_target},

@@ -21,6 +21,7 @@ std::optional<std::string> check_handshake_target(std::string_view input);
 std::optional<std::string> check_template_target(std::string_view input);
 /// A text between two references, a secret for each, and a value of the core's own.
 std::optional<std::string> check_secret_reference_target(std::string_view input);
+std::optional<std::string> check_user_script_target(std::string_view input);
 /// Two policies: each on its own, and the stricter of both.
 std::optional<std::string> check_policy_target(std::string_view input);
 
@@ -47,5 +48,7 @@ std::optional<std::string> check_kernel_text_target(std::string_view input);
 
 // What a script writes. Two bytes choose the secrets and where reads cut, then a secret, then text.
 std::optional<std::string> check_masker_target(std::string_view input);
+/// What a script in JavaScript may write where its answer is read.
+std::optional<std::string> check_module_answer_target(std::string_view input);
 
 }  // namespace satellite::fuzz

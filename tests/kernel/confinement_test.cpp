@@ -136,6 +136,7 @@ TEST_CASE("a run that keeps the agent's identity is confined all the same") {
   const Ran ran = bench.run(
       script("touch /usr/no; touch /etc/no; test $(ls -d /proc/[0-9]* | wc -l) -le 5 && echo few"),
       policy);
+  INFO(ran.result.error.value_or("no error"));
   CHECK(ran.result.outcome == Outcome::exited);
   CHECK(ran.standard_output == "few\n");
   CHECK(layer_of(ran.report, Layer::filesystem).state == LayerState::enforced);

@@ -150,22 +150,22 @@ TEST_CASE(
   }
   CHECK(directories_of(named).empty());
 
-  const std::string place =
+  const std::string root_directory =
       (is_root() ? "/run/user/nsjail." : "/tmp/nsjail.") + std::to_string(named) + ".root";
   REQUIRE(fs::exists("/run/user"));
-  fs::create_directory_symlink("/usr", place);
+  fs::create_directory_symlink("/usr", root_directory);
   const auto link = NsjailDirectories::take(named, user);
   CHECK_FALSE(link);
-  fs::remove(place);
-  fs::create_directory(place);
-  fs::permissions(place, fs::perms(0777));
+  fs::remove(root_directory);
+  fs::create_directory(root_directory);
+  fs::permissions(root_directory, fs::perms(0777));
   const auto open = NsjailDirectories::take(named, user);
   REQUIRE_FALSE(open);
-  CHECK(open.error().message.find(place) != std::string::npos);
+  CHECK(open.error().message.find(root_directory) != std::string::npos);
   // Positive control: closed to others it is used, and left, because we did not make it.
-  fs::permissions(place, fs::perms(0755));
+  fs::permissions(root_directory, fs::perms(0755));
   CHECK(NsjailDirectories::take(named, user).has_value());
-  CHECK(fs::remove(place));
+  CHECK(fs::remove(root_directory));
 }
 
 TEST_CASE("where only nsjail is installed it is chosen, and nobody is told to install bubblewrap") {

@@ -1,19 +1,26 @@
+#include "sandbox/kernel/scratch_area.hpp"
 #include "tests/support/in_child.hpp"
 #include "tests/support/require_layer.hpp"
 #include "tests/support/script_bench.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tests/support/test_network.hpp"
 
+#include <fcntl.h>
 #include <grp.h>
+#include <linux/fs.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <sstream>
+#include <vector>
 
 using namespace satellite;
 using namespace satellite::sandbox;
@@ -290,4 +297,99 @@ TEST_CASE("nobody but a script's user can start what it puts into an open scratc
   const std::string expected = "made\nthere, not reached";
   CHECK(story_of_an_open_program(engine, stranger) == expected);
   CHECK(as_uid_65532([&] { return story_of_an_open_program(engine, stranger); }) == expected);
+}
+
+namespace {
+
+struct SeenDirectory {
+  ino_t inode = 0;
+  uid_t uid = 0;
+};
+
+/// What a script finds in a scratch directory of `uid` before it does anything.
+SeenDirectory use_directory(kernel::ScratchArea& area, std::uint64_t number, uid_t uid,
+                            const std::function<void(const fs::path&)>& leave) {
+  const std::string path = area.directory_of(number);
+  const auto name = area.name_of(path);
+  REQUIRE(name);
+  REQUIRE(area.make_directory(*name, {uid, uid, kernel::ScratchReach::bound}));
+  struct stat facts {};
+  REQUIRE(::stat(path.c_str(), &facts) == 0);
+  CHECK((facts.st_mode & 07777) == 0700);
+  CHECK(fs::is_empty(path));
+  leave(path);
+  CHECK(area.remove_at_once(*name));
+  CHECK_FALSE(fs::exists(path));
+  return {facts.st_ino, facts.st_uid};
+}
+
+}  // namespace
+
+TEST_CASE("a scratch directory without a trace is used again, one with a trace is not") {
+  const TempDir parent;
+  auto area = kernel::ScratchArea::make(parent.path().string());
+  REQUIRE(area);
+  const uid_t uid = ::geteuid();
+  const auto nothing = [](const fs::path&) {};
+  const auto first = use_directory(*area, 1, uid, nothing);
+  CHECK(use_directory(*area, 2, uid, nothing).inode == first.inode);
+  const std::vector<std::function<void(const fs::path&)>> traces{
+      [](const fs::path& path) { std::ofstream(path / "file") << "x"; },
+      [](const fs::path& path) { fs::permissions(path, fs::perms(0755)); },
+      [](const fs::path& path) {
+        const int set = ::setxattr(path.c_str(), "user.left", "x", 1, 0);
+        if (set != 0) std::ofstream(path / "file") << "this file system has no attributes";
+      },
+      [](const fs::path& path) {
+        const UniqueFd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        int flags = 0;
+        const bool is_set =
+            ::ioctl(directory.get(), FS_IOC_GETFLAGS, &flags) == 0 &&
+            ::ioctl(directory.get(), FS_IOC_SETFLAGS, &(flags |= FS_NODUMP_FL)) == 0;
+        if (!is_set) std::ofstream(path / "file") << "this file system has no flags";
+      }};
+  for (std::size_t i = 0; i < traces.size(); ++i) {
+    INFO("trace " << i);
+    const auto number = static_cast<std::uint64_t>(10 + 2 * i);
+    use_directory(*area, number, uid, traces[i]);
+    // An inode's number may be given again, so what counts is what the next one finds.
+    use_directory(*area, number + 1, uid, [](const fs::path& path) {
+      CHECK(::listxattr(path.c_str(), nullptr, 0) <= 0);
+      int flags = 0;
+      const UniqueFd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+      ::ioctl(directory.get(), FS_IOC_GETFLAGS, &flags);
+      CHECK((flags & FS_NODUMP_FL) == 0);
+    });
+  }
+}
+
+TEST_CASE("a scratch directory that is used again belongs to who gets it") {
+  if (!require_layer("root", is_root(), "only root can give a directory to another user")) return;
+  const TempDir parent;
+  auto area = kernel::ScratchArea::make(parent.path().string());
+  REQUIRE(area);
+  const auto nothing = [](const fs::path&) {};
+  const auto others = use_directory(*area, 1, 65'531, nothing);
+  CHECK(others.uid == 65'531);
+  const auto ours = use_directory(*area, 2, 0, nothing);
+  CHECK(ours.inode == others.inode);
+  CHECK(ours.uid == 0);
+  CHECK(use_directory(*area, 3, 65'530, nothing).uid == 65'530);
+}
+
+TEST_CASE("what somebody puts into a spare scratch directory reaches no run") {
+  const TempDir parent;
+  auto area = kernel::ScratchArea::make(parent.path().string());
+  REQUIRE(area);
+  const auto nothing = [](const fs::path&) {};
+  use_directory(*area, 1, ::geteuid(), nothing);
+  const fs::path directory = fs::path(area->path()).parent_path();
+  std::size_t spares = 0;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    if (!entry.path().filename().string().starts_with("spare-")) continue;
+    ++spares;
+    std::ofstream(entry.path() / "scratch" / "planted") << "x";
+  }
+  REQUIRE(spares == 1);
+  use_directory(*area, 2, ::geteuid(), nothing);
 }

@@ -7,6 +7,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <catch2/catch.hpp>
 #include <charconv>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -141,15 +142,34 @@ bool ScriptBench::run_together_until_prepared(
   return false;
 }
 
-bool ScriptBench::wait_until_prepared(std::size_t count, std::chrono::seconds patience) {
+bool ScriptBench::wait_until(const std::function<bool()>& condition,
+                             std::chrono::seconds patience) {
   const auto deadline = std::chrono::steady_clock::now() + patience;
   context.restart();
-  while (lasting_->count_prepared() < count) {
+  while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline) return false;
     context.run_one_for(std::chrono::milliseconds(100));
     if (context.stopped()) context.restart();
   }
   return true;
+}
+
+bool ScriptBench::wait_until_prepared(std::size_t count, std::chrono::seconds patience) {
+  return wait_until([&] { return lasting_->count_prepared() >= count; }, patience);
+}
+
+void ScriptBench::keep_standing(std::size_t count) {
+  std::signal(SIGPIPE, SIG_IGN);  // as in the satellite: a runtime may die before its task came
+  settings.prepared_modules = count;
+  lasting_ = std::make_unique<sandbox::Runner>(context, *launcher, facts, settings);
+}
+
+bool ScriptBench::wait_until_standing(std::size_t count, std::chrono::seconds patience) {
+  return wait_until([&] { return lasting_->count_standing() >= count; }, patience);
+}
+
+const std::string& ScriptBench::last_standing_difference() const {
+  return lasting_->last_standing_difference();
 }
 
 std::vector<sandbox::Engine> with_nsjail(std::vector<sandbox::Engine> others) {

@@ -76,6 +76,12 @@ class ScriptBench {
 
   /// From now on one runner does everything and keeps runs ready, as the satellite's does.
   void keep_prepared(std::size_t count);
+  /// The same with runtimes for modules that stand and wait for a task.
+  void keep_standing(std::size_t count);
+  bool wait_until_standing(std::size_t count,
+                           std::chrono::seconds patience = std::chrono::seconds(60));
+  /// Why the last of them was dropped at hand-over.
+  const std::string& last_standing_difference() const;
   /// Lets the loop work until as many stand ready; false when they do not within a bound.
   bool wait_until_prepared(std::size_t count,
                            std::chrono::seconds patience = std::chrono::seconds(60));
@@ -93,6 +99,8 @@ class ScriptBench {
   std::unique_ptr<sandbox::CancelSwitch> cancel;
 
  private:
+  bool wait_until(const std::function<bool()>& condition, std::chrono::seconds patience);
+
   std::unique_ptr<sandbox::Runner> lasting_;
 };
 

@@ -27,8 +27,8 @@ const std::map<std::string, std::set<std::string>> arrows{
 /// sandbox/launcher have arrows of their own and count as one here, but for launcher/bare: it
 /// includes nothing of ours, so that everybody may use its words.
 const std::vector<std::string> sandbox_rooms{"launcher/bare", "kernel",  "policy",   "report",
-                                             "host",          "capture", "planning", "launcher",
-                                             "probing",       "running"};
+                                             "host",          "capture", "planning", "module",
+                                             "launcher",      "probing", "running"};
 
 /// The place of a file's room among the rooms.
 std::size_t place_of_sandbox_room(const std::string& path) {

@@ -45,10 +45,12 @@ std::vector<ConformanceCase> policy_conformance_cases();
 std::vector<ConformanceCase> plan_conformance_cases();
 std::vector<ConformanceCase> capture_conformance_cases();
 std::vector<ConformanceCase> check_conformance_cases();
+std::vector<ConformanceCase> module_conformance_cases();
 
 std::vector<Difference> plan_differences();
 std::vector<Difference> environment_differences();
 std::vector<Difference> egress_differences();
 std::vector<Difference> network_differences();
+std::vector<Difference> module_differences();
 
 }  // namespace satellite::vectors

@@ -81,6 +81,7 @@ json load_vectors(const fs::path& path) {
   for (std::size_t i = 0; i < file.at("cases").size(); ++i) {
     const auto& test_case = ordered.at("cases")[i];
     if (test_case.contains("in")) file["cases"][i]["inText"] = test_case.at("in").dump();
+    if (test_case.contains("script")) file["cases"][i]["caseText"] = test_case.dump();
   }
   if (ordered.contains("environment")) file["environmentText"] = ordered["environment"].dump();
   return file;
@@ -108,11 +109,13 @@ class Comparison {
     append(conformance_cases_, capture_conformance_cases());
     append(conformance_cases_, check_conformance_cases());
     append(conformance_cases_, message_conformance_cases());
+    append(conformance_cases_, module_conformance_cases());
     std::vector<Difference> known;
     append(known, plan_differences());
     append(known, environment_differences());
     append(known, egress_differences());
     append(known, network_differences());
+    append(known, module_differences());
     for (auto& difference : known) {
       if (is_listed(difference)) differences_.push_back(std::move(difference));
     }

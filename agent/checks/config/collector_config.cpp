@@ -207,6 +207,7 @@ ConfigValidation<InlineScriptConfig> validate_inline_script_config(std::string_v
   ConfigValidation<InlineScriptConfig> validation;
   validation.config.script = validator.required_text("script");
   validation.config.wants_secrets = validator.secrets("secretEnv");
+  validation.config.secret_references = validator.references("secretEnv");
   validation.config.timeout = validator.timeout(inline_timeout);
   validation.issues = validator.take_issues();
   return validation;

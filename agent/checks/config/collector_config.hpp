@@ -33,6 +33,7 @@ struct ExecuteConfig {
 struct InlineScriptConfig {
   std::string script;
   bool wants_secrets = false;
+  std::map<std::string, std::string> secret_references;
   std::chrono::duration<double, std::milli> timeout{10'000};  ///< may be a fraction
 };
 

@@ -19,10 +19,12 @@ enum class FileStepKind : std::uint32_t {
   read_only,      ///< what is there already, made read-only
   mask,           ///< nothing to see: an empty file or directory instead
   setting,        ///< writes `source` into a file of proc/sys
-  remove,         ///< takes a file away that earlier steps needed
+  place,          ///< an empty file that a later step mounts over
   node,           ///< a device node of its own, number `size`; bound where that is forbidden
   append,         ///< `source` at the end of a file that earlier steps made, or a new one
-  last = append,
+  own_text,       ///< a file that holds `source`, mounted read-only over a place
+  seal,           ///< a mount of the run's own, made read-only when everything in it has its place
+  last = seal,
 };
 
 }  // namespace satellite::sandbox

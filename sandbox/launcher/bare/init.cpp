@@ -6,6 +6,7 @@
 #include "sandbox/launcher/bare/hardening.hpp"
 #include "sandbox/launcher/bare/init_block.hpp"
 #include "sandbox/launcher/bare/kill_descendants.hpp"
+#include "sandbox/launcher/bare/native_setup.hpp"
 #include "sandbox/launcher/bare/raw_syscall.hpp"
 #include "sandbox/launcher/bare/script_child.hpp"
 #include "sandbox/launcher/bare/setup_attempt.hpp"
@@ -192,6 +193,10 @@ void run_init(InitBlock* own) {
   call(__NR_prctl, PR_SET_NAME, address("csat-init"));
   InitBlock& block = own != nullptr ? *own : map_block(init_fd_block, init_fd_control);
   relocate_all(block, init_fd_control);
+  const bool is_native = block.native.is_wanted != 0;
+  if (!is_native) prefer_for_oom_kill();  // while we are dumpable, as after any exec
+  call(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+  if (is_native) set_up_native(block);
   Supervision run;
   run.own_pid_namespace = block.own_pid_namespace != 0;
   if (run.own_pid_namespace && call(__NR_getpid) != 1) {
@@ -201,12 +206,10 @@ void run_init(InitBlock* own) {
     const long subreaper = call(__NR_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     if (subreaper < 0) fail(init_fd_control, SetupStep::subreaper, subreaper);
   }
-  if (own == nullptr) prefer_for_oom_kill();  // executed by a wrapper: the memory is its own now
-  call(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
   const long own_pid = call(__NR_getpid);
   const Attempt attempt(block.fault, init_fd_control);
   // No wrapper does it. The native set-up did, with the privileges of that time.
-  if (own == nullptr && run.own_pid_namespace) take_session_keyring(attempt);
+  if (!is_native && run.own_pid_namespace) take_session_keyring(attempt);
   const long filtered = make_filtered_event(attempt, block);
   run.script = attempt.must(SetupStep::fork_script, 0, __NR_clone, SIGCHLD, 0, 0, 0, 0);
   if (run.script == 0) become_script(block, {own_pid, filtered});

@@ -61,7 +61,8 @@ enum class SetupStep : std::uint32_t {
   network_slirp4netns,
   control_group,
   receive_task,
-  last = receive_task,
+  exec_init,
+  last = exec_init,
 };
 
 /// Whether steps can be made to fail at all: a released program (NDEBUG) cannot, and refuses an
@@ -101,9 +102,14 @@ enum InitFd : int {
   init_fd_standard_input = 6,
   init_fd_standard_output = 7,
   init_fd_standard_error = 8,
-  init_fd_long_script = 9,  ///< open only when the script is too long for one argument
-  init_fd_program = 10,     ///< the init program itself, for the wrapper to execute
-  init_fd_end = 11,
+  /// Open only when the script is too long for one argument, or is a module: its task.
+  init_fd_long_script = 9,
+  init_fd_program = 10,  ///< the init program itself, for whoever is to execute it
+  init_fd_answer = 11,   ///< open only when the script is a module
+  init_fd_end = 12,
+  /// Of a native run that is born in a copy of a template: its scratch directory as a detached
+  /// mount.
+  init_fd_scratch_tree = init_fd_end,
 };
 
 /// Behind them, from init_fd_end on, while a wrapper builds the run's view: the files that it is to
@@ -111,20 +117,26 @@ enum InitFd : int {
 constexpr int wrapper_files_max = 16;
 
 /// Descriptors of the script while it waits at the barrier; the barrier closes at exec.
-enum ScriptFd : int { script_fd_long_script = 3, script_fd_barrier = 4, script_fd_filtered = 5 };
+enum ScriptFd : int {
+  script_fd_long_script = 3,
+  script_fd_answer = 4,
+  script_fd_barrier = 5,
+  script_fd_filtered = 6
+};
 
 enum class InitReportKind : std::uint32_t { armed = 1, failed = 2, ended = 3, ready = 4 };
 
 /// What a prepared run, which said that it is ready, gets through its barrier after the byte that
 /// says that it was measured: an InitBlock of which only command, environment and directory count,
-/// the three standard streams, and the script's text where that is too long for one argument, all
-/// as descriptors.
+/// the three standard streams, the script's text where that is too long for one argument, and a
+/// module's task and answer, all as descriptors.
 struct TaskMessage {
   std::uint32_t magic = 0;
-  std::uint32_t has_long_script = 0;
+  std::uint32_t has_long_script = 0;  ///< or a module's task
+  std::uint32_t has_answer = 0;
 };
 constexpr std::uint32_t task_magic = 0x4353544b;  // "CSTK"
-constexpr int task_descriptors = 4, task_descriptors_max = 5;
+constexpr int task_descriptors = 4, task_descriptors_max = 6;
 
 struct InitReport {
   InitReportKind kind = InitReportKind::failed;
@@ -146,8 +158,20 @@ struct InitLimit {
   std::uint64_t value = 0;       ///< soft and hard, unless the hard limit is lower already
 };
 
+/// The set-up of a native run, which its init does (native_setup.hpp).
+struct NativeBlock {
+  std::uint32_t is_wanted = 0;
+  std::uint32_t confined = 0;  ///< a root of its own
+  std::uint32_t own_user = 0;  ///< in a user namespace of its own, with these maps
+  std::uint32_t uid_map = 0, gid_map = 0;
+  std::uint32_t raises_loopback = 0;
+  std::uint32_t change_identity = 0;
+  std::uint32_t in_template = 0;  ///< born in a copy of its root
+  std::uint32_t steps = 0, step_count = 0, root_step_count = 0;
+};
+
 constexpr std::uint32_t init_block_magic = 0x43534942;  // "CSIB"
-constexpr std::uint32_t init_block_version = 5;
+constexpr std::uint32_t init_block_version = 6;
 constexpr std::size_t init_limits_max = 8;
 
 /// Head of the block; strings follow. Offsets count from the start of the block, 0 = absent.
@@ -187,6 +211,9 @@ struct InitBlock {
   /// Init stays until the launcher has reported the end: taking its namespaces down takes the
   /// kernel longer than the report may wait.
   std::uint32_t stays_until_released = 0;
+  /// Nobody between the launcher and init can have ignored a signal.
+  std::uint32_t signals_are_default = 0;
+  NativeBlock native;
 };
 
 }  // namespace satellite::sandbox

@@ -3,11 +3,11 @@
 #include "sandbox/launcher/bare/hardening.hpp"
 #include "sandbox/launcher/bare/init.hpp"
 #include "sandbox/launcher/bare/init_launch.hpp"
-#include "sandbox/launcher/bare/native_setup.hpp"
 #include "sandbox/launcher/bare/raw_syscall.hpp"
 #include "sandbox/launcher/bare/script_child.hpp"
 #include "sandbox/launcher/bare/setup_attempt.hpp"
 
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <linux/fcntl.h>
 #include <linux/prctl.h>
@@ -20,8 +20,9 @@ constexpr int clear_descriptors_from = 100;  // above all of these, below the us
 static_assert(init_fd_end + wrapper_files_max <= clear_descriptors_from);
 constexpr Fault no_fault{};
 
-/// Between the numbers that descriptors had and those that they are to get.
+/// Between the numbers that descriptors had and those that they are to get, if it has one of these.
 long move_away(int fd) {
+  if (fd >= init_fd_end + wrapper_files_max) return fd;
   return call(__NR_fcntl, fd, F_DUPFD_CLOEXEC, clear_descriptors_from);
 }
 
@@ -82,20 +83,45 @@ void join_namespaces(const InitLaunch& launch) {
     attempt.must(SetupStep::join_namespace, 1, __NR_setns, launch.join_network_namespace_fd,
                  CLONE_NEWNET);
   }
+  if (launch.template_fd < 0) return;
+  attempt.must(SetupStep::join_namespace, 2, __NR_setns, launch.template_fd, CLONE_NEWNS);
+  attempt.must(SetupStep::join_namespace, 3, __NR_unshare, CLONE_NEWNS);
+}
+
+/// Init sheds them again, the whole way back included, before it starts anything.
+void keep_capabilities_over_exec(const Attempt& attempt) {
+  __user_cap_header_struct head{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
+  attempt.must(SetupStep::capabilities, 3, __NR_capget, address(&head), address(sets));
+  for (auto& set : sets) set.inheritable = set.permitted;
+  attempt.must(SetupStep::capabilities, 3, __NR_capset, address(&head), address(sets));
+  for (long capability = 0; capability <= 63; ++capability) {
+    const auto& set = sets[capability / 32];
+    if ((set.permitted >> (capability % 32) & 1U) == 0) continue;
+    attempt.must(SetupStep::capabilities, 3, __NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE,
+                 capability, 0, 0);
+  }
+}
+
+[[noreturn]] void execute_init(const Attempt& attempt) {
+  const char* const arguments[] = {"csat-init", nullptr};
+  const char* const environment[] = {nullptr};
+  const long result = call(__NR_execveat, init_fd_program, address(""), address(arguments),
+                           address(environment), AT_EMPTY_PATH);
+  attempt.give_up(SetupStep::exec_init, 0, result);
 }
 
 }  // namespace
 
 void become_init(const InitLaunch& launch) {
-  if (launch.wrapper_path == nullptr) prefer_for_oom_kill();
-  if (launch.native != nullptr) {
-    set_up_native(launch, *launch.native);
-  } else {
-    join_namespaces(launch);
-  }
+  join_namespaces(launch);
   place_descriptors(launch);
-  if (launch.wrapper_path == nullptr) run_init(launch.block);
+  if (launch.block != nullptr) run_init(launch.block);
   const Attempt attempt(no_fault, init_fd_control);
+  if (launch.wrapper_path == nullptr) {
+    if (launch.keeps_capabilities) keep_capabilities_over_exec(attempt);
+    execute_init(attempt);
+  }
   if (launch.change_identity) change_identity(attempt, launch.uid, launch.gid);
   call(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   reset_signal_dispositions();

@@ -2,7 +2,6 @@
 #include "sandbox/launcher/bare/native_setup.hpp"
 
 #include "sandbox/launcher/bare/hardening.hpp"
-#include "sandbox/launcher/bare/init_launch.hpp"
 #include "sandbox/launcher/bare/rootfs.hpp"
 
 #include <asm/errno.h>
@@ -35,16 +34,13 @@ void die_with_launcher(int control) {
   if ((watched.seen & POLLHUP) != 0) call(__NR_exit_group, 1);
 }
 
-void join_namespaces(const Attempt& attempt, const InitLaunch& launch) {
-  // With a user namespace to join, the process was cloned inside both (clone_inside_namespace).
-  if (launch.join_network_namespace_fd < 0 || launch.join_user_namespace_fd >= 0) return;
-  attempt.must(SetupStep::join_namespace, 1, __NR_setns, launch.join_network_namespace_fd,
-               CLONE_NEWNET);
-}
-
-void map_identity(const Attempt& attempt, const NativeSetup& setup) {
-  call(__NR_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
-  write_id_maps(attempt, {setup.uid_map, setup.gid_map});
+/// The files of /proc/self belong to a process without root only while it is dumpable.
+void write_own_settings(const Attempt& attempt, const NativeSetup& setup) {
+  if (setup.own_user) {
+    call(__NR_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
+    write_id_maps(attempt, {setup.uid_map, setup.gid_map});
+  }
+  prefer_for_oom_kill();
   call(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
@@ -80,18 +76,64 @@ void become_the_scripts_user(const Attempt& attempt, const NativeSetup& setup,
 
 }  // namespace
 
-void set_up_native(const InitLaunch& launch, const NativeSetup& setup) {
-  const int control = launch.fds[init_fd_control];
-  const Attempt attempt(launch.block->fault, control);
-  die_with_launcher(control);
+namespace {
+
+const char* text_at(const InitBlock& block, std::uint32_t offset) {
+  return offset == 0 ? nullptr : reinterpret_cast<const char*>(&block) + offset;
+}
+
+/// False for an offset that lies outside the block.
+bool find_text(const InitBlock& block, std::uint64_t& offset) {
+  if (offset >= block.size) return false;
+  if (offset != 0) offset = reinterpret_cast<std::uint64_t>(&block) + offset;
+  return true;
+}
+
+NativeSetup setup_of(InitBlock& block) {
+  const NativeBlock& native = block.native;
+  auto* const steps =
+      reinterpret_cast<PreparedStep*>(reinterpret_cast<char*>(&block) + native.steps);
+  bool is_sound = native.steps % alignof(PreparedStep) == 0 && native.steps < block.size &&
+                  native.step_count <= (block.size - native.steps) / sizeof(PreparedStep) &&
+                  native.root_step_count <= native.step_count;
+  for (std::uint32_t i = 0; is_sound && i < native.step_count; ++i) {
+    is_sound = find_text(block, steps[i].target) && find_text(block, steps[i].source);
+  }
+  if (!is_sound) fail(init_fd_control, SetupStep::map_block, 0, 2);
+  NativeSetup setup;
+  setup.steps = steps;
+  setup.step_count = static_cast<int>(native.step_count);
+  setup.root_step_count = static_cast<int>(native.root_step_count);
+  setup.confined = native.confined != 0;
+  setup.own_user = native.own_user != 0;
+  setup.in_template = native.in_template != 0;
+  setup.raises_loopback = native.raises_loopback != 0;
+  setup.change_identity = native.change_identity != 0;
+  setup.uid_map = text_at(block, native.uid_map);
+  setup.gid_map = text_at(block, native.gid_map);
+  return setup;
+}
+
+}  // namespace
+
+void set_up_native(InitBlock& block) {
+  const Attempt attempt(block.fault, init_fd_control);
+  const NativeSetup setup = setup_of(block);
+  die_with_launcher(init_fd_control);
   call(__NR_umask, 0);  // the modes of the plan are meant as they are
-  join_namespaces(attempt, launch);
-  if (setup.own_user) map_identity(attempt, setup);
+  // A template shows no process in its /proc, not even this one.
+  if (setup.in_template) mount_own_proc(attempt, setup);
+  write_own_settings(attempt, setup);
   if (setup.raises_loopback) raise_loopback(attempt);
-  build_rootfs(attempt, setup);
+  if (setup.in_template) {
+    complete_rootfs(attempt, setup);
+  } else {
+    build_rootfs(attempt, setup);
+  }
+  call(__NR_close, init_fd_scratch_tree);
   take_session_keyring(attempt);
-  become_the_scripts_user(attempt, setup, *launch.block);
-  die_with_launcher(control);  // the change of ids cleared it
+  become_the_scripts_user(attempt, setup, block);
+  die_with_launcher(init_fd_control);  // the change of ids cleared it
 }
 
 }  // namespace satellite::sandbox::bare

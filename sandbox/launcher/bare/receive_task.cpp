@@ -34,8 +34,20 @@ struct Rights {
 
 struct Received {
   int count = 0;
-  int descriptors[task_descriptors_max];
+  int descriptors[task_descriptors];
+  int long_script = -1, answer = -1;
 };
+
+/// Puts `from` at the number that the script knows it by; without one nothing is there.
+void place(const Attempt& attempt, int from, int to) {
+  if (from < 0) {
+    call(__NR_close, to);
+  } else if (from == to) {
+    attempt.must(SetupStep::standard_streams, to, __NR_fcntl, from, F_SETFD, 0);
+  } else {
+    attempt.must(SetupStep::standard_streams, to, __NR_dup3, from, to, 0);
+  }
+}
 
 Received receive(const Attempt& attempt) {
   TaskMessage message;
@@ -57,11 +69,15 @@ Received receive(const Attempt& attempt) {
     received.count = static_cast<int>(carried / sizeof(int));
   }
   // Fewer than were sent also means that the limit of open files is too low for them.
-  const int wanted = task_descriptors + (message.has_long_script != 0 ? 1 : 0);
+  const int wanted =
+      task_descriptors + (message.has_long_script != 0 ? 1 : 0) + (message.has_answer != 0 ? 1 : 0);
   if (received.count != wanted || (head.flags & (msg_trunc | msg_ctrunc)) != 0) {
     attempt.give_up(SetupStep::receive_task, 1, -EPROTO);
   }
-  for (int i = 0; i < wanted; ++i) received.descriptors[i] = rights.descriptors[i];
+  for (int i = 0; i < task_descriptors; ++i) received.descriptors[i] = rights.descriptors[i];
+  int next = task_descriptors;
+  if (message.has_long_script != 0) received.long_script = rights.descriptors[next++];
+  if (message.has_answer != 0) received.answer = rights.descriptors[next];
   return received;
 }
 
@@ -75,15 +91,14 @@ const InitBlock& receive_task(const Attempt& attempt) {
   for (int i = 0; i < 3; ++i) {
     own.must(SetupStep::standard_streams, i, __NR_dup3, received.descriptors[1 + i], i, 0);
   }
-  const bool has_script = received.count > task_descriptors;
-  const int script = has_script ? received.descriptors[task_descriptors] : -1;
-  if (has_script && script == script_fd_long_script) {
-    own.must(SetupStep::standard_streams, 3, __NR_fcntl, script, F_SETFD, 0);
-  } else if (has_script) {
-    own.must(SetupStep::standard_streams, 3, __NR_dup3, script, script_fd_long_script, 0);
-  } else {
-    call(__NR_close, script_fd_long_script);
+  // Whichever of the two the other's number belongs to goes out of its way.
+  int answer = received.answer;
+  if (answer == script_fd_long_script) {
+    answer = static_cast<int>(
+        own.must(SetupStep::standard_streams, 4, __NR_fcntl, answer, F_DUPFD, script_fd_filtered));
   }
+  place(own, received.long_script, script_fd_long_script);
+  place(own, answer, script_fd_answer);
   own.must(SetupStep::descriptors, 0, __NR_close_range, script_fd_barrier + 1, ~0U, 0);
   return task;
 }

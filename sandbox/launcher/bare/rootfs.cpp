@@ -43,11 +43,11 @@ class RootfsStep {
       case FileStepKind::directory:
         return make_directory();
       case FileStepKind::link:
-        return make_link(step_.source);
+        return make_link(source_text());
       case FileStepKind::text:
-        return write_new(step_.source);
+        return write_new(source_text());
       case FileStepKind::append:
-        return write_text(O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, step_.source);
+        return write_text(target_text(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, source_text());
       case FileStepKind::copy:
         return copy_or_skip();
       case FileStepKind::mirror:
@@ -59,27 +59,33 @@ class RootfsStep {
       case FileStepKind::node:
         return make_node();
       case FileStepKind::memory:
-        return mount_fresh("tmpfs", nosuid_nodev, step_.source);
+        return mount_fresh("tmpfs", nosuid_nodev, source_text());
       case FileStepKind::processes:
         return mount_fresh("proc", nosuid_nodev | MS_NOEXEC, nullptr);
       case FileStepKind::terminals:
         return mount_fresh("devpts", MS_NOSUID | MS_NOEXEC,
                            "newinstance,ptmxmode=0666,mode=620,max=64");
       case FileStepKind::read_only:
-        return cover(step_.target);
+        return cover_with_itself();
       case FileStepKind::mask:
-        return cover(step_.source);
+        return mask();
       case FileStepKind::setting:
         return write_setting();
-      case FileStepKind::remove: {
-        must(__NR_unlinkat, AT_FDCWD, address(step_.target), 0);
-        return;
-      }
+      case FileStepKind::place:
+        return write_new("");
+      case FileStepKind::own_text:
+        return mount_text();
+      case FileStepKind::seal:
+        return remount(target_text(), nosuid_nodev | MOUNT_ATTR_RDONLY);
     }
     attempt_.give_up(SetupStep::file_step, index_, -EINVAL);
   }
 
  private:
+  long target() const { return static_cast<long>(step_.target); }
+  long source() const { return static_cast<long>(step_.source); }
+  const char* target_text() const { return reinterpret_cast<const char*>(step_.target); }
+  const char* source_text() const { return reinterpret_cast<const char*>(step_.source); }
   long may(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0) const {
     return attempt_.may(SetupStep::file_step, index_, number, a, b, c, d, e);
   }
@@ -92,24 +98,22 @@ class RootfsStep {
   /// Whether the step ends here because it is optional and its source does not exist. Any other
   /// error ends the process.
   bool skipped(long result) const {
-    if (result == -ENOENT && step_.optional) return true;
+    if (result == -ENOENT && step_.optional != 0) return true;
     succeed(result);
     return false;
   }
-  std::uint64_t read_only() const { return step_.writable ? 0 : MOUNT_ATTR_RDONLY; }
+  std::uint64_t read_only() const { return step_.writable != 0 ? 0 : MOUNT_ATTR_RDONLY; }
 
   void make_directory() const {
-    const long made = may(__NR_mkdirat, AT_FDCWD, address(step_.target), step_.mode | 0500U);
+    const long made = may(__NR_mkdirat, AT_FDCWD, target(), step_.mode | 0500U);
     if (made != -EEXIST) succeed(made);
   }
-  void make_link(const char* to) const {
-    must(__NR_symlinkat, address(to), AT_FDCWD, address(step_.target));
-  }
+  void make_link(const char* to) const { must(__NR_symlinkat, address(to), AT_FDCWD, target()); }
 
   /// A container may forbid mknod(2); then the host's node is bound instead.
   void make_node() const {
-    const long made = may(__NR_mknodat, AT_FDCWD, address(step_.target),
-                          type_character_device | step_.mode, static_cast<long>(step_.number));
+    const long made = may(__NR_mknodat, AT_FDCWD, target(), type_character_device | step_.mode,
+                          static_cast<long>(step_.number));
     if (made == -EPERM) return bind(nosuid_noexec, 0);
     succeed(made);
   }
@@ -125,11 +129,11 @@ class RootfsStep {
   }
 
   void write_new(const char* text) const {
-    write_text(O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, text);
+    write_text(target_text(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, text);
   }
 
-  void write_text(long flags, const char* text) const {
-    const long fd = must(__NR_openat, AT_FDCWD, address(step_.target), flags, step_.mode);
+  void write_text(const char* path, long flags, const char* text) const {
+    const long fd = must(__NR_openat, AT_FDCWD, address(path), flags, step_.mode);
     long size = 0;
     while (text[size] != '\0') ++size;
     write_all(fd, text, size);
@@ -138,7 +142,7 @@ class RootfsStep {
 
   void write_setting() const {
     attempt_.check_fault(SetupStep::file_step, index_);
-    static_cast<void>(skipped(write_file(step_.target, step_.source)));
+    static_cast<void>(skipped(write_file(target_text(), source_text())));
   }
 
   struct statx facts_of(long fd) const {
@@ -149,36 +153,34 @@ class RootfsStep {
   }
 
   /// Copies a file that every user of the host may read; the caller has checked the mode.
-  void copy(long source) const {
+  void copy(long file) const {
     char buffer[4096];
-    const long target = must(__NR_openat, AT_FDCWD, address(step_.target),
-                             O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    const long made =
+        must(__NR_openat, AT_FDCWD, target(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     for (;;) {
-      const long size = must(__NR_read, source, address(buffer), sizeof(buffer));
+      const long size = must(__NR_read, file, address(buffer), sizeof(buffer));
       if (size == 0) break;
-      write_all(target, buffer, size);
+      write_all(made, buffer, size);
     }
-    call(__NR_close, target);
-    call(__NR_close, source);
+    call(__NR_close, made);
+    call(__NR_close, file);
   }
 
   void copy_or_skip() const {
-    const long source =
-        may(__NR_openat, AT_FDCWD, address(step_.source), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (source == -EACCES || skipped(source)) return;
-    const auto facts = facts_of(source);
+    const long file = may(__NR_openat, AT_FDCWD, source(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (file == -EACCES || skipped(file)) return;
+    const auto facts = facts_of(file);
     const bool plain = (facts.stx_mode & file_type_mask) == type_regular;
     if (!plain || (facts.stx_mode & readable_by_others) == 0) {
-      call(__NR_close, source);
+      call(__NR_close, file);
       return;
     }
-    copy(source);
+    copy(file);
   }
 
   void mirror() const {
     char link[PATH_MAX];
-    const long length =
-        may(__NR_readlinkat, AT_FDCWD, address(step_.source), address(link), sizeof(link));
+    const long length = may(__NR_readlinkat, AT_FDCWD, source(), address(link), sizeof(link));
     if (length >= 0) {
       // readlink(2) truncates without an error; a full buffer may be such a case.
       if (length == PATH_MAX) succeed(-ENAMETOOLONG);
@@ -187,8 +189,8 @@ class RootfsStep {
     }
     if (length != -EINVAL && skipped(length)) return;
     struct statx facts {};
-    const long known = may(__NR_statx, AT_FDCWD, address(step_.source), 0, STATX_TYPE | STATX_SIZE,
-                           address(&facts));
+    const long known =
+        may(__NR_statx, AT_FDCWD, source(), 0, STATX_TYPE | STATX_SIZE, address(&facts));
     if (skipped(known)) return;
     const bool directory = (facts.stx_mode & file_type_mask) == type_directory;
     if (!directory && facts.stx_size <= copied_size_max) return copy_or_skip();
@@ -198,24 +200,49 @@ class RootfsStep {
   /// Clones the source as a detached mount, sets its flags, and attaches it last. No clone is made
   /// that is not attached: closing a detached mount waits for an RCU grace period of the host.
   void bind(std::uint64_t attributes, long depth) const {
-    const long tree = may(__NR_open_tree, AT_FDCWD, address(step_.source),
-                          OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | depth);
+    if (step_.tree_fd >= 0) return attach();
+    const long tree =
+        may(__NR_open_tree, AT_FDCWD, source(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | depth);
     if (tree == -ENOSYS) return bind_before_5_2(attributes, depth);
     if (skipped(tree)) return;
     make_place((facts_of(tree).stx_mode & file_type_mask) == type_directory);
     place(tree, attributes, depth);
   }
 
-  /// Mounts `source` read-only over the target: the target itself, or an empty file or directory.
-  void cover(const char* source) const {
+  void remount(const char* target, std::uint64_t attributes) const {
+    const auto flags = static_cast<long>(MS_BIND | MS_REMOUNT | attributes);
+    must(__NR_mount, 0, address(target), 0, flags, 0);
+  }
+
+  /// What is at the target, read-only.
+  void cover_with_itself() const {
     constexpr std::uint64_t attributes = nosuid_nodev | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY;
-    const long there = may(__NR_faccessat, AT_FDCWD, address(step_.target), 0);
-    if (skipped(there)) return;
-    const long tree =
-        may(__NR_open_tree, AT_FDCWD, address(source), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-    if (tree == -ENOSYS) return mount_before_5_2(source, attributes, 0);
-    if (skipped(tree)) return;
-    place(tree, attributes, 0);
+    if (skipped(may(__NR_mount, target(), target(), 0, MS_BIND, 0))) return;
+    remount(target_text(), attributes);
+  }
+
+  /// The source is a mount that steps before made read-only; a copy of it has its flags.
+  void mask() const {
+    const long masked = may(__NR_mount, source(), target(), 0, MS_BIND, 0);
+    if (masked != -ENOENT) return succeed(masked);
+    // Optional is what is masked, not what it is masked with.
+    if (call(__NR_faccessat, AT_FDCWD, target(), 0) != -ENOENT) succeed(masked);
+    static_cast<void>(skipped(masked));
+  }
+
+  /// The root takes no files any more: the text lies in the run's own memory, without a name.
+  void mount_text() const {
+    constexpr const char* written = "tmp/.own";
+    write_text(written, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, source_text());
+    must(__NR_mount, address(written), target(), 0, MS_BIND, 0);
+    remount(target_text(), nosuid_nodev | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY);
+    must(__NR_unlinkat, AT_FDCWD, address(written), 0);
+  }
+
+  void attach() const {
+    make_place((facts_of(step_.tree_fd).stx_mode & file_type_mask) == type_directory);
+    must(__NR_move_mount, step_.tree_fd, address(""), AT_FDCWD, target(), MOVE_MOUNT_F_EMPTY_PATH);
+    call(__NR_close, step_.tree_fd);
   }
 
   void place(long tree, std::uint64_t attributes, long depth) const {
@@ -224,32 +251,30 @@ class RootfsStep {
     const long set = may(__NR_mount_setattr, tree, address(""), AT_EMPTY_PATH | depth,
                          address(&flags), sizeof(flags));
     if (set != -ENOSYS) succeed(set);
-    const bool vanished = skipped(may(__NR_move_mount, tree, address(""), AT_FDCWD,
-                                      address(step_.target), MOVE_MOUNT_F_EMPTY_PATH));
+    const bool vanished = skipped(
+        may(__NR_move_mount, tree, address(""), AT_FDCWD, target(), MOVE_MOUNT_F_EMPTY_PATH));
     call(__NR_close, tree);
     if (set == -ENOSYS && !vanished) add_flags_before_5_12(attributes);
   }
 
   void make_place(bool directory) const {
-    const long made =
-        directory ? may(__NR_mkdirat, AT_FDCWD, address(step_.target), 0755)
-                  : may(__NR_mknodat, AT_FDCWD, address(step_.target), type_regular | 0444U, 0);
+    const long made = directory ? may(__NR_mkdirat, AT_FDCWD, target(), 0755)
+                                : may(__NR_mknodat, AT_FDCWD, target(), type_regular | 0444U, 0);
     if (made != -EEXIST) succeed(made);
   }
 
   /// open_tree(2) exists since Linux 5.2.
   void bind_before_5_2(std::uint64_t attributes, long depth) const {
     struct statx facts {};
-    const long known =
-        may(__NR_statx, AT_FDCWD, address(step_.source), 0, STATX_TYPE, address(&facts));
+    const long known = may(__NR_statx, AT_FDCWD, source(), 0, STATX_TYPE, address(&facts));
     if (skipped(known)) return;
     make_place((facts.stx_mode & file_type_mask) == type_directory);
-    mount_before_5_2(step_.source, attributes, depth);
+    mount_before_5_2(source_text(), attributes, depth);
   }
 
   void mount_before_5_2(const char* source, std::uint64_t attributes, long depth) const {
     const unsigned long bound = MS_BIND | (depth != 0 ? MS_REC : 0UL);
-    must(__NR_mount, address(source), address(step_.target), 0, static_cast<long>(bound), 0);
+    must(__NR_mount, address(source), target(), 0, static_cast<long>(bound), 0);
     add_flags_before_5_12(attributes);
   }
 
@@ -259,16 +284,23 @@ class RootfsStep {
   /// set.
   void add_flags_before_5_12(std::uint64_t attributes) const {
     struct statfs facts {};
-    must(__NR_statfs, address(step_.target), address(&facts));
+    must(__NR_statfs, target(), address(&facts));
     const std::uint64_t kept = static_cast<std::uint64_t>(facts.f_flags) & all_attributes;
     const auto flags = static_cast<long>(MS_BIND | MS_REMOUNT | attributes | kept);
-    must(__NR_mount, 0, address(step_.target), 0, flags, 0);
+    must(__NR_mount, 0, target(), 0, flags, 0);
   }
 
   void mount_fresh(const char* type, unsigned long flags, const char* options) const {
-    make_directory();
-    must(__NR_mount, address(type), address(step_.target), address(type), static_cast<long>(flags),
-         address(options));
+    const auto mount = [&] {
+      return may(__NR_mount, address(type), target(), address(type), static_cast<long>(flags),
+                 address(options));
+    };
+    long mounted = mount();
+    if (mounted == -ENOENT) {
+      make_directory();
+      mounted = mount();
+    }
+    succeed(mounted);
   }
 
   const Attempt& attempt_;
@@ -300,16 +332,50 @@ void pivot_into_root(const Attempt& attempt, const NativeSetup& setup) {
 
 }  // namespace
 
-void build_rootfs(const Attempt& attempt, const NativeSetup& setup) {
+namespace {
+
+void build_steps(const Attempt& attempt, const NativeSetup& setup, int first, int end) {
+  for (int i = first; i < end; ++i) RootfsStep(attempt, i, setup.steps[i]).build();
+}
+
+/// The copy of a shared mount would tell the original what is mounted in it.
+void keep_mounts_private(const Attempt& attempt) {
   const long flags = MS_REC | MS_PRIVATE;
   attempt.must(SetupStep::private_mounts, 0, __NR_mount, 0, address("/"), 0, flags, 0);
+}
+
+}  // namespace
+
+void build_rootfs(const Attempt& attempt, const NativeSetup& setup) {
+  keep_mounts_private(attempt);
   if (setup.confined) {
     enter_staging_root(attempt, setup);
   } else {
     attempt.must(SetupStep::new_root, 1, __NR_chdir, address("/"));
   }
-  for (int i = 0; i < setup.step_count; ++i) RootfsStep(attempt, i, setup.steps[i]).build();
+  build_steps(attempt, setup, 0, setup.step_count);
   if (setup.confined) pivot_into_root(attempt, setup);
+}
+
+void build_template(const Attempt& attempt, const NativeSetup& setup) {
+  keep_mounts_private(attempt);
+  enter_staging_root(attempt, setup);
+  build_steps(attempt, setup, 0, setup.root_step_count);
+  // A user namespace may mount a proc only where it sees one already.
+  if (setup.own_user) {
+    const int proc = setup.root_step_count;
+    build_steps(attempt, setup, proc, proc + 1);
+  }
+  pivot_into_root(attempt, setup);
+}
+
+void mount_own_proc(const Attempt& attempt, const NativeSetup& setup) {
+  const int proc = setup.root_step_count;
+  build_steps(attempt, setup, proc, proc + 1);
+}
+
+void complete_rootfs(const Attempt& attempt, const NativeSetup& setup) {
+  build_steps(attempt, setup, setup.root_step_count + 1, setup.step_count);
 }
 
 }  // namespace satellite::sandbox::bare

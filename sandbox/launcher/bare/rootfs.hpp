@@ -10,4 +10,14 @@ namespace satellite::sandbox::bare {
 /// the result from outside at the barrier.
 void build_rootfs(const Attempt& attempt, const NativeSetup& setup);
 
+/// The part of it that runs may share: the first root_step_count steps, sealed, as the root of the
+/// caller's mount namespace, of which runs then get copies. With a user namespace of its own it has
+/// a proc, too. The caller is the first process of a pid namespace, if so.
+void build_template(const Attempt& attempt, const NativeSetup& setup);
+
+/// The rest of it in a copy of a template: the proc of the caller's pid namespace, then everything
+/// else.
+void mount_own_proc(const Attempt& attempt, const NativeSetup& setup);
+void complete_rootfs(const Attempt& attempt, const NativeSetup& setup);
+
 }  // namespace satellite::sandbox::bare

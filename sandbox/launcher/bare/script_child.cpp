@@ -81,8 +81,13 @@ void find_command(char (&path)[PATH_MAX], const char* name, const char* search_p
   fail(script_fd_barrier, SetupStep::find_command, result);
 }
 
-/// Leaves 0, 1, 2, the script's text if it has one, and the barrier, which closes at exec. A
-/// prepared run has nothing behind the first three yet.
+/// Puts a descriptor that this run may not have at its number, or nothing.
+void take_optional(int from, int to) {
+  if (call(__NR_dup3, from, to, 0) < 0) call(__NR_close, to);
+}
+
+/// Leaves 0, 1, 2, the script's text and a module's answer if it has them, and the barrier, which
+/// closes at exec. A prepared run has nothing behind the first three yet.
 void take_streams(const InitBlock& block, long filtered_fd) {
   const Fault& fault = block.fault;
   const Attempt attempt(fault, init_fd_barrier);
@@ -90,12 +95,12 @@ void take_streams(const InitBlock& block, long filtered_fd) {
   for (int i = 0; i < 3 && block.waits_for_task == 0; ++i) {
     attempt.must(SetupStep::standard_streams, i, __NR_dup3, sources[i], i, 0);
   }
-  if (call(__NR_dup3, init_fd_long_script, script_fd_long_script, 0) < 0) {
-    call(__NR_close, script_fd_long_script);
-  }
-  const long barrier = call(__NR_dup3, init_fd_barrier, script_fd_barrier, O_CLOEXEC);
-  if (barrier < 0) fail(init_fd_barrier, SetupStep::standard_streams, barrier, init_fd_barrier);
+  take_optional(init_fd_long_script, script_fd_long_script);
+  take_optional(init_fd_answer, script_fd_answer);
+  static_assert(static_cast<int>(init_fd_barrier) == static_cast<int>(script_fd_barrier));
   const Attempt after(fault, script_fd_barrier);
+  after.must(SetupStep::standard_streams, script_fd_barrier, __NR_fcntl, script_fd_barrier, F_SETFD,
+             FD_CLOEXEC);
   long last = script_fd_barrier;
   if (filtered_fd >= 0) {
     last = after.must(SetupStep::descriptors, 1, __NR_dup3, filtered_fd, script_fd_filtered,
@@ -237,11 +242,10 @@ void become_script(const InitBlock& block, const InitSide& init) {
   if (call(__NR_getppid) != init.pid) call(__NR_exit_group, 1);
   char path[PATH_MAX];
   if (block.waits_for_task == 0) prepare_exec(block, attempt, path);
-  reset_signal_dispositions();
+  if (block.signals_are_default == 0) reset_signal_dispositions();
   // An unprivileged launcher may only look at us while we are dumpable; with a privileged one we
   // stay closed to other processes of the same user.
   call(__NR_prctl, PR_SET_DUMPABLE, block.dumpable_at_barrier, 0, 0, 0);
-  prefer_for_oom_kill();
   const std::uint32_t landlock_in_force = restrict_by_landlock(attempt, block);
   if (block.seccomp_program != 0) {
     install_seccomp_filter(attempt, 0, text_at(block, block.seccomp_program), block.seccomp_length);

@@ -37,6 +37,8 @@ Outcome outcome_of(StopReason reason) {
       return Outcome::cancelled;
     case StopReason::output_limit:
       return Outcome::output_limit;
+    case StopReason::answered:
+      return Outcome::exited;
     case StopReason::none:
       break;
   }
@@ -61,6 +63,7 @@ struct EndDescription {
   void operator()(const RunStarted&) const {}
   void operator()(const RunGone&) const {}
   void operator()(const RunPrepared&) const {}
+  void operator()(const RunCounted&) const {}
   void operator()(const RunSetupFailed& failure) const {
     // Cancelled or out of time before the script was let go: the failure is our own doing.
     if (reason == StopReason::cancelled) {
@@ -77,6 +80,13 @@ struct EndDescription {
     result.sandbox.notes.push_back({Layer::resources, "the process limit was reached: pids.max " +
                                                           std::to_string(end.process_limit_hit) +
                                                           " let no further process start"});
+  }
+  /// The script was done; what it left open was ended for it.
+  void describe_answered() const {
+    result.exit_code = 0;
+    result.sandbox.notes.push_back(
+        {Layer::resources,
+         "ended by the satellite: the script left something open after its result"});
   }
   void operator()(const RunRefused& refusal) const {
     // What was killed while it was measured cannot be found to hold its layers.
@@ -100,10 +110,12 @@ struct EndDescription {
     note_limits(end);
     if (reason != StopReason::none) {
       result.outcome = outcome_of(reason);
+      if (reason == StopReason::answered) describe_answered();
     } else if (end.memory_limit_hit > 0) {
       result.outcome = Outcome::memory_limit;
       result.error = "the memory limit of " + std::to_string(end.memory_limit_hit) +
-                     " bytes was reached, and the kernel ended the run";
+                     " bytes was reached, and the " +
+                     (end.memory_was_watched ? "satellite" : "kernel") + " ended the run";
     } else if (end.status_known) {
       describe_wait_status(result, end.wait_status);
     } else {

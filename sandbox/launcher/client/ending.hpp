@@ -10,8 +10,8 @@
 
 namespace satellite::sandbox {
 
-/// Why we ended a run ourselves.
-enum class StopReason { none, timed_out, cancelled, output_limit };
+/// Why we ended a run ourselves. `answered` is a module that had said its result and went on.
+enum class StopReason { none, timed_out, cancelled, output_limit, answered };
 
 /// The report before anything was measured: no layer may claim to be enforced yet. Pure.
 EffectiveSandbox not_measured(EffectiveSandbox promise);

@@ -61,6 +61,9 @@ void LaunchedRunLink::notify(std::function<void()> listener) {
 void LaunchedRunLink::terminate() {
   state_->ask(RequestKind::terminate);
 }
+void LaunchedRunLink::count() {
+  state_->ask(RequestKind::count);
+}
 void LaunchedRunLink::kill() {
   state_->ask(RequestKind::kill);
 }

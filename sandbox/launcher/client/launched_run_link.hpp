@@ -34,6 +34,8 @@ class LaunchedRunLink {
   /// TERM to the script's process group, or KILL to the whole tree. Both idempotent.
   void terminate();
   void kill();
+  /// Has a prepared module that waits for its task looked at; answered by RunCounted.
+  void count();
 
  private:
   std::shared_ptr<State> state_;

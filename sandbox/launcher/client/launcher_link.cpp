@@ -77,7 +77,8 @@ void Launcher::State::take_messages() {
 
 void Launcher::State::on_record(LauncherRecord record) {
   const bool goes_on = std::holds_alternative<RunStarted>(record.event) ||
-                       std::holds_alternative<RunPrepared>(record.event);
+                       std::holds_alternative<RunPrepared>(record.event) ||
+                       std::holds_alternative<RunCounted>(record.event);
   if (!goes_on && record.remains == Remains::nothing) leases.erase(record.run_number);
   if (record.remains >= Remains::unkillable) set_aside(record.run_number);
   if (std::holds_alternative<RunGone>(record.event)) return take_back(record.run_number);
@@ -178,6 +179,10 @@ Result<void> Launcher::State::send_order(RequestKind kind, const LaunchOrder& or
   if (streams != nullptr) {
     descriptors.push_back(streams->standard_output.get());
     descriptors.push_back(streams->standard_error.get());
+    if (order.is_module) {
+      descriptors.push_back(streams->module_task.get());
+      descriptors.push_back(streams->module_answer.get());
+    }
   }
   return kernel::send_message(*socket, std::as_bytes(std::span(request)), descriptors);
 }

@@ -46,9 +46,8 @@ class Launcher {
   /// Called from the loop, once when such a run is set aside and once when it is gone.
   void watch_unkillable(std::function<void(const UnkillableRun&)> watcher);
 
-  struct Streams {
-    UniqueFd standard_output, standard_error;  ///< write ends; closed here once they are sent
-  };
+  /// Closed here once they are sent.
+  using Streams = RunStreams;
   /// Sends the order. A lease is held until nothing of the run is left.
   /// Errors: unavailable (launcher gone), limit_exceeded (order too long).
   Result<LaunchedRunLink> start_run(const LaunchOrder& order, Streams streams,

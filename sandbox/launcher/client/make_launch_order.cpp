@@ -75,6 +75,7 @@ Result<LaunchOrder> make_launch_order(const Plan& plan, OrderInputs inputs) {
   static_cast<PlannedRun&>(order) = plan;
   order.run_number = inputs.run_number;
   order.standard_input = std::move(inputs.standard_input);
+  order.is_module = inputs.language == Language::module;
   order.expectation = expectation_of(plan);
   if (!order.expectation.uplink.empty()) {
     order.network = NetworkOrder{plan.egress, *plan.packet_filter};

@@ -1,6 +1,7 @@
 #include "sandbox/launcher/process/detach_from_agent.hpp"
 
 #include "sandbox/kernel/proc_facts.hpp"
+#include "sandbox/launcher/bare/script_child.hpp"
 
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -119,6 +120,7 @@ UniqueFd take_signals() {
   sigset_t all, watched;
   ::sigfillset(&all);
   ::sigprocmask(SIG_SETMASK, &all, nullptr);
+  bare::reset_signal_dispositions();
   ::sigemptyset(&watched);
   ::sigaddset(&watched, SIGCHLD);
   ::sigaddset(&watched, agent_gone_signal);

@@ -27,7 +27,8 @@ void separate_mounts();
 void keep_descriptors(std::vector<int> kept);
 
 /// Blocked signals arrive through the descriptor; the others (a service manager's TERM to the whole
-/// group, a terminal's INT) are the agent's to answer, so they are ignored here.
+/// group, a terminal's INT) are the agent's to answer, so they stay blocked here. None is ignored
+/// or handled from here on, which every process that is started here inherits.
 UniqueFd take_signals();
 
 /// Whether the kernel keeps a user from debugging a process that changed its ids to that user.

@@ -1,8 +1,11 @@
 #include "sandbox/launcher/process/init_block_builder.hpp"
 
 #include <sys/resource.h>
+#include <cstddef>
 #include <cstring>
+#include <span>
 #include <string_view>
+#include <vector>
 
 namespace satellite::sandbox {
 namespace {
@@ -79,9 +82,40 @@ void add_limits(const LaunchOrder& order, const BlockFacts& facts, InitBlock& he
   if (is_confined(order)) head.limits[head.limit_count++] = {RLIMIT_CORE, 0, 1};
 }
 
+std::uint32_t text_or_nothing(const char* value, BlockText& text) {
+  return value == nullptr ? 0 : text.text(value);
+}
+
+void add_native_setup(const bare::NativeSetup& setup, BlockText& text, NativeBlock& native) {
+  const auto flag = [](bool value) { return value ? 1U : 0U; };
+  native.is_wanted = 1;
+  native.confined = flag(setup.confined);
+  native.own_user = flag(setup.own_user);
+  native.uid_map = text_or_nothing(setup.uid_map, text);
+  native.gid_map = text_or_nothing(setup.gid_map, text);
+  native.raises_loopback = flag(setup.raises_loopback);
+  native.change_identity = flag(setup.change_identity);
+  native.in_template = flag(setup.in_template);
+  // Of a copy of a template the steps of its root are done, and keep their numbers.
+  const int first = setup.in_template ? setup.root_step_count : 0;
+  std::vector<bare::PreparedStep> steps(setup.steps, setup.steps + setup.step_count);
+  const auto offset_of = [&text](std::uint64_t address) -> std::uint64_t {
+    return address == 0 ? 0 : text.text(reinterpret_cast<const char*>(address));
+  };
+  for (int i = 0; i < setup.step_count; ++i) {
+    auto& step = steps[static_cast<std::size_t>(i)];
+    step.target = i < first ? 0 : offset_of(step.target);
+    step.source = i < first ? 0 : offset_of(step.source);
+  }
+  native.step_count = static_cast<std::uint32_t>(setup.step_count);
+  native.root_step_count = static_cast<std::uint32_t>(setup.root_step_count);
+  native.steps = text.bytes(std::as_bytes(std::span(steps)));
+}
+
 void add_native(const BlockFacts& facts, BlockText& text, InitBlock& head) {
   head.sheds_capabilities = 1;
   head.stays_until_released = 1;
+  if (facts.native != nullptr) add_native_setup(*facts.native, text, head.native);
   if (!facts.launcher_is_root) {
     head.nested_user_namespace = 1;
     const auto same = [](std::uint32_t id) {
@@ -140,6 +174,7 @@ std::string build_init_block(const LaunchOrder& order, const BlockFacts& facts) 
   }
   head.dumpable_at_barrier = facts.launcher_is_root ? 0 : 1;
   head.confined = is_confined(order) ? 1 : 0;
+  head.signals_are_default = order.wrapper.empty() ? 1 : 0;
   head.proc_is_read_only = order.engine == Engine::nsjail ? 1 : 0;
   head.waits_for_task = facts.waits_for_task ? 1 : 0;
   add_limits(order, facts, head);

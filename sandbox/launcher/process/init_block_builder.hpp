@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sandbox/launcher/bare/init_block.hpp"
+#include "sandbox/launcher/bare/native_setup.hpp"
 #include "sandbox/launcher/wire/launch_order.hpp"
 
 #include <linux/filter.h>
@@ -22,6 +23,7 @@ struct BlockFacts {
   std::span<const sock_filter> init_filter;
   bool waits_for_task = false;
   std::uint64_t script_open_files = 0;  ///< soft limit where the order names none; 0 = as it is
+  const bare::NativeSetup* native = nullptr;  ///< of a native run
 };
 
 /// The block that the init of a run maps (init_block.hpp). Pure.

@@ -26,6 +26,7 @@
 #include <span>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace satellite::sandbox {
 namespace {
@@ -63,31 +64,33 @@ bool is_untouched(const std::string& scratch_directory) {
 }  // namespace
 
 std::uint32_t descriptors_of_script(const LaunchOrder& order) {
-  return order.long_script ? 5 : 4;  // 0 1 2, the text, the barrier
+  // 0 1 2 and the barrier; the text of a long script; the task and the answer of a module.
+  return 4 + (order.long_script ? 1U : 0U) + (order.is_module ? 2U : 0U);
 }
 
 /// What a child that borrows our memory walks until its exec; ours to keep until we know of that.
 struct LaunchedRun::ChildMemory {
   static constexpr std::size_t stack_size = 16U << 10U;
-  /// The whole set-up runs on a copy of this one; what is not touched costs nothing.
-  static constexpr std::size_t clone_stack_size = 256U << 10U;
 
-  std::byte* make_stack(std::size_t size) {
-    stack = std::make_unique_for_overwrite<std::byte[]>(size);
-    return stack.get() + size;
+  std::byte* make_stack() {
+    stacks.push_back(std::make_unique_for_overwrite<std::byte[]>(stack_size));
+    return stacks.back().get() + stack_size;
   }
   Spawned spawn(const LauncherState& state) {
     const int group = prepared.leaf ? prepared.leaf->descriptor() : -1;
-    if (launch.native != nullptr && launch.join_user_namespace_fd >= 0) {
-      return spawn_init_inside(launch, make_stack(clone_stack_size), group);
-    }
-    const bool borrows = !prepared.wrapper.empty() && state.may_share_memory;
-    return spawn_init(launch, borrows ? make_stack(stack_size) : nullptr, group);
+    // A wrapper begins with the script's ids, before its exec.
+    const bool may_borrow = prepared.wrapper.empty() || state.may_share_memory;
+    std::byte* const stack = launch.block == nullptr && may_borrow ? make_stack() : nullptr;
+    const NetworkNamespaceFds network{launch.join_user_namespace_fd,
+                                      launch.join_network_namespace_fd};
+    if (network.user < 0 || !prepared.wrapper.empty()) return spawn_init(launch, stack, group);
+    launch.join_user_namespace_fd = launch.join_network_namespace_fd = -1;
+    return spawn_init_inside(launch, network, make_stack(), stack, group);
   }
 
   RunPreparation prepared;
   bare::InitLaunch launch;
-  std::unique_ptr<std::byte[]> stack;
+  std::vector<std::unique_ptr<std::byte[]>> stacks;
 };
 
 namespace {
@@ -106,21 +109,21 @@ Expectation expectation_for(const LaunchOrder& order, const LauncherState& state
 SetupResult<std::unique_ptr<LaunchedRun>> LaunchedRun::start(const LaunchOrder& order,
                                                              RunStreams streams,
                                                              const LauncherState& state,
-                                                             NamespaceFds namespaces, Task task) {
-  auto preparation = prepare_run(order, std::move(streams), state, task);
+                                                             const RunPlace& place, Task task) {
+  auto preparation = prepare_run(order, std::move(streams), state, task, place);
   if (!preparation) return std::move(preparation).error();
   auto child = std::make_unique<ChildMemory>();
   child->prepared = *std::move(preparation);
   RunPreparation& made = child->prepared;
-  child->launch = made.launch(state);
-  child->launch.join_user_namespace_fd = namespaces.user_namespace_fd;
-  child->launch.join_network_namespace_fd = namespaces.network_namespace_fd;
+  child->launch = made.launch(state, place);
   std::optional<Prepared> prepared;
   if (task == Task::awaited) {
     prepared.emplace();
     prepared->setup = encode_setup(order);
-    // Before the child copies the files, so that a change during the copy is noticed later.
-    if (order.native) prepared->copied_files = stamps_of_copied_files(*order.native);
+    prepared->mounts_generation = place.mounts_generation;
+    prepared->plan = order.native;
+    // Before the child reads the files, so that a change meanwhile is noticed later.
+    if (order.native) prepared->host_files = stamps_of_host_files(order.native->steps);
   }
   Spawned spawned = child->spawn(state);
   if (spawned.pid < 0) {
@@ -134,7 +137,8 @@ SetupResult<std::unique_ptr<LaunchedRun>> LaunchedRun::start(const LaunchOrder& 
   auto run = std::unique_ptr<LaunchedRun>(new LaunchedRun(
       Facts{order.run_number, spawned.pid, order.engine, !made.wrapper.empty(), is_confined(order),
             made.change_identity, order.identity_is_own, order.network.has_value(), task,
-            order.identity, order.scratch_directory, expectation_for(order, state)}));
+            order.identity, order.scratch_directory, expectation_for(order, state),
+            place.root != nullptr ? place.root->devices : nullptr}));
   run->pidfd_ = std::move(spawned.pidfd);
   run->control_ = std::move(made.control.first);
   run->barrier_ = Barrier(std::move(made.barrier.first));
@@ -144,6 +148,7 @@ SetupResult<std::unique_ptr<LaunchedRun>> LaunchedRun::start(const LaunchOrder& 
       task == Task::given ? descriptors_of_script(order) : descriptors_without_task;
   run->prepared_ = std::move(prepared);
   run->leaf_ = std::move(made.leaf);
+  run->memory_watch_ = MemoryWatch(order.watched_memory_bytes);
   run->child_memory_ = std::move(child);
   return run;
 }
@@ -196,16 +201,21 @@ void LaunchedRun::fail(const RunSetupFailed& failure) {
   kill();
 }
 
+MeasureRequest LaunchedRun::measure_request() const {
+  return {*barrier_.script(),
+          is_native() ? facts_.pid : 0,
+          facts_.scratch_directory,
+          expected_descriptors_,
+          network_,
+          leaf_ ? &*leaf_ : nullptr,
+          facts_.wrapped,
+          facts_.shared_devices.get()};
+}
+
 /// A prepared run is measured twice: whole when it is ready, and with its task what the task can
 /// have changed.
 Result<Posture> LaunchedRun::measure_script(const LauncherState& state) const {
-  const MeasureRequest request{*barrier_.script(),
-                               is_native() ? facts_.pid : 0,
-                               facts_.scratch_directory,
-                               expected_descriptors_,
-                               network_,
-                               leaf_ ? &*leaf_ : nullptr,
-                               facts_.wrapped};
+  const MeasureRequest request = measure_request();
   const bool is_again = prepared_ && prepared_->posture;
   auto posture =
       is_again ? measure_again(request, *prepared_->posture) : measure(request, state.surroundings);
@@ -239,7 +249,8 @@ std::optional<LauncherRecord> LaunchedRun::verify(const LauncherState& state) {
   return LauncherRecord{number(), RunStarted{*std::move(posture)}};
 }
 
-void LaunchedRun::begin(const LaunchOrder& order, const RunStreams& streams) {
+void LaunchedRun::begin(const LaunchOrder& order, const RunStreams& streams,
+                        std::uint64_t mounts_generation) {
   // A task that comes too late or for another sandbox ends the run: it must neither wait for a task
   // that it was given already, nor execute one behind other layers than the ones asked for.
   if (stage_ != Stage::waiting || !barrier_.is_open()) {
@@ -248,7 +259,10 @@ void LaunchedRun::begin(const LaunchOrder& order, const RunStreams& streams) {
   if (encode_setup(order) != prepared_->setup) {
     return fail({SetupStep::receive_task, 0, 0, "the run was prepared for another sandbox"});
   }
-  if (order.native && stamps_of_copied_files(*order.native) != prepared_->copied_files) {
+  if (mounts_generation != prepared_->mounts_generation) {
+    return fail({SetupStep::receive_task, 0, 0, "the host's mounts changed since"});
+  }
+  if (order.native && stamps_of_host_files(order.native->steps) != prepared_->host_files) {
     return fail({SetupStep::receive_task, 0, 0, "the host's files changed since"});
   }
   if (!is_untouched(facts_.scratch_directory)) {
@@ -264,6 +278,37 @@ void LaunchedRun::release() {
   if (is_ending() || stage_ != Stage::verified || !barrier_.is_open()) return;
   barrier_.send_go();
   stage_ = Stage::released;
+  // A runtime that stands and waits takes what it takes.
+  if (!prepared_) memory_watch_.begin(Clock::now());
+}
+
+std::string LaunchedRun::reason_not_to_stand(const LauncherState& state, bool lost_uplink,
+                                             std::uint64_t mounts_generation) {
+  if (stage_ != Stage::released || !prepared_ || is_ending() || ended_) return "it does not stand";
+  if (lost_uplink) return "the way out is gone";
+  if (lost_scratch(state.scratch) || !is_untouched(facts_.scratch_directory)) {
+    return "somebody changed its scratch directory";
+  }
+  if (mounts_generation != prepared_->mounts_generation) return "the host's mounts changed since";
+  if (prepared_->plan && stamps_of_host_files(prepared_->plan->steps) != prepared_->host_files) {
+    return "the host's files changed since";
+  }
+  auto census = take_census(measure_request(), state.surroundings);
+  if (!census) return census.error().message;
+  census->posture.landlock_abi = barrier_.landlock_abi();
+  if (prepared_->census) return difference_of(*prepared_->census, *census);
+  std::string fault = fault_of(*census, facts_.expectation);
+  if (fault.empty()) prepared_->census = *std::move(census);
+  return fault;
+}
+
+LauncherRecord LaunchedRun::count(const LauncherState& state, bool lost_uplink,
+                                  std::uint64_t mounts_generation) {
+  const bool is_first = !(prepared_ && prepared_->census);
+  std::string reason = reason_not_to_stand(state, lost_uplink, mounts_generation);
+  // It gets its task now.
+  if (!is_first && reason.empty()) memory_watch_.begin(Clock::now());
+  return {number(), RunCounted{std::move(reason)}};
 }
 
 void LaunchedRun::on_control() {
@@ -339,6 +384,7 @@ void LaunchedRun::mark_unkillable(LauncherRecord& record, pid_t root) {
 }
 
 void LaunchedRun::kill_if_overdue(Clock::time_point now) {
+  if (!ended_ && !is_ending() && memory_watch_.take_exceeded(now, facts_.pid)) kill();
   if (!killing_.take_overdue(now)) return;
   kill_first_process();
   if (leaf_) leaf_->kill();
@@ -383,6 +429,11 @@ std::optional<LauncherRecord> LaunchedRun::on_exit() {
                             ended_->system_microseconds, ended_->resident_max_kibibytes};
   }
   if (leaf_) add_usage(*leaf_, facts_.expectation.cgroup, record);
+  auto* const end = std::get_if<RunEnded>(&record.event);
+  if (end != nullptr && memory_watch_.exceeded() > 0) {
+    end->memory_limit_hit = memory_watch_.exceeded();
+    end->memory_was_watched = true;
+  }
   return record;
 }
 

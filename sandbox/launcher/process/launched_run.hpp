@@ -2,25 +2,24 @@
 
 #include "protocol/vocabulary/unique_fd.hpp"
 #include "sandbox/launcher/process/barrier.hpp"
-#include "sandbox/launcher/process/copied_file_stamps.hpp"
+#include "sandbox/launcher/process/host_file_stamps.hpp"
 #include "sandbox/launcher/process/killing.hpp"
+#include "sandbox/launcher/process/memory_watch.hpp"
 #include "sandbox/launcher/process/run_preparation.hpp"
+#include "sandbox/launcher/verify/census.hpp"
 #include "sandbox/launcher/wire/records.hpp"
 #include "sandbox/launcher/wire/setup_result.hpp"
 
 #include <sys/types.h>
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
 namespace satellite::sandbox {
-
-/// Namespaces that exist before the run, which its first process joins; -1 = none.
-struct NamespaceFds {
-  int user_namespace_fd = -1, network_namespace_fd = -1;
-};
 
 /// How many descriptors a script has while it stands at the barrier.
 std::uint32_t descriptors_of_script(const LaunchOrder& order);
@@ -37,7 +36,7 @@ class LaunchedRun {
   static SetupResult<std::unique_ptr<LaunchedRun>> start(const LaunchOrder& order,
                                                          RunStreams streams,
                                                          const LauncherState& state,
-                                                         NamespaceFds namespaces = {},
+                                                         const RunPlace& place = {},
                                                          Task task = Task::given);
 
   ~LaunchedRun();
@@ -64,10 +63,14 @@ class LaunchedRun {
   /// The run's network has its uplink now: what waited at the barrier for it can be measured.
   std::optional<LauncherRecord> on_network(const NetworkFacts& made, const LauncherState& state);
   /// Any failure ends the run before the script started, as one of its set-up.
-  void begin(const LaunchOrder& order, const RunStreams& streams);
+  void begin(const LaunchOrder& order, const RunStreams& streams, std::uint64_t mounts_generation);
   /// The run's network failed under it.
   void fail(const RunSetupFailed& failure);
   void release();
+  /// Looks at a prepared module that was let go and has no task yet: the first time whether it may
+  /// stand, then whether anything changed since.
+  LauncherRecord count(const LauncherState& state, bool lost_uplink,
+                       std::uint64_t mounts_generation);
   void on_control();
 
   /// A native run whose tree is dead: the record of its end, handed out once. Init is the last of
@@ -82,6 +85,10 @@ class LaunchedRun {
   std::optional<LauncherRecord> on_exit();
   /// Its end was reported, but the kernel still takes its namespaces down.
   bool is_coming_down() const { return end_reported_ && !killing_.is_unkillable(); }
+  /// Somebody waits for what it does next.
+  bool is_being_set_up() const {
+    return (stage_ == Stage::setting_up || stage_ == Stage::beginning) && !is_ending();
+  }
   /// After on_exit: init died without a report, so descendants may be left. Never waits.
   bool may_have_orphans() const;
   /// The report of its end said that something remains, so RunGone has to follow.
@@ -91,7 +98,8 @@ class LaunchedRun {
 
   void terminate();
   void kill();
-  /// Kills the first process itself when it did not end in time (Killing).
+  /// Kills a run that takes more memory than it may, and the first process itself when it did not
+  /// end in time (MemoryWatch, Killing).
   void kill_if_overdue(Clock::time_point now);
   /// When a killed run has not died within its bound at `now`: the record of its end, which says
   /// what remains. Handed out once.
@@ -101,7 +109,10 @@ class LaunchedRun {
   void mark_unkillable(LauncherRecord& record, pid_t root);
   bool is_unkillable() const { return killing_.is_unkillable(); }
   /// When to call the two again.
-  std::optional<Clock::time_point> next_look() const { return killing_.next_look(); }
+  std::optional<Clock::time_point> next_look() const {
+    const auto killing = killing_.next_look(), memory = memory_watch_.next_look();
+    return killing && memory ? std::min(*killing, *memory) : (killing ? killing : memory);
+  }
 
  private:
   /// What is known when the first process exists, and never changes.
@@ -117,6 +128,7 @@ class LaunchedRun {
     std::optional<Identity> identity;
     std::string scratch_directory;
     Expectation expectation;
+    std::shared_ptr<const std::set<std::string>> shared_devices;  ///< RootTemplate::devices
   };
   /// How far the script's process has come.
   enum class Stage {
@@ -129,8 +141,11 @@ class LaunchedRun {
   /// What a prepared run was made from and what was measured of it, to compare with its task's.
   struct Prepared {
     std::string setup;  ///< bytes of the order without its task
-    CopiedFileStamps copied_files;
+    HostFileStamps host_files;
+    std::uint64_t mounts_generation = 0;
     std::optional<Posture> posture;
+    std::optional<NativePlan> plan;
+    std::optional<Census> census;
   };
   struct ChildMemory;
 
@@ -141,7 +156,10 @@ class LaunchedRun {
   /// It was told to end: nothing that arrives now may start or release it.
   bool is_ending() const { return killing_.has_begun(); }
   std::optional<LauncherRecord> verify(const LauncherState& state);
+  MeasureRequest measure_request() const;
   Result<Posture> measure_script(const LauncherState& state) const;
+  std::string reason_not_to_stand(const LauncherState& state, bool lost_uplink,
+                                  std::uint64_t mounts_generation);
   void take_failure(const InitReport& report);
   void take_last_reports();
   RunSetupFailed failure_without_report() const;
@@ -153,6 +171,7 @@ class LaunchedRun {
   Stage stage_ = Stage::setting_up;
   Barrier barrier_;
   Killing killing_;
+  MemoryWatch memory_watch_;
   UniqueFd pidfd_, control_, wrapper_messages_;
   std::string scratch_name_;
   std::uint32_t expected_descriptors_ = 0;

@@ -37,6 +37,29 @@ constexpr std::size_t removals_pending_max = 256;
 // counts.
 constexpr std::ptrdiff_t runs_coming_down_max = 32;
 
+/// The order that came first among a request's descriptors, if the others are as many as it needs.
+Result<LaunchOrder> order_among(const std::vector<UniqueFd>& descriptors, std::uint64_t number,
+                                Task task) {
+  const Error wrong{ErrorCode::invalid_input, "wrong descriptors"};
+  if (descriptors.empty()) return wrong;
+  auto order = take_order(descriptors[0].get(), number);
+  if (!order) return order.error();
+  const std::size_t further = order->is_module ? module_descriptors : 0;
+  const std::size_t wanted =
+      task == Task::given ? start_descriptors + further : prepare_descriptors;
+  if (descriptors.size() != wanted) return wrong;
+  return order;
+}
+
+/// The rest of them.
+RunStreams streams_among(std::vector<UniqueFd> descriptors) {
+  RunStreams streams{std::move(descriptors[1]), std::move(descriptors[2]), {}, {}};
+  if (descriptors.size() == start_descriptors) return streams;
+  streams.module_task = std::move(descriptors[3]);
+  streams.module_answer = std::move(descriptors[4]);
+  return streams;
+}
+
 }  // namespace
 
 void LauncherLoop::serve() {
@@ -47,6 +70,9 @@ void LauncherLoop::serve() {
 int LauncherLoop::wait_milliseconds() const {
   constexpr std::chrono::seconds next_try(1);  // to start a process that was not to be had
   std::optional<Clock::time_point> first = networks_.deadline();
+  for (const auto& deadline : {templates_.deadline(), stock_.deadline()}) {
+    if (deadline && (!first || *deadline < *first)) first = deadline;
+  }
   for (const auto& run : runs_) {
     const auto look = run->next_look();
     if (look && (!first || *look < *first)) first = look;
@@ -71,6 +97,8 @@ void LauncherLoop::turn() {
   }
   const auto known = runs_.size();
   networks_.watch(watched);
+  templates_.watch(watched);
+  stock_.watch(watched);
   if (::poll(watched.data(), watched.size(), wait_milliseconds()) < 0) return;
   for (std::size_t i = 0; i < known; ++i) {
     LaunchedRun& run = *runs_[i];
@@ -86,13 +114,26 @@ void LauncherLoop::turn() {
       run.release_init();
     }
   }
-  networks_.work_off(std::span(watched).subspan(2 + 2 * known));
+  const auto others = std::span(watched).subspan(2 + 2 * known);
+  networks_.work_off(others);
+  templates_.work_off(others);
+  stock_.work_off(others);
   const auto now = Clock::now();
   kill_overdue_runs(now);
   networks_.fail_overdue(now);
+  templates_.fail_overdue(now);
+  stock_.look(now);
   if (removals_.is_stuck()) removals_.work();
   if (watched[1].revents != 0) on_signals();
   if (watched[0].revents != 0) on_agent();
+  refill_stock();
+}
+
+/// Beside what scripts do, never beside the set-up that somebody waits for.
+void LauncherLoop::refill_stock() {
+  const bool busy = std::any_of(runs_.begin(), runs_.end(),
+                                [](const auto& run) { return run->is_being_set_up(); });
+  if (!busy && !agent_gone_) stock_.refill(Clock::now());
 }
 
 void LauncherLoop::on_agent() {
@@ -134,22 +175,24 @@ void LauncherLoop::on_request(const LauncherRequest& request, std::vector<Unique
   LaunchedRun* const run = find(request.run_number);
   // Not there: it waits for its network, or ended while the request was on its way.
   if (run == nullptr) return networks_.cancel(request.run_number);
+  if (request.kind == RequestKind::count) {
+    const bool is_cut_off = networks_.lost_uplink(request.run_number);
+    return send(run->count(state_, is_cut_off, templates_.mounts_generation()));
+  }
   if (request.kind == RequestKind::terminate) run->terminate();
   if (request.kind == RequestKind::kill) run->kill();
 }
 
 void LauncherLoop::start_run(std::uint64_t number, std::vector<UniqueFd> descriptors, Task task) {
-  const std::size_t wanted = task == Task::given ? start_descriptors : prepare_descriptors;
-  if (descriptors.size() != wanted || find(number) != nullptr || networks_.holds(number)) {
-    return send({number, RunSetupFailed{SetupStep::decode_order, 0, 0, "wrong descriptors"}});
-  }
-  auto order = take_order(descriptors[0].get(), number);
-  if (!order) {
-    return send({number, RunSetupFailed{SetupStep::decode_order, 0, 0, order.error().message}});
+  const bool is_known = find(number) != nullptr || networks_.holds(number);
+  auto order = order_among(descriptors, number, task);
+  if (is_known || !order) {
+    const std::string why = is_known ? "the run is there already" : order.error().message;
+    return send({number, RunSetupFailed{SetupStep::decode_order, 0, 0, why}});
   }
   if (const auto refusal = refusal_of(*order)) return send({number, *refusal});
   RunNetworks::Waiting run{*std::move(order), {}, task};
-  if (task == Task::given) run.streams = {std::move(descriptors[1]), std::move(descriptors[2])};
+  if (task == Task::given) run.streams = streams_among(std::move(descriptors));
   if (run.order.network) return networks_.begin(std::move(run));
   const auto launched = launch(std::move(run), {});
   if (!launched) send({number, launched.error()});
@@ -159,10 +202,7 @@ void LauncherLoop::start_run(std::uint64_t number, std::vector<UniqueFd> descrip
 void LauncherLoop::begin_run(std::uint64_t number, std::vector<UniqueFd> descriptors) {
   LaunchedRun* const run = find(number);
   if (run == nullptr) return networks_.cancel(number);
-  if (descriptors.size() != start_descriptors) {
-    return run->fail({SetupStep::decode_order, 0, 0, "wrong descriptors"});
-  }
-  const auto order = take_order(descriptors[0].get(), number);
+  const auto order = order_among(descriptors, number, Task::given);
   if (!order) return run->fail({SetupStep::decode_order, 0, 0, order.error().message});
   if (run->lost_scratch(state_.scratch)) {
     return run->fail({SetupStep::scratch_directory, 0, 0, "the scratch directory is gone"});
@@ -170,13 +210,25 @@ void LauncherLoop::begin_run(std::uint64_t number, std::vector<UniqueFd> descrip
   if (networks_.lost_uplink(number)) {
     return run->fail({SetupStep::network_slirp4netns, 0, 0, "the way out is gone"});
   }
-  run->begin(*order, {std::move(descriptors[1]), std::move(descriptors[2])});
+  run->begin(*order, streams_among(std::move(descriptors)), templates_.mounts_generation());
 }
 
-SetupResult<void> LauncherLoop::launch(RunNetworks::Waiting run, NamespaceFds namespaces) {
+/// A run without a way out, unless raising its loopback interface is made to fail.
+bool LauncherLoop::takes_ready_network(const LaunchOrder& order) const {
+  return state_.is_root && order.native && order.native->own_network && !order.network &&
+         order.fault.step != SetupStep::loopback;
+}
+
+SetupResult<void> LauncherLoop::launch(RunNetworks::Waiting run, RunPlace place) {
   if (auto room = check_room(run.order); !room) return room;
-  auto started =
-      LaunchedRun::start(run.order, std::move(run.streams), state_, namespaces, run.task);
+  place.mounts_generation = templates_.mounts_generation();
+  place.root = templates_.take(run.order);
+  UniqueFd network;
+  if (takes_ready_network(run.order)) {
+    network = stock_.take(Clock::now());
+    place.network_namespace_fd = network.get();
+  }
+  auto started = LaunchedRun::start(run.order, std::move(run.streams), state_, place, run.task);
   if (!started) return std::move(started).error();
   runs_.push_back(*std::move(started));
   return {};
@@ -227,6 +279,8 @@ LaunchedRun* LauncherLoop::find(std::uint64_t number) {
 
 void LauncherLoop::end_all_runs() {
   networks_.cancel_all();
+  templates_.end();
+  stock_.end();
   removals_.stop_sweeping();
   for (const auto& run : runs_) run->kill();
   const auto deadline = Clock::now() + farewell_max;
@@ -306,6 +360,7 @@ void LauncherLoop::reap() {
     if (pid < 0 && errno == EINTR) continue;
     if (pid <= 0) return;
     if (removals_.on_exit(pid, status) || networks_.on_exit(pid)) continue;
+    if (templates_.on_exit(pid) || stock_.on_exit(pid)) continue;
     const auto run = std::find_if(runs_.begin(), runs_.end(),
                                   [&](const auto& one) { return one->pid() == pid; });
     if (run != runs_.end()) finish(run);
@@ -372,6 +427,8 @@ bool LauncherLoop::kill_orphans() {
   for (const pid_t pid : removals_.processes()) spared.push_back(pid);
   for (const auto& run : runs_) spared.push_back(run->pid());
   for (const pid_t pid : networks_.processes()) spared.push_back(pid);
+  for (const pid_t pid : templates_.processes()) spared.push_back(pid);
+  for (const pid_t pid : stock_.processes()) spared.push_back(pid);
   return bare::kill_descendants(spared.data(), static_cast<int>(spared.size()),
                                 orphan_passes_inline);
 }

@@ -1,7 +1,9 @@
 #pragma once
 
+#include "sandbox/launcher/network/network_stock.hpp"
 #include "sandbox/launcher/network/run_networks.hpp"
 #include "sandbox/launcher/process/launched_run.hpp"
+#include "sandbox/launcher/process/root_templates.hpp"
 #include "sandbox/launcher/process/scratch_removals.hpp"
 
 #include <chrono>
@@ -21,6 +23,7 @@ class LauncherLoop {
         signals_(std::move(signals)),
         state_(std::move(state)),
         networks_(std::move(means), network_events()),
+        templates_(state_.is_root, state_.scratch.path()),
         removals_(state_.scratch) {}
 
   /// Until the agent is gone.
@@ -38,7 +41,7 @@ class LauncherLoop {
   void start_run(std::uint64_t number, std::vector<UniqueFd> descriptors, Task task);
   void begin_run(std::uint64_t number, std::vector<UniqueFd> descriptors);
   RunNetworks::Events network_events();
-  SetupResult<void> launch(RunNetworks::Waiting run, NamespaceFds namespaces);
+  SetupResult<void> launch(RunNetworks::Waiting run, RunPlace place);
   std::optional<RunRefused> refusal_of(const LaunchOrder& order) const;
   SetupResult<void> check_room(const LaunchOrder& order) const;
   bool user_id_is_taken(const LaunchOrder& order) const;
@@ -65,11 +68,15 @@ class LauncherLoop {
   std::size_t unkillable_runs() const;
   bool may_report_early() const;
   bool is_quiet() const;
+  bool takes_ready_network(const LaunchOrder& order) const;
+  void refill_stock();
 
   UniqueFd agent_, signals_;
   LauncherState state_;
   Runs runs_;
   RunNetworks networks_;
+  RootTemplates templates_;
+  NetworkStock stock_;
   ScratchRemovals removals_;
   std::vector<EndedRun> ended_runs_;
   Clock::time_point orphan_look_at_{};

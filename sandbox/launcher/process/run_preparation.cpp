@@ -8,9 +8,12 @@
 #include "sandbox/planning/cgroup_plan.hpp"
 
 #include <fcntl.h>
+#include <linux/mount.h>
 #include <sched.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <optional>
@@ -66,19 +69,15 @@ kernel::ScratchOwner scratch_owner(const LaunchOrder& order, const RunPreparatio
           is_bound ? kernel::ScratchReach::bound : kernel::ScratchReach::by_path};
 }
 
-SetupResult<void> prepare_texts(const LaunchOrder& order, const LauncherState& state, Task task,
+/// The last part of all: it holds what the others made.
+SetupResult<void> prepare_block(const LaunchOrder& order, const LauncherState& state, Task task,
                                 RunPreparation& run) {
-  if (task == Task::given) {
-    auto inputs = make_task_inputs(order);
-    if (!inputs) return std::move(inputs).error();
-    run.inputs = *std::move(inputs);
-  }
-  const BlockFacts facts{state.is_root,          Identity{::geteuid(), ::getegid()},
-                         state.landlock_abi,     state.filter,
-                         state.init_filter,      task == Task::awaited,
-                         state.script_open_files};
+  const BlockFacts facts{state.is_root,           Identity{::geteuid(), ::getegid()},
+                         state.landlock_abi,      state.filter,
+                         state.init_filter,       task == Task::awaited,
+                         state.script_open_files, run.native ? &run.native->setup() : nullptr};
   std::string block = build_init_block(order, facts);
-  if (order.native) {
+  if (!state.init_program && run.wrapper.empty()) {
     run.block_memory = std::move(block);
     return {};
   }
@@ -86,6 +85,14 @@ SetupResult<void> prepare_texts(const LaunchOrder& order, const LauncherState& s
   wipe(block);
   if (!block_file) return failed(SetupStep::prepare, block_file.error());
   run.block = *std::move(block_file);
+  return {};
+}
+
+SetupResult<void> prepare_inputs(const LaunchOrder& order, Task task, RunPreparation& run) {
+  if (task == Task::awaited) return {};
+  auto inputs = make_task_inputs(order);
+  if (!inputs) return std::move(inputs).error();
+  run.inputs = *std::move(inputs);
   return {};
 }
 
@@ -172,20 +179,37 @@ NativePreparation::NativePreparation(const LaunchOrder& order, const Identity& o
   for (const auto& step : plan.steps) {
     bare::PreparedStep prepared;
     prepared.kind = step.kind;
-    prepared.target = step.target.c_str();
-    prepared.source =
+    const char* const source =
         step.kind == FileStepKind::memory ? kept(memory_options(step, owner)) : step.source.c_str();
+    prepared.target = reinterpret_cast<std::uint64_t>(step.target.c_str());
+    prepared.source = reinterpret_cast<std::uint64_t>(source);
     prepared.number = step.size;
     prepared.mode = step.mode;
-    prepared.optional = step.optional;
-    prepared.writable = step.writable;
+    prepared.optional = step.optional ? 1 : 0;
+    prepared.writable = step.writable ? 1 : 0;
     steps_.push_back(prepared);
   }
   setup_.steps = steps_.data();
   setup_.step_count = static_cast<int>(steps_.size());
+  setup_.root_step_count = static_cast<int>(plan.root_steps);
   setup_.confined = plan.confined;
   setup_.raises_loopback = makes_network;
   setup_.change_identity = launcher_is_root && order.identity.has_value();
+}
+
+void NativePreparation::build_on_template(bool scratch_is_handed_in) {
+  // The process has an own copy by unshare(2), of which clone(2) would make another.
+  new_namespaces_ &= ~std::uint64_t{CLONE_NEWNS};
+  setup_.in_template = true;
+  for (auto& step : steps_) {
+    const bool is_scratch = step.kind == FileStepKind::bind && step.writable != 0;
+    if (is_scratch && scratch_is_handed_in) step.tree_fd = init_fd_scratch_tree;
+  }
+}
+
+void NativePreparation::build_in_network() {
+  new_namespaces_ &= ~std::uint64_t{CLONE_NEWNET};
+  setup_.raises_loopback = false;
 }
 
 std::string NativePreparation::memory_options(const FileStep& step, const Identity& owner) const {
@@ -201,15 +225,51 @@ std::string NativePreparation::memory_options(const FileStep& step, const Identi
   return options;
 }
 
+namespace {
+
+/// The scratch directory as a mount that nothing is told about and that tells nobody, for a process
+/// which has no other way to the host's directories.
+SetupResult<UniqueFd> detached_scratch(const std::string& directory) {
+  constexpr auto step = SetupStep::scratch_directory;
+  UniqueFd tree(static_cast<int>(
+      ::syscall(SYS_open_tree, AT_FDCWD, directory.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)));
+  if (!tree) return RunSetupFailed{step, 1, errno, "open_tree"};
+  mount_attr flags{};
+  flags.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+  flags.propagation = MS_PRIVATE;
+  if (::syscall(SYS_mount_setattr, tree.get(), "", AT_EMPTY_PATH, &flags, sizeof(flags)) != 0) {
+    return RunSetupFailed{step, 2, errno, "mount_setattr"};
+  }
+  return tree;
+}
+
+SetupResult<void> build_on_template(const LaunchOrder& order, RunPreparation& run) {
+  const auto& steps = order.native->steps;
+  const bool is_bound = std::any_of(steps.begin(), steps.end(), [](const FileStep& step) {
+    return step.kind == FileStepKind::bind && step.writable;
+  });
+  if (is_bound) {
+    auto tree = detached_scratch(order.scratch_directory);
+    if (!tree) return std::move(tree).error();
+    run.scratch_tree = *std::move(tree);
+    run.wrapper_file_fds.push_back(run.scratch_tree.get());  // init_fd_scratch_tree
+  }
+  run.native->build_on_template(is_bound);
+  return {};
+}
+
+}  // namespace
+
 SetupResult<RunPreparation> prepare_run(const LaunchOrder& order, RunStreams streams,
-                                        const LauncherState& state, Task task) {
+                                        const LauncherState& state, Task task,
+                                        const RunPlace& place) {
   Result<std::string> name = std::string();
   if (!order.scratch_directory.empty()) name = state.scratch.name_of(order.scratch_directory);
   if (!name) return failed(SetupStep::scratch_directory, name.error());
   RunPreparation run;
   run.streams = std::move(streams);
   auto done = prepare_identity(order, state, run);
-  if (done) done = prepare_texts(order, state, task, run);
+  if (done) done = prepare_inputs(order, task, run);
   if (done) done = prepare_sockets(run);
   if (done) done = prepare_wrapper(order, state, run);
   if (done) done = prepare_cgroup(order, state, run);
@@ -219,11 +279,18 @@ SetupResult<RunPreparation> prepare_run(const LaunchOrder& order, RunStreams str
     const auto made = state.scratch.make_directory(*name, scratch_owner(order, run));
     if (!made) return failed(SetupStep::scratch_directory, made.error());
   }
+  if (run.native && place.network_namespace_fd >= 0) run.native->build_in_network();
+  if (place.root != nullptr) done = build_on_template(order, run);
+  if (done) done = prepare_block(order, state, task, run);
+  if (!done) {
+    if (!name->empty()) static_cast<void>(state.scratch.remove_at_once(*name));
+    return std::move(done).error();
+  }
   run.scratch_name = *std::move(name);
   return run;
 }
 
-bare::InitLaunch RunPreparation::launch(const LauncherState& state) {
+bare::InitLaunch RunPreparation::launch(const LauncherState& state, const RunPlace& place) {
   bare::InitLaunch launch;
   launch.null_fd = state.null_device.get();
   launch.fds[init_fd_block] = block.get();
@@ -232,17 +299,22 @@ bare::InitLaunch RunPreparation::launch(const LauncherState& state) {
   launch.fds[init_fd_standard_input] = inputs.standard_input.get();
   launch.fds[init_fd_standard_output] = streams.standard_output.get();
   launch.fds[init_fd_standard_error] = streams.standard_error.get();
-  launch.fds[init_fd_long_script] = inputs.long_script.get();
+  const UniqueFd& third = inputs.long_script ? inputs.long_script : streams.module_task;
+  launch.fds[init_fd_long_script] = third.get();
+  launch.fds[init_fd_answer] = streams.module_answer.get();
+  if (state.init_program) launch.fds[init_fd_program] = state.init_program->get();
+  launch.join_user_namespace_fd = place.user_namespace_fd;
+  launch.join_network_namespace_fd = place.network_namespace_fd;
+  if (place.root != nullptr) launch.template_fd = place.root->mount_namespace.get();
   if (native) {
-    launch.native = &native->setup();
     launch.new_namespaces = native->new_namespaces();
-    launch.block = reinterpret_cast<InitBlock*>(block_memory.data());
+    launch.keeps_capabilities = native->setup().own_user;
   }
-  if (wrapper.empty()) return launch;
-  launch.fds[init_fd_program] = state.init_program->get();
-  launch.wrapper_messages_fd = wrapper_messages.get();
+  if (!block_memory.empty()) launch.block = reinterpret_cast<InitBlock*>(block_memory.data());
   launch.wrapper_file_fds = wrapper_file_fds.data();
   launch.wrapper_file_count = static_cast<int>(wrapper_file_fds.size());
+  if (wrapper.empty()) return launch;
+  launch.wrapper_messages_fd = wrapper_messages.get();
   launch.wrapper_path = wrapper_pointers.front();
   launch.wrapper_arguments = wrapper_pointers.data();
   launch.wrapper_environment = wrapper_environment;
@@ -257,8 +329,8 @@ void RunPreparation::close_childs_ends() {
   wipe(block_memory);
   native.reset();
   wrapper_files.clear();
-  for (UniqueFd* fd :
-       {&block, &inputs.standard_input, &inputs.long_script, &control.second, &barrier.second}) {
+  for (UniqueFd* fd : {&block, &scratch_tree, &inputs.standard_input, &inputs.long_script,
+                       &control.second, &barrier.second}) {
     fd->reset();
   }
 }
@@ -282,8 +354,10 @@ SetupResult<void> send_task(int barrier, const LaunchOrder& order, const RunStre
   if (!file) return failed(SetupStep::prepare, file.error());
   std::vector<int> descriptors{file->get(), inputs.standard_input.get(),
                                streams.standard_output.get(), streams.standard_error.get()};
-  if (inputs.long_script) descriptors.push_back(inputs.long_script.get());
-  const TaskMessage message{task_magic, inputs.long_script ? 1U : 0U};
+  const UniqueFd& third = inputs.long_script ? inputs.long_script : streams.module_task;
+  if (third) descriptors.push_back(third.get());
+  if (streams.module_answer) descriptors.push_back(streams.module_answer.get());
+  const TaskMessage message{task_magic, third ? 1U : 0U, streams.module_answer ? 1U : 0U};
   const auto sent =
       kernel::send_message(barrier, std::as_bytes(std::span(&message, 1)), descriptors);
   if (!sent) return failed(SetupStep::receive_task, sent.error());

@@ -7,6 +7,7 @@
 #include "sandbox/launcher/bare/init_launch.hpp"
 #include "sandbox/launcher/bare/native_setup.hpp"
 #include "sandbox/launcher/process/nsjail_directories.hpp"
+#include "sandbox/launcher/process/root_templates.hpp"
 #include "sandbox/launcher/verify/measure.hpp"
 #include "sandbox/launcher/wire/launch_order.hpp"
 #include "sandbox/launcher/wire/setup_result.hpp"
@@ -53,6 +54,13 @@ class NativePreparation {
   NativePreparation(const NativePreparation&) = delete;
   NativePreparation& operator=(const NativePreparation&) = delete;
 
+  /// The child gets a copy of a template of this order's root; a scratch directory on a disk is
+  /// handed in as init_fd_scratch_tree.
+  void build_on_template(bool scratch_is_handed_in);
+
+  /// The child enters a network with a loopback interface that is up, and makes none.
+  void build_in_network();
+
   const bare::NativeSetup& setup() const { return setup_; }
   std::uint64_t new_namespaces() const { return new_namespaces_; }
 
@@ -72,17 +80,25 @@ struct TaskInputs {
   UniqueFd standard_input, long_script;
 };
 
+/// What exists before the run and its first process joins or is born in; borrowed.
+struct RunPlace {
+  int user_namespace_fd = -1, network_namespace_fd = -1;  ///< -1 = none
+  const RootTemplate* root = nullptr;
+  std::uint64_t mounts_generation = 0;  ///< of the host's, as of now
+};
+
 /// Everything of one run that exists before its fork: afterwards the child only walks it.
 ///
 /// Shape:  moving it keeps the pointers of launch() valid for as long as it lives.
 struct RunPreparation {
   RunStreams streams;
-  std::string block_memory;  ///< native: the child has a copy of it, like of all our memory
+  std::string block_memory;  ///< where init is no program of its own: the child has a copy of it
   std::unique_ptr<NativePreparation> native;
   UniqueFd block, wrapper_messages;
   std::vector<UniqueFd> wrapper_files;
   std::vector<int> wrapper_file_fds;
   TaskInputs inputs;
+  UniqueFd scratch_tree;  ///< for a run that is born in a copy of a template
   std::pair<UniqueFd, UniqueFd> control, barrier;       ///< first: ours, second: init's
   std::vector<std::string> wrapper;                     ///< the whole command line; empty = none
   std::optional<NsjailDirectories> nsjail_directories;  ///< until the run's root is built
@@ -92,7 +108,7 @@ struct RunPreparation {
   std::string scratch_name;                ///< in the scratch area; empty = none
   std::optional<kernel::CgroupLeaf> leaf;  ///< what the first process is born in
 
-  bare::InitLaunch launch(const LauncherState& state);
+  bare::InitLaunch launch(const LauncherState& state, const RunPlace& place);
   /// The child has its own copies from the fork on.
   void close_childs_ends();
 };
@@ -100,7 +116,8 @@ struct RunPreparation {
 /// Makes files, sockets and, last, the scratch directory. On failure nothing is left. A run that
 /// awaits its task has no streams yet.
 SetupResult<RunPreparation> prepare_run(const LaunchOrder& order, RunStreams streams,
-                                        const LauncherState& state, Task task);
+                                        const LauncherState& state, Task task,
+                                        const RunPlace& place);
 
 /// `/dev/stdout` and its kin open the pipe anew, for which the script's user must own it. Only a
 /// pipe: anything else, such as /dev/null, belongs to others too.

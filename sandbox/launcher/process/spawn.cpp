@@ -14,35 +14,100 @@
 namespace satellite::sandbox {
 namespace {
 
-int become_init(void* launch) {
-  bare::become_init(*static_cast<const bare::InitLaunch*>(launch));
+/// A process that shares our memory must not return from the call that made it: it begins at
+/// become_init, on its own stack. Raw, since glibc has no clone3(2) for a stack. ENOSYS is the only
+/// failure that this kernel's older call may not have, too.
+long clone_on_stack(clone_args& wanted, const bare::InitLaunch& launch) {
+  void (*const begin)(const bare::InitLaunch&) = bare::become_init;
+#if defined(__x86_64__)
+  long result = __NR_clone3;
+  register auto begin_register __asm__("r8") = begin;
+  register const bare::InitLaunch* launch_register __asm__("r9") = &launch;
+  __asm__ volatile(
+      "syscall\n\t"
+      "test %%rax, %%rax\n\t"
+      "jnz 1f\n\t"
+      "xor %%ebp, %%ebp\n\t"
+      "mov %%r9, %%rdi\n\t"
+      "call *%%r8\n\t"
+      "hlt\n"
+      "1:"
+      : "+a"(result)
+      : "D"(&wanted), "S"(sizeof(wanted)), "r"(begin_register), "r"(launch_register)
+      : "rcx", "r11", "memory");
+  return result;
+#elif defined(__aarch64__)
+  register long number __asm__("x8") = __NR_clone3;
+  register long result __asm__("x0") = bare::address(&wanted);
+  register long size __asm__("x1") = sizeof(wanted);
+  register auto begin_register __asm__("x9") = begin;
+  register const bare::InitLaunch* launch_register __asm__("x10") = &launch;
+  __asm__ volatile(
+      "svc 0\n\t"
+      "cbnz x0, 1f\n\t"
+      "mov x29, xzr\n\t"
+      "mov x30, xzr\n\t"
+      "mov x0, x10\n\t"
+      "blr x9\n\t"
+      "brk 1\n"
+      "1:"
+      : "+r"(result)
+      : "r"(number), "r"(size), "r"(begin_register), "r"(launch_register)
+      : "memory");
+  return result;
+#endif
 }
 
-/// A copy of this process. The agent's copy of glibc knows nothing of it, and need not: it calls
-/// only script_child.cpp.
-Spawned spawn_copy(const bare::InitLaunch& launch, int control_group) {
-  int pidfd = -1;
+constexpr std::uint64_t stack_size_min = 16U << 10U;
+
+clone_args arguments_of(const bare::InitLaunch& launch, std::byte* stack_end, int control_group,
+                        int& pidfd) {
   clone_args wanted{};
   wanted.flags = CLONE_PIDFD | launch.new_namespaces;
   wanted.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
   wanted.exit_signal = SIGCHLD;
-  const bool grouped = control_group >= 0;
-  if (grouped) {
+  if (stack_end != nullptr) {
+    wanted.flags |= CLONE_VM;
+    wanted.stack = reinterpret_cast<std::uint64_t>(stack_end) - stack_size_min;
+    wanted.stack_size = stack_size_min;
+  }
+  if (control_group >= 0) {
     wanted.flags |= CLONE_INTO_CGROUP;
     wanted.cgroup = static_cast<unsigned>(control_group);
   }
-  long pid = ::syscall(SYS_clone3, &wanted, sizeof(wanted));
-  // Docker's filter answers clone3 with ENOSYS so that libc falls back, as we do.
-  if (pid < 0 && errno == ENOSYS && !grouped) {
-    pid = ::syscall(SYS_clone, wanted.flags | SIGCHLD, nullptr, &pidfd, 0, 0);
+  return wanted;
+}
+
+/// A copy of this process. The agent's copy of glibc knows nothing of it, and need not: it calls
+/// only what is in bare/. Also for a filter that answers clone3 with ENOSYS, as Docker's does so
+/// that libc falls back.
+long clone_copy(clone_args wanted, const bare::InitLaunch& launch) {
+  wanted.flags &= ~std::uint64_t{CLONE_VM};
+  wanted.stack = wanted.stack_size = 0;
+  long pid = bare::call(__NR_clone3, bare::address(&wanted), sizeof(wanted));
+  if (pid == -ENOSYS && (wanted.flags & CLONE_INTO_CGROUP) == 0) {
+    pid = bare::call(__NR_clone, static_cast<long>(wanted.flags | wanted.exit_signal), 0,
+                     static_cast<long>(wanted.pidfd));
   }
   if (pid == 0) bare::become_init(launch);
-  return {static_cast<pid_t>(pid), UniqueFd(pidfd)};
+  return pid;
+}
+
+long clone_init(clone_args& wanted, const bare::InitLaunch& launch) {
+  long pid = -ENOSYS;
+  if ((wanted.flags & CLONE_VM) != 0) pid = clone_on_stack(wanted, launch);
+  return pid == -ENOSYS ? clone_copy(wanted, launch) : pid;
+}
+
+Spawned spawned(long pid, int pidfd) {
+  if (pid < 0) errno = static_cast<int>(-pid);
+  return {static_cast<pid_t>(pid), UniqueFd(pid < 0 ? -1 : pidfd)};
 }
 
 /// What the intermediate process is asked for and what it answers, in memory that both share.
 struct CloneRequest {
   const bare::InitLaunch& launch;
+  NetworkNamespaceFds network;
   clone_args wanted;
   long result = -ECHILD;
 };
@@ -51,52 +116,40 @@ struct CloneRequest {
 /// system calls only, because errno is shared too.
 int clone_inside_namespace(void* passed) {
   auto& request = *static_cast<CloneRequest*>(passed);
-  const bare::InitLaunch& launch = request.launch;
-  long result = bare::call(__NR_setns, launch.join_user_namespace_fd, CLONE_NEWUSER);
-  if (result >= 0) result = bare::call(__NR_setns, launch.join_network_namespace_fd, CLONE_NEWNET);
-  if (result >= 0) {
-    result = bare::call(__NR_clone3, bare::address(&request.wanted), sizeof(request.wanted));
-    if (result == -ENOSYS && (request.wanted.flags & CLONE_INTO_CGROUP) == 0) {
-      result = bare::call(__NR_clone, static_cast<long>(request.wanted.flags), 0,
-                          static_cast<long>(request.wanted.pidfd));
-    }
-    if (result == 0) bare::become_init(launch);
-  }
+  long result = bare::call(__NR_setns, request.network.user, CLONE_NEWUSER);
+  if (result >= 0) result = bare::call(__NR_setns, request.network.network, CLONE_NEWNET);
+  if (result >= 0) result = clone_init(request.wanted, request.launch);
   request.result = result;
   for (;;) bare::call(__NR_exit, 0);
 }
 
 }  // namespace
 
-Spawned spawn_init_inside(const bare::InitLaunch& launch, std::byte* stack_end, int control_group) {
+Spawned spawn_init_inside(const bare::InitLaunch& launch, NetworkNamespaceFds network,
+                          std::byte* intermediate_stack_end, std::byte* stack_end,
+                          int control_group) {
   int pidfd = -1;
-  CloneRequest request{launch, {}};
+  CloneRequest request{launch, network, arguments_of(launch, stack_end, control_group, pidfd)};
   // With CLONE_PARENT the child's exit signal is that of the intermediate process: SIGCHLD.
-  request.wanted.flags = CLONE_PIDFD | CLONE_PARENT | launch.new_namespaces;
-  request.wanted.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
-  if (control_group >= 0) {
-    request.wanted.flags |= CLONE_INTO_CGROUP;
-    request.wanted.cgroup = static_cast<unsigned>(control_group);
-  }
-  const int intermediate = ::clone(clone_inside_namespace, stack_end,
+  request.wanted.flags |= CLONE_PARENT;
+  request.wanted.exit_signal = 0;
+  const int intermediate = ::clone(clone_inside_namespace, intermediate_stack_end,
                                    CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, &request);
   if (intermediate < 0) return {};
   while (::waitpid(intermediate, nullptr, 0) < 0 && errno == EINTR) {
   }
   // setns(2) by a process with the same memory may have made this one dumpable.
   ::prctl(PR_SET_DUMPABLE, 0);
-  if (request.result < 0) errno = static_cast<int>(-request.result);
-  return {static_cast<pid_t>(request.result), UniqueFd(pidfd)};
+  return spawned(request.result, pidfd);
 }
 
 Spawned spawn_init(const bare::InitLaunch& launch, std::byte* stack_end, int control_group) {
-  if (stack_end == nullptr || control_group >= 0) return spawn_copy(launch, control_group);
-  // Without CLONE_VFORK, which would suspend the launcher until the exec: the child has the
-  // script's user already, and another script of that user could stop it for ever.
   int pidfd = -1;
-  const int pid = ::clone(become_init, stack_end, CLONE_VM | CLONE_PIDFD | SIGCHLD,
-                          const_cast<bare::InitLaunch*>(&launch), &pidfd);
-  return {pid, UniqueFd(pidfd)};
+  // Without CLONE_VFORK, which would suspend the launcher until the exec: the child of a wrapper
+  // has the script's user already, and another script of that user could stop it for ever.
+  clone_args wanted = arguments_of(launch, stack_end, control_group, pidfd);
+  const long pid = clone_init(wanted, launch);  // which is what sets the other one
+  return spawned(pid, pidfd);
 }
 
 }  // namespace satellite::sandbox

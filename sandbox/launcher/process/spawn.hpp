@@ -13,23 +13,30 @@ struct Spawned {
   UniqueFd pidfd;
 };
 
-/// The child that becomes the init of a run, born into the namespaces that `launch` names.
+/// The child that becomes the init of a run, or executes it, born into the namespaces that `launch`
+/// names.
 ///
-/// Shape:  it goes on as a copy of this process, or, given a stack, as one that borrows our memory
-///         until the exec of its wrapper: what a fork costs is page tables and the faults after
-///         it, and that is most of what a launch costs. script_child.cpp writes to nothing but that
-///         stack.
+/// Shape:  given a stack it borrows our memory until its exec: what a fork costs is page tables and
+///         the faults after it, and that is most of what a launch costs. The code of bare/ writes
+///         to nothing but that stack. Without one it is a copy of this process.
 ///
 ///         With a control group (the descriptor of its directory) it is born in that group, or not
-///         at all; it is then always a copy, because glibc has no clone3(2) for a stack.
+///         at all.
 Spawned spawn_init(const bare::InitLaunch& launch, std::byte* stack_end, int control_group = -1);
 
-/// The same for a native run in a network that another user namespace owns.
+/// A network namespace and the user namespace that owns it.
+struct NetworkNamespaceFds {
+  int user = -1, network = -1;
+};
+
+/// The same for a native run in a network that another user namespace owns; `launch` joins none.
 ///
 /// Shape:  only a process in that user namespace may clone a child into it, and this process must
-///         not: an intermediate process with CLONE_VM enters it and clones the child with
-///         CLONE_PARENT, as a child of this process. Its stack, which the child gets a copy of,
-///         must be given. The child's own user namespace is below the one that owns the network.
-Spawned spawn_init_inside(const bare::InitLaunch& launch, std::byte* stack_end, int control_group);
+///         not: an intermediate process, which borrows our memory and has a stack of its own,
+///         enters it and clones the child with CLONE_PARENT, as a child of this process. The
+///         child's own user namespace is below the one that owns the network.
+Spawned spawn_init_inside(const bare::InitLaunch& launch, NetworkNamespaceFds network,
+                          std::byte* intermediate_stack_end, std::byte* stack_end,
+                          int control_group);
 
 }  // namespace satellite::sandbox

@@ -46,7 +46,8 @@ Words nsjail_command(const LaunchOrder& order, bool as_namespace_root) {
   // Exactly those that are open: a free number among them may become one of nsjail's own, and
   // would then be handed to the script.
   for (int fd = init_fd_block; fd < init_fd_end; ++fd) {
-    if (fd == init_fd_long_script && !order.long_script) continue;
+    if (fd == init_fd_long_script && !order.long_script && !order.is_module) continue;
+    if (fd == init_fd_answer && !order.is_module) continue;
     add(words, {"--pass_fd", std::to_string(fd)});
   }
   return words;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/nsfs.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <algorithm>
@@ -115,10 +116,21 @@ Result<void> measure_filtered_network(int process, const NetworkFacts& made, Pos
   return {};
 }
 
+/// The file systems that somebody else has mounted, too: the host, or runs with the same root.
+struct Others {
+  const OwnSurroundings& launcher;
+  const std::set<std::string>* shared = nullptr;
+
+  bool have(const std::string& device) const {
+    return launcher.mounted_devices.contains(device) ||
+           (shared != nullptr && shared->contains(device));
+  }
+};
+
 /// Writable is what the run owns alone: fresh memory filesystems, its scratch directory, its own
 /// proc and terminals, and the few device nodes. All else came from the host and must be read-only.
 bool may_be_writable(const kernel::MountEntry& mount, std::string_view scratch_directory,
-                     const OwnSurroundings& own) {
+                     const Others& others) {
   constexpr std::array<std::string_view, 5> private_targets{"/", "/tmp", "/dev", "/dev/shm",
                                                             "/run"};
   constexpr std::array<std::string_view, 6> device_nodes{"/dev/null",   "/dev/zero",    "/dev/full",
@@ -126,7 +138,7 @@ bool may_be_writable(const kernel::MountEntry& mount, std::string_view scratch_d
   const auto is_target = [&](std::string_view target) { return target == mount.target; };
   if (!scratch_directory.empty() && mount.target == scratch_directory) return true;
   if (std::any_of(device_nodes.begin(), device_nodes.end(), is_target)) return true;
-  if (own.mounted_devices.contains(mount.device)) return false;
+  if (others.have(mount.device)) return false;
   if (mount.type == "tmpfs" && (mount.root == "/" || mount.root == "/newroot")) {
     return std::any_of(private_targets.begin(), private_targets.end(), is_target);
   }
@@ -146,8 +158,8 @@ Result<void> measure_memory(int process, const kernel::MountEntry& mount, Postur
   return {};
 }
 
-Result<void> measure_mounts(int process, std::string_view scratch_directory,
-                            const OwnSurroundings& own, Posture& posture) {
+Result<void> measure_mounts(int process, std::string_view scratch_directory, const Others& others,
+                            Posture& posture) {
   const auto text = kernel::read_small_file(process, "mountinfo");
   if (!text) return text.error();
   const auto mounts = kernel::parse_mountinfo(*text);
@@ -156,14 +168,13 @@ Result<void> measure_mounts(int process, std::string_view scratch_directory,
   for (const auto& mount : *mounts) {
     if (mount.target == "/tmp") {
       posture.private_tmp =
-          mount.type == "tmpfs" && mount.root == "/" && !own.mounted_devices.contains(mount.device);
+          mount.type == "tmpfs" && mount.root == "/" && !others.have(mount.device);
     }
     if (mount.target == "/") posture.root_sealed = mount.read_only && mount.no_suid;
-    if (!mount.read_only && !may_be_writable(mount, scratch_directory, own)) {
+    if (!mount.read_only && !may_be_writable(mount, scratch_directory, others)) {
       posture.unexpected_writable_mounts.push_back(mount.target);
     }
-    const bool is_fresh =
-        mount.type == "tmpfs" && mount.root == "/" && !own.mounted_devices.contains(mount.device);
+    const bool is_fresh = mount.type == "tmpfs" && mount.root == "/" && !others.have(mount.device);
     if (!mount.read_only && is_fresh) {
       const auto measured = measure_memory(process, mount, posture);
       if (!measured) return measured.error();
@@ -173,7 +184,19 @@ Result<void> measure_mounts(int process, std::string_view scratch_directory,
   return {};
 }
 
-Result<void> measure_limits(int process, Posture& posture) {
+/// By a call where we may, which a root without CAP_SYS_RESOURCE may not; it costs a tenth.
+bool ask_for_limits(pid_t pid, Posture& posture) {
+  constexpr std::array resources{RLIMIT_CPU, RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_FSIZE};
+  for (std::size_t i = 0; i < resources.size(); ++i) {
+    rlimit limit{};
+    if (::prlimit(pid, resources[i], nullptr, &limit) != 0) return false;
+    posture.limits[i] = {limit.rlim_cur, limit.rlim_max};
+  }
+  return true;
+}
+
+Result<void> measure_limits(int process, pid_t pid, Posture& posture) {
+  if (ask_for_limits(pid, posture)) return {};
   const auto text = kernel::read_small_file(process, "limits");
   if (!text) return text.error();
   constexpr std::array<std::string_view, 4> names{"Max cpu time", "Max open files", "Max processes",
@@ -191,6 +214,12 @@ struct CloseDirectory {
 };
 
 Result<void> measure_descriptors(int process, Posture& posture) {
+  // Since Linux 6.2 the directory's size is their number; before that it is 0.
+  struct stat facts {};
+  if (::fstatat(process, "fd", &facts, 0) == 0 && facts.st_size > 0) {
+    posture.open_descriptors = static_cast<std::uint32_t>(facts.st_size);
+    return {};
+  }
   UniqueFd fd(::openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) return error_from_errno("open fd", errno);
   const std::unique_ptr<DIR, CloseDirectory> directory(::fdopendir(fd.get()));
@@ -239,9 +268,10 @@ Result<Posture> measure(const MeasureRequest& request, const OwnSurroundings& ow
     done = measure_filtered_network(process.get(), *request.network, posture);
   }
   if (done && posture.own_mount) {
-    done = measure_mounts(process.get(), request.scratch_directory, own, posture);
+    const Others others{own, request.shared_devices};
+    done = measure_mounts(process.get(), request.scratch_directory, others, posture);
   }
-  if (done) done = measure_limits(process.get(), posture);
+  if (done) done = measure_limits(process.get(), request.pid, posture);
   if (done) done = measure_descriptors(process.get(), posture);
   if (done && request.leaf != nullptr) {
     const auto cgroup = request.leaf->measure(process.get());

@@ -49,6 +49,8 @@ struct MeasureRequest {
   /// Beside a wrapper init is no child of ours. It is the parent of the script, which would be
   /// killed if it died.
   bool init_is_parent = false;
+  /// Devices of mounts that the run shares with others because its root was copied from theirs.
+  const std::set<std::string>* shared_devices = nullptr;
 };
 
 /// Reads the posture of the stopped script from outside, through one pinned directory of /proc.

@@ -45,6 +45,8 @@ enum class Task { given, awaited };
 
 struct RunStreams {
   UniqueFd standard_output, standard_error;  ///< write ends
+  /// Of a module alone: what its bootstrap reads, and where it answers.
+  UniqueFd module_task{}, module_answer{};
 };
 
 /// One run as the launcher gets it: plain data, bounded, sent as one sealed memory file.
@@ -57,7 +59,9 @@ struct LaunchOrder : PlannedRun {
   std::optional<std::string> long_script;
   std::vector<std::pair<std::string, std::string>> environment;
   std::optional<std::string> standard_input;  ///< absent = /dev/null
-  Fault fault;                                ///< only ever set by tests
+  /// The command gets a task and an answer of its streams on descriptors 3 and 4.
+  bool is_module = false;
+  Fault fault;  ///< only ever set by tests
   Expectation expectation;
   std::optional<NetworkOrder> network;
 };

@@ -7,11 +7,13 @@
 #include "sandbox/kernel/memory_file.hpp"
 #include "sandbox/launcher/wire/byte_codec.hpp"
 
+#include <span>
+
 namespace satellite::sandbox {
 namespace {
 
 constexpr std::uint32_t order_magic = 0x4353'4f52;  // "CSOR"
-constexpr std::uint32_t order_version = 5;
+constexpr std::uint32_t order_version = 6;
 constexpr std::uint32_t words_max = 4'096;
 constexpr std::size_t word_size_max = (128U << 10U) - 1;  // MAX_ARG_STRLEN, execve(2)
 constexpr std::size_t text_size_max = 2U << 20U;
@@ -21,6 +23,7 @@ constexpr std::size_t interface_name_size_max = 15;
 constexpr std::uint32_t environment_entries_max = 4'096;
 constexpr std::uint64_t cpu_percent_max = 1'000'000;  // ten thousand processors
 constexpr std::uint32_t steps_max = 256;
+constexpr std::size_t step_text_size_max = 64U << 10U;  // a small file made for the run
 constexpr std::size_t step_size_min = 3 * sizeof(std::uint32_t);
 static_assert(static_cast<int>(FilterRule::Verdict::accept) == 1);
 static_assert(static_cast<int>(AddressBlock::Family::ipv6) == 1);
@@ -86,14 +89,9 @@ void write_expectation(ByteWriter& out, const Expectation& expectation) {
   write_cgroup(out, expectation.cgroup);
 }
 
-void write_native_plan(ByteWriter& out, const std::optional<NativePlan>& plan) {
-  out.number(static_cast<std::uint8_t>(plan.has_value()));
-  if (!plan) return;
-  out.number(static_cast<std::uint8_t>(plan->confined));
-  out.number(static_cast<std::uint8_t>(plan->own_network));
-  out.number(static_cast<std::uint8_t>(plan->root_owned));
-  out.number(static_cast<std::uint32_t>(plan->steps.size()));
-  for (const auto& step : plan->steps) {
+void write_steps(ByteWriter& out, std::span<const FileStep> steps) {
+  out.number(static_cast<std::uint32_t>(steps.size()));
+  for (const auto& step : steps) {
     out.number(static_cast<std::uint32_t>(step.kind));
     out.text(step.target);
     out.text(step.source);
@@ -102,6 +100,16 @@ void write_native_plan(ByteWriter& out, const std::optional<NativePlan>& plan) {
     out.number(static_cast<std::uint8_t>(step.optional));
     out.number(static_cast<std::uint8_t>(step.writable));
   }
+}
+
+void write_native_plan(ByteWriter& out, const std::optional<NativePlan>& plan) {
+  out.number(static_cast<std::uint8_t>(plan.has_value()));
+  if (!plan) return;
+  out.number(static_cast<std::uint8_t>(plan->confined));
+  out.number(static_cast<std::uint8_t>(plan->own_network));
+  out.number(static_cast<std::uint8_t>(plan->root_owned));
+  out.number(plan->root_steps);
+  write_steps(out, plan->steps);
 }
 
 void write_network(ByteWriter& out, const std::optional<NetworkOrder>& network) {
@@ -139,6 +147,7 @@ void write_setup(ByteWriter& out, const LaunchOrder& order) {
   write_native_plan(out, order.native);
   write_network(out, order.network);
   write_cgroup(out, order.cgroup);
+  out.number(order.watched_memory_bytes);
 }
 
 /// What it does then.
@@ -152,6 +161,7 @@ void write_task(ByteWriter& out, const LaunchOrder& order) {
   }
   write_optional(out, order.working_directory);
   write_optional(out, order.standard_input);
+  out.number(static_cast<std::uint8_t>(order.is_module));
   write_fault(out, order.fault);
 }
 
@@ -273,7 +283,8 @@ FileStep read_step(ByteReader& in) {
   if (kind > static_cast<std::uint32_t>(FileStepKind::last)) in.fail();
   step.kind = static_cast<FileStepKind>(kind);
   step.target = read_c_string(in, path_size_max);
-  step.source = read_c_string(in, path_size_max);
+  const bool is_content = step.kind == FileStepKind::text || step.kind == FileStepKind::append;
+  step.source = read_c_string(in, is_content ? step_text_size_max : path_size_max);
   if (step.target.empty() || step.target.front() == '/' || climbs(step.target)) in.fail();
   step.size = in.number<std::uint64_t>();
   step.mode = in.number<std::uint32_t>();
@@ -288,8 +299,10 @@ std::optional<NativePlan> read_native_plan(ByteReader& in) {
   plan.confined = in.flag();
   plan.own_network = in.flag();
   plan.root_owned = in.flag();
+  plan.root_steps = in.number<std::uint32_t>();
   plan.steps.resize(in.count(steps_max, step_size_min));
   for (auto& step : plan.steps) step = read_step(in);
+  if (plan.root_steps > plan.steps.size() || (plan.root_steps > 0 && !plan.confined)) in.fail();
   return plan;
 }
 
@@ -350,6 +363,7 @@ void read_setup(ByteReader& in, LaunchOrder& order) {
   order.native = read_native_plan(in);
   order.network = read_network(in);
   order.cgroup = read_cgroup(in);
+  order.watched_memory_bytes = in.number<std::uint64_t>();
 }
 
 void read_task(ByteReader& in, LaunchOrder& order) {
@@ -358,6 +372,7 @@ void read_task(ByteReader& in, LaunchOrder& order) {
   order.environment = read_environment(in);
   order.working_directory = read_optional(in, path_size_max);
   order.standard_input = read_optional(in, text_size_max);
+  order.is_module = in.flag();
   order.fault = read_fault(in);
 }
 
@@ -376,6 +391,7 @@ Result<void> make_sense(const LaunchOrder& order) {
   if (wrapped && !order.wrapper.front().starts_with('/')) {
     return not_an_order("the wrapper is not an absolute path");
   }
+  if (order.is_module && order.long_script) return not_an_order("a module has no long script");
   if (order.network && order.engine == Engine::none) {
     return not_an_order("a network of its own needs an engine");
   }

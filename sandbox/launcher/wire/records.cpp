@@ -159,10 +159,12 @@ struct EventWriter {
     out.number(event.resident_max_kibibytes);
     out.number(static_cast<std::uint8_t>(event.lost_uplink));
     out.number(event.memory_limit_hit);
+    out.number(static_cast<std::uint8_t>(event.memory_was_watched));
     out.number(event.process_limit_hit);
   }
   void operator()(const RunGone&) const {}
   void operator()(const RunPrepared&) const {}
+  void operator()(const RunCounted& event) const { out.text(event.difference); }
 };
 
 RunSetupFailed read_setup_failed(ByteReader& in) {
@@ -185,6 +187,7 @@ RunEnded read_ended(ByteReader& in) {
   event.resident_max_kibibytes = in.number<std::uint64_t>();
   event.lost_uplink = in.flag();
   event.memory_limit_hit = in.number<std::uint64_t>();
+  event.memory_was_watched = in.flag();
   event.process_limit_hit = in.number<std::uint64_t>();
   return event;
 }
@@ -226,7 +229,7 @@ Result<LauncherRequest> decode_request(std::string_view bytes) {
   identity.gid = in.number<std::uint32_t>();
   if (!has_identity && identity != Identity{}) in.fail();
   if (!in.finished_well() || magic != record_magic || version != record_version || kind < 1 ||
-      kind > static_cast<std::uint32_t>(RequestKind::begin)) {
+      kind > static_cast<std::uint32_t>(RequestKind::count)) {
     return not_a_record();
   }
   if (has_identity) request.identity = identity;
@@ -271,6 +274,9 @@ Result<LauncherRecord> decode_record(std::string_view bytes) {
       break;
     case 5:
       record.event = RunPrepared{};
+      break;
+    case 6:
+      record.event = RunCounted{in.text(record_text_size_max)};
       break;
     default:
       return not_a_record();

@@ -26,20 +26,24 @@ enum class RequestKind : std::uint32_t {
   kill = 3,
   try_namespaces = 4,
   prepare = 5,
-  begin = 6
+  begin = 6,
+  count = 7
 };
 
 /// What the agent asks. `start` carries three descriptors: the order (a sealed memory file) and the
-/// write ends for standard output and standard error. `prepare` carries an order alone, whose
+/// write ends for standard output and standard error, and for a module two more, its task and its
+/// answer. `prepare` carries an order alone, whose
 /// command is ignored: the run is made up to the point where only that is missing, and `begin`,
-/// with the descriptors of a start, gives it one. `try_namespaces` is answered like a run.
+/// with the descriptors of a start, gives it one. `count` has a prepared module that was let go
+/// looked at from outside: first when it waits for its task, and again before it gets one.
+/// `try_namespaces` is answered like a run.
 struct LauncherRequest {
   RequestKind kind = RequestKind::start;
   std::uint64_t run_number = 0;
   std::optional<Identity> identity;  ///< try_namespaces: as whom
   bool operator==(const LauncherRequest&) const = default;
 };
-constexpr std::size_t start_descriptors = 3, prepare_descriptors = 1;
+constexpr std::size_t start_descriptors = 3, prepare_descriptors = 1, module_descriptors = 2;
 
 // --- Launcher -> agent --------------------------------------------------------------------------
 // A run that is prepared has at most one RunPrepared, and any run at most one RunStarted. Each has
@@ -75,8 +79,10 @@ struct RunEnded {
   std::uint64_t user_microseconds = 0, system_microseconds = 0, resident_max_kibibytes = 0;
   /// The program behind the run's uplink died first; from then on nothing left the run's network.
   bool lost_uplink = false;
-  // The limit of the run's control group, if it was reached; else 0.
+  // The limit of the run's control group, if it was reached, or the bound of memory that was only
+  // watched; else 0.
   std::uint64_t memory_limit_hit = 0, process_limit_hit = 0;
+  bool memory_was_watched = false;
   bool operator==(const RunEnded&) const = default;
 };
 
@@ -88,6 +94,12 @@ struct RunGone {
 /// The run stands behind every layer, measured, and waits for what it shall execute.
 struct RunPrepared {
   bool operator==(const RunPrepared&) const = default;
+};
+
+/// A module that stands and waits for its task was looked at.
+struct RunCounted {
+  std::string difference;  ///< why it must not get one; empty = it may
+  bool operator==(const RunCounted&) const = default;
 };
 
 /// What of a run still exists when its end is reported.
@@ -102,7 +114,8 @@ inline constexpr std::chrono::seconds unkillable_after{5};
 
 struct LauncherRecord {
   std::uint64_t run_number = 0;
-  std::variant<RunStarted, RunSetupFailed, RunRefused, RunEnded, RunGone, RunPrepared> event;
+  std::variant<RunStarted, RunSetupFailed, RunRefused, RunEnded, RunGone, RunPrepared, RunCounted>
+      event;
   Remains remains = Remains::nothing;  ///< only beside the record that ends a run
   bool operator==(const LauncherRecord&) const = default;
 };

@@ -63,6 +63,7 @@ constexpr std::array names{
     StepName{SetupStep::network_slirp4netns, "network_slirp4netns"},
     StepName{SetupStep::control_group, "control_group"},
     StepName{SetupStep::receive_task, "receive_task"},
+    StepName{SetupStep::exec_init, "exec_init"},
 };
 
 struct Hint {

@@ -134,6 +134,7 @@ ScriptFinished read_finished(JsonFields& fields, json& frame) {
   message.started_at = read_time(fields, "startedAt");
   message.duration = std::chrono::milliseconds(read_count(fields, "durationMs"));
   message.error = fields.optional_text("error", dispatch_text_size_max);
+  message.stack = fields.optional_text("stack", dispatch_text_size_max);
   message.dropped_environment = fields.required_texts(
       "droppedEnv", {2 * limits::environment_entries_max, limits::environment_entry_size_max});
   message.result_json = optional_json(fields, frame, "result");

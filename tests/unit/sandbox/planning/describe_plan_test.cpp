@@ -35,8 +35,8 @@ TEST_CASE("golden: the shipped default under a root launcher, step by step") {
       "layer network: enforced by bwrap: own network namespace without uplink\n"
       "layer privilege: enforced by launcher changes to 65532:65532 without groups before "
       "anything else starts; no capability in any set; system call filter\n"
-      "note resources: memoryBytes does not limit this run by itself: only a JavaScript runtime "
-      "keeps the heap limit, a shell does not; give the satellite's service or container a "
+      "note resources: memoryBytes does not limit this run by itself: only node keeps "
+      "the heap limit, bun and a shell do not; give the satellite's service or container a "
       "memory limit (MemoryMax=, --memory, resources.limits.memory)\n");
 }
 

@@ -1,9 +1,9 @@
-#include "protocol/decoding/lone_surrogates.hpp"
+#include "protocol/vocabulary/lone_surrogates.hpp"
 
 #include <charconv>
 #include <cstdint>
 
-namespace satellite::protocol {
+namespace satellite {
 namespace {
 
 constexpr std::size_t escape_size = 6;  // \uXXXX
@@ -48,4 +48,4 @@ std::optional<std::string> replace_lone_surrogates(std::string_view text) {
   return repaired;
 }
 
-}  // namespace satellite::protocol
+}  // namespace satellite

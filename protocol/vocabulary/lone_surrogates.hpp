@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace satellite::protocol {
+namespace satellite {
 
 /// A copy of JSON text in which each `\uD800`…`\uDFFF` without its other half is `\uFFFD`.
 ///
@@ -13,4 +13,4 @@ namespace satellite::protocol {
 ///        all its assignments. U+FFFD is what such a script gets from the existing satellite, too.
 std::optional<std::string> replace_lone_surrogates(std::string_view text);
 
-}  // namespace satellite::protocol
+}  // namespace satellite

@@ -1,0 +1,60 @@
+#pragma once
+
+#include "protocol/vocabulary/unique_fd.hpp"
+
+#include <poll.h>
+#include <sys/types.h>
+#include <chrono>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace satellite::sandbox {
+
+/// Network namespaces with nothing but a loopback interface that is up, made before a run needs
+/// one.
+///
+/// Shape:  a few, each for one run. The kernel takes longer to make one than for everything else
+/// that
+///         a run is born with. They are made by a child process when nobody waits for a run, from
+///         the first run on that wanted one, and given up when none was wanted for long.
+///         Nothing here waits: the loop calls work_off() and on_exit().
+class NetworkStock {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  NetworkStock() = default;
+  ~NetworkStock();
+  NetworkStock(const NetworkStock&) = delete;
+  NetworkStock& operator=(const NetworkStock&) = delete;
+
+  /// One that nobody was in, or none.
+  UniqueFd take(Clock::time_point now);
+  /// Makes what is missing, if somebody took one before; called when no run is being set up.
+  void refill(Clock::time_point now);
+  std::size_t count() const { return ready_.size(); }
+
+  void watch(std::vector<pollfd>& watched) const;
+  void work_off(std::span<const pollfd> watched);
+  /// Whether the process belonged here.
+  bool on_exit(pid_t pid);
+  /// Gives up what nobody wants and a builder that takes too long.
+  void look(Clock::time_point now);
+  std::optional<Clock::time_point> deadline() const;
+  std::vector<pid_t> processes() const;
+  void end();
+
+ private:
+  void begin(std::size_t count, Clock::time_point now);
+  void take_answers();
+  void give_up_builder(Clock::time_point now);
+
+  std::vector<UniqueFd> ready_;
+  std::optional<Clock::time_point> last_taken_;
+  Clock::time_point builder_deadline_{}, not_before_{};
+  pid_t builder_ = -1;
+  UniqueFd builder_pidfd_, answer_;
+  std::vector<pid_t> ending_;
+};
+
+}  // namespace satellite::sandbox

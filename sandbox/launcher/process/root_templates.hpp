@@ -1,0 +1,85 @@
+#pragma once
+
+#include "protocol/vocabulary/unique_fd.hpp"
+#include "sandbox/launcher/process/host_file_stamps.hpp"
+#include "sandbox/launcher/process/host_file_watch.hpp"
+#include "sandbox/launcher/wire/launch_order.hpp"
+
+#include <poll.h>
+#include <sys/types.h>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace satellite::sandbox {
+
+/// A root that runs are born in a copy of: the mounts of a namespace in which nothing lives.
+struct RootTemplate {
+  std::vector<FileStep> steps;  ///< what it was made of
+  bool root_owned = false;
+  HostFileStamps files;
+  HostFileWatch watch;  ///< of the same files
+  UniqueFd mount_namespace;
+  UniqueFd user_namespace;  ///< its owner, without root
+  UniqueFd workshop;        ///< without root: where the scratch area can be cloned from
+  /// Of its mounts: what all its copies share. Runs need it for longer than the template lives.
+  std::shared_ptr<const std::set<std::string>> devices;
+};
+
+/// The templates for the kinds of runs in use, made beside the runs.
+///
+/// Shape:  a template is used for as long as the host would give the same: the same files, and no
+///         mount made or removed since. One that is not is given up and made anew, never mended.
+///         Few are kept; the least recently used goes. A run that finds none builds its own root.
+///         Nothing here waits: the loop calls work_off() and on_exit().
+class RootTemplates {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// `scratch_area` is where the scratch directories of all runs lie.
+  RootTemplates(bool launcher_is_root, std::string scratch_area);
+  ~RootTemplates();
+  RootTemplates(const RootTemplates&) = delete;
+  RootTemplates& operator=(const RootTemplates&) = delete;
+
+  /// The template for this order, if there is one; else making one is begun. Valid until the next
+  /// call of anything here.
+  const RootTemplate* take(const LaunchOrder& order);
+  /// Changes whenever a mount of the host comes, goes or changes.
+  std::uint64_t mounts_generation();
+  std::size_t count() const { return kept_.size(); }
+
+  void watch(std::vector<pollfd>& watched) const;
+  void work_off(std::span<const pollfd> watched);
+  /// Whether the process belonged here.
+  bool on_exit(pid_t pid);
+  void fail_overdue(Clock::time_point now);
+  std::optional<Clock::time_point> deadline() const;
+  std::vector<pid_t> processes() const;
+  void end();
+
+ private:
+  struct Builder;
+
+  void look_for_changed_mounts();
+  bool is_current(RootTemplate& one, const LaunchOrder& order) const;
+  void begin(const LaunchOrder& order);
+  void take_builders_answer();
+  void give_up_builder();
+
+  const bool launcher_is_root_;
+  const std::string scratch_area_;
+  UniqueFd mounts_;  ///< mountinfo of this process, whose poll(2) tells of changes
+  std::uint64_t generation_ = 0;
+  std::vector<std::unique_ptr<RootTemplate>> kept_;  ///< the latest used first
+  std::unique_ptr<Builder> builder_;
+  std::vector<pid_t> ending_;  ///< builders that have nothing more to do
+  Clock::time_point not_before_{};
+};
+
+}  // namespace satellite::sandbox

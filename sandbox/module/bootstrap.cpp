@@ -1,0 +1,24 @@
+#include "sandbox/module/bootstrap.hpp"
+
+// SATELLITE_MODULE_BOOTSTRAP is the path of bootstrap.mjs.
+__asm__(
+    ".pushsection .rodata\n"
+    "satellite_module_bootstrap_start:\n"
+    ".incbin \"" SATELLITE_MODULE_BOOTSTRAP
+    "\"\n"
+    "satellite_module_bootstrap_end:\n"
+    ".byte 0\n"
+    ".popsection\n");
+
+extern "C" {
+extern const char satellite_module_bootstrap_start[];
+extern const char satellite_module_bootstrap_end[];
+}
+
+namespace satellite::sandbox {
+
+std::string_view module_bootstrap() {
+  return {satellite_module_bootstrap_start, satellite_module_bootstrap_end};
+}
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,69 @@
+#pragma once
+
+#include "protocol/vocabulary/unique_fd.hpp"
+#include "sandbox/host/module_runtime.hpp"
+#include "sandbox/launcher/client/launcher_link.hpp"
+#include "sandbox/running/prepared_run_policy.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace satellite::sandbox {
+
+/// For what a standing run is made, and the only thing that it may be used for.
+struct StandingKind {
+  ResolvedPolicy policy;
+  ModuleRuntime runtime;
+  std::string node_modules;  ///< empty = no packages
+};
+
+/// Runtimes that stand behind every layer with their bootstrap loaded and wait for a task, each
+/// used once.
+///
+/// Shape:  a prepared run that has gone one step further: it was let go, has said that it is ready,
+///         and was measured from outside. At hand-over it is measured again; whatever differs drops
+///         it, and the run starts cold. PreparedRunPolicy says how many there are, for how long.
+/// Source: sandbox/README.md "Scripts in JavaScript".
+class StandingRuns {
+ public:
+  /// The order of a run that has its command and no task yet. An error, or an order that cannot be
+  /// prepared, means that runs of this kind start cold.
+  using MakeOrder = std::function<Result<LaunchOrder>(
+      const StandingKind& kind, std::uint64_t number, const std::optional<Identity>& own)>;
+  using TakesOwnIdentity = std::function<bool(const ResolvedPolicy& policy)>;
+
+  StandingRuns(boost::asio::io_context& context, Launcher& launcher, std::size_t count_max,
+               MakeOrder make_order, TakesOwnIdentity takes_own_identity);
+  ~StandingRuns();
+  StandingRuns(const StandingRuns&) = delete;
+  StandingRuns& operator=(const StandingRuns&) = delete;
+
+  struct Ready {
+    std::uint64_t number = 0;
+    std::optional<Identity> own_identity;
+    std::string setup;   ///< bytes of the order that it was made by, without its task
+    RunStarted started;  ///< as it was measured at its barrier
+    UniqueFd standard_output, standard_error, answer;  ///< read ends
+    UniqueFd task;                                     ///< write end
+    LaunchedRunLink link;
+  };
+  /// One that stands for this and was found unchanged, if there is one; more are made in a moment.
+  boost::asio::awaitable<std::optional<Ready>> take(const StandingKind& kind);
+  std::size_t count_ready() const;
+  /// Why the last one was dropped at hand-over; empty = none was.
+  const std::string& last_difference() const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+/// How many module runs like this one may stand beside those that run; see prepared_runs_max. Pure.
+std::size_t standing_runs_max(const LaunchOrder& order);
+
+}  // namespace satellite::sandbox

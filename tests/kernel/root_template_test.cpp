@@ -1,0 +1,168 @@
+#include "tests/support/in_child.hpp"
+#include "tests/support/native_orders.hpp"
+#include "tests/support/require_layer.hpp"
+#include "tests/support/script_bench.hpp"
+#include "tests/support/temp_dir.hpp"
+
+#include <sys/mount.h>
+#include <unistd.h>
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <utility>
+
+using namespace satellite;
+using namespace satellite::sandbox;
+using namespace satellite::tests;
+namespace fs = std::filesystem;
+
+// Runs of one kind are born in copies of one root. What makes that visible is the number of the
+// root's device, which is each run's own where it built its root itself.
+
+namespace {
+
+std::string root_device(ScriptBench& bench, const Policy& policy) {
+  return bench.run(script("stat -c %d /"), policy).standard_output;
+}
+
+/// Whether runs of this policy come to have one root.
+bool share_a_root(ScriptBench& bench, const Policy& policy) {
+  std::string last = root_device(bench, policy);
+  return eventually([&] {
+    const std::string device = root_device(bench, policy);
+    return !device.empty() && device == std::exchange(last, device);
+  });
+}
+
+bool is_possible() {
+  return require_layer("root", is_root(), "only a root launcher has templates");
+}
+
+}  // namespace
+
+TEST_CASE("runs of one policy share a root that none of them can write to") {
+  if (!is_possible()) return;
+  ScriptBench bench(Engine::native);
+  const Policy policy = policy_for(Engine::native);
+  REQUIRE(share_a_root(bench, policy));
+  const Ran first = bench.run(
+      script("for place in / /etc /dev /usr /proc/sys; do touch $place/left 2>/dev/null && echo "
+             "wrote $place; done; echo x > /tmp/left; echo x > /dev/shm/left; echo x > left; ls "
+             "/tmp/left /dev/shm/left left"),
+      policy);
+  CHECK(first.standard_output == "/dev/shm/left\n/tmp/left\nleft\n");
+  const Ran second = bench.run(script("ls -A . /dev/shm; ls /tmp /etc/left /left 2>/dev/null; "
+                                      "id -un; cat /etc/passwd | grep -c $(pwd)"),
+                               policy);
+  CHECK(second.standard_output.find("left") == std::string::npos);
+  CHECK(second.standard_output.find("script\n1\n") != std::string::npos);
+}
+
+TEST_CASE("a run in a copy of a root has its own processes, host name and mounts") {
+  if (!is_possible()) return;
+  ScriptBench bench(Engine::native);
+  const Policy policy = policy_for(Engine::native);
+  const std::string built =
+      bench.run(script("cut -d' ' -f5,6,9- /proc/self/mountinfo | sort"), policy).standard_output;
+  REQUIRE(share_a_root(bench, policy));
+  const Ran copied = bench.run(script("cut -d' ' -f5,6,9- /proc/self/mountinfo | sort"), policy);
+  // Only the scratch directory is named after the run.
+  const auto without_number = [](std::string text) {
+    for (auto at = text.find("run-"); at != std::string::npos; at = text.find("run-", at + 4)) {
+      const auto end = text.find('/', at);
+      text.replace(at, end - at, "run-");
+    }
+    return text;
+  };
+  CHECK(without_number(copied.standard_output) == without_number(built));
+  const Ran pids = bench.run(script("ls -d /proc/[0-9]* | wc -l"), policy);
+  CHECK(std::stoi(pids.standard_output) <= 5);
+}
+
+TEST_CASE("another policy has another root, and the first one's runs keep theirs") {
+  if (!is_possible()) return;
+  ScriptBench bench(Engine::native);
+  Policy policy = policy_for(Engine::native);
+  REQUIRE(share_a_root(bench, policy));
+  const std::string device = root_device(bench, policy);
+  Policy other = policy;
+  other.filesystem.scratch_bytes = 1U << 20U;
+  const Ran sized = bench.run(script("df -k . | tail -n 1 | tr -s ' ' | cut -d' ' -f2"), other);
+  CHECK(sized.standard_output == "1024\n");
+  CHECK(root_device(bench, policy) == device);
+}
+
+TEST_CASE("a change of the host is seen by the next run, in a file as in a mount") {
+  if (!is_possible()) return;
+  const TempDir files;
+  const std::string hosts = files.write("hosts", "192.0.2.7 first\n");
+  const std::string seen = in_child([&]() -> std::string {
+    take_own_mounts();
+    if (::mount(hosts.c_str(), "/etc/hosts", nullptr, MS_BIND, nullptr) != 0) return "bind";
+    ScriptBench bench(Engine::native);
+    const Policy policy = policy_for(Engine::native);
+    if (!share_a_root(bench, policy)) return "no template";
+    std::string text;
+    const auto look = [&] {
+      text += bench.run(script("head -n 1 /etc/hosts; ls /usr/share/doc | head -n 1"), policy)
+                  .standard_output;
+    };
+    files.write("hosts", "192.0.2.8 second\n");
+    look();
+    if (!share_a_root(bench, policy)) return "no template after a change";
+    if (::mount("tmpfs", "/usr/share/doc", "tmpfs", 0, nullptr) != 0) return "mount";
+    std::ofstream("/usr/share/doc/0-mounted") << "x";
+    look();
+    if (!share_a_root(bench, policy)) return "no template after a mount";
+    if (::umount("/usr/share/doc") != 0) return "unmount";
+    look();
+    return text;
+  });
+  INFO(seen);
+  CHECK(seen.starts_with("192.0.2.8 second\n"));
+  CHECK(seen.find("192.0.2.8 second\n0-mounted\n192.0.2.8 second\n") != std::string::npos);
+  CHECK(seen.rfind("0-mounted") < seen.rfind("192.0.2.8"));
+}
+
+TEST_CASE("a file of the host that appears is shown, one that goes is not") {
+  if (!is_possible()) return;
+  const std::string seen = in_child([]() -> std::string {
+    take_own_mounts();
+    const TempDir etc;
+    fs::copy("/etc", etc.path(),
+             fs::copy_options::recursive | fs::copy_options::copy_symlinks |
+                 fs::copy_options::skip_existing);
+    fs::remove(etc.path() / "locale.conf");
+    fs::permissions(etc.path(), fs::perms(0755));
+    if (::mount(etc.path().c_str(), "/etc", nullptr, MS_BIND, nullptr) != 0) return "bind";
+    ScriptBench bench(Engine::native);
+    const Policy policy = policy_for(Engine::native);
+    if (!share_a_root(bench, policy)) return "no template";
+    const auto look = [&] {
+      return bench.run(script("cat /etc/locale.conf 2>/dev/null || echo none"), policy)
+          .standard_output;
+    };
+    std::string text = look();
+    std::ofstream("/etc/locale.conf") << "LANG=C\n";
+    text += look();
+    fs::remove("/etc/locale.conf");
+    return text + look();
+  });
+  CHECK(seen == "none\nLANG=C\nnone\n");
+}
+
+TEST_CASE("nothing of templates and ready networks is left when a launcher ends") {
+  if (!is_possible()) return;
+  const std::string mounts = read_proc(::getpid(), "mountinfo");
+  pid_t launcher = -1;
+  {
+    ScriptBench bench(Engine::native);
+    launcher = bench.launcher->pid();
+    const Policy policy = policy_for(Engine::native);
+    REQUIRE(share_a_root(bench, policy));
+    // Builders come and go; what they made is held by descriptors of the launcher alone.
+    CHECK(eventually([&] { return count_children(launcher) == 0; }));
+  }
+  CHECK(read_proc(launcher, "stat").empty());
+  CHECK(read_proc(::getpid(), "mountinfo") == mounts);
+}

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "agent/checks/check_result.hpp"
+#include "vectors/conformance_case.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace satellite::vectors {
+
+/// Runs inline scripts for real: behind the layers of the shipped default policy, by each
+/// JavaScript runtime of this host.
+class ModuleBench {
+ public:
+  ModuleBench();
+  ~ModuleBench();
+
+  /// `bun`, `node`: those that are on PATH and work here.
+  const std::vector<std::string>& runtimes() const { return runtimes_; }
+  /// What the collector reports of this case. Paths of the run are `<run>`.
+  agent::CollectorOutcome run(const std::string& runtime, const json& test_case);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+  std::vector<std::string> runtimes_;
+};
+
+/// The one of this process; made when the first case asks for it.
+ModuleBench& module_bench();
+
+}  // namespace satellite::vectors
