@@ -87,7 +87,8 @@ class Agent {
 
  private:
   RunServices run_services() {
-    return {context_, dependencies_.log, dependencies_.config, runner_, policies_, outbox_};
+    return {context_, dependencies_.log, dependencies_.config, runner_, policies_,
+            outbox_,  &packages_};
   }
   /// Beside the first connection: neither waits for the other, a run waits for both.
   asio::awaitable<void> look_at_host();

@@ -2,6 +2,7 @@
 
 #include "agent/checks/config/secret_reference.hpp"
 #include "agent/config/sandbox_settings.hpp"
+#include "agent/packages/run_packages.hpp"
 #include "protocol/vocabulary/limits.hpp"
 
 #include <algorithm>
@@ -76,7 +77,17 @@ asio::awaitable<CollectorRun> run_collector_script(CheckServices services,
   run.result.sandbox.requested = policy.policy;
   StreamCollector collector;
   const auto begin = Clock::now();
+  auto packages = Result<void>();
   if (slot) {
+    auto given = co_await give_packages(services.packages, request, control.cancel);
+    packages = std::move(given);
+  }
+  const bool is_stopped = control.cancel.cancelled();
+  if (!packages && !is_stopped) {
+    run.result.outcome = sandbox::Outcome::setup_failed;
+    run.result.error = packages.error().message;
+  }
+  if (slot && packages) {
     auto result = co_await services.runner.run(std::move(request), std::move(policy), collector,
                                                control.cancel);
     run.result = std::move(result);

@@ -260,7 +260,8 @@ asio::awaitable<void> Dispatcher::run_to_its_end(std::shared_ptr<ActiveRun> run)
   const RunId id = run->request.id;
   journal_.running(id);
   protocol::RunStream& stream = *services_.outbox.find(id);
-  RunPipelineDependencies pipeline{services_.runner, services_.outbox, stream, run->cancel};
+  RunPipelineDependencies pipeline{services_.runner, services_.outbox, stream, run->cancel,
+                                   services_.packages};
   RunPipelineInput input{std::move(run->request),
                          policy_for_run(services_.policies.resolve(), services_.config),
                          run->kind == protocol::ScriptKind::automation};

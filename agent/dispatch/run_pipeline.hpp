@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/outbound/outbox.hpp"
+#include "agent/packages/script_packages.hpp"
 #include "sandbox/running/runner.hpp"
 
 #include "protocol/dispatch_messages.hpp"
@@ -15,6 +16,7 @@ struct RunPipelineDependencies {
   Outbox& outbox;
   protocol::RunStream& stream;
   sandbox::CancelSwitch& cancel;
+  ScriptPackages* packages = nullptr;  ///< as in RunServices
 };
 
 struct RunPipelineInput {

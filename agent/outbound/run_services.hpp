@@ -2,6 +2,7 @@
 
 #include "agent/config/config.hpp"
 #include "agent/outbound/outbox.hpp"
+#include "agent/packages/script_packages.hpp"
 #include "agent/runtime/log.hpp"
 #include "sandbox/policy/policy_provider.hpp"
 #include "sandbox/running/runner.hpp"
@@ -20,6 +21,7 @@ struct RunServices {
   sandbox::Runner& runner;
   const sandbox::PolicyProvider& policies;
   Outbox& outbox;
+  ScriptPackages* packages = nullptr;  ///< none = modules import what their runtime has
 };
 
 }  // namespace satellite::agent
