@@ -17,6 +17,7 @@ struct RunPipelineDependencies {
   ScriptPackages& packages;
   protocol::RunStream& stream;
   sandbox::CancelSwitch& cancel;
+  ScriptPackages* packages = nullptr;  ///< as in RunServices
 };
 
 struct RunPipelineInput {

@@ -2,6 +2,7 @@
 // of it for the next start.
 #include "protocol/vocabulary/unique_fd.hpp"
 #include "tests/end_to_end/package_scene.hpp"
+#include "tests/support/require_layer.hpp"
 #include "tls/digest.hpp"
 
 #include <fcntl.h>
@@ -219,6 +220,34 @@ TEST_CASE("without a state directory packages are kept for the life of the proce
     CHECK(scene.satellite().wait() == 0);
   }
   CHECK(fs::is_empty(scratch.path()));
+}
+
+TEST_CASE("a dispatched module imports the packages that the core wants, or says what is missing") {
+  const bool has_runtime =
+      ::access("/usr/bin/node", X_OK) == 0 || ::access("/usr/local/bin/bun", X_OK) == 0;
+  if (!require_layer("node or bun", has_runtime, "neither is there")) return;
+  auto shelf = shelf_with({{"left", "1.0.0", {{"index.js", "module.exports = 'left'"}}, {}, {}}});
+  PackageScene scene(shelf);
+  scene.ready(shelf);
+  protocol::RunScript imports = script("import left from 'left'; console.log('imported', left);");
+  imports.language = protocol::ScriptLanguage::module;
+  CHECK(scene->run(std::move(imports)).standard_output == "imported left\n");
+
+  auto other = shelf_with({{"other", "1.0.0", {}, {}, {}}});
+  other.silent.insert(*other.statement.lockfile_hash);
+  scene->core().push_packages(other);
+  scene.wait_said("syncing " + other.statement.lockfile_hash->substr(0, 12));
+  protocol::RunScript waits = script("import left from 'left'; console.log('imported', left);");
+  waits.language = protocol::ScriptLanguage::module;
+  waits.timeout = std::chrono::milliseconds(500);
+  const auto refused = scene->run(std::move(waits));
+  CHECK(refused.finished->outcome == "setup_failed");
+  CHECK(refused.finished->error.value_or("").find("Script packages are not ready: expected " +
+                                                  other.statement.lockfile_hash->substr(0, 12)) ==
+        0);
+  protocol::RunScript needs_none = script("console.log('none');");
+  needs_none.language = protocol::ScriptLanguage::module;
+  CHECK(scene->run(std::move(needs_none)).standard_output == "none\n");
 }
 
 TEST_CASE("the command packages fetches, lists, and finds and removes what is damaged") {
