@@ -5,8 +5,6 @@
 #include "protocol/vocabulary/limits.hpp"
 
 #include <algorithm>
-#include <chrono>
-#include <optional>
 
 namespace satellite::agent {
 
@@ -71,19 +69,6 @@ class StreamObserver final : public sandbox::RunObserver {
 
 asio::awaitable<RunPipelineOutcome> execute_run(RunPipelineDependencies dependencies,
                                                 RunPipelineInput input) {
-  const auto packages =
-      co_await give_packages(dependencies.packages, input.request, dependencies.cancel);
-  if (!packages) {
-    sandbox::RunResult refused;
-    refused.outcome = dependencies.cancel.cancelled() ? sandbox::Outcome::cancelled
-                                                      : sandbox::Outcome::setup_failed;
-    refused.error = packages.error().message;
-    refused.is_module = true;
-    refused.started_at = std::chrono::system_clock::now();
-    refused.sandbox.requested = input.policy.policy;
-    auto told = finished_message_from(refused, std::nullopt);
-    co_return RunPipelineOutcome{std::move(refused), std::move(told)};
-  }
   StreamObserver observer(dependencies.outbox, dependencies.stream, input.collects_artifact);
   const auto has_packages =
       co_await add_packages(dependencies.packages, input.request, dependencies.cancel);

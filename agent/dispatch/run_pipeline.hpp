@@ -17,7 +17,6 @@ struct RunPipelineDependencies {
   ScriptPackages& packages;
   protocol::RunStream& stream;
   sandbox::CancelSwitch& cancel;
-  ScriptPackages* packages = nullptr;  ///< as in RunServices
 };
 
 struct RunPipelineInput {

@@ -27,6 +27,7 @@ sandbox::RunResult result_without_packages(const Error& error, const sandbox::Po
   result.outcome = error.code == ErrorCode::cancelled ? sandbox::Outcome::cancelled
                                                       : sandbox::Outcome::setup_failed;
   result.error = error.message;
+  result.is_module = true;
   result.started_at = std::chrono::system_clock::now();
   result.sandbox.requested = policy;
   return result;
