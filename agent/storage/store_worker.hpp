@@ -77,7 +77,7 @@ class Store::Worker {
   std::condition_variable news_;
   std::deque<Request> requests_;
   boost::asio::io_context* context_;  ///< null once the event loop is gone
-  std::optional<Time> lazy_until_;  ///< when what nobody waits for is written at the latest
+  std::optional<Time> lazy_until_;    ///< when what nobody waits for is written at the latest
   bool ending_ = false;
   bool ended_ = false;
   std::thread thread_;

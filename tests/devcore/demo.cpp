@@ -64,7 +64,8 @@ class DemoSatellite {
     std::ofstream(files.file("ca.pem")) << core.ca_pem();
     std::vector<std::string> settings{
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "CHECKSTACK_CORE_URL=" + core.url(), "CHECKSTACK_SATELLITE_CLIENT_ID=demo",
+        "CHECKSTACK_CORE_URL=" + core.url(),
+        "CHECKSTACK_SATELLITE_CLIENT_ID=demo",
         "CHECKSTACK_SATELLITE_TOKEN=csat_demo",
         "CHECKSTACK_SATELLITE_CA_FILE=" + files.file("ca.pem"),
         "CHECKSTACK_SATELLITE_STATE_DIRECTORY=" + files.file("state")};

@@ -25,7 +25,8 @@ TEST_CASE("the satellite announces what it can do and heartbeats carry its versi
   REQUIRE(frame);
   const auto authenticate = nlohmann::json::parse(*frame);
   CHECK(authenticate.at("clientId") == "satellite-1");
-  CHECK(authenticate.at("capabilities") == nlohmann::json{"script-dispatch", "script-stream", "result-ack"});
+  CHECK(authenticate.at("capabilities") ==
+        nlohmann::json{"script-dispatch", "script-stream", "result-ack"});
   const auto beat = scene.core().wait_for_frame("heartbeat");
   REQUIRE(beat);
   const auto heartbeat = nlohmann::json::parse(*beat);

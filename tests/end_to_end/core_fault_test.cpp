@@ -84,7 +84,8 @@ TEST_CASE(
   CHECK(scene.core().ledger().counters().authentications == 1);
 }
 
-TEST_CASE("what is said about script packages is answered: none are wanted, or what no core wants") {
+TEST_CASE(
+    "what is said about script packages is answered: none are wanted, or what no core wants") {
   Scene scene(with_checks({}));
   scene.core().push_text(
       R"({"type":"config_updated","assignments":[],"scriptPackagesLockfileHash":null})");

@@ -45,8 +45,10 @@ std::vector<Runtime> present_runtimes() {
 std::string said_by_module(NativeOrders& bench, const Runtime& runtime, const fs::path& modules,
                            const std::string& module) {
   sandbox::LaunchOrder order = bench.order();
-  order.native->steps.push_back(
-      {sandbox::FileStepKind::bind, "node_modules", modules.string(), 0, 0755});
+  auto& steps = order.native->steps;
+  steps.insert(steps.begin(),
+               {sandbox::FileStepKind::bind, "node_modules", modules.string(), 0, 0755});
+  ++order.native->root_steps;
   order.command = {
       "sh", "-c",
       "cat > module.mjs <<'END'\n" + module + "\nEND\n" + runtime.program + " module.mjs 2>&1"};

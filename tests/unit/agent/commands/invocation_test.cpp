@@ -81,7 +81,7 @@ TEST_CASE("exec, plan, doctor and policy take the settings that run takes") {
   CHECK(invocation.options.at("sandbox.prepared_runs") == "0");
 }
 
-TEST_CASE("--ephemeral is a word of its own and takes a value, too") {
+TEST_CASE("the option --ephemeral is a word of its own and takes a value, too") {
   const auto given = [](const Words& words) {
     return std::get<Invocation>(parse(words)).options.at("state.ephemeral");
   };
