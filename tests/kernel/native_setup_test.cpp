@@ -1,11 +1,16 @@
+#include "tests/support/in_child.hpp"
 #include "tests/support/native_orders.hpp"
 #include "tests/support/require_layer.hpp"
+#include "tests/support/script_bench.hpp"
 #include "tests/support/temp_dir.hpp"
 
+#include <sched.h>
+#include <sys/mount.h>
 #include <unistd.h>
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <filesystem>
+#include <fstream>
 
 using namespace satellite;
 using namespace satellite::sandbox;
@@ -165,4 +170,30 @@ TEST_CASE("what the native engine promised and did not do is missed at the barri
     order.resource_settings.clear();
     CHECK(refused().find("resources: ") == 0);
   }
+}
+
+TEST_CASE("where no memory file may be executed, init goes on as a copy of the launcher") {
+  if (!require_layer("root", is_root(), "only root can forbid it for a pid namespace")) return;
+  const std::string seen = in_child([]() -> std::string {
+    if (::unshare(CLONE_NEWPID) != 0) return "unshare";
+    return in_child([]() -> std::string {
+      take_own_mounts();
+      if (::mount("proc", "/proc", "proc", 0, nullptr) != 0) return "proc";
+      std::ofstream setting("/proc/sys/vm/memfd_noexec");
+      if (!(setting << "2" << std::flush)) return "no such setting";
+      std::string text;
+      for (const Engine engine : {Engine::native, Engine::none}) {
+        ScriptBench bench(engine);
+        const Policy policy = policy_for(engine);
+        for (int i = 0; i < 2; ++i) {  // with a root of its own, then perhaps in a copy of one
+          const Ran ran = bench.run(script("echo ran; exit 7"), policy);
+          text += ran.result.error.value_or(ran.standard_output) + " " +
+                  std::to_string(ran.result.exit_code) + "\n";
+        }
+      }
+      return text;
+    });
+  });
+  if (!require_layer("memfd_noexec", seen != "no such setting", "Linux before 6.3")) return;
+  CHECK(seen == "ran\n 7\nran\n 7\nran\n 7\nran\n 7\n");
 }

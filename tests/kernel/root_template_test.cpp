@@ -7,6 +7,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 #include <catch2/catch.hpp>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <utility>
@@ -165,4 +166,28 @@ TEST_CASE("nothing of templates and ready networks is left when a launcher ends"
   }
   CHECK(read_proc(launcher, "stat").empty());
   CHECK(read_proc(::getpid(), "mountinfo") == mounts);
+}
+
+TEST_CASE("a scratch directory that does not lie below /tmp is the only thing to write to there") {
+  if (!is_possible()) return;
+  std::string parent = "/var/tmp/root-template-XXXXXX";
+  REQUIRE(::mkdtemp(parent.data()) != nullptr);
+  {
+    ScriptBench bench(Engine::native, ScriptBench::Egress::untried, std::nullopt, std::nullopt,
+                      RootScripts::refused, parent);
+    fs::permissions(parent, fs::perms(0755));
+    const Policy policy = policy_for(Engine::native);
+    const auto look = [&] {
+      return bench
+          .run(script("ls -A . ; echo x > file && cat file; cd .. && touch beside "
+                      "2>/dev/null; cd .. && touch above 2>/dev/null; ls | wc -l"),
+               policy)
+          .standard_output;
+    };
+    const std::string built = look();
+    CHECK(built == "x\n1\n");
+    REQUIRE(share_a_root(bench, policy));
+    CHECK(look() == built);
+  }
+  fs::remove_all(parent);
 }
