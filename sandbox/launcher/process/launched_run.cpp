@@ -79,8 +79,9 @@ struct LaunchedRun::ChildMemory {
   }
   Spawned spawn(const LauncherState& state) {
     const int group = prepared.leaf ? prepared.leaf->descriptor() : -1;
-    // A wrapper begins with the script's ids, before its exec.
-    const bool may_borrow = prepared.wrapper.empty() || state.may_share_memory;
+    // A wrapper begins with the script's ids, before its exec. And where a group's memory ends, the
+    // kernel kills every process that shares the victim's, so that a small limit would end us.
+    const bool may_borrow = group < 0 && (prepared.wrapper.empty() || state.may_share_memory);
     std::byte* const stack = launch.block == nullptr && may_borrow ? make_stack() : nullptr;
     const NetworkNamespaceFds network{launch.join_user_namespace_fd,
                                       launch.join_network_namespace_fd};

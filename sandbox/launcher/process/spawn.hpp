@@ -21,7 +21,7 @@ struct Spawned {
 ///         to nothing but that stack. Without one it is a copy of this process.
 ///
 ///         With a control group (the descriptor of its directory) it is born in that group, or not
-///         at all.
+///         at all; it must then be a copy.
 Spawned spawn_init(const bare::InitLaunch& launch, std::byte* stack_end, int control_group = -1);
 
 /// A network namespace and the user namespace that owns it.
