@@ -142,7 +142,7 @@ class LaunchedRun {
   struct Prepared {
     std::string setup;  ///< bytes of the order without its task
     HostFileStamps host_files;
-    std::uint64_t mounts_generation = 0;
+    std::optional<std::uint64_t> mounts_generation;
     std::optional<Posture> posture;
     std::optional<NativePlan> plan;
     std::optional<Census> census;
