@@ -137,6 +137,7 @@ Result<void> ScratchArea::make_area(const std::string& name) {
   path_ = parent_path_ + (parent_path_.ends_with('/') ? "" : "/") + name;
   runs_path_ = path_ + "/" + runs_name;
   spare_gates_.clear();
+  new_traits_.reset();
   if (::mkdirat(parent_.get(), name.c_str(), S_IRWXU) != 0) {
     return error_from_errno("make the directory " + path_, errno);
   }
@@ -233,10 +234,13 @@ ScratchArea::Traits ScratchArea::traits_of(int directory) {
   return {static_cast<std::uint32_t>(flags), 0, 0, 0};
 }
 
+/// Who shares our user and sees the host's files can have written to a spare one. That one is left
+/// where it is, for the end of the area: to empty it could take for ever.
 ScratchArea::Gate ScratchArea::take_or_make_gate(const std::string& name) {
-  if (!spare_gates_.empty()) {
+  while (!spare_gates_.empty()) {
     const Spare spare = std::move(spare_gates_.back());
     spare_gates_.pop_back();
+    if (spare.has_scratch && !is_as_made(directory_.get(), inner_of(spare.name))) continue;
     if (::renameat(directory_.get(), spare.name.c_str(), runs_.get(), name.c_str()) == 0) {
       return spare.has_scratch ? Gate::with_scratch : Gate::empty;
     }
@@ -244,15 +248,12 @@ ScratchArea::Gate ScratchArea::take_or_make_gate(const std::string& name) {
   return ::mkdirat(runs_.get(), name.c_str(), S_IRWXU) == 0 ? Gate::empty : Gate::none;
 }
 
-/// Who shares our user and sees the host's files can have written to a spare one: that one is not
-/// used.
 bool ScratchArea::make_scratch(const std::string& name, Gate gate) {
   const int runs = runs_.get();
   const std::string inner = inner_of(name);
-  if (gate == Gate::with_scratch && is_as_made(inner)) {
+  if (gate == Gate::with_scratch) {
     return ::utimensat(runs, inner.c_str(), nullptr, AT_SYMLINK_NOFOLLOW) == 0;
   }
-  if (gate == Gate::with_scratch) remove_tree(runs, inner);
   if (::mkdirat(runs, inner.c_str(), S_IRWXU) != 0) return false;
   if (new_traits_) return true;
   const UniqueFd made(::openat(runs, inner.c_str(), directory_flags));
@@ -261,9 +262,9 @@ bool ScratchArea::make_scratch(const std::string& name, Gate gate) {
 }
 
 /// Nothing tells it from one that was just made but its owner and times, which are set anew.
-bool ScratchArea::is_as_made(const std::string& inner) const {
+bool ScratchArea::is_as_made(int parent, const std::string& inner) const {
   constexpr off_t new_directory_size_max = 4'096;
-  UniqueFd directory(::openat(runs_.get(), inner.c_str(), directory_flags));
+  const UniqueFd directory(::openat(parent, inner.c_str(), directory_flags));
   struct stat facts {};
   if (!directory || ::fstat(directory.get(), &facts) != 0) return false;
   const bool is_plain = (facts.st_mode & 07777) == S_IRWXU && facts.st_nlink <= 2 &&
@@ -271,7 +272,7 @@ bool ScratchArea::is_as_made(const std::string& inner) const {
   if (!is_plain || traits_of(directory.get()) != new_traits_) return false;
   const auto attributes = ::flistxattr(directory.get(), nullptr, 0);
   if (attributes > 0 || (attributes < 0 && errno != ENOTSUP)) return false;
-  return holds_only(runs_.get(), inner, {});
+  return holds_only(parent, inner, {});
 }
 
 /// A script that shares our user and sees the host's files can write beside its scratch directory;
@@ -332,7 +333,7 @@ bool ScratchArea::remove_at_once(const std::string& name) {
     return retire_gate(name, Gate::empty);
   }
   if (facts.st_size > directory_size_at_once_max) return false;
-  if (is_as_made(inner)) return retire_gate(name, Gate::with_scratch);
+  if (is_as_made(runs, inner)) return retire_gate(name, Gate::with_scratch);
   if (::unlinkat(runs, inner.c_str(), AT_REMOVEDIR) != 0) {
     const UniqueFd directory(::openat(runs, inner.c_str(), directory_flags));
     const auto files = directory ? small_files(directory.get()) : std::nullopt;

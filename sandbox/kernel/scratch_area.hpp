@@ -98,7 +98,7 @@ class ScratchArea {
   Result<void> make_anew();
   Gate take_or_make_gate(const std::string& name);
   bool make_scratch(const std::string& name, Gate gate);
-  bool is_as_made(const std::string& inner) const;
+  bool is_as_made(int parent, const std::string& inner) const;
   bool retire_gate(const std::string& name, Gate gate);
 
   std::string parent_path_, path_, runs_path_;
