@@ -74,23 +74,25 @@ void NetworkStock::begin(std::size_t count, Clock::time_point now) {
     return;
   }
   builder_ = static_cast<pid_t>(pid);
+  builder_made_any_ = false;
   builder_pidfd_ = UniqueFd(pidfd);
   builder_deadline_ = now + stock_build_time_max;
   answer_ = std::move(sockets->first);
 }
 
 void NetworkStock::take_answers() {
-  for (;;) {
+  while (true) {
     std::array<std::byte, 8> buffer;
     auto received = kernel::receive_message(answer_.get(), buffer);
     if (received && !*received) return;
     const bool is_one = received && (*received)->size == 1 && (*received)->descriptors.size() == 1;
     if (!is_one) break;
     ready_.push_back(std::move((*received)->descriptors.front()));
+    builder_made_any_ = true;
   }
   answer_.reset();
   // A host that cannot make one has runs that say so themselves.
-  if (ready_.size() < refilled_below) not_before_ = Clock::now() + pause_after_stock_failure;
+  if (!builder_made_any_) not_before_ = Clock::now() + pause_after_stock_failure;
 }
 
 void NetworkStock::watch(std::vector<pollfd>& watched) const {

@@ -53,6 +53,7 @@ class NetworkStock {
   std::optional<Clock::time_point> last_taken_;
   Clock::time_point builder_deadline_{}, not_before_{};
   pid_t builder_ = -1;
+  bool builder_made_any_ = false;
   UniqueFd builder_pidfd_, answer_;
   std::vector<pid_t> ending_;
 };
