@@ -152,6 +152,43 @@ TEST_CASE("a file of the host that appears is shown, one that goes is not") {
   CHECK(seen == "none\nLANG=C\nnone\n");
 }
 
+TEST_CASE("what appears several directories below one that was missing is shown") {
+  if (!is_possible()) return;
+  const std::string seen = in_child([]() -> std::string {
+    take_own_mounts();
+    const TempDir etc;
+    fs::copy("/etc", etc.path(),
+             fs::copy_options::recursive | fs::copy_options::copy_symlinks |
+                 fs::copy_options::skip_existing);
+    fs::permissions(etc.path(), fs::perms(0755));
+    fs::remove_all(etc.path() / "pki");
+    fs::remove(etc.path() / "resolv.conf");
+    fs::create_symlink("/mnt/resolver/resolv.conf", etc.path() / "resolv.conf");
+    if (::mount(etc.path().c_str(), "/etc", nullptr, MS_BIND, nullptr) != 0) return "bind";
+    if (::mount("tmpfs", "/mnt", "tmpfs", 0, nullptr) != 0) return "tmpfs";
+    ScriptBench bench(Engine::native);
+    const Policy policy = policy_for(Engine::native);
+    if (!share_a_root(bench, policy)) return "no template";
+    const auto look = [&] {
+      return bench
+          .run(script("cat /etc/pki/tls/certs/one /etc/resolv.conf 2>/dev/null; echo ."), policy)
+          .standard_output;
+    };
+    std::string text = look();
+    for (const char* directory : {"/etc/pki", "/etc/pki/tls", "/etc/pki/tls/certs"}) {
+      fs::create_directory(directory);
+      look();  // each is seen by itself
+    }
+    std::ofstream("/etc/pki/tls/certs/one") << "one\n";
+    text += look();
+    fs::create_directory("/mnt/resolver");
+    look();
+    std::ofstream("/mnt/resolver/resolv.conf") << "two\n";
+    return text + look();
+  });
+  CHECK(seen == ".\none\n.\none\ntwo\n.\n");
+}
+
 TEST_CASE("nothing of templates and ready networks is left when a launcher ends") {
   if (!is_possible()) return;
   const std::string mounts = read_proc(::getpid(), "mountinfo");

@@ -130,7 +130,6 @@ void set_up_native(InitBlock& block) {
   } else {
     build_rootfs(attempt, setup);
   }
-  call(__NR_close, init_fd_scratch_tree);
   take_session_keyring(attempt);
   become_the_scripts_user(attempt, setup, block);
   die_with_launcher(init_fd_control);  // the change of ids cleared it

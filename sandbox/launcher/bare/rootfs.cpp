@@ -361,11 +361,6 @@ void build_template(const Attempt& attempt, const NativeSetup& setup) {
   keep_mounts_private(attempt);
   enter_staging_root(attempt, setup);
   build_steps(attempt, setup, 0, setup.root_step_count);
-  // A user namespace may mount a proc only where it sees one already.
-  if (setup.own_user) {
-    const int proc = setup.root_step_count;
-    build_steps(attempt, setup, proc, proc + 1);
-  }
   pivot_into_root(attempt, setup);
 }
 

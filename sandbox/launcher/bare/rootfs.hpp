@@ -11,8 +11,7 @@ namespace satellite::sandbox::bare {
 void build_rootfs(const Attempt& attempt, const NativeSetup& setup);
 
 /// The part of it that runs may share: the first root_step_count steps, sealed, as the root of the
-/// caller's mount namespace, of which runs then get copies. With a user namespace of its own it has
-/// a proc, too. The caller is the first process of a pid namespace, if so.
+/// caller's mount namespace, of which runs then get copies.
 void build_template(const Attempt& attempt, const NativeSetup& setup);
 
 /// The rest of it in a copy of a template: the proc of the caller's pid namespace, then everything

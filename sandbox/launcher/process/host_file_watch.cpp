@@ -1,15 +1,16 @@
 #include "sandbox/launcher/process/host_file_watch.hpp"
 
-#include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/statfs.h>
-#include <unistd.h>
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <set>
+#include <cstdint>
+#include <filesystem>
 #include <string>
+#include <system_error>
 
 namespace satellite::sandbox {
 namespace {
@@ -30,52 +31,49 @@ bool is_watchable(const std::string& path) {
          shared_file_systems.end();
 }
 
-/// The nearest directory above that exists: where a missing one would be made.
-std::string directory_above(std::string path) {
-  do {
-    path = path.substr(0, path.rfind('/'));
-    if (path.empty()) return "/";
-  } while (::access(path.c_str(), F_OK) != 0);
-  return path;
-}
-
-bool takes_from_host(const FileStep& step) {
-  return step.kind == FileStepKind::mirror || step.kind == FileStepKind::copy ||
-         step.kind == FileStepKind::bind || step.kind == FileStepKind::device;
+/// Its directory, by a way without links; a missing one is none. A link on the way may lead to
+/// another place without anything happening here.
+bool is_plain_way(const std::string& directory) {
+  std::error_code problem;
+  const auto real = std::filesystem::weakly_canonical(directory, problem);
+  return !problem && real == directory;
 }
 
 }  // namespace
 
-HostFileWatch::HostFileWatch(std::span<const FileStep> steps) {
-  UniqueFd events(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  if (!events) return;
-  std::set<std::string> directories;
-  for (const auto& step : steps) {
-    if (!takes_from_host(step)) continue;
-    directories.insert(directory_above(step.source));
-    // A copy follows links, a mirror is the link itself: both are watched either way.
-    for (const std::uint32_t follow : {std::uint32_t{IN_DONT_FOLLOW}, std::uint32_t{0}}) {
-      const bool is_watched =
-          ::inotify_add_watch(events.get(), step.source.c_str(), file_events | follow) >= 0;
-      if (!is_watched && errno != ENOENT && errno != ENOTDIR) return;
+/// Whether everything that can change what the step takes is watched from now on.
+bool HostFileWatch::watch(const FileStep& step) {
+  if (step.kind != FileStepKind::mirror) return false;
+  std::string directory = step.source.substr(0, step.source.rfind('/'));
+  if (!directory.empty() && !is_plain_way(directory)) return false;
+  const auto add = [this](const std::string& path, std::uint32_t events) {
+    return ::inotify_add_watch(events_.get(), path.c_str(), events | IN_MASK_ADD) >= 0;
+  };
+  const auto is_missing = [] { return errno == ENOENT || errno == ENOTDIR; };
+  if (!add(step.source, file_events | IN_DONT_FOLLOW) && !is_missing()) return false;
+  for (;;) {
+    const std::string path = directory.empty() ? "/" : directory;
+    if (add(path, directory_events)) {
+      if (!is_watchable(path)) return false;
+    } else if (!is_missing()) {
+      return false;
     }
-    if (::access(step.source.c_str(), F_OK) == 0 && !is_watchable(step.source)) return;
+    if (directory.empty()) return true;
+    directory.resize(directory.rfind('/'));
   }
-  for (const auto& directory : directories) {
-    const bool is_watched =
-        is_watchable(directory) &&
-        ::inotify_add_watch(events.get(), directory.c_str(), directory_events) >= 0;
-    if (!is_watched) return;
-  }
-  events_ = std::move(events);
 }
 
-bool HostFileWatch::saw_nothing() {
-  if (!events_) return false;
-  std::array<char, 4'096> buffer;
-  bool nothing = true;
-  while (::read(events_.get(), buffer.data(), buffer.size()) > 0) nothing = false;
-  return nothing && errno == EAGAIN;
+HostFileWatch::HostFileWatch(std::span<const FileStep> steps)
+    : events_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
+  for (const auto& step : steps) {
+    if (!watch(step)) unwatched_.push_back(step);
+  }
+  unwatched_stamps_ = stamps_of_host_files(unwatched_);
+}
+
+bool HostFileWatch::saw_nothing() const {
+  int waiting = 0;
+  return events_ && ::ioctl(events_.get(), FIONREAD, &waiting) == 0 && waiting == 0;
 }
 
 }  // namespace satellite::sandbox

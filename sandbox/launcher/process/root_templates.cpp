@@ -6,7 +6,6 @@
 
 #include "sandbox/kernel/proc_facts.hpp"
 #include "sandbox/kernel/socket_messages.hpp"
-#include "sandbox/launcher/bare/hardening.hpp"
 #include "sandbox/launcher/bare/rootfs.hpp"
 #include "sandbox/launcher/process/barrier.hpp"
 #include "sandbox/launcher/process/run_preparation.hpp"
@@ -46,12 +45,7 @@ constexpr int answer_fd = 3;
   ::umask(0);
   constexpr Fault no_fault{};
   const bare::Attempt attempt(no_fault, answer_fd);
-  const bare::NativeSetup& setup = native.setup();
-  if (setup.own_user) {
-    ::prctl(PR_SET_DUMPABLE, 1);
-    bare::write_id_maps(attempt, {setup.uid_map, setup.gid_map});
-  }
-  bare::build_template(attempt, setup);
+  bare::build_template(attempt, native.setup());
   // The launcher may open our namespaces only while we are dumpable.
   ::prctl(PR_SET_DUMPABLE, 1);
   InitReport report;
@@ -63,19 +57,13 @@ constexpr int answer_fd = 3;
   ::_exit(0);
 }
 
-UniqueFd open_of_process(pid_t pid, const char* name) {
-  const std::string path = "/proc/" + std::to_string(pid) + "/" + name;
-  return UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-}
-
-bool fill(RootTemplate& made, pid_t builder, bool has_own_user) {
-  made.mount_namespace = open_of_process(builder, "ns/mnt");
-  if (has_own_user) made.user_namespace = open_of_process(builder, "ns/user");
-  const auto text =
-      kernel::read_small_file(AT_FDCWD, "/proc/" + std::to_string(builder) + "/mountinfo");
-  const auto mounts =
-      text ? kernel::parse_mountinfo(*text) : Result<std::vector<kernel::MountEntry>>(text.error());
-  if (!made.mount_namespace || (has_own_user && !made.user_namespace) || !mounts) return false;
+bool fill(RootTemplate& made, pid_t builder) {
+  const std::string process = "/proc/" + std::to_string(builder);
+  made.mount_namespace.reset(::open((process + "/ns/mnt").c_str(), O_RDONLY | O_CLOEXEC));
+  const auto text = kernel::read_small_file(AT_FDCWD, process + "/mountinfo");
+  if (!made.mount_namespace || !text) return false;
+  const auto mounts = kernel::parse_mountinfo(*text);
+  if (!mounts) return false;
   std::set<std::string> devices;
   for (const auto& mount : *mounts) devices.insert(mount.device);
   made.devices = std::make_shared<const std::set<std::string>>(std::move(devices));
@@ -118,17 +106,13 @@ struct RootTemplates::Builder {
   std::unique_ptr<RootTemplate> made = std::make_unique<RootTemplate>();
   pid_t pid = -1;
   UniqueFd pidfd, answer;
-  bool has_own_user = false;
   std::uint64_t generation = 0;
   Clock::time_point deadline;
 };
 
-RootTemplates::RootTemplates(bool launcher_is_root, std::string scratch_area)
-    : launcher_is_root_(launcher_is_root), scratch_area_(std::move(scratch_area)) {
-  if (launcher_is_root_ && can_hand_in_mounts()) {
-    mounts_.reset(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
-  }
-}
+RootTemplates::RootTemplates(bool launcher_is_root)
+    : makes_templates_(launcher_is_root && can_hand_in_mounts()),
+      mounts_(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC)) {}
 
 RootTemplates::~RootTemplates() {
   end();
@@ -147,19 +131,19 @@ std::uint64_t RootTemplates::mounts_generation() {
 }
 
 const RootTemplate* RootTemplates::take(const LaunchOrder& order) {
-  if (!mounts_ || !order.native || order.native->root_steps == 0) return nullptr;
+  if (!makes_templates_ || !mounts_ || !order.native) return nullptr;
+  if (order.native->root_steps == 0) return nullptr;
   if (is_fault_of_root(order)) return nullptr;
   look_for_changed_mounts();
   const auto found = std::find_if(kept_.begin(), kept_.end(), [&order](const auto& one) {
     const auto wanted = root_steps(order);
-    return one->root_owned == order.native->root_owned &&
-           std::equal(one->steps.begin(), one->steps.end(), wanted.begin(), wanted.end());
+    return std::equal(one->steps.begin(), one->steps.end(), wanted.begin(), wanted.end());
   });
   if (found == kept_.end()) {
     begin(order);
     return nullptr;
   }
-  if (!is_current(**found, order)) {
+  if (!is_current(**found)) {
     kept_.erase(found);
     begin(order);
     return nullptr;
@@ -168,10 +152,14 @@ const RootTemplate* RootTemplates::take(const LaunchOrder& order) {
   return kept_.front().get();
 }
 
-/// A watch that saw nothing spares some fifty looks at files.
-bool RootTemplates::is_current(RootTemplate& one, const LaunchOrder& order) const {
-  if (one.watch.saw_nothing()) return true;
-  return one.files == stamps_of_host_files(root_steps(order));
+/// A watch that saw nothing spares most looks. What it saw can have been a directory on the way to
+/// a file that is not there yet, so that there is more to watch now.
+bool RootTemplates::is_current(RootTemplate& one) {
+  if (one.watch.saw_nothing()) {
+    return stamps_of_host_files(one.watch.unwatched()) == one.watch.unwatched_stamps();
+  }
+  one.watch = HostFileWatch(one.steps);
+  return one.files == stamps_of_host_files(one.steps);
 }
 
 void RootTemplates::begin(const LaunchOrder& order) {
@@ -181,16 +169,14 @@ void RootTemplates::begin(const LaunchOrder& order) {
   auto builder = std::make_unique<Builder>();
   builder->generation = generation_;
   RootTemplate& made = *builder->made;
-  made.root_owned = order.native->root_owned;
   made.steps.assign(root_steps(order).begin(), root_steps(order).end());
   // Before the files are read, so that a change meanwhile is noticed later.
-  made.watch = HostFileWatch(root_steps(order));
-  made.files = stamps_of_host_files(root_steps(order));
+  made.watch = HostFileWatch(made.steps);
+  made.files = stamps_of_host_files(made.steps);
   builder->deadline = Clock::now() + build_time_max;
-  const NativePreparation native(order, Identity{::geteuid(), ::getegid()}, launcher_is_root_);
-  builder->has_own_user = native.setup().own_user;
-  unsigned long flags = CLONE_NEWNS | CLONE_PIDFD | SIGCHLD;
-  if (builder->has_own_user) flags |= CLONE_NEWUSER | CLONE_NEWPID;
+  constexpr bool is_root = true;
+  const NativePreparation native(order, Identity{::geteuid(), ::getegid()}, is_root);
+  constexpr unsigned long flags = CLONE_NEWNS | CLONE_PIDFD | SIGCHLD;
   int pidfd = -1;
   const long pid = ::syscall(SYS_clone, flags, nullptr, &pidfd, 0, 0);
   if (pid == 0) build(native, sockets->second.get());
@@ -208,7 +194,7 @@ void RootTemplates::take_builders_answer() {
   const Incoming incoming = receive_report(builder_->answer.get());
   if (!incoming.report && !incoming.closed) return;
   const bool is_ready = incoming.report && incoming.report->kind == InitReportKind::ready &&
-                        fill(*builder_->made, builder_->pid, builder_->has_own_user);
+                        fill(*builder_->made, builder_->pid);
   if (!is_ready) return give_up_builder();
   // A mount that came meanwhile may be in it or not.
   if (mounts_generation() == builder_->generation) {

@@ -21,12 +21,9 @@ namespace satellite::sandbox {
 /// A root that runs are born in a copy of: the mounts of a namespace in which nothing lives.
 struct RootTemplate {
   std::vector<FileStep> steps;  ///< what it was made of
-  bool root_owned = false;
   HostFileStamps files;
-  HostFileWatch watch;  ///< of the same files
+  HostFileWatch watch;  ///< of those that can be watched
   UniqueFd mount_namespace;
-  UniqueFd user_namespace;  ///< its owner, without root
-  UniqueFd workshop;        ///< without root: where the scratch area can be cloned from
   /// Of its mounts: what all its copies share. Runs need it for longer than the template lives.
   std::shared_ptr<const std::set<std::string>> devices;
 };
@@ -36,13 +33,13 @@ struct RootTemplate {
 /// Shape:  a template is used for as long as the host would give the same: the same files, and no
 ///         mount made or removed since. One that is not is given up and made anew, never mended.
 ///         Few are kept; the least recently used goes. A run that finds none builds its own root.
-///         Nothing here waits: the loop calls work_off() and on_exit().
+///         Only a root launcher has any. Nothing here waits: the loop calls work_off() and
+///         on_exit().
 class RootTemplates {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// `scratch_area` is where the scratch directories of all runs lie.
-  RootTemplates(bool launcher_is_root, std::string scratch_area);
+  explicit RootTemplates(bool launcher_is_root);
   ~RootTemplates();
   RootTemplates(const RootTemplates&) = delete;
   RootTemplates& operator=(const RootTemplates&) = delete;
@@ -67,13 +64,12 @@ class RootTemplates {
   struct Builder;
 
   void look_for_changed_mounts();
-  bool is_current(RootTemplate& one, const LaunchOrder& order) const;
+  static bool is_current(RootTemplate& one);
   void begin(const LaunchOrder& order);
   void take_builders_answer();
   void give_up_builder();
 
-  const bool launcher_is_root_;
-  const std::string scratch_area_;
+  bool makes_templates_ = false;
   UniqueFd mounts_;  ///< mountinfo of this process, whose poll(2) tells of changes
   std::uint64_t generation_ = 0;
   std::vector<std::unique_ptr<RootTemplate>> kept_;  ///< the latest used first
