@@ -20,7 +20,8 @@ namespace satellite::sandbox {
 /// Source: the order in which nsjail looks for a place: /run/user/UID/nsjail, /run/user, /tmp.
 class NsjailDirectories {
  public:
-  /// For an nsjail that runs as `user` and sees itself as `named`. Never blocks.
+  /// For an nsjail that runs as `user` and sees itself as `named`. Waits 20 ms at most for another
+  /// launcher that removes them.
   static Result<NsjailDirectories> take(uid_t named, uid_t user);
 
   NsjailDirectories(NsjailDirectories&&) = default;
