@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <unistd.h>
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <limits>
@@ -168,8 +169,12 @@ Result<std::vector<MountEntry>> parse_mountinfo(std::string_view text) {
   std::vector<MountEntry> mounts;
   while (!text.empty()) {
     std::string_view line = next_line(text);
-    for (int skipped = 0; skipped < 2; ++skipped) next_word(line);  // id, parent
     MountEntry mount;
+    const auto id = number_of<std::uint64_t>(next_word(line));
+    const auto parent = number_of<std::uint64_t>(next_word(line));
+    if (!id || !parent) return broken("mountinfo");
+    mount.id = *id;
+    mount.parent = *parent;
     mount.device = std::string(next_word(line));
     mount.root = unescape(next_word(line));
     mount.target = unescape(next_word(line));
@@ -185,6 +190,14 @@ Result<std::vector<MountEntry>> parse_mountinfo(std::string_view text) {
   }
   if (mounts.empty()) return broken("mountinfo");
   return mounts;
+}
+
+bool is_covered(const MountEntry& mount, const std::vector<MountEntry>& all) {
+  // A path that begins at a root does not cross into what is mounted on it.
+  if (mount.target == "/") return false;
+  return std::any_of(all.begin(), all.end(), [&mount](const MountEntry& other) {
+    return other.parent == mount.id && other.target == mount.target;
+  });
 }
 
 bool every_mount_propagates(std::string_view mountinfo) {

@@ -41,11 +41,16 @@ Result<bool> parse_is_exiting(std::string_view stat);
 
 /// One line of mountinfo, proc(5).
 struct MountEntry {
+  std::uint64_t id = 0, parent = 0;
   std::string device;  ///< `major:minor`, unique to one instance of a file system
   std::string root, target, type;
   bool read_only = false, no_suid = false, no_device = false;
 };
 Result<std::vector<MountEntry>> parse_mountinfo(std::string_view text);
+
+/// Whether another of the mounts lies on all of this one, which is not a root: no path leads into
+/// it. Pure.
+bool is_covered(const MountEntry& mount, const std::vector<MountEntry>& all);
 
 /// Whether each mount in this text of mountinfo gets told what others mount and unmount (shared, or
 /// slave of a shared one), so that a slave copy of it never lags behind. Pure; false for no mount.

@@ -40,6 +40,7 @@ class Execution {
   boost::asio::awaitable<void> watch(std::chrono::milliseconds timeout);
 
   const Posture& posture() const { return started_->posture; }
+  const MadeAhead& made_ahead() const { return started_->made_ahead; }
   const LauncherRecord& end() const { return *end_; }
   StopReason stopped_by() const { return stopped_by_; }
   /// After the end: whether the launcher confirmed it. False where that is not known: the launcher

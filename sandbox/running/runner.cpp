@@ -241,6 +241,8 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder
   if (ready) {
     run.has_started = true;
     result.was_prepared = run.ready.has_value() || run.standing.has_value();
+    result.root_was_ready = execution.made_ahead().root;
+    result.network_was_ready = execution.made_ahead().network;
     result.sandbox = effective_from(plan.promise, order.expectation, execution.posture());
     result.started_at = std::chrono::system_clock::now();
     const auto begin = Clock::now();

@@ -64,9 +64,13 @@ Timing MeasuringProcess::ask(const std::string& order) {
   std::string buffer(message_size_max, '\0');
   const ssize_t got = ::recv(socket_, buffer.data(), buffer.size(), 0);
   if (got <= 0) throw std::runtime_error("a measuring process could not do: " + order);
-  std::istringstream answer(buffer.substr(0, static_cast<std::size_t>(got)));
+  buffer.resize(static_cast<std::size_t>(got));
+  const auto end = buffer.find('|');
+  std::istringstream answer(buffer.substr(0, end));
+  std::istringstream more(end == std::string::npos ? "" : buffer.substr(end + 1));
   Timing timing;
   for (double value = 0; answer >> value;) timing.latencies.push_back(value);
+  for (double value = 0; more >> value;) timing.more.push_back(value);
   timing.seconds = timing.latencies.back();
   timing.latencies.pop_back();
   return timing;

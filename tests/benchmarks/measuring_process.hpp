@@ -10,6 +10,7 @@ namespace satellite::benchmarks {
 struct Timing {
   Samples latencies;
   double seconds = 0;  ///< of the whole batch
+  std::vector<double> more;  ///< whatever else the measurement tells
 };
 
 /// A child that measures what it is told to and sends the times back.
@@ -19,7 +20,8 @@ struct Timing {
 ///         parent holds. It ends with us.
 class MeasuringProcess {
  public:
-  /// Answers one order; the text is one number per run, in microseconds, and the seconds of all.
+  /// Answers one order; the text is one number per run, in microseconds, and the seconds of all;
+  /// what else there is follows behind a `|`.
   class Measurement {
    public:
     virtual ~Measurement() = default;

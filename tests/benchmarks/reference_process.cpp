@@ -10,6 +10,7 @@
 #include <array>
 #include <chrono>
 #include <cstdlib>
+#include <cstring>
 #include <sstream>
 #include <utility>
 
@@ -24,7 +25,12 @@ struct Going {
   Clock::time_point started;
 };
 
-Going start(std::vector<char*>& argv) {
+Going start(std::vector<char*> argv) {
+  static int number = 0;
+  std::string numbered = "run-" + std::to_string(::getpid()) + "-" + std::to_string(++number);
+  for (char*& word : argv) {
+    if (word != nullptr && std::strcmp(word, "{number}") == 0) word = numbered.data();
+  }
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) std::abort();
   posix_spawn_file_actions_t actions;
@@ -88,6 +94,10 @@ class BareSpawns final : public MeasuringProcess::Measurement {
   }
 };
 
+MeasuringProcess::Measurement* begin_as_we_are() {
+  return new BareSpawns;
+}
+
 MeasuringProcess::Measurement* begin_bare_spawns() {
   // Scripts never run as root, so neither does what they are compared with.
   if (::geteuid() == 0 && (::setgroups(0, nullptr) != 0 || ::setresgid(65532, 65532, 65532) != 0 ||
@@ -100,7 +110,8 @@ MeasuringProcess::Measurement* begin_bare_spawns() {
 
 }  // namespace
 
-ReferenceProcess::ReferenceProcess() : process_(begin_bare_spawns) {}
+ReferenceProcess::ReferenceProcess(User user)
+    : process_(user == User::own ? begin_as_we_are : begin_bare_spawns) {}
 
 Timing ReferenceProcess::measure(const std::vector<std::string>& argv, int runs, int at_a_time) {
   std::string order = std::to_string(runs) + " " + std::to_string(at_a_time) + " ";

@@ -1,5 +1,7 @@
 #include "tests/benchmarks/sandbox_process.hpp"
 
+#include "tests/benchmarks/process_figures.hpp"
+
 #include "sandbox/launcher/client/launcher_link.hpp"
 #include "sandbox/probing/probe.hpp"
 #include "sandbox/running/runner.hpp"
@@ -11,11 +13,13 @@
 #include <functional>
 #include <sstream>
 #include <stdexcept>
+#include <thread>
 
 namespace satellite::benchmarks {
 namespace {
 
 namespace asio = boost::asio;
+constexpr const char* ask_for_launcher = "launcher";
 using Clock = std::chrono::steady_clock;
 
 struct Silence : sandbox::RunObserver {
@@ -54,6 +58,7 @@ class Runs final : public MeasuringProcess::Measurement {
   }
 
   std::string answer(const std::string& text) override {
+    if (text == ask_for_launcher) return std::to_string(launcher_->pid());
     std::istringstream order(text);
     int without = 0;
     RunsToMeasure what;
@@ -71,6 +76,11 @@ class Runs final : public MeasuringProcess::Measurement {
     sandbox::Runner runner(context_, *launcher_, facts_, settings_);
     if (what.prepared || what.allowlist) run_some(runner, what.at_a_time, what.at_a_time);
     answer_.str({});
+    roots_ready_ = networks_ready_ = 0;
+    scripts_ = 0;
+    const double caller = processor_time({::getpid()});
+    const double launcher = processor_time({launcher_->pid()});
+    const double children = processor_time_of_children(launcher_->pid());
     double seconds = 0;
     const int at_once = what.prepared ? what.at_a_time : what.runs;
     for (int done = 0; done < what.runs; done += at_once) {
@@ -79,6 +89,13 @@ class Runs final : public MeasuringProcess::Measurement {
     }
     if (what.prepared && came_cold_ > 0) throw std::runtime_error("a run was not prepared");
     answer_ << seconds;
+    // The kernel takes its time until the last init can be waited for.
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    const double below = processor_time_of_children(launcher_->pid()) - children;
+    answer_ << " | " << roots_ready_ << ' ' << networks_ready_ << ' '
+            << processor_time({::getpid()}) - caller << ' '
+            << processor_time({launcher_->pid()}) - launcher << ' ' << below - scripts_ << ' '
+            << scripts_;
     return answer_.str();
   }
 
@@ -121,6 +138,9 @@ class Runs final : public MeasuringProcess::Measurement {
       const auto end = until_start_ ? silence.started_at : Clock::now();
       answer_ << std::chrono::duration<double, std::micro>(end - start).count() << ' ';
       if (!result.was_prepared) ++came_cold_;
+      if (result.root_was_ready) ++roots_ready_;
+      if (result.network_was_ready) ++networks_ready_;
+      scripts_ += static_cast<double>((result.usage.cpu_user + result.usage.cpu_system).count());
       if (result.outcome != sandbox::Outcome::exited || !result.sandbox.downgrades.empty()) {
         throw std::runtime_error("a run failed: " + result.error.value_or("downgraded"));
       }
@@ -134,18 +154,47 @@ class Runs final : public MeasuringProcess::Measurement {
   sandbox::HostFacts facts_;
   sandbox::Policy policy_;
   std::ostringstream answer_;
-  int left_ = 0, going_ = 0, came_cold_ = 0;
+  int left_ = 0, going_ = 0, came_cold_ = 0, roots_ready_ = 0, networks_ready_ = 0;
+  double scripts_ = 0;
   bool until_start_ = false;
 };
 
+template <bool roots, bool networks>
 MeasuringProcess::Measurement* begin_runs() {
-  auto launcher = sandbox::Launcher::start();
+  sandbox::LauncherSettings settings;
+  settings.made_ahead = {roots, networks};
+  auto launcher = sandbox::Launcher::start(std::move(settings));
   return launcher ? new Runs(*std::move(launcher)) : nullptr;
+}
+
+MeasuringProcess::Begin beginning_of(Ahead ahead) {
+  switch (ahead) {
+    case Ahead::roots:
+      return begin_runs<true, false>;
+    case Ahead::networks:
+      return begin_runs<false, true>;
+    case Ahead::nothing:
+      return begin_runs<false, false>;
+    case Ahead::everything:
+      break;
+  }
+  return begin_runs<true, true>;
 }
 
 }  // namespace
 
-SandboxProcess::SandboxProcess() : process_(begin_runs) {}
+SandboxProcess::SandboxProcess(Ahead ahead) : process_(beginning_of(ahead)) {}
+
+RunCosts SandboxProcess::costs_of(const Timing& timing) {
+  const auto runs = static_cast<double>(timing.latencies.size());
+  const auto& all = timing.more;
+  return {all.at(0) / runs, all.at(1) / runs, all.at(2) / runs,
+          all.at(3) / runs, all.at(4) / runs, all.at(5) / runs};
+}
+
+pid_t SandboxProcess::launcher() {
+  return static_cast<pid_t>(process_.ask(ask_for_launcher).seconds);
+}
 
 Timing SandboxProcess::measure(const RunsToMeasure& what) {
   std::ostringstream order;

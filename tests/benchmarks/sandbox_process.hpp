@@ -18,14 +18,29 @@ struct RunsToMeasure {
   int runs = 0, at_a_time = 1;
 };
 
+/// What stands ready before a run needs it.
+enum class Ahead { everything, roots, networks, nothing };
+
+/// What a batch of runs cost, beside its times: shares are those of all runs, times in
+/// microseconds of one run.
+struct RunCosts {
+  double roots_ready = 0, networks_ready = 0;
+  double caller = 0, launcher = 0;  ///< on a processor: the process that wants runs, the launcher
+  double set_up = 0;                ///< inits and builders
+  double script = 0;                ///< from the start of its program on
+};
+
 /// The sandbox alone: a process with a launcher and a runner, without network, core or TLS, that
 /// runs `echo hi` under the shipped default policy as often as it is told to, with our own engine.
 class SandboxProcess {
  public:
-  SandboxProcess();
+  explicit SandboxProcess(Ahead ahead = Ahead::everything);
 
   /// The seconds are those in which runs went on.
   Timing measure(const RunsToMeasure& what);
+  static RunCosts costs_of(const Timing& timing);
+  /// The launcher's process id.
+  pid_t launcher();
 
  private:
   MeasuringProcess process_;

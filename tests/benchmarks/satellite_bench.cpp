@@ -1,10 +1,12 @@
 #include "tests/benchmarks/check_figures.hpp"
 #include "tests/benchmarks/core_figures.hpp"
 #include "tests/benchmarks/figures.hpp"
+#include "tests/benchmarks/launch_figures.hpp"
 #include "tests/benchmarks/layer_figures.hpp"
 #include "tests/benchmarks/module_figures.hpp"
 #include "tests/benchmarks/outbox_figures.hpp"
 #include "tests/benchmarks/package_figures.hpp"
+#include "tests/benchmarks/plot.hpp"
 #include "tests/benchmarks/process_figures.hpp"
 #include "tests/benchmarks/reference_process.hpp"
 #include "tests/benchmarks/sandbox_process.hpp"
@@ -244,40 +246,6 @@ std::vector<Figure> measure_process() {
   };
 }
 
-/// The launcher alone, without a core: for looking at one change.
-std::vector<Figure> measure_launches() {
-  ReferenceProcess reference;
-  SandboxProcess sandbox;
-  const std::vector<std::string> bare_command{"sh", "-c", "echo hi"};
-  Samples bare, cold, set_up, warm;
-  double bare_c8 = 0, cold_c8 = 0, warm_c8 = 0;
-  for (int round = 0; round < rounds; ++round) {
-    append(bare, reference.measure(bare_command, runs_per_round, 1).latencies);
-    append(cold, sandbox.measure({.runs = runs_per_round}).latencies);
-    append(set_up, sandbox.measure({.set_up = true, .runs = runs_per_round}).latencies);
-    append(warm, sandbox.measure({.prepared = true, .runs = runs_per_round}).latencies);
-  }
-  // Afterwards, since the kernel takes its time to take the namespaces of so many runs down.
-  for (int round = 0; round < rounds; ++round) {
-    bare_c8 += concurrent_runs / reference.measure(bare_command, concurrent_runs, 8).seconds;
-    cold_c8 += concurrent_runs / sandbox.measure({.runs = concurrent_runs, .at_a_time = 8}).seconds;
-    warm_c8 += concurrent_runs /
-               sandbox.measure({.prepared = true, .runs = concurrent_runs, .at_a_time = 8}).seconds;
-  }
-  const double unit = median(bare);
-  const auto time = [unit](const char* key, const char* what, double value) {
-    return Figure{key, what, value, "us", value / unit, ""};
-  };
-  return {time("bare", "posix_spawn of sh -c 'echo hi'", unit),
-          time("native_cold", "every layer on and verified", median(cold)),
-          time("native_cold_p99", "", percentile_99(cold)),
-          time("native_cold_set_up", "of which until the script may start", median(set_up)),
-          time("native_warm", "the same from a run that stood ready", median(warm)),
-          {"bare_c8", "8 at a time", bare_c8 / rounds, "runs/s", 1.0, ""},
-          {"native_cold_c8", "share of bare", cold_c8 / rounds, "runs/s", cold_c8 / bare_c8, ""},
-          {"native_warm_c8", "share of bare", warm_c8 / rounds, "runs/s", warm_c8 / bare_c8, ""}};
-}
-
 /// What ten thousand runs leave behind in agent and launcher.
 std::vector<Figure> measure_growth() {
   Bench bench;
@@ -295,7 +263,7 @@ std::vector<Figure> measure_growth() {
           {"pss_growth_further", "after 10 000 more", again - full, "MB", std::nullopt, ""}};
 }
 
-std::vector<Figure> measure_runs() {
+std::vector<Figure> measure_runs(std::vector<Distribution>& distributions) {
   ReferenceProcess reference;
   SandboxProcess sandbox;
   // The core here shall not be what is measured: it keeps its memory, too.
@@ -309,6 +277,13 @@ std::vector<Figure> measure_runs() {
   const double output = measure_output(bench);
   std::filesystem::remove("/tmp/satellite-bench-scratch");
 
+  distributions = {{"bare spawn", latencies.bare},
+                   {"ready run", latencies.warm},
+                   {"cold run", latencies.native},
+                   {"dispatched over TLS", latencies.dispatch},
+                   {"bubblewrap", latencies.bubblewrap},
+                   {"allowlist, ready", latencies.allowlist_warm},
+                   {"allowlist, cold", latencies.allowlist}};
   const double bare = median(latencies.bare);
   const auto times = [bare](double value) { return value / bare; };
   const double wrapped = median(latencies.bubblewrap);
@@ -365,10 +340,12 @@ std::vector<Figure> measure_runs() {
 
 int main(int argc, char** argv) {
   std::string json_file;
-  std::string part = "all";
+  std::string part = "all", plot_file;
+  std::vector<Distribution> distributions;
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--json") == 0 && i + 1 < argc) json_file = argv[++i];
     if (std::strcmp(argv[i], "--only") == 0 && i + 1 < argc) part = argv[++i];
+    if (std::strcmp(argv[i], "--plot") == 0 && i + 1 < argc) plot_file = argv[++i];
   }
   try {
     std::vector<Figure> figures;
@@ -377,8 +354,8 @@ int main(int argc, char** argv) {
       for (Figure& figure : measure_part()) figures.push_back(std::move(figure));
     };
     measure("process", measure_process);
-    if (part == "launches") measure("launches", measure_launches);
-    measure("runs", measure_runs);
+    measure("launches", measure_launches);
+    measure("runs", [&] { return measure_runs(distributions); });
     measure("growth", measure_growth);
     measure("layers", measure_layers);
     measure("core", measure_core);
@@ -387,6 +364,9 @@ int main(int argc, char** argv) {
     measure("packages", measure_packages);
     measure("outbox", measure_outbox);
     print_table(figures);
+    if (!plot_file.empty() && !distributions.empty()) {
+      std::ofstream(plot_file) << plot(distributions);
+    }
     // A part is for looking at; the file always holds the whole.
     if (part == "all" && !json_file.empty() && !write_json(figures, json_file)) {
       std::cerr << "satellite_bench: cannot write " << json_file << '\n';

@@ -61,6 +61,7 @@ struct Standing {
                       {},
                       1'024,
                       false,
+                      {},
                       Error{ErrorCode::unsupported, "not needed here"}};
   UniqueFd output;
   std::unique_ptr<LaunchedRun> run;

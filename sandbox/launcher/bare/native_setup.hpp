@@ -15,7 +15,7 @@ struct PreparedStep {
   std::uint64_t number = 0;  ///< of a device
   std::uint32_t optional = 0, writable = 0;
   std::int32_t tree_fd = -1;  ///< bind: the source as a mount that is detached and has its flags
-  std::uint32_t reserved = 0;
+  std::uint32_t is_done = 0;  ///< by somebody before; it keeps its number
 };
 
 /// What the first process of a native run does before it is the init of the run.

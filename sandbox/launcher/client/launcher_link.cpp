@@ -145,7 +145,8 @@ Result<std::unique_ptr<Launcher>> Launcher::start(LauncherSettings settings) {
   if (pid == 0) {
     ends->first.reset();
     ::_exit(run_launcher(std::move(ends->second), *area, agent, std::move(settings.macvlan),
-                         settings.root_scripts, script_open_files(*started_with)));
+                         settings.root_scripts, script_open_files(*started_with),
+                         settings.made_ahead));
   }
   auto state = std::make_unique<State>(*std::move(area));
   state->pid = pid;

@@ -65,8 +65,14 @@ Result<void> enter_new(int kind, const char* name) {
 
 class Builder {
  public:
+  /// Enters the parent user namespace, whose descriptor is closed next.
   Builder(const LaunchOrder& order, const NetworkMeans& means)
-      : order_(*order.network), fault_(order.fault), means_(means) {}
+      : order_(*order.network), fault_(order.fault), means_(means) {
+    const int parent = means.parent_user_namespace;
+    if (parent >= 0 && ::setns(parent, CLONE_NEWUSER) != 0) {
+      enter_parent_ = error_from_errno("parent user namespace", errno);
+    }
+  }
 
   /// The first step that fails, or one with the number none.
   Step build() {
@@ -110,7 +116,8 @@ class Builder {
     const gid_t gid = ::getegid();
     Result<void> done;
     if (!means_.is_root) {
-      done = enter_new(CLONE_NEWUSER, "user namespace");
+      done = enter_parent_;
+      if (done) done = enter_new(CLONE_NEWUSER, "user namespace");
       if (done) done = map_identity(uid, gid);
     }
     if (done) done = enter_new(CLONE_NEWNET, "network namespace");
@@ -137,6 +144,7 @@ class Builder {
 
   const NetworkOrder& order_;
   const Fault& fault_;
+  Result<void> enter_parent_;
   const NetworkMeans& means_;
   std::optional<kernel::NetlinkSocket> host_;
   Result<int> parent_ = 0;  ///< the macvlan's, in the host's namespace
@@ -155,10 +163,10 @@ void answer(const Step& step, std::span<const int> descriptors) {
 }  // namespace
 
 void build_network(const LaunchOrder& order, const NetworkMeans& means, int socket) {
+  Builder builder(order, means);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (socket != answer_fd) ::dup3(socket, answer_fd, O_CLOEXEC);
   ::syscall(SYS_close_range, answer_fd + 1, ~0U, 0);
-  Builder builder(order, means);
   const Step step = builder.build();
   if (step.done) {
     const UniqueFd user(means.is_root ? -1 : ::open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC));

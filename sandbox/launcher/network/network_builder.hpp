@@ -14,7 +14,9 @@ namespace satellite::sandbox {
 /// What the launcher knows about ways out of a network namespace.
 struct NetworkMeans {
   bool is_root = false;
-  std::optional<MacvlanSettings> macvlan;
+  std::optional<MacvlanSettings> macvlan{};
+  /// The user namespace that networks are made below, without root and once there is one; -1 = ours.
+  int parent_user_namespace = -1;
 };
 
 /// A network namespace with its filter loaded and read back, seen from outside.
@@ -23,6 +25,7 @@ struct NetworkMeans {
 ///         user to 0; under root the initial user namespace owns it.
 struct NetworkNamespace {
   UniqueFd network_namespace, user_namespace;
+  bool is_below_parents = false;  ///< of user_namespace: NetworkMeans::parent_user_namespace
 };
 
 /// The life of the short-lived process that makes the namespaces of one run; never returns.

@@ -12,7 +12,9 @@
 #include <unistd.h>
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstddef>
+#include <string>
 #include <utility>
 
 namespace satellite::sandbox {
@@ -29,13 +31,26 @@ constexpr auto pause_after_stock_failure = 30s;
 constexpr int stock_answer_fd = 3;
 constexpr std::byte made{1};
 
+/// What init cannot set in a network that another user namespace owns. A kernel without IPv4 has no
+/// such setting.
+bool let_own_group_ping() {
+  const std::string gid = std::to_string(::getegid());
+  const UniqueFd setting(::open("/proc/sys/net/ipv4/ping_group_range", O_WRONLY | O_CLOEXEC));
+  if (!setting) return errno == ENOENT;
+  const std::string range = gid + " " + gid;
+  return ::write(setting.get(), range.data(), range.size()) == static_cast<ssize_t>(range.size());
+}
+
 /// The life of the process that makes them; they outlive it in the descriptors that it sends.
-[[noreturn]] void build_stock(std::size_t count, int socket) {
+[[noreturn]] void build_stock(std::size_t count, int user_namespace, int socket) {
+  const bool is_inside = user_namespace >= 0;
+  if (is_inside && ::setns(user_namespace, CLONE_NEWUSER) != 0) ::_exit(1);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (socket != stock_answer_fd) ::dup3(socket, stock_answer_fd, O_CLOEXEC);
   ::syscall(SYS_close_range, stock_answer_fd + 1, ~0U, 0);
   for (std::size_t i = 0; i < count; ++i) {
     if (::unshare(CLONE_NEWNET) != 0 || !raise_loopback()) break;
+    if (is_inside && !let_own_group_ping()) break;
     const UniqueFd network(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
     const int descriptors[] = {network.get()};
     if (!network) break;
@@ -58,17 +73,17 @@ UniqueFd NetworkStock::take(Clock::time_point now) {
   return taken;
 }
 
-void NetworkStock::refill(Clock::time_point now) {
+void NetworkStock::refill(Clock::time_point now, int user_namespace) {
   if (!last_taken_ || builder_ >= 0 || now < not_before_ || ready_.size() >= refilled_below) return;
-  begin(stock_max - ready_.size(), now);
+  begin(stock_max - ready_.size(), now, user_namespace);
 }
 
-void NetworkStock::begin(std::size_t count, Clock::time_point now) {
+void NetworkStock::begin(std::size_t count, Clock::time_point now, int user_namespace) {
   auto sockets = kernel::make_message_sockets();
   if (!sockets) return;
   int pidfd = -1;
   const long pid = ::syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, nullptr, &pidfd, 0, 0);
-  if (pid == 0) build_stock(count, sockets->second.get());
+  if (pid == 0) build_stock(count, user_namespace, sockets->second.get());
   if (pid < 0) {
     not_before_ = now + pause_after_stock_failure;
     return;

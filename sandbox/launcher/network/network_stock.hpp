@@ -30,8 +30,9 @@ class NetworkStock {
 
   /// One that nobody was in, or none.
   UniqueFd take(Clock::time_point now);
-  /// Makes what is missing, if somebody took one before; called when no run is being set up.
-  void refill(Clock::time_point now);
+  /// Makes what is missing, if somebody took one before; called when no run is being set up. They
+  /// are made in that user namespace, or, if it is -1, in our own.
+  void refill(Clock::time_point now, int user_namespace);
   std::size_t count() const { return ready_.size(); }
 
   void watch(std::vector<pollfd>& watched) const;
@@ -45,7 +46,7 @@ class NetworkStock {
   void end();
 
  private:
-  void begin(std::size_t count, Clock::time_point now);
+  void begin(std::size_t count, Clock::time_point now, int user_namespace);
   void take_answers();
   void give_up_builder(Clock::time_point now);
 

@@ -48,6 +48,7 @@ SetupResult<std::unique_ptr<RunNetwork>> RunNetwork::begin(const LaunchOrder& or
   if (pid == 0) build_network(order, means, sockets->second.get());
   auto network = std::unique_ptr<RunNetwork>(new RunNetwork);
   network->egress_ = order.network->egress;
+  network->is_below_parents_ = means.parent_user_namespace >= 0;
   network->fault_ = order.fault;
   network->deadline_ = Clock::now() + set_up_time_max;
   network->builder_ = static_cast<pid_t>(pid);
@@ -84,6 +85,7 @@ void RunNetwork::on_built(SetupResult<NetworkNamespace> built) {
     return end();
   }
   namespace_ = *std::move(built);
+  namespace_.is_below_parents = is_below_parents_;
   struct stat facts {};
   if (::fstat(namespace_.network_namespace.get(), &facts) != 0) {
     return fail(SetupStep::network_namespace, error_from_errno("fstat", errno).message);

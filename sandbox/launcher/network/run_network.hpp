@@ -62,6 +62,7 @@ class RunNetwork {
   void check_uplink_process();
 
   Egress egress_ = Egress::routeless;
+  bool is_below_parents_ = false;
   Fault fault_;
   Stage stage_ = Stage::building;
   Clock::time_point deadline_;

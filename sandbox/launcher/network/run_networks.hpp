@@ -37,6 +37,10 @@ class RunNetworks {
   RunNetworks(NetworkMeans means, Events events)
       : means_(std::move(means)), events_(std::move(events)) {}
 
+  /// From now on networks are made below this user namespace, which outlives this object.
+  void make_below(int parent_user_namespace) {
+    means_.parent_user_namespace = parent_user_namespace;
+  }
   void begin(Waiting run);
   /// Ends a run that has not joined yet; others are for their LaunchedRun to end.
   void cancel(std::uint64_t run_number);

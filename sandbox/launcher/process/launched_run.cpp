@@ -77,17 +77,39 @@ struct LaunchedRun::ChildMemory {
     stacks.push_back(std::make_unique_for_overwrite<std::byte[]>(stack_size));
     return stacks.back().get() + stack_size;
   }
-  Spawned spawn(const LauncherState& state) {
+  Spawned spawn(const LauncherState& state, const RunPlace& place) {
     const int group = prepared.leaf ? prepared.leaf->descriptor() : -1;
     // A wrapper begins with the script's ids, before its exec. And where a group's memory ends, the
     // kernel kills every process that shares the victim's, so that a small limit would end us.
     const bool may_borrow = group < 0 && (prepared.wrapper.empty() || state.may_share_memory);
     std::byte* const stack = launch.block == nullptr && may_borrow ? make_stack() : nullptr;
-    const NetworkNamespaceFds network{launch.join_user_namespace_fd,
-                                      launch.join_network_namespace_fd};
-    if (network.user < 0 || !prepared.wrapper.empty()) return spawn_init(launch, stack, group);
-    launch.join_user_namespace_fd = launch.join_network_namespace_fd = -1;
-    return spawn_init_inside(launch, network, make_stack(), stack, group);
+    const BirthPlace birth = birth_place(place);
+    if (!birth.is_anywhere()) return spawn_init(launch, stack, group);
+    Spawned made = spawn_init_inside(launch, birth, make_stack(), stack, group);
+    if (birth.scratch_tree != nullptr) prepared.scratch_tree = UniqueFd(*birth.scratch_tree);
+    return made;
+  }
+
+  /// A wrapper enters its network itself, and a root launcher's child whatever it is to be in.
+  BirthPlace birth_place(const RunPlace& place) {
+    BirthPlace birth;
+    if (!prepared.wrapper.empty()) return birth;
+    if (place.parents == nullptr) {
+      birth.network_user = std::exchange(launch.join_user_namespace_fd, -1);
+      if (birth.network_user >= 0) {
+        birth.network = std::exchange(launch.join_network_namespace_fd, -1);
+      }
+      return birth;
+    }
+    birth.parent_user = place.parents->user.get();
+    birth.network_user = place.user_namespace_fd;
+    birth.network = place.network_namespace_fd;
+    if (place.root != nullptr) birth.root = place.root->mount_namespace.get();
+    if (prepared.scratch_in_parent_mounts.empty()) return birth;
+    birth.parent_mounts = place.parents->mounts.get();
+    birth.scratch = prepared.scratch_in_parent_mounts.c_str();
+    birth.scratch_tree = &prepared.wrapper_file_fds.back();
+    return birth;
   }
 
   RunPreparation prepared;
@@ -127,20 +149,21 @@ SetupResult<std::unique_ptr<LaunchedRun>> LaunchedRun::start(const LaunchOrder& 
     // Before the child reads the files, so that a change meanwhile is noticed later.
     if (order.native) prepared->host_files = stamps_of_host_files(order.native->steps);
   }
-  Spawned spawned = child->spawn(state);
+  Spawned spawned = child->spawn(state, place);
   if (spawned.pid < 0) {
     const int reason = errno;
     if (!made.scratch_name.empty()) {
       static_cast<void>(state.scratch.remove_at_once(made.scratch_name));
     }
-    return RunSetupFailed{SetupStep::fork, 0, reason, {}};
+    return RunSetupFailed{spawned.failed_step, 0, reason, {}};
   }
   made.close_childs_ends();
   auto run = std::unique_ptr<LaunchedRun>(new LaunchedRun(
       Facts{order.run_number, spawned.pid, order.engine, !made.wrapper.empty(), is_confined(order),
             made.change_identity, order.identity_is_own, order.network.has_value(), task,
             order.identity, order.scratch_directory, expectation_for(order, state),
-            place.root != nullptr ? place.root->devices : nullptr}));
+            place.root != nullptr ? place.root->devices : nullptr,
+            MadeAhead{place.root != nullptr, place.network_is_ready}}));
   run->pidfd_ = std::move(spawned.pidfd);
   run->control_ = std::move(made.control.first);
   run->barrier_ = Barrier(std::move(made.barrier.first));
@@ -248,7 +271,7 @@ std::optional<LauncherRecord> LaunchedRun::verify(const LauncherState& state) {
     return LauncherRecord{number(), RunPrepared{}};
   }
   stage_ = Stage::verified;
-  return LauncherRecord{number(), RunStarted{*std::move(posture)}};
+  return LauncherRecord{number(), RunStarted{*std::move(posture), facts_.made_ahead}};
 }
 
 void LaunchedRun::begin(const LaunchOrder& order, const RunStreams& streams,

@@ -129,6 +129,7 @@ class LaunchedRun {
     std::string scratch_directory;
     Expectation expectation;
     std::shared_ptr<const std::set<std::string>> shared_devices;  ///< RootTemplate::devices
+    MadeAhead made_ahead;
   };
   /// How far the script's process has come.
   enum class Stage {

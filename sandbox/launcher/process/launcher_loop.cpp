@@ -133,7 +133,9 @@ void LauncherLoop::turn() {
 void LauncherLoop::refill_stock() {
   const bool busy = std::any_of(runs_.begin(), runs_.end(),
                                 [](const auto& run) { return run->is_being_set_up(); });
-  if (!busy && !agent_gone_) stock_.refill(Clock::now());
+  if (busy || agent_gone_) return;
+  const ParentNamespaces* const parents = templates_.parents();
+  stock_.refill(Clock::now(), parents == nullptr ? -1 : parents->user.get());
 }
 
 void LauncherLoop::on_agent() {
@@ -193,7 +195,10 @@ void LauncherLoop::start_run(std::uint64_t number, std::vector<UniqueFd> descrip
   if (const auto refusal = refusal_of(*order)) return send({number, *refusal});
   RunNetworks::Waiting run{*std::move(order), {}, task};
   if (task == Task::given) run.streams = streams_among(std::move(descriptors));
-  if (run.order.network) return networks_.begin(std::move(run));
+  if (run.order.network) {
+    if (templates_.parents() != nullptr) networks_.make_below(templates_.parents()->user.get());
+    return networks_.begin(std::move(run));
+  }
   const auto launched = launch(std::move(run), {});
   if (!launched) send({number, launched.error()});
 }
@@ -215,19 +220,26 @@ void LauncherLoop::begin_run(std::uint64_t number, std::vector<UniqueFd> descrip
 
 /// A run without a way out, unless raising its loopback interface is made to fail.
 bool LauncherLoop::takes_ready_network(const LaunchOrder& order) const {
-  return state_.is_root && order.native && order.native->own_network && !order.network &&
+  const bool is_possible = state_.is_root || templates_.parents() != nullptr;
+  return state_.made_ahead.network && is_possible && order.native && order.native->own_network && !order.network &&
          order.fault.step != SetupStep::loopback;
 }
 
 SetupResult<void> LauncherLoop::launch(RunNetworks::Waiting run, RunPlace place) {
   if (auto room = check_room(run.order); !room) return room;
   place.mounts_generation = templates_.mounts_generation();
-  place.root = templates_.take(run.order);
+  // A network that is not below the parents keeps its run from all that is.
+  const bool may_be_below = place.user_namespace_fd < 0 || place.parents != nullptr;
+  const RootTemplate* const root = templates_.take(run.order);
+  if (may_be_below) place.root = root;
   UniqueFd network;
   if (takes_ready_network(run.order)) {
     network = stock_.take(Clock::now());
-    place.network_namespace_fd = network.get();
+    if (network) place.network_namespace_fd = network.get();
+    place.network_is_ready = bool{network};
   }
+  const bool is_below = place.root != nullptr || network || place.user_namespace_fd >= 0;
+  place.parents = may_be_below && is_below ? templates_.parents() : nullptr;
   auto started = LaunchedRun::start(run.order, std::move(run.streams), state_, place, run.task);
   if (!started) return std::move(started).error();
   runs_.push_back(*std::move(started));
@@ -243,7 +255,9 @@ void LauncherLoop::report_standing(LaunchedRun& run, const std::optional<Launche
 RunNetworks::Events LauncherLoop::network_events() {
   RunNetworks::Events events;
   events.may_join = [this](RunNetworks::Waiting waiting, const NetworkNamespace& made) {
-    return launch(std::move(waiting), {made.user_namespace.get(), made.network_namespace.get()});
+    RunPlace place{made.user_namespace.get(), made.network_namespace.get()};
+    if (made.is_below_parents) place.parents = templates_.parents();
+    return launch(std::move(waiting), place);
   };
   events.ready = [this](std::uint64_t number, const NetworkFacts& made) {
     if (LaunchedRun* run = find(number)) report_standing(*run, run->on_network(made, state_));

@@ -14,7 +14,7 @@ namespace satellite::sandbox {
 
 int run_launcher(UniqueFd agent, kernel::ScratchArea& scratch, pid_t agent_pid,
                  std::optional<MacvlanSettings> macvlan, RootScripts root_scripts,
-                 std::uint64_t script_open_files) {
+                 std::uint64_t script_open_files, MadeAhead made_ahead) {
   UniqueFd signals = take_signals();
   separate_from_agent(agent_pid);
   separate_mounts();
@@ -35,7 +35,8 @@ int run_launcher(UniqueFd agent, kernel::ScratchArea& scratch, pid_t agent_pid,
                       script_seccomp_filter(),
                       init_seccomp_filter(),
                       script_open_files,
-                      ::geteuid() == 0 && root_scripts == RootScripts::refused};
+                      ::geteuid() == 0 && root_scripts == RootScripts::refused,
+                      made_ahead};
   NetworkMeans means{state.is_root, std::move(macvlan)};
   LauncherLoop loop(std::move(agent), std::move(signals), std::move(state), std::move(means));
   loop.serve();

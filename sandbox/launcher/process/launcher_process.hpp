@@ -18,6 +18,6 @@ namespace satellite::sandbox {
 ///         scripts whose policy names none.
 int run_launcher(UniqueFd agent, kernel::ScratchArea& scratch, pid_t agent_pid,
                  std::optional<MacvlanSettings> macvlan, RootScripts root_scripts,
-                 std::uint64_t script_open_files);
+                 std::uint64_t script_open_files, MadeAhead made_ahead);
 
 }  // namespace satellite::sandbox

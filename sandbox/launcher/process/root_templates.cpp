@@ -5,17 +5,12 @@
 #include "sandbox/launcher/process/root_templates.hpp"
 
 #include "sandbox/kernel/proc_facts.hpp"
-#include "sandbox/kernel/socket_messages.hpp"
 #include "sandbox/launcher/bare/rootfs.hpp"
-#include "sandbox/launcher/process/barrier.hpp"
 #include "sandbox/launcher/process/run_preparation.hpp"
 
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <linux/mount.h>
 #include <sched.h>
-#include <signal.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -27,39 +22,31 @@
 namespace satellite::sandbox {
 namespace {
 
-using namespace std::chrono_literals;
-
 // Few policies are in use at a time; each costs kernel memory for some thirty mounts.
 constexpr std::size_t templates_max = 4;
-// Milliseconds in the ordinary case; this is for a file system that hangs.
-constexpr auto build_time_max = 10s;
-// What failed once would fail for the next run as well, which then says why.
-constexpr auto pause_after_failure = 30s;
-constexpr int answer_fd = 3;
 
 /// The life of the process that builds a template; its namespaces outlive it.
-[[noreturn]] void build(const NativePreparation& native, int socket) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (socket != answer_fd) ::dup3(socket, answer_fd, O_CLOEXEC);
-  ::syscall(SYS_close_range, answer_fd + 1, ~0U, 0);
-  ::umask(0);
+[[noreturn]] void build(const NativePreparation& native, int parent_user_namespace, int socket) {
+  if (parent_user_namespace >= 0 && ::setns(parent_user_namespace, CLONE_NEWUSER) != 0) ::_exit(1);
+  become_builder(socket);
   constexpr Fault no_fault{};
-  const bare::Attempt attempt(no_fault, answer_fd);
+  const bare::Attempt attempt(no_fault, builder_answer_fd);
+  // Without root a run may mount a proc of its own only where it sees one already, which is that of
+  // a pid namespace in which nobody lives.
+  const int kinds = CLONE_NEWNS | (native.setup().own_user ? CLONE_NEWPID : 0);
+  if (::unshare(kinds) != 0) attempt.give_up(SetupStep::namespaces, 0, -errno);
   bare::build_template(attempt, native.setup());
-  // The launcher may open our namespaces only while we are dumpable.
-  ::prctl(PR_SET_DUMPABLE, 1);
-  InitReport report;
-  report.kind = InitReportKind::ready;
-  static_cast<void>(kernel::send_message(answer_fd, std::as_bytes(std::span(&report, 1))));
-  char byte = 0;
-  while (::read(answer_fd, &byte, 1) < 0 && errno == EINTR) {
-  }
-  ::_exit(0);
+  say_ready_and_wait();
+}
+
+UniqueFd namespace_of(pid_t process, const char* kind) {
+  const std::string path = "/proc/" + std::to_string(process) + "/ns/" + kind;
+  return UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
 }
 
 bool fill(RootTemplate& made, pid_t builder) {
   const std::string process = "/proc/" + std::to_string(builder);
-  made.mount_namespace.reset(::open((process + "/ns/mnt").c_str(), O_RDONLY | O_CLOEXEC));
+  made.mount_namespace = namespace_of(builder, "mnt");
   const auto text = kernel::read_small_file(AT_FDCWD, process + "/mountinfo");
   if (!made.mount_namespace || !text) return false;
   const auto mounts = kernel::parse_mountinfo(*text);
@@ -101,22 +88,11 @@ std::span<const FileStep> root_steps(const LaunchOrder& order) {
 
 }  // namespace
 
-/// A template while it is made.
-struct RootTemplates::Builder {
-  std::unique_ptr<RootTemplate> made = std::make_unique<RootTemplate>();
-  pid_t pid = -1;
-  UniqueFd pidfd, answer;
-  std::uint64_t generation = 0;
-  Clock::time_point deadline;
-};
-
-RootTemplates::RootTemplates(bool launcher_is_root)
-    : makes_templates_(launcher_is_root && can_hand_in_mounts()),
+RootTemplates::RootTemplates(bool launcher_is_root, std::string scratch_area, bool makes_templates)
+    : is_root_(launcher_is_root),
+      makes_templates_(makes_templates && can_hand_in_mounts()),
+      scratch_area_(std::move(scratch_area)),
       mounts_(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC)) {}
-
-RootTemplates::~RootTemplates() {
-  end();
-}
 
 void RootTemplates::look_for_changed_mounts() {
   pollfd watched{mounts_.get(), POLLPRI, 0};
@@ -134,6 +110,10 @@ const RootTemplate* RootTemplates::take(const LaunchOrder& order) {
   if (!makes_templates_ || !mounts_ || !order.native) return nullptr;
   if (order.native->root_steps == 0) return nullptr;
   if (is_fault_of_root(order)) return nullptr;
+  if (!is_root_ && !parents_show_the_area()) {
+    begin_parents();
+    return nullptr;
+  }
   look_for_changed_mounts();
   const auto found = std::find_if(kept_.begin(), kept_.end(), [&order](const auto& one) {
     const auto wanted = root_steps(order);
@@ -162,59 +142,68 @@ bool RootTemplates::is_current(RootTemplate& one) {
   return one.files == stamps_of_host_files(one.steps);
 }
 
+/// An area that somebody removed is made anew for the next run that needs it.
+bool RootTemplates::parents_show_the_area() const {
+  struct stat area {};
+  return parents_ && ::stat(scratch_area_.c_str(), &area) == 0 &&
+         area.st_dev == parents_->area_device && area.st_ino == parents_->area_inode;
+}
+
+void RootTemplates::begin_parents() {
+  const Identity own{::geteuid(), ::getegid()};
+  const int user = parents_ ? parents_->user.get() : -1;
+  builder_.start(0, [&](int socket) { make_parent_namespaces(scratch_area_, own, user, socket); });
+}
+
+/// Runs and networks that exist are below the user namespace that is there, which therefore stays.
+bool RootTemplates::take_parents() {
+  const std::string area = "/proc/" + std::to_string(builder_.pid()) + "/root" + area_in_parent_mounts;
+  struct stat shown {};
+  ParentNamespaces made{namespace_of(builder_.pid(), "user"), namespace_of(builder_.pid(), "mnt")};
+  if (!made.user || !made.mounts || ::stat(area.c_str(), &shown) != 0) return false;
+  made.area_device = shown.st_dev;
+  made.area_inode = shown.st_ino;
+  if (parents_) made.user = std::move(parents_->user);
+  parents_ = std::move(made);
+  return true;
+}
+
 void RootTemplates::begin(const LaunchOrder& order) {
-  if (builder_ || Clock::now() < not_before_) return;
-  auto sockets = kernel::make_message_sockets();
-  if (!sockets) return;
-  auto builder = std::make_unique<Builder>();
-  builder->generation = generation_;
-  RootTemplate& made = *builder->made;
+  if (builder_.is_busy()) return;
+  Unfinished unfinished{std::make_unique<RootTemplate>(), generation_};
+  RootTemplate& made = *unfinished.made;
   made.steps.assign(root_steps(order).begin(), root_steps(order).end());
   // Before the files are read, so that a change meanwhile is noticed later.
   made.watch = HostFileWatch(made.steps);
   made.files = stamps_of_host_files(made.steps);
-  builder->deadline = Clock::now() + build_time_max;
-  constexpr bool is_root = true;
-  const NativePreparation native(order, Identity{::geteuid(), ::getegid()}, is_root);
-  constexpr unsigned long flags = CLONE_NEWNS | CLONE_PIDFD | SIGCHLD;
-  int pidfd = -1;
-  const long pid = ::syscall(SYS_clone, flags, nullptr, &pidfd, 0, 0);
-  if (pid == 0) build(native, sockets->second.get());
-  if (pid < 0) {
-    not_before_ = Clock::now() + pause_after_failure;
-    return;
-  }
-  builder->pid = static_cast<pid_t>(pid);
-  builder->pidfd = UniqueFd(pidfd);
-  builder->answer = std::move(sockets->first);
-  builder_ = std::move(builder);
+  const NativePreparation native(order, Identity{::geteuid(), ::getegid()}, is_root_);
+  const int parent = parents_ ? parents_->user.get() : -1;
+  const bool begun = builder_.start(0, [&](int socket) { build(native, parent, socket); });
+  if (begun) unfinished_ = std::move(unfinished);
+}
+
+void RootTemplates::keep(Unfinished finished) {
+  // A mount that came meanwhile may be in it or not.
+  if (mounts_generation() != finished.generation) return;
+  kept_.insert(kept_.begin(), std::move(finished.made));
+  if (kept_.size() > templates_max) kept_.pop_back();
 }
 
 void RootTemplates::take_builders_answer() {
-  const Incoming incoming = receive_report(builder_->answer.get());
-  if (!incoming.report && !incoming.closed) return;
-  const bool is_ready = incoming.report && incoming.report->kind == InitReportKind::ready &&
-                        fill(*builder_->made, builder_->pid);
-  if (!is_ready) return give_up_builder();
-  // A mount that came meanwhile may be in it or not.
-  if (mounts_generation() == builder_->generation) {
-    kept_.insert(kept_.begin(), std::move(builder_->made));
-    if (kept_.size() > templates_max) kept_.pop_back();
-  }
-  ending_.push_back(builder_->pid);
-  builder_.reset();  // the end of the socket lets it go
-}
-
-void RootTemplates::give_up_builder() {
-  ::syscall(SYS_pidfd_send_signal, builder_->pidfd.get(), SIGKILL, nullptr, 0);
-  not_before_ = Clock::now() + pause_after_failure;
-  ending_.push_back(builder_->pid);
-  builder_.reset();
+  const auto answer = builder_.take_answer();
+  if (answer == NamespaceBuilder::Answer::none) return;
+  auto unfinished = std::exchange(unfinished_, std::nullopt);
+  bool is_made = answer == NamespaceBuilder::Answer::ready;
+  if (is_made && unfinished) is_made = fill(*unfinished->made, builder_.pid());
+  if (is_made && !unfinished) is_made = take_parents();
+  if (!is_made) return builder_.give_up();
+  builder_.finish();
+  if (unfinished) keep(*std::move(unfinished));
 }
 
 void RootTemplates::watch(std::vector<pollfd>& watched) const {
   if (mounts_) watched.push_back({mounts_.get(), POLLPRI, 0});
-  if (builder_) watched.push_back({builder_->answer.get(), POLLIN, 0});
+  builder_.watch(watched);
 }
 
 void RootTemplates::work_off(std::span<const pollfd> watched) {
@@ -224,36 +213,15 @@ void RootTemplates::work_off(std::span<const pollfd> watched) {
       ++generation_;
       kept_.clear();
     }
-    if (builder_ && one.fd == builder_->answer.get()) take_builders_answer();
+    if (builder_.is(one.fd)) take_builders_answer();
   }
-}
-
-bool RootTemplates::on_exit(pid_t pid) {
-  if (builder_ && builder_->pid == pid) {
-    not_before_ = Clock::now() + pause_after_failure;
-    builder_.reset();
-    return true;
-  }
-  return std::erase(ending_, pid) > 0;
-}
-
-void RootTemplates::fail_overdue(Clock::time_point now) {
-  if (builder_ && now >= builder_->deadline) give_up_builder();
-}
-
-std::optional<RootTemplates::Clock::time_point> RootTemplates::deadline() const {
-  return builder_ ? std::optional(builder_->deadline) : std::nullopt;
-}
-
-std::vector<pid_t> RootTemplates::processes() const {
-  auto all = ending_;
-  if (builder_) all.push_back(builder_->pid);
-  return all;
 }
 
 void RootTemplates::end() {
-  if (builder_) give_up_builder();
+  builder_.give_up();
+  unfinished_.reset();
   kept_.clear();
+  parents_.reset();
   mounts_.reset();
 }
 

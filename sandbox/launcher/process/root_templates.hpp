@@ -3,6 +3,8 @@
 #include "protocol/vocabulary/unique_fd.hpp"
 #include "sandbox/launcher/process/host_file_stamps.hpp"
 #include "sandbox/launcher/process/host_file_watch.hpp"
+#include "sandbox/launcher/process/namespace_builder.hpp"
+#include "sandbox/launcher/process/parent_namespaces.hpp"
 #include "sandbox/launcher/wire/launch_order.hpp"
 
 #include <poll.h>
@@ -33,20 +35,23 @@ struct RootTemplate {
 /// Shape:  a template is used for as long as the host would give the same: the same files, and no
 ///         mount made or removed since. One that is not is given up and made anew, never mended.
 ///         Few are kept; the least recently used goes. A run that finds none builds its own root.
-///         Only a root launcher has any. Nothing here waits: the loop calls work_off() and
-///         on_exit().
+///         Without root the namespaces that its runs are then born below come first. Nothing here
+///         waits: the loop calls work_off() and on_exit().
 class RootTemplates {
  public:
   using Clock = std::chrono::steady_clock;
 
-  explicit RootTemplates(bool launcher_is_root);
-  ~RootTemplates();
+  /// The scratch area is what the runs of a launcher without root are to be given parts of.
+  RootTemplates(bool launcher_is_root, std::string scratch_area, bool makes_templates);
   RootTemplates(const RootTemplates&) = delete;
   RootTemplates& operator=(const RootTemplates&) = delete;
 
   /// The template for this order, if there is one; else making one is begun. Valid until the next
   /// call of anything here.
   const RootTemplate* take(const LaunchOrder& order);
+  /// What runs are born below, if this launcher has no root and they are made; making them is begun
+  /// with the first run that take() is asked for.
+  const ParentNamespaces* parents() const { return parents_ ? &*parents_ : nullptr; }
   /// Changes whenever a mount of the host comes, goes or changes.
   std::uint64_t mounts_generation();
   std::size_t count() const { return kept_.size(); }
@@ -54,28 +59,36 @@ class RootTemplates {
   void watch(std::vector<pollfd>& watched) const;
   void work_off(std::span<const pollfd> watched);
   /// Whether the process belonged here.
-  bool on_exit(pid_t pid);
-  void fail_overdue(Clock::time_point now);
-  std::optional<Clock::time_point> deadline() const;
-  std::vector<pid_t> processes() const;
+  bool on_exit(pid_t pid) { return builder_.on_exit(pid); }
+  void fail_overdue(Clock::time_point now) { builder_.fail_overdue(now); }
+  std::optional<Clock::time_point> deadline() const { return builder_.deadline(); }
+  std::vector<pid_t> processes() const { return builder_.processes(); }
   void end();
 
  private:
-  struct Builder;
+  /// A template while it is made.
+  struct Unfinished {
+    std::unique_ptr<RootTemplate> made;
+    std::uint64_t generation = 0;
+  };
 
   void look_for_changed_mounts();
   static bool is_current(RootTemplate& one);
   void begin(const LaunchOrder& order);
+  bool parents_show_the_area() const;
+  void begin_parents();
+  bool take_parents();
   void take_builders_answer();
-  void give_up_builder();
+  void keep(Unfinished finished);
 
-  bool makes_templates_ = false;
+  bool is_root_ = false, makes_templates_ = false;
+  std::string scratch_area_;
   UniqueFd mounts_;  ///< mountinfo of this process, whose poll(2) tells of changes
   std::uint64_t generation_ = 0;
   std::vector<std::unique_ptr<RootTemplate>> kept_;  ///< the latest used first
-  std::unique_ptr<Builder> builder_;
-  std::vector<pid_t> ending_;  ///< builders that have nothing more to do
-  Clock::time_point not_before_{};
+  std::optional<ParentNamespaces> parents_;
+  NamespaceBuilder builder_;
+  std::optional<Unfinished> unfinished_;  ///< what the builder makes; else the parents
 };
 
 }  // namespace satellite::sandbox

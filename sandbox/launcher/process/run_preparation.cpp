@@ -198,8 +198,8 @@ NativePreparation::NativePreparation(const LaunchOrder& order, const Identity& o
 }
 
 void NativePreparation::build_on_template(bool scratch_is_handed_in) {
-  // The process has an own copy by unshare(2), of which clone(2) would make another.
-  new_namespaces_ &= ~std::uint64_t{CLONE_NEWNS};
+  // As root the process has an own copy by unshare(2), of which clone(2) would make another.
+  if (!setup_.own_user) new_namespaces_ &= ~std::uint64_t{CLONE_NEWNS};
   setup_.in_template = true;
   for (auto& step : steps_) {
     const bool is_scratch = step.kind == FileStepKind::bind && step.writable != 0;
@@ -210,6 +210,12 @@ void NativePreparation::build_on_template(bool scratch_is_handed_in) {
 void NativePreparation::build_in_network() {
   new_namespaces_ &= ~std::uint64_t{CLONE_NEWNET};
   setup_.raises_loopback = false;
+  if (!setup_.own_user) return;
+  for (auto& step : steps_) {
+    const std::string_view target(reinterpret_cast<const char*>(step.target));
+    const bool is_of_network = target.starts_with("proc/sys/net/");
+    if (step.kind == FileStepKind::setting && is_of_network) step.is_done = 1;
+  }
 }
 
 std::string NativePreparation::memory_options(const FileStep& step, const Identity& owner) const {
@@ -243,12 +249,17 @@ SetupResult<UniqueFd> detached_scratch(const std::string& directory) {
   return tree;
 }
 
-SetupResult<void> build_on_template(const LaunchOrder& order, RunPreparation& run) {
+SetupResult<void> build_on_template(const LaunchOrder& order, const LauncherState& state,
+                                    const RunPlace& place, RunPreparation& run) {
   const auto& steps = order.native->steps;
   const bool is_bound = std::any_of(steps.begin(), steps.end(), [](const FileStep& step) {
     return step.kind == FileStepKind::bind && step.writable;
   });
-  if (is_bound) {
+  if (is_bound && place.parents != nullptr) {
+    run.scratch_in_parent_mounts =
+        area_in_parent_mounts + order.scratch_directory.substr(state.scratch.path().size());
+    run.wrapper_file_fds.push_back(-1);  // init_fd_scratch_tree, when there is one
+  } else if (is_bound) {
     auto tree = detached_scratch(order.scratch_directory);
     if (!tree) return std::move(tree).error();
     run.scratch_tree = *std::move(tree);
@@ -280,7 +291,7 @@ SetupResult<RunPreparation> prepare_run(const LaunchOrder& order, RunStreams str
     if (!made) return failed(SetupStep::scratch_directory, made.error());
   }
   if (run.native && place.network_namespace_fd >= 0) run.native->build_in_network();
-  if (place.root != nullptr) done = build_on_template(order, run);
+  if (place.root != nullptr) done = build_on_template(order, state, place, run);
   if (done) done = prepare_block(order, state, task, run);
   if (!done) {
     if (!name->empty()) static_cast<void>(state.scratch.remove_at_once(*name));
@@ -303,9 +314,11 @@ bare::InitLaunch RunPreparation::launch(const LauncherState& state, const RunPla
   launch.fds[init_fd_long_script] = third.get();
   launch.fds[init_fd_answer] = streams.module_answer.get();
   if (state.init_program) launch.fds[init_fd_program] = state.init_program->get();
-  launch.join_user_namespace_fd = place.user_namespace_fd;
-  launch.join_network_namespace_fd = place.network_namespace_fd;
-  if (place.root != nullptr) launch.template_fd = place.root->mount_namespace.get();
+  if (place.parents == nullptr) {
+    launch.join_user_namespace_fd = place.user_namespace_fd;
+    launch.join_network_namespace_fd = place.network_namespace_fd;
+    if (place.root != nullptr) launch.template_fd = place.root->mount_namespace.get();
+  }
   if (native) {
     launch.new_namespaces = native->new_namespaces();
     launch.keeps_capabilities = native->setup().own_user;

@@ -10,6 +10,7 @@
 #include "sandbox/launcher/process/root_templates.hpp"
 #include "sandbox/launcher/verify/measure.hpp"
 #include "sandbox/launcher/wire/launch_order.hpp"
+#include "sandbox/launcher/wire/made_ahead.hpp"
 #include "sandbox/launcher/wire/setup_result.hpp"
 
 #include <linux/filter.h>
@@ -39,6 +40,7 @@ struct LauncherState {
   std::uint64_t script_open_files = 0;   ///< soft limit where the policy names none
   /// No script may be root, have root's group or a capability of the host, whatever its order says.
   bool keeps_scripts_from_root = true;
+  MadeAhead made_ahead{true, true};  ///< what is made before a run needs it
   /// Groups for the runs, or why there are none. Made with the state, once in a launcher's life.
   Result<kernel::CgroupTree> cgroups = kernel::CgroupTree::make();
 };
@@ -58,7 +60,8 @@ class NativePreparation {
   /// handed in as init_fd_scratch_tree.
   void build_on_template(bool scratch_is_handed_in);
 
-  /// The child enters a network with a loopback interface that is up, and makes none.
+  /// The child enters a network with a loopback interface that is up, and makes none. What it has
+  /// no privilege to set there was set.
   void build_in_network();
 
   const bare::NativeSetup& setup() const { return setup_; }
@@ -83,7 +86,9 @@ struct TaskInputs {
 /// What exists before the run and its first process joins or is born in; borrowed.
 struct RunPlace {
   int user_namespace_fd = -1, network_namespace_fd = -1;  ///< -1 = none
+  bool network_is_ready = false;                          ///< it has no way out, and was made ahead
   const RootTemplate* root = nullptr;
+  const ParentNamespaces* parents = nullptr;  ///< without root: what the rest of it is below
   std::uint64_t mounts_generation = 0;  ///< of the host's, as of now
 };
 
@@ -99,6 +104,9 @@ struct RunPreparation {
   std::vector<int> wrapper_file_fds;
   TaskInputs inputs;
   UniqueFd scratch_tree;  ///< for a run that is born in a copy of a template
+  /// Where a process below the parent namespaces finds that directory, which it then makes the
+  /// mount of; empty = none is wanted of it.
+  std::string scratch_in_parent_mounts;
   std::pair<UniqueFd, UniqueFd> control, barrier;       ///< first: ours, second: init's
   std::vector<std::string> wrapper;                     ///< the whole command line; empty = none
   std::optional<NsjailDirectories> nsjail_directories;  ///< until the run's root is built

@@ -2,6 +2,8 @@
 
 #include "sandbox/launcher/bare/raw_syscall.hpp"
 
+#include <fcntl.h>
+#include <linux/mount.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -107,40 +109,75 @@ Spawned spawned(long pid, int pidfd) {
 /// What the intermediate process is asked for and what it answers, in memory that both share.
 struct CloneRequest {
   const bare::InitLaunch& launch;
-  NetworkNamespaceFds network;
+  const BirthPlace& place;
   clone_args wanted;
   long result = -ECHILD;
+  SetupStep failed_step = SetupStep::fork;
 };
+
+long enter(int descriptor, long kind) {
+  return descriptor < 0 ? 0 : bare::call(__NR_setns, descriptor, kind);
+}
+
+/// The run's scratch directory as a mount that nothing is told about and that tells nobody.
+long take_scratch(const BirthPlace& place) {
+  if (place.scratch == nullptr) return 0;
+  const long tree = bare::call(__NR_open_tree, AT_FDCWD, bare::address(place.scratch),
+                               OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+  if (tree < 0) return tree;
+  *place.scratch_tree = static_cast<int>(tree);
+  mount_attr flags{};
+  flags.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+  flags.propagation = MS_PRIVATE;
+  return bare::call(__NR_mount_setattr, tree, bare::address(""), AT_EMPTY_PATH,
+                    bare::address(&flags), sizeof(flags));
+}
 
 /// Runs in the intermediate process, which shares the memory of the launcher that waits for it: raw
 /// system calls only, because errno is shared too.
-int clone_inside_namespace(void* passed) {
+int clone_inside_namespaces(void* passed) {
   auto& request = *static_cast<CloneRequest*>(passed);
-  long result = bare::call(__NR_setns, request.network.user, CLONE_NEWUSER);
-  if (result >= 0) result = bare::call(__NR_setns, request.network.network, CLONE_NEWNET);
-  if (result >= 0) result = clone_init(request.wanted, request.launch);
+  const BirthPlace& place = request.place;
+  long result = enter(place.parent_user, CLONE_NEWUSER);
+  if (result >= 0 && place.scratch != nullptr) {
+    request.failed_step = SetupStep::scratch_directory;
+    result = enter(place.parent_mounts, CLONE_NEWNS);
+    if (result >= 0) result = take_scratch(place);
+  }
+  if (result >= 0) {
+    request.failed_step = SetupStep::join_namespace;
+    result = enter(place.root, CLONE_NEWNS);
+  }
+  if (result >= 0) result = enter(place.network_user, CLONE_NEWUSER);
+  if (result >= 0) result = enter(place.network, CLONE_NEWNET);
+  if (result >= 0) {
+    request.failed_step = SetupStep::fork;
+    result = clone_init(request.wanted, request.launch);
+  }
   request.result = result;
   for (;;) bare::call(__NR_exit, 0);
 }
 
 }  // namespace
 
-Spawned spawn_init_inside(const bare::InitLaunch& launch, NetworkNamespaceFds network,
+Spawned spawn_init_inside(const bare::InitLaunch& launch, const BirthPlace& place,
                           std::byte* intermediate_stack_end, std::byte* stack_end,
                           int control_group) {
   int pidfd = -1;
-  CloneRequest request{launch, network, arguments_of(launch, stack_end, control_group, pidfd)};
+  CloneRequest request{launch, place, arguments_of(launch, stack_end, control_group, pidfd)};
   // With CLONE_PARENT the child's exit signal is that of the intermediate process: SIGCHLD.
   request.wanted.flags |= CLONE_PARENT;
   request.wanted.exit_signal = 0;
-  const int intermediate = ::clone(clone_inside_namespace, intermediate_stack_end,
+  const int intermediate = ::clone(clone_inside_namespaces, intermediate_stack_end,
                                    CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, &request);
   if (intermediate < 0) return {};
   while (::waitpid(intermediate, nullptr, 0) < 0 && errno == EINTR) {
   }
   // setns(2) by a process with the same memory may have made this one dumpable.
   ::prctl(PR_SET_DUMPABLE, 0);
-  return spawned(request.result, pidfd);
+  Spawned made = spawned(request.result, pidfd);
+  made.failed_step = request.failed_step;
+  return made;
 }
 
 Spawned spawn_init(const bare::InitLaunch& launch, std::byte* stack_end, int control_group) {

@@ -11,6 +11,7 @@ namespace satellite::sandbox {
 struct Spawned {
   pid_t pid = -1;  ///< negative = errno tells why
   UniqueFd pidfd;
+  SetupStep failed_step = SetupStep::fork;  ///< if one did
 };
 
 /// The child that becomes the init of a run, or executes it, born into the namespaces that `launch`
@@ -24,18 +25,26 @@ struct Spawned {
 ///         at all; it must then be a copy.
 Spawned spawn_init(const bare::InitLaunch& launch, std::byte* stack_end, int control_group = -1);
 
-/// A network namespace and the user namespace that owns it.
-struct NetworkNamespaceFds {
-  int user = -1, network = -1;
+/// Namespaces that a native run is born below or inside, in the order in which they are entered;
+/// -1 = none.
+struct BirthPlace {
+  int parent_user = -1;        ///< ParentNamespaces
+  int parent_mounts = -1;      ///< entered only to make `scratch` a detached mount
+  const char* scratch = nullptr;
+  int* scratch_tree = nullptr;  ///< takes its descriptor, which is this process's to close
+  int root = -1;                ///< the mount namespace of a root template
+  int network_user = -1, network = -1;
+
+  bool is_anywhere() const { return parent_user >= 0 || network_user >= 0; }
 };
 
-/// The same for a native run in a network that another user namespace owns; `launch` joins none.
+/// The same for a native run that is born in there; `launch` joins none.
 ///
-/// Shape:  only a process in that user namespace may clone a child into it, and this process must
-///         not: an intermediate process, which borrows our memory and has a stack of its own,
-///         enters it and clones the child with CLONE_PARENT, as a child of this process. The
-///         child's own user namespace is below the one that owns the network.
-Spawned spawn_init_inside(const bare::InitLaunch& launch, NetworkNamespaceFds network,
+/// Shape:  only a process in those user namespaces may clone a child into them, and this process
+///         must not: an intermediate process, which borrows our memory and has a stack of its own,
+///         enters them and clones the child with CLONE_PARENT, as a child of this process. The
+///         child's own user namespace is below the last one that was entered.
+Spawned spawn_init_inside(const bare::InitLaunch& launch, const BirthPlace& place,
                           std::byte* intermediate_stack_end, std::byte* stack_end,
                           int control_group);
 

@@ -164,8 +164,12 @@ Result<void> measure_mounts(int process, std::string_view scratch_directory, con
   if (!text) return text.error();
   const auto mounts = kernel::parse_mountinfo(*text);
   if (!mounts) return mounts.error();
-  posture.mounts = static_cast<std::uint32_t>(mounts->size());
   for (const auto& mount : *mounts) {
+    // That of nobody, which a root template of a launcher without root has, below the run's own.
+    const bool is_hidden = mount.type == "proc" && mount.target == "/proc" &&
+                           others.have(mount.device) && kernel::is_covered(mount, *mounts);
+    if (is_hidden) continue;
+    ++posture.mounts;
     if (mount.target == "/tmp") {
       posture.private_tmp =
           mount.type == "tmpfs" && mount.root == "/" && !others.have(mount.device);

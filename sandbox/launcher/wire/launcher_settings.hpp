@@ -2,6 +2,7 @@
 
 #include "sandbox/host/identity.hpp"
 #include "sandbox/host/macvlan_settings.hpp"
+#include "sandbox/launcher/wire/made_ahead.hpp"
 
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@ struct LauncherSettings {
   /// The operator's setting, passed once: no order, not even of an agent that an attacker took
   /// over, can change it.
   RootScripts root_scripts = RootScripts::refused;
+  MadeAhead made_ahead{true, true};  ///< for runs to come; without it each makes its own
 };
 
 }  // namespace satellite::sandbox

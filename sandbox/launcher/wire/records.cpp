@@ -8,7 +8,7 @@ namespace satellite::sandbox {
 namespace {
 
 constexpr std::uint32_t record_magic = 0x4353'5243;  // "CSRC"
-constexpr std::uint32_t record_version = 4;
+constexpr std::uint32_t record_version = 5;
 constexpr std::size_t record_text_size_max = 512;
 constexpr std::size_t name_size_max = 128;
 constexpr std::uint32_t names_max = 4;
@@ -141,7 +141,11 @@ Posture read_posture(ByteReader& in) {
 struct EventWriter {
   ByteWriter& out;
 
-  void operator()(const RunStarted& event) const { write_posture(out, event.posture); }
+  void operator()(const RunStarted& event) const {
+    write_posture(out, event.posture);
+    out.number(static_cast<std::uint8_t>(event.made_ahead.root));
+    out.number(static_cast<std::uint8_t>(event.made_ahead.network));
+  }
   void operator()(const RunSetupFailed& event) const {
     out.number(static_cast<std::uint32_t>(event.step));
     out.number(event.index);
@@ -166,6 +170,13 @@ struct EventWriter {
   void operator()(const RunPrepared&) const {}
   void operator()(const RunCounted& event) const { out.text(event.difference); }
 };
+
+RunStarted read_started(ByteReader& in) {
+  RunStarted event{read_posture(in)};
+  event.made_ahead.root = in.number<std::uint8_t>() != 0;
+  event.made_ahead.network = in.number<std::uint8_t>() != 0;
+  return event;
+}
 
 RunSetupFailed read_setup_failed(ByteReader& in) {
   RunSetupFailed event;
@@ -258,7 +269,7 @@ Result<LauncherRecord> decode_record(std::string_view bytes) {
   record.remains = static_cast<Remains>(remains);
   switch (kind) {
     case 0:
-      record.event = RunStarted{read_posture(in)};
+      record.event = read_started(in);
       break;
     case 1:
       record.event = read_setup_failed(in);

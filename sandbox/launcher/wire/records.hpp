@@ -2,6 +2,7 @@
 
 #include "protocol/vocabulary/result.hpp"
 #include "sandbox/launcher/bare/init_block.hpp"
+#include "sandbox/launcher/wire/made_ahead.hpp"
 #include "sandbox/launcher/wire/posture.hpp"
 #include "sandbox/launcher/wire/setup_steps.hpp"
 
@@ -56,6 +57,7 @@ constexpr std::size_t start_descriptors = 3, prepare_descriptors = 1, module_des
 /// Everything was applied and verified; the script is let go right after this record.
 struct RunStarted {
   Posture posture;
+  MadeAhead made_ahead{};  ///< what it did not have to make itself
   bool operator==(const RunStarted&) const = default;
 };
 

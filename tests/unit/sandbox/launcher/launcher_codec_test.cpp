@@ -48,6 +48,8 @@ std::vector<LauncherRecord> sample_records() {
   posture.filter_rules = 8;
   posture.routes = {"default via 10.0.2.2 dev tap0"};
   return {{1, RunStarted{posture}},
+          {1, RunStarted{posture, {true, false}}},
+          {1, RunStarted{posture, {false, true}}},
           {2, RunSetupFailed{SetupStep::working_directory, 3, 2, "words"}},
           {3, RunRefused{"network: shared"}},
           {4, RunEnded{true, 0x0F00, 10, 20, 30, true}},

@@ -1,0 +1,67 @@
+#pragma once
+
+#include "protocol/vocabulary/unique_fd.hpp"
+#include "sandbox/launcher/process/barrier.hpp"
+
+#include <poll.h>
+#include <sys/types.h>
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <vector>
+
+namespace satellite::sandbox {
+
+/// A child of the launcher that makes namespaces, says so, and stays until they were opened; they
+/// outlive it in what was opened.
+///
+/// Shape:  one at a time. Nothing here waits: the loop watches and calls. Its process is told apart
+///         from others' by on_exit(), also after give_up().
+class NamespaceBuilder {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  ~NamespaceBuilder() { give_up(); }
+  NamespaceBuilder() = default;
+  NamespaceBuilder(const NamespaceBuilder&) = delete;
+  NamespaceBuilder& operator=(const NamespaceBuilder&) = delete;
+
+  /// Forks a child with these CLONE_NEW* for which `live`, given its socket, never returns. Does
+  /// nothing shortly after a failure, which would only repeat itself.
+  bool start(unsigned long new_namespaces, const std::function<void(int socket)>& live);
+  bool is_busy() const { return pid_ >= 0; }
+  pid_t pid() const { return pid_; }
+
+  enum class Answer { none, ready, failed };
+  /// What the child says now; after `ready` the namespaces are opened and then finish() is called.
+  Answer take_answer();
+  /// Lets the child go.
+  void finish();
+  void give_up();
+
+  void watch(std::vector<pollfd>& watched) const;
+  bool is(int fd) const { return is_busy() && fd == answer_.get(); }
+  /// Whether the process belonged here.
+  bool on_exit(pid_t pid);
+  void fail_overdue(Clock::time_point now);
+  std::optional<Clock::time_point> deadline() const;
+  std::vector<pid_t> processes() const;
+
+ private:
+  pid_t pid_ = -1;
+  UniqueFd pidfd_, answer_;
+  Clock::time_point deadline_{}, not_before_{};
+  std::vector<pid_t> ending_;  ///< those that have nothing more to do
+};
+
+// --- In the child ---
+
+inline constexpr int builder_answer_fd = 3;
+
+/// Dies with the launcher, holds nothing but its socket as builder_answer_fd, and makes files with
+/// the modes that it asks for.
+void become_builder(int socket);
+/// Until the launcher has opened what it wants.
+[[noreturn]] void say_ready_and_wait();
+
+}  // namespace satellite::sandbox
