@@ -53,8 +53,8 @@ struct RunResult {
   bool output_truncated = false;
   bool was_prepared = false;  ///< the sandbox stood ready before the script was asked for
   bool root_was_ready = false, network_was_ready = false;  ///< parts of it that were made ahead
-  ByteCount bytes_standard_output, bytes_standard_error;  ///< delivered
-  ByteCount bytes_dropped;                                ///< read after the cap was reached
+  ByteCount bytes_standard_output, bytes_standard_error;   ///< delivered
+  ByteCount bytes_dropped;                                 ///< read after the cap was reached
   std::chrono::system_clock::time_point started_at{};
   std::chrono::milliseconds duration{0};
   Usage usage;

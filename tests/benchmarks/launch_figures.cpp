@@ -11,7 +11,6 @@
 namespace satellite::benchmarks {
 namespace {
 
-constexpr int rounds = 6;
 constexpr int runs_per_round = 60;
 constexpr int concurrent_runs = 160;
 constexpr int runc_runs = 20;
@@ -44,9 +43,8 @@ struct Launches {
 void measure_calls(SandboxProcess& sandbox, Launches& seen) {
   const auto count = [&sandbox](bool prepared) {
     const pid_t launcher = sandbox.launcher();
-    return count_system_calls(launcher, [&] {
-      sandbox.measure({.prepared = prepared, .runs = traced_runs});
-    });
+    return count_system_calls(
+        launcher, [&] { sandbox.measure({.prepared = prepared, .runs = traced_runs}); });
   };
   try {
     seen.cold_calls = count(false);
@@ -56,7 +54,7 @@ void measure_calls(SandboxProcess& sandbox, Launches& seen) {
   }
 }
 
-Launches measure_all() {
+Launches measure_all(int rounds) {
   ReferenceProcess reference, as_root(ReferenceProcess::User::own);
   SandboxProcess sandbox, roots(Ahead::roots), networks(Ahead::networks), none(Ahead::nothing);
   const std::vector<std::string> bare_command{"sh", "-c", "echo hi"};
@@ -91,8 +89,8 @@ Launches measure_all() {
 
 }  // namespace
 
-std::vector<Figure> measure_launches() {
-  const Launches seen = measure_all();
+std::vector<Figure> measure_launches(int rounds) {
+  const Launches seen = measure_all(rounds);
   const double unit = median(seen.bare);
   const auto time = [unit](const char* key, const char* what, double value, const char* mark = "") {
     return Figure{key, what, value, "us", value / unit, mark};

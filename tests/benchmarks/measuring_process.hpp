@@ -9,7 +9,7 @@ namespace satellite::benchmarks {
 
 struct Timing {
   Samples latencies;
-  double seconds = 0;  ///< of the whole batch
+  double seconds = 0;        ///< of the whole batch
   std::vector<double> more;  ///< whatever else the measurement tells
 };
 

@@ -25,11 +25,14 @@ class Axis {
     high_ = std::log10(std::max(highest, 2 * lowest)) + 0.02;
   }
   double x(double value) const { return left + width * part(value); }
-  int bin(double value) const { return std::clamp(static_cast<int>(part(value) * bins), 0, bins - 1); }
+  int bin(double value) const {
+    return std::clamp(static_cast<int>(part(value) * bins), 0, bins - 1);
+  }
   /// 1, 2 and 5 times each power of ten.
   std::vector<double> marks() const {
     std::vector<double> all;
-    for (double decade = std::pow(10, std::floor(low_)); decade < std::pow(10, high_); decade *= 10) {
+    for (double decade = std::pow(10, std::floor(low_)); decade < std::pow(10, high_);
+         decade *= 10) {
       for (const double step : {1.0, 2.0, 5.0}) {
         const double value = decade * step;
         if (std::log10(value) >= low_ && std::log10(value) <= high_) all.push_back(value);
@@ -84,7 +87,8 @@ constexpr const char* style =
     ".grid{stroke:#ddd}.shape{fill:#7aa6d8}.middle{stroke:#123f77;stroke-width:2}"
     ".late{stroke:#b04a2f;stroke-width:2}.ground{fill:#fff}"
     "@media(prefers-color-scheme:dark){text{fill:#ddd}.small{fill:#999}.grid{stroke:#444}"
-    ".ground{fill:#1b1b1b}.shape{fill:#46688f}.middle{stroke:#bcd8ff}.late{stroke:#ff9d80}}</style>";
+    ".ground{fill:#1b1b1b}.shape{fill:#46688f}.middle{stroke:#bcd8ff}.late{stroke:#ff9d80}}</"
+    "style>";
 
 }  // namespace
 
@@ -97,9 +101,10 @@ std::string plot(const std::vector<Distribution>& distributions) {
                          left + width + 24, bottom + 34);
   out += style;
   out += "<rect class='ground' width='100%' height='100%'/>";
-  out += text("<text x='%.0f' y='22'>From request to result, one run at a time; x: as many times "
-              "the bare spawn</text>",
-              left);
+  out += text(
+      "<text x='%.0f' y='22'>From request to result, one run at a time; x: as many times "
+      "the bare spawn</text>",
+      left);
   for (const double value : axis.marks()) {
     out += text("<path class='grid' d='M%.1f %.1fV%.1f'/>", axis.x(value), top - 8, bottom + 6);
     out += text("<text class='small' x='%.1f' y='%.1f' text-anchor='middle'>", axis.x(value),

@@ -9,7 +9,8 @@ namespace satellite::benchmarks {
 
 struct Distribution {
   std::string name;
-  Samples samples;  ///< in microseconds; the first distribution is what the others are compared with
+  Samples
+      samples;  ///< in microseconds; the first distribution is what the others are compared with
 };
 
 /// An SVG document: a row for each, with the shape of its distribution over a logarithmic axis of

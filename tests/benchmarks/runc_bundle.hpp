@@ -9,8 +9,7 @@ namespace satellite::benchmarks {
 
 /// What runc needs to run `sh -c 'echo hi'` behind the same kinds of walls: namespaces, the host's
 /// programs read-only, no capability, another user.
-///
-/// Source: the OCI runtime specification, config.json.
+/// In the words of the OCI runtime specification.
 class RuncBundle {
  public:
   RuncBundle();

@@ -33,7 +33,7 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-constexpr int rounds = 6;
+constexpr int rounds_default = 6;  // each a few seconds
 constexpr int runs_per_round = 60;
 constexpr int concurrent_runs = 160;
 constexpr std::uint64_t output_bytes = 512U << 20U;
@@ -179,7 +179,7 @@ std::pair<Samples, double> dispatch_eight_at_a_time(Bench& bench, int runs) {
 }
 
 Latencies measure_latencies(Bench& bench, ReferenceProcess& reference, SandboxProcess& sandbox,
-                            pid_t agent) {
+                            pid_t agent, int rounds) {
   const std::vector<std::string> bare{"sh", "-c", "echo hi"};
   const std::vector<std::string> wrapped = bubblewrap_command();
   const auto family = process_family(agent);
@@ -263,7 +263,7 @@ std::vector<Figure> measure_growth() {
           {"pss_growth_further", "after 10 000 more", again - full, "MB", std::nullopt, ""}};
 }
 
-std::vector<Figure> measure_runs(std::vector<Distribution>& distributions) {
+std::vector<Figure> measure_runs(std::vector<Distribution>& distributions, int rounds) {
   ReferenceProcess reference;
   SandboxProcess sandbox;
   // The core here shall not be what is measured: it keeps its memory, too.
@@ -273,17 +273,16 @@ std::vector<Figure> measure_runs(std::vector<Distribution>& distributions) {
   std::filesystem::create_directory("/tmp/satellite-bench-scratch");
   std::filesystem::permissions("/tmp/satellite-bench-scratch", std::filesystem::perms::all);
   const auto satellite = bench.connect();
-  const Latencies latencies = measure_latencies(bench, reference, sandbox, satellite->pid());
+  const Latencies latencies =
+      measure_latencies(bench, reference, sandbox, satellite->pid(), rounds);
   const double output = measure_output(bench);
   std::filesystem::remove("/tmp/satellite-bench-scratch");
 
-  distributions = {{"bare spawn", latencies.bare},
-                   {"ready run", latencies.warm},
-                   {"cold run", latencies.native},
-                   {"dispatched over TLS", latencies.dispatch},
-                   {"bubblewrap", latencies.bubblewrap},
-                   {"allowlist, ready", latencies.allowlist_warm},
-                   {"allowlist, cold", latencies.allowlist}};
+  distributions = {
+      {"bare spawn", latencies.bare},          {"ready run", latencies.warm},
+      {"cold run", latencies.native},          {"dispatched over TLS", latencies.dispatch},
+      {"bubblewrap", latencies.bubblewrap},    {"allowlist, ready", latencies.allowlist_warm},
+      {"allowlist, cold", latencies.allowlist}};
   const double bare = median(latencies.bare);
   const auto times = [bare](double value) { return value / bare; };
   const double wrapped = median(latencies.bubblewrap);
@@ -342,9 +341,13 @@ int main(int argc, char** argv) {
   std::string json_file;
   std::string part = "all", plot_file;
   std::vector<Distribution> distributions;
+  int rounds = rounds_default;
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--json") == 0 && i + 1 < argc) json_file = argv[++i];
     if (std::strcmp(argv[i], "--only") == 0 && i + 1 < argc) part = argv[++i];
+    if (std::strcmp(argv[i], "--rounds") == 0 && i + 1 < argc) {
+      rounds = std::max(1, std::atoi(argv[++i]));
+    }
     if (std::strcmp(argv[i], "--plot") == 0 && i + 1 < argc) plot_file = argv[++i];
   }
   try {
@@ -354,8 +357,8 @@ int main(int argc, char** argv) {
       for (Figure& figure : measure_part()) figures.push_back(std::move(figure));
     };
     measure("process", measure_process);
-    measure("launches", measure_launches);
-    measure("runs", [&] { return measure_runs(distributions); });
+    measure("launches", [rounds] { return measure_launches(rounds); });
+    measure("runs", [&] { return measure_runs(distributions, rounds); });
     measure("growth", measure_growth);
     measure("layers", measure_layers);
     measure("core", measure_core);

@@ -2,8 +2,6 @@
 
 #include <signal.h>
 #include <sys/ptrace.h>
-// After the one above, which must not see its names as macros.
-#include <linux/ptrace.h>
 #include <sys/wait.h>
 #include <atomic>
 #include <cerrno>
@@ -68,7 +66,7 @@ class Tracer {
   }
 
   void on_call(pid_t pid) {
-    ptrace_syscall_info info{};
+    __ptrace_syscall_info info{};
     if (::ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) <= 0) return;
     if (info.op != PTRACE_SYSCALL_INFO_ENTRY) return;
     const auto role = roles_.find(pid);

@@ -15,7 +15,8 @@ namespace satellite::sandbox {
 struct NetworkMeans {
   bool is_root = false;
   std::optional<MacvlanSettings> macvlan{};
-  /// The user namespace that networks are made below, without root and once there is one; -1 = ours.
+  /// The user namespace that networks are made below, without root and once there is one; -1 =
+  /// ours.
   int parent_user_namespace = -1;
 };
 

@@ -221,8 +221,8 @@ void LauncherLoop::begin_run(std::uint64_t number, std::vector<UniqueFd> descrip
 /// A run without a way out, unless raising its loopback interface is made to fail.
 bool LauncherLoop::takes_ready_network(const LaunchOrder& order) const {
   const bool is_possible = state_.is_root || templates_.parents() != nullptr;
-  return state_.made_ahead.network && is_possible && order.native && order.native->own_network && !order.network &&
-         order.fault.step != SetupStep::loopback;
+  return state_.made_ahead.network && is_possible && order.native && order.native->own_network &&
+         !order.network && order.fault.step != SetupStep::loopback;
 }
 
 SetupResult<void> LauncherLoop::launch(RunNetworks::Waiting run, RunPlace place) {

@@ -109,8 +109,7 @@ void say_ready_and_wait() {
   ::prctl(PR_SET_DUMPABLE, 1);
   InitReport report;
   report.kind = InitReportKind::ready;
-  static_cast<void>(
-      kernel::send_message(builder_answer_fd, std::as_bytes(std::span(&report, 1))));
+  static_cast<void>(kernel::send_message(builder_answer_fd, std::as_bytes(std::span(&report, 1))));
   char byte = 0;
   while (::read(builder_answer_fd, &byte, 1) < 0 && errno == EINTR) {
   }

@@ -157,7 +157,8 @@ void RootTemplates::begin_parents() {
 
 /// Runs and networks that exist are below the user namespace that is there, which therefore stays.
 bool RootTemplates::take_parents() {
-  const std::string area = "/proc/" + std::to_string(builder_.pid()) + "/root" + area_in_parent_mounts;
+  const std::string area =
+      "/proc/" + std::to_string(builder_.pid()) + "/root" + area_in_parent_mounts;
   struct stat shown {};
   ParentNamespaces made{namespace_of(builder_.pid(), "user"), namespace_of(builder_.pid(), "mnt")};
   if (!made.user || !made.mounts || ::stat(area.c_str(), &shown) != 0) return false;

@@ -89,7 +89,7 @@ struct RunPlace {
   bool network_is_ready = false;                          ///< it has no way out, and was made ahead
   const RootTemplate* root = nullptr;
   const ParentNamespaces* parents = nullptr;  ///< without root: what the rest of it is below
-  std::uint64_t mounts_generation = 0;  ///< of the host's, as of now
+  std::uint64_t mounts_generation = 0;        ///< of the host's, as of now
 };
 
 /// Everything of one run that exists before its fork: afterwards the child only walks it.

@@ -28,8 +28,8 @@ Spawned spawn_init(const bare::InitLaunch& launch, std::byte* stack_end, int con
 /// Namespaces that a native run is born below or inside, in the order in which they are entered;
 /// -1 = none.
 struct BirthPlace {
-  int parent_user = -1;        ///< ParentNamespaces
-  int parent_mounts = -1;      ///< entered only to make `scratch` a detached mount
+  int parent_user = -1;    ///< ParentNamespaces
+  int parent_mounts = -1;  ///< entered only to make `scratch` a detached mount
   const char* scratch = nullptr;
   int* scratch_tree = nullptr;  ///< takes its descriptor, which is this process's to close
   int root = -1;                ///< the mount namespace of a root template

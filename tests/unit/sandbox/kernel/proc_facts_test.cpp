@@ -25,6 +25,21 @@ TEST_CASE("what is no line of a process's state is not taken for a living or a d
   }
 }
 
+TEST_CASE("a mount is covered where another one lies on its root, and a root never is") {
+  const auto mounts = parse_mountinfo(
+      "20 1 0:30 / / ro,nosuid - tmpfs tmpfs ro\n"
+      "21 20 0:31 / /proc rw,nosuid - proc proc rw\n"
+      "22 21 0:32 / /proc rw,nosuid - proc proc rw\n"
+      "23 22 0:33 / /proc/sys ro - proc proc rw\n"
+      "24 20 0:34 / / rw - tmpfs tmpfs rw\n"
+      "25 99 0:35 / /proc rw - proc proc rw\n");
+  REQUIRE(mounts);
+  std::vector<bool> covered;
+  for (const auto& mount : *mounts) covered.push_back(is_covered(mount, *mounts));
+  CHECK(covered == std::vector<bool>{false, true, false, false, false, false});
+  CHECK_FALSE(parse_mountinfo("x 1 0:30 / / ro - tmpfs tmpfs ro\n"));
+}
+
 TEST_CASE("mounts propagate only where each of them is shared or a slave") {
   const std::string shared = "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n";
   const std::string slave = "30 22 0:25 / /run rw master:7 propagate_from:2 - tmpfs tmpfs rw\n";
