@@ -57,6 +57,7 @@ class Bench {
     settings.tokens.emplace("bench", "csat_bench");
     settings.policy = policy;
     settings.collect_output = false;
+    settings.keep_frames = false;
     auto started = devcore::DevCore::start(std::move(settings));
     if (!started) throw std::runtime_error(started.error().message);
     core_ = *std::move(started);

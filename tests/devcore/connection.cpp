@@ -140,13 +140,14 @@ void Connection::receive(std::string_view text) {
   if (forgotten_) return;
   auto message = decode_agent_message(text);
   const bool is_output = message && std::holds_alternative<protocol::ScriptOutput>(*message);
-  state_.ledger.note_frame(is_output ? "script_output" : type_in(text), text);
+  const bool is_kept = state_.settings.keep_frames || !message;
+  state_.ledger.note_frame(is_output || !is_kept ? "script_output" : type_in(text), text);
   // As the existing core does it: one warning, the message dropped, the socket kept.
   if (!message) {
     tell("invalid frame: " + message.error().message);
     return state_.ledger.note_invalid(message.error().message);
   }
-  if (!is_output) {
+  if (!is_output && is_kept) {
     if (const auto violation = field_violation(text)) state_.ledger.note_invalid(*violation);
   }
   const auto* authentication = std::get_if<protocol::Authenticate>(&*message);

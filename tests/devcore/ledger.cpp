@@ -17,7 +17,7 @@ void keep(std::vector<std::string>& texts, std::string text) {
 void Ledger::count(const std::function<void(Counters&)>& change) {
   const std::lock_guard lock(mutex_);
   change(counters_);
-  changed_.notify_all();
+  wake_satisfied();
 }
 
 /// Is this the next message of its run? A repeated one is a resend and changes nothing.
@@ -86,26 +86,26 @@ void Ledger::note_frame(std::string_view type, std::string_view text) {
   counters_.bytes += text.size();
   if (type == "script_output" || frames_.size() >= frames_kept) return;
   frames_.push_back({std::string(type), std::string(text)});
-  changed_.notify_all();
+  wake_satisfied();
 }
 
 void Ledger::note(const protocol::AgentMessage& message) {
   const std::lock_guard lock(mutex_);
   std::visit([this](const auto& one) { note_run(one); }, message);
-  changed_.notify_all();
+  wake_satisfied();
 }
 
 void Ledger::note_invalid(const std::string& why) {
   const std::lock_guard lock(mutex_);
   ++counters_.invalid_frames;
   keep(invalid_, why);
-  changed_.notify_all();
+  wake_satisfied();
 }
 
 void Ledger::note_goodbye(std::string text) {
   const std::lock_guard lock(mutex_);
   keep(goodbyes_, std::move(text));
-  changed_.notify_all();
+  wake_satisfied();
 }
 
 Counters Ledger::counters() const {
@@ -153,7 +153,22 @@ std::vector<std::string> Ledger::goodbyes() const {
 
 bool Ledger::wait(std::chrono::milliseconds timeout, const Condition& condition) const {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, timeout, [this, &condition] { return condition(*this); });
+  if (condition(*this)) return true;
+  Waiter waiter{condition};
+  const auto place = waiters_.insert(waiters_.end(), &waiter);
+  waiter.news.wait_for(lock, timeout, [&waiter] { return waiter.is_satisfied; });
+  waiters_.erase(place);
+  return waiter.is_satisfied;
+}
+
+/// Asks for those who wait, so that none of them wakes up for what it does not wait for: a benchmark
+/// would measure that.
+void Ledger::wake_satisfied() {
+  for (Waiter* const waiter : waiters_) {
+    if (waiter->is_satisfied || !waiter->condition(*this)) continue;
+    waiter->is_satisfied = true;
+    waiter->news.notify_one();
+  }
 }
 
 const CollectedRun* Ledger::run_locked(const std::string& run_id) const {

@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -77,6 +78,13 @@ class Ledger {
 
  private:
   enum class MayLeaveOut { nothing, what_was_lost };
+  /// One that waits, and what for.
+  struct Waiter {
+    const Condition& condition;
+    bool is_satisfied = false;
+    std::condition_variable news{};
+  };
+  void wake_satisfied();
   bool takes_seq(CollectedRun& run, std::uint64_t seq,
                  MayLeaveOut may_leave_out = MayLeaveOut::nothing);
   void note_run(const protocol::ScriptAccepted& message);
@@ -91,7 +99,7 @@ class Ledger {
   const bool collect_output_;
   const ByteCount collected_max_;
   mutable std::mutex mutex_;
-  mutable std::condition_variable changed_;
+  mutable std::list<Waiter*> waiters_;
   Counters counters_;
   std::map<std::string, CollectedRun> runs_;
   std::vector<ReceivedFrame> frames_;

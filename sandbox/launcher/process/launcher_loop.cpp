@@ -238,8 +238,10 @@ SetupResult<void> LauncherLoop::launch(RunNetworks::Waiting run, RunPlace place)
     if (network) place.network_namespace_fd = network.get();
     place.network_is_ready = bool{network};
   }
+  // A wrapper enters its network itself.
   const bool is_below = place.root != nullptr || network || place.user_namespace_fd >= 0;
-  place.parents = may_be_below && is_below ? templates_.parents() : nullptr;
+  const bool is_born_there = may_be_below && is_below && run.order.native;
+  place.parents = is_born_there ? templates_.parents() : nullptr;
   auto started = LaunchedRun::start(run.order, std::move(run.streams), state_, place, run.task);
   if (!started) return std::move(started).error();
   runs_.push_back(*std::move(started));
