@@ -161,8 +161,8 @@ bool Ledger::wait(std::chrono::milliseconds timeout, const Condition& condition)
   return waiter.is_satisfied;
 }
 
-/// Asks for those who wait, so that none of them wakes up for what it does not wait for: a benchmark
-/// would measure that.
+/// Asks for those who wait, so that none of them wakes up for what it does not wait for: a
+/// benchmark would measure that.
 void Ledger::wake_satisfied() {
   for (Waiter* const waiter : waiters_) {
     if (waiter->is_satisfied || !waiter->condition(*this)) continue;

@@ -82,8 +82,8 @@ struct Settings {
 
   bool acknowledge = true;
   /// Keep what scripts wrote; off for throughput, where only bytes are counted.
-  /// Frames as they came, and whether each has the fields that the existing core knows. Without it a
-  /// benchmark does not measure us.
+  /// Frames as they came, and whether each has the fields that the existing core knows. Without it
+  /// a benchmark does not measure us.
   bool keep_frames = true;
   bool collect_output = true;
   ByteCount collected_max = 64_MiB;  ///< per run
