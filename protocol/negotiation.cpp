@@ -16,6 +16,8 @@ Negotiated negotiate(std::span<const std::string> declared_by_core,
       negotiated.script_dispatch = true;
     } else if (extension == "result-ack/1" && announced("result-ack")) {
       negotiated.result_ack = true;
+    } else if (extension == "ordered-frames/1" && announced("ordered-frames")) {
+      negotiated.ordered_frames = true;
     } else {
       negotiated.ignored.push_back(printable(extension));
     }

@@ -10,8 +10,8 @@ namespace satellite::protocol {
 
 /// What this agent can do beyond the existing protocol, in the order in which it is announced.
 /// `result-ack` is the last: an agent that never sends a result twice does not announce it.
-inline constexpr std::array<std::string_view, 3> own_capabilities{"script-dispatch",
-                                                                  "script-stream", "result-ack"};
+inline constexpr std::array<std::string_view, 4> own_capabilities{
+    "script-dispatch", "script-stream", "ordered-frames", "result-ack"};
 
 /// Which extensions hold for one connection.
 ///
@@ -19,6 +19,7 @@ inline constexpr std::array<std::string_view, 3> own_capabilities{"script-dispat
 struct Negotiated {
   bool script_dispatch = false;
   bool result_ack = false;
+  bool ordered_frames = false;
   std::vector<std::string> ignored;  ///< unknown names and major versions, fit for one log line
 };
 

@@ -193,16 +193,19 @@ void Session::take(SessionVerdict verdict) {
 
 asio::awaitable<void> Session::write_frames() {
   Outbox& outbox = dependencies_.outbox;
+  bool holds_back = false;
   while (!machine_.ended()) {
     // One at a time, so that a slow core sets the pace and a fast one is asked often.
     if (outbox.wants_barrier()) outbox.barrier_sent(link_->ping());
     auto outgoing = outbox.next();
     if (!outgoing) {
+      if (std::exchange(holds_back, false)) link_->hold_back(false);
       if (outbox.empty()) tell(SessionEvent::outbox_empty);
       co_await outbox.changed().wait();
       continue;
     }
     const auto kept_as = outgoing->kept_as;
+    if (outbox.may_write_together() && !std::exchange(holds_back, true)) link_->hold_back(true);
     const auto written = co_await link_->write(std::move(outgoing->frame));
     if (written) {
       outbox.sent(kept_as);

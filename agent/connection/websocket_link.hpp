@@ -58,6 +58,10 @@ class WebSocketLink {
 
   /// Has a ping sent behind all that was written until now; the number of it.
   virtual std::uint64_t ping() = 0;
+  /// While it is on, what is written leaves only in whole packets, or after 200 ms; turning it off
+  /// sends the rest. Source: tcp(7), TCP_CORK.
+  virtual void hold_back(bool hold) = 0;
+
   /// Called from within read(), with the number of each pong: the peer has read everything that
   /// was written before the ping of this number.
   virtual void on_pong(std::function<void(std::uint64_t)> told) = 0;

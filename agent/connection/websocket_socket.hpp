@@ -1,5 +1,8 @@
 #pragma once
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/role.hpp>
 #include <boost/beast/websocket/teardown.hpp>
@@ -23,6 +26,11 @@ class ObservedSocket {
   lowest_layer_type& lowest_layer() { return socket_.lowest_layer(); }
   tcp::socket& socket() { return socket_; }
   std::chrono::steady_clock::time_point last_received() const { return last_received_; }
+  /// A socket that refuses sends at once, as ever.
+  void hold_back(bool hold) {
+    const int on = hold ? 1 : 0;
+    static_cast<void>(::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_CORK, &on, sizeof on));
+  }
 
   template <typename Buffers, typename Token>
   auto async_read_some(const Buffers& buffers, Token&& token) {

@@ -47,6 +47,7 @@ class WebSocketStream final : public WebSocketLink {
   boost::asio::awaitable<Result<std::string>> read() override;
   boost::asio::awaitable<Result<void>> write(std::string frame) override;
   boost::asio::awaitable<Result<void>> write_and_wipe(std::string frame) override;
+  void hold_back(bool hold) override { socket_.hold_back(hold); }
   std::uint64_t ping() override;
   void on_pong(std::function<void(std::uint64_t)> told) override { on_pong_ = std::move(told); }
   boost::asio::awaitable<Error> keep_alive() override;

@@ -130,7 +130,7 @@ SessionVerdict Inbox::deliver_authenticated(protocol::Authenticated message) {
             {{"satellite", message.satellite_id},
              {"script_dispatch", script_dispatch_ ? "on" : "off"},
              {"result_ack", result_ack_ ? "on" : "off"}});
-  owners_.outbox.connection_up({script_dispatch_, result_ack_});
+  owners_.outbox.connection_up({script_dispatch_, result_ack_, negotiated.ordered_frames});
   owners_.secrets.connection_up();
   owners_.packages.connection_up(message.script_packages);
   return SessionVerdict::authenticated;

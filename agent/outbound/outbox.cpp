@@ -116,6 +116,7 @@ void Outbox::connection_up(Extensions extensions) {
   connected_ = true;
   script_dispatch_ = extensions.script_dispatch;
   kept_.connection_up(extensions.result_ack);
+  streams_.hold_starts(extensions.ordered_frames);
   if (script_dispatch_) streams_.connection_up();
   changed_.notify_all();
   room_.notify_all();
@@ -127,6 +128,7 @@ void Outbox::connection_lost() {
   for_this_connection_.clear();
   kept_.connection_lost();
   streams_.connection_lost();
+  streams_.hold_starts(false);
   // What is kept while the core is away has another bound, so writers look again.
   room_.notify_all();
 }

@@ -59,6 +59,9 @@ class Outbox {
   void sent(std::optional<std::uint64_t> kept_as);
   void not_sent(std::optional<std::uint64_t> kept_as);
 
+  /// The core handles frames in their order, so that several may be written at once.
+  bool may_write_together() const { return streams_.holds_starts(); }
+
   /// Something was sent that only a ping after it, once answered, shows to have been read.
   bool wants_barrier() const { return kept_.wants_barrier(); }
   void barrier_sent(std::uint64_t number) { kept_.barrier_sent(number); }
@@ -68,6 +71,7 @@ class Outbox {
   struct Extensions {
     bool script_dispatch = false;
     bool result_ack = false;
+    bool ordered_frames = false;
   };
   void connection_up(Extensions extensions);
   void connection_lost();

@@ -20,6 +20,9 @@ constexpr std::size_t streams_max = 1'024;
 // Of earlier runs in memory at a time, while they are sent.
 constexpr std::size_t loaded_max = 4;
 constexpr auto tick_every = 1s;
+// Longer than a short script takes from its start to its end on disk, and no longer than anybody
+// who watches a long one would notice.
+constexpr auto held_at_start = 4ms;
 // Numbers that may be sent before the disk hears of further ones; asked for when half are used.
 constexpr std::uint64_t bound_first = 64, bound_step = 1'024;
 
@@ -40,7 +43,7 @@ PutRunMessages as_change(const RunId& id, std::vector<NumberedFrame> frames) {
 }  // namespace
 
 RunStreams::RunStreams(boost::asio::io_context& context, Store& store, Notification& changed)
-    : store_(store), changed_(changed), tick_(context) {}
+    : store_(store), changed_(changed), tick_(context), hold_(context) {}
 
 RunStreams::Entry* RunStreams::entry(const RunId& id) {
   const auto found = by_id_.find(id);
@@ -93,7 +96,34 @@ void RunStreams::stream_changed(const RunId& id) {
     if (bound != 0 && stream.next_seq() + spare > bound) raise_bound(*changed);
   }
   arm_tick();
+  if (changed != nullptr && holds_starts_ && !changed->was_held) return hold(*changed);
   changed_.notify_all();
+}
+
+void RunStreams::hold(Entry& entry) {
+  entry.was_held = true;
+  entry.held_until = Clock::now() + held_at_start;
+  if (!waits_to_let_go_) let_go_when_due();
+}
+
+/// All held ones are let go after the same time, so the first of them was held first.
+void RunStreams::let_go_when_due() {
+  const auto now = Clock::now();
+  std::optional<Clock::time_point> first;
+  for (Entry& one : streams_) {
+    if (one.held_until && *one.held_until <= now) {
+      one.held_until.reset();
+      changed_.notify_all();
+    } else if (one.held_until && (!first || *one.held_until < *first)) {
+      first = one.held_until;
+    }
+  }
+  waits_to_let_go_ = first.has_value();
+  if (!first) return;
+  hold_.expires_at(*first);
+  hold_.async_wait([this](const boost::system::error_code& failure) {
+    if (!failure) let_go_when_due();
+  });
 }
 
 void RunStreams::finished(const RunId& id, std::string frame) {
@@ -121,6 +151,7 @@ void RunStreams::end_stored(const RunId& id, bool done) {
   if (done) ended->end = std::string();
   // Who has no disk says what happened all the same.
   ended->stream.release_end();
+  ended->held_until.reset();
   if (!connected_) park_ended();
   changed_.notify_all();
 }
@@ -222,6 +253,7 @@ void RunStreams::send_again(const RunId& id) {
 std::optional<std::string> RunStreams::next() {
   if (!connected_ || in_flight_ >= limits::output_window_per_connection) return std::nullopt;
   for (auto it = streams_.begin(); it != streams_.end(); ++it) {
+    if (it->held_until) continue;
     const ByteCount before = it->stream.in_flight();
     auto frame = it->stream.next_to_send();
     if (!frame) continue;
@@ -243,7 +275,10 @@ void RunStreams::connection_up() {
 void RunStreams::connection_lost() {
   connected_ = false;
   in_flight_ = ByteCount{};
-  for (Entry& one : streams_) one.stream.connection_lost();
+  for (Entry& one : streams_) {
+    one.stream.connection_lost();
+    one.held_until.reset();
+  }
   park_ended();
 }
 
@@ -263,6 +298,7 @@ void RunStreams::go_on_without_disk() {
     if (one.asks_for_bound) one.stream.set_send_bound(one.stream.next_seq() + bound_step);
     one.asks_for_bound = false;
     one.stream.release_end();
+    one.held_until.reset();
   }
   changed_.notify_all();
 }

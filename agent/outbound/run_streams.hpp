@@ -6,6 +6,7 @@
 #include "protocol/vocabulary/result.hpp"
 
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <cstddef>
 #include <deque>
 #include <functional>
@@ -45,6 +46,9 @@ class RunStreams {
   Result<void> acknowledge(const RunId& id, std::uint64_t seq);
   void send_again(const RunId& id);
   std::optional<std::string> next();
+  /// Whether what a run says at its start waits a moment for its end, to go out with it.
+  void hold_starts(bool hold) { holds_starts_ = hold; }
+  bool holds_starts() const { return holds_starts_; }
 
   void connection_up();
   void connection_lost();
@@ -60,6 +64,7 @@ class RunStreams {
   void drain() { draining_ = true; }
 
  private:
+  using Clock = std::chrono::steady_clock;
   struct Entry {
     explicit Entry(protocol::RunStream its_stream) : stream(std::move(its_stream)) {}
     protocol::RunStream stream;
@@ -67,6 +72,9 @@ class RunStreams {
     std::uint64_t removed_end = 0;  ///< what was before that is off the disk
     bool end_stored = false;
     bool asks_for_bound = false;
+    /// Nothing of it is sent before, or before its end.
+    std::optional<Clock::time_point> held_until;
+    bool was_held = false;
     std::string end;  ///< its `script_finished`, until that is on disk
   };
   using Streams = std::list<Entry>;
@@ -84,10 +92,12 @@ class RunStreams {
   void loaded(const RunId& id, StoredRunStream stored);
   void arm_tick();
   void tick();
+  void hold(Entry& entry);
+  void let_go_when_due();
 
   Store& store_;
   Notification& changed_;
-  boost::asio::steady_timer tick_;
+  boost::asio::steady_timer tick_, hold_;
   Streams streams_;  ///< in the order of their turns; the front is next
   std::unordered_map<RunId, Streams::iterator> by_id_;
   std::deque<RunId> parked_;
@@ -96,6 +106,7 @@ class RunStreams {
   std::size_t forgotten_ = 0;
   bool connected_ = false;
   bool ticks_ = false;
+  bool holds_starts_ = false, waits_to_let_go_ = false;
   bool draining_ = false;
 };
 

@@ -58,6 +58,7 @@ class Bench {
     settings.policy = policy;
     settings.collect_output = false;
     settings.keep_frames = false;
+    settings.extensions.push_back("ordered-frames/1");
     auto started = devcore::DevCore::start(std::move(settings));
     if (!started) throw std::runtime_error(started.error().message);
     core_ = *std::move(started);

@@ -26,7 +26,7 @@ TEST_CASE("the satellite announces what it can do and heartbeats carry its versi
   const auto authenticate = nlohmann::json::parse(*frame);
   CHECK(authenticate.at("clientId") == "satellite-1");
   CHECK(authenticate.at("capabilities") ==
-        nlohmann::json{"script-dispatch", "script-stream", "result-ack"});
+        nlohmann::json{"script-dispatch", "script-stream", "ordered-frames", "result-ack"});
   const auto beat = scene.core().wait_for_frame("heartbeat");
   REQUIRE(beat);
   const auto heartbeat = nlohmann::json::parse(*beat);

@@ -11,6 +11,15 @@ using nlohmann::json;
 
 namespace {
 
+enum class FrameOrder { any, kept };
+
+Scene::Options core_that_reads(FrameOrder order) {
+  Scene::Options options = Scene::with_policy(default_policy);
+  options.core.extensions = {"script-dispatch/1"};
+  if (order == FrameOrder::kept) options.core.extensions.emplace_back("ordered-frames/1");
+  return options;
+}
+
 json started_report(const devcore::CollectedRun& run) {
   return json::parse(run.started->sandbox_json);
 }
@@ -18,7 +27,7 @@ json started_report(const devcore::CollectedRun& run) {
 }  // namespace
 
 TEST_CASE("a healthy script is accepted, started with its report, streamed and finished") {
-  Scene scene;
+  Scene scene(core_that_reads(GENERATE(FrameOrder::any, FrameOrder::kept)));
   const auto run = scene.run("echo one; echo two >&2; echo three");
   REQUIRE(run.accepted);
   CHECK(run.accepted->position == 0);
@@ -47,7 +56,7 @@ TEST_CASE("a healthy script is accepted, started with its report, streamed and f
 }
 
 TEST_CASE("output arrives while the script still runs") {
-  Scene scene;
+  Scene scene(core_that_reads(GENERATE(FrameOrder::any, FrameOrder::kept)));
   auto message = script("echo first; read line; echo never");
   // Its standard input never ends a line before the script is cancelled.
   message.script = "echo first; sleep 600";

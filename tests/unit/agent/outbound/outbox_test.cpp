@@ -103,3 +103,48 @@ TEST_CASE("results that nobody fetches are bounded by count and bytes, the oldes
   CHECK(outbox.dropped_messages() == count - frames.size());
   CHECK(frames.back().find("\"" + std::to_string(count - 1) + "\"") != std::string::npos);
 }
+
+namespace {
+
+/// A run that said that it started and something more.
+void begin_run(Outbox& outbox, const RunId& id) {
+  auto& stream = outbox.open(id, {});
+  stream.started({});
+  stream.output(protocol::OutputStream::standard_output, "hi");
+  outbox.stream_changed(id);
+}
+
+}  // namespace
+
+TEST_CASE("a core that reads frames in order gets a short run at once, a long one's start soon") {
+  boost::asio::io_context context;
+  Store store(context, tests::memory_only());
+  Outbox outbox(context, store, {});
+  outbox.connection_up({true, false, true});
+  CHECK(outbox.may_write_together());
+  const RunId brief("brief"), lasting("lasting");
+  begin_run(outbox, brief);
+  begin_run(outbox, lasting);
+  context.poll();
+  // Neither may the one that is held keep back what has nothing to do with it.
+  outbox.push(result_of_size(1, "other"));
+  CHECK(all_frames(outbox).size() == 1);
+  outbox.find(brief)->finished({});
+  outbox.stream_finished(brief, "{}");
+  context.poll();
+  CHECK(all_frames(outbox).size() == 3);
+  // Only time lets the other go.
+  while (!outbox.next()) context.run_one();
+  CHECK(all_frames(outbox).size() == 1);
+}
+
+TEST_CASE("a core that does not say that it reads in order hears of a start at once") {
+  boost::asio::io_context context;
+  Store store(context, tests::memory_only());
+  Outbox outbox(context, store, {});
+  outbox.connection_up({true, false, false});
+  CHECK_FALSE(outbox.may_write_together());
+  begin_run(outbox, RunId("one"));
+  context.poll();
+  CHECK(all_frames(outbox).size() == 2);
+}
