@@ -65,8 +65,9 @@ struct Descriptors {
   }
 };
 
-/// Eight networks and four templates, each with a mount namespace and a watch.
-constexpr long stock_descriptors_max = 8 + 4 * 2;
+/// Eight networks that are ready, sixteen that were used, four templates, each with a mount
+/// namespace and a watch, and the two parent namespaces.
+constexpr long stock_descriptors_max = 8 + 16 + 4 * 2 + 2;
 
 struct Footprint {
   Descriptors descriptors, own_descriptors;

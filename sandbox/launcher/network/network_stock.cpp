@@ -28,6 +28,8 @@ constexpr std::size_t stock_max = 8, refilled_below = 4;
 constexpr auto kept_unused_max = 10min;
 constexpr auto stock_build_time_max = 5s;
 constexpr auto pause_after_stock_failure = 30s;
+constexpr std::size_t used_max = 16;
+constexpr auto quiet_before_take_down = 100ms;
 constexpr int stock_answer_fd = 3;
 constexpr std::byte made{1};
 
@@ -71,6 +73,13 @@ UniqueFd NetworkStock::take(Clock::time_point now) {
   UniqueFd taken = std::move(ready_.back());
   ready_.pop_back();
   return taken;
+}
+
+void NetworkStock::take_down_later(UniqueFd network, Clock::time_point now) {
+  if (!network) return;
+  used_.push_back(std::move(network));
+  take_down_at_ = now + quiet_before_take_down;
+  if (used_.size() >= used_max) used_.clear();
 }
 
 void NetworkStock::refill(Clock::time_point now, int user_namespace) {
@@ -138,15 +147,17 @@ void NetworkStock::give_up_builder(Clock::time_point now) {
 
 void NetworkStock::look(Clock::time_point now) {
   if (builder_ >= 0 && now >= builder_deadline_) give_up_builder(now);
+  if (!used_.empty() && now >= take_down_at_) used_.clear();
   if (!last_taken_ || now < *last_taken_ + kept_unused_max) return;
   last_taken_.reset();
   ready_.clear();
 }
 
 std::optional<NetworkStock::Clock::time_point> NetworkStock::deadline() const {
-  if (builder_ >= 0) return builder_deadline_;
-  if (!last_taken_) return std::nullopt;
-  return *last_taken_ + kept_unused_max;
+  std::optional<Clock::time_point> first;
+  if (last_taken_) first = *last_taken_ + kept_unused_max;
+  if (builder_ >= 0) first = builder_deadline_;
+  return used_.empty() || (first && *first < take_down_at_) ? first : take_down_at_;
 }
 
 std::vector<pid_t> NetworkStock::processes() const {
@@ -159,6 +170,7 @@ void NetworkStock::end() {
   if (builder_ >= 0) give_up_builder(Clock::now());
   last_taken_.reset();
   ready_.clear();
+  used_.clear();
 }
 
 }  // namespace satellite::sandbox

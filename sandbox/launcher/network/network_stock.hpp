@@ -34,6 +34,10 @@ class NetworkStock {
   /// are made in that user namespace, or, if it is -1, in our own.
   void refill(Clock::time_point now, int user_namespace);
   std::size_t count() const { return ready_.size(); }
+  /// One that nobody is in any more, and nobody will be. The kernel takes several down together in
+  /// hardly more time than one, and longer for one than most runs take: they go when there are many
+  /// or nothing else happens.
+  void take_down_later(UniqueFd network, Clock::time_point now);
 
   void watch(std::vector<pollfd>& watched) const;
   void work_off(std::span<const pollfd> watched);
@@ -50,9 +54,9 @@ class NetworkStock {
   void take_answers();
   void give_up_builder(Clock::time_point now);
 
-  std::vector<UniqueFd> ready_;
+  std::vector<UniqueFd> ready_, used_;
   std::optional<Clock::time_point> last_taken_;
-  Clock::time_point builder_deadline_{}, not_before_{};
+  Clock::time_point builder_deadline_{}, not_before_{}, take_down_at_{};
   pid_t builder_ = -1;
   bool builder_made_any_ = false;
   UniqueFd builder_pidfd_, answer_;

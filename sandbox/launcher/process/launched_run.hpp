@@ -54,6 +54,9 @@ class LaunchedRun {
   bool lost_scratch(const kernel::ScratchArea& area) const {
     return !scratch_name_.empty() && !area.holds(scratch_name_);
   }
+  /// What it is in, and nobody else; kept until it is over.
+  void keep_network(UniqueFd network) { own_network_ = std::move(network); }
+  UniqueFd take_network() { return std::move(own_network_); }
   /// The scratch directory to remove, handed out once; empty = none.
   std::string take_scratch_name() { return std::exchange(scratch_name_, {}); }
 
@@ -173,7 +176,7 @@ class LaunchedRun {
   Barrier barrier_;
   Killing killing_;
   MemoryWatch memory_watch_;
-  UniqueFd pidfd_, control_, wrapper_messages_;
+  UniqueFd pidfd_, control_, wrapper_messages_, own_network_;
   std::string scratch_name_;
   std::uint32_t expected_descriptors_ = 0;
   std::optional<Prepared> prepared_;  ///< set for Task::awaited

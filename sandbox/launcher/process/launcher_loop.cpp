@@ -244,6 +244,7 @@ SetupResult<void> LauncherLoop::launch(RunNetworks::Waiting run, RunPlace place)
   place.parents = is_born_there ? templates_.parents() : nullptr;
   auto started = LaunchedRun::start(run.order, std::move(run.streams), state_, place, run.task);
   if (!started) return std::move(started).error();
+  (*started)->keep_network(std::move(network));
   runs_.push_back(*std::move(started));
   return {};
 }
@@ -395,6 +396,7 @@ void LauncherLoop::finish(Runs::iterator position) {
 
 /// The last record goes out only when nothing of the run is left.
 void LauncherLoop::complete(EndedRun ended) {
+  stock_.take_down_later(ended.run->take_network(), Clock::now());
   removals_.remove(ended.run->take_scratch_name());
   if (ended.record) return report_end(*ended.record);
   networks_.close_silently(ended.run->number());
