@@ -96,7 +96,7 @@ TEST_CASE("a script that only speaks of a secret runs, though upstream's would f
   CHECK(collector_of(nth_result(scene, "cfg")).at("stdout") == "${{ secrets.X }}");
 }
 
-TEST_CASE("a disconnect ends the wait for a secret at once; nothing is claimed about the check") {
+TEST_CASE("a disconnect ends the wait for a secret at once, and nothing is claimed of the check") {
   devcore::SecretReplies silent;
   silent.run["cfg/c1"] = "";
   Scene scene(with_checks({with_token(shell_check("cfg", "echo ran", 1))}, silent));

@@ -32,7 +32,7 @@ std::size_t count_of(Scene& scene, const std::string& type) {
 
 }  // namespace
 
-TEST_CASE("a frame that says something twice is refused and told; the policy in force stays") {
+TEST_CASE("a frame that says something twice is refused and told, and the policy in force stays") {
   Scene scene(with_checks({shell_check("cfg", "echo alive", 1)}));
   nth_result(scene, "cfg");
   scene.core().push_text(R"({"type":"sandbox_policy","policy":{"enabled":true,"enabled":false}})");

@@ -60,7 +60,7 @@ std::string agent_room_of(const std::string& path) {
 
 }  // namespace
 
-TEST_CASE("includes point one way: agent to sandbox, tls, protocol; all to the vocabulary") {
+TEST_CASE("includes point one way: agent to sandbox, tls, protocol, all to the vocabulary") {
   std::size_t includes = 0;
   for (const SourceFile& file : source_files({"protocol", "sandbox", "tls", "agent"})) {
     for (const std::string& included : our_includes(file)) {

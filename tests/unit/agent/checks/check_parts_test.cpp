@@ -100,7 +100,7 @@ TEST_CASE("shape E: a timeout is a collector error, and what the script had said
     "timedOut":true})"));
 }
 
-TEST_CASE("shape F: a collector that threw has its error and nothing else; the first one speaks") {
+TEST_CASE("shape F: a collector that threw has its error and nothing else, the first one speaks") {
   CollectorOutcome thrown;
   thrown.entry_id = "c2";
   thrown.collector_id = "healthcheck-script.execute";
@@ -135,7 +135,7 @@ TEST_CASE("an inline result leaves out what it does not have and writes whole nu
         R"("success":true,"timedOut":false,"value":42})");
 }
 
-TEST_CASE("a result past the frame limit is cut on code points and says so; short ones stay") {
+TEST_CASE("a result past the frame limit is cut on code points and says so, short ones stay") {
   const ByteCount small{200U << 10U};
   const std::string unit = GENERATE(as<std::string>{}, "x", "\x01", "\u20ac", "\"");
   std::string long_text;
@@ -207,7 +207,7 @@ TEST_CASE("without a policy even a script that exits 0 is unhealthy, and the rea
   CHECK_FALSE(std::get<ExecuteOutcome>(end->outcome).success);
 }
 
-TEST_CASE("a script may say ${{ secrets.X }}, but may not be a marker; other fields may neither") {
+TEST_CASE("a script may say ${{ secrets.X }}, but may not be a marker, other fields may neither") {
   const auto scan = [](const char* config) {
     return has_unresolved_secrets(config, SecretScan::all_but_script_text);
   };

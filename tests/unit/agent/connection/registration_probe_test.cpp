@@ -14,7 +14,7 @@ constexpr RegistrationProbe::Time first_look{1h};
 
 }  // namespace
 
-TEST_CASE("a core that answers is asked every minute; two unanswered questions mean a lost way") {
+TEST_CASE("a core that answers is asked every minute, two unanswered questions mean a lost way") {
   RegistrationProbe probe(first_look, {});
   CHECK(probe.step(first_look) == Step::ask);
   CHECK(probe.step(first_look + 1s) == Step::wait);

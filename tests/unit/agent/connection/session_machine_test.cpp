@@ -248,7 +248,7 @@ TEST_CASE("replies do not bring a refresh forward, and without the setting there
   CHECK(other.step(SessionEvent::replies_settled, facts_at(1'000s)).empty());
 }
 
-TEST_CASE("a stop with nothing to say closes at once; what the core says meanwhile still counts") {
+TEST_CASE("a stop with nothing to say closes at once, what the core says meanwhile still counts") {
   SessionMachine machine = machine_in(SessionState::serving);
   const auto actions = machine.step(SessionEvent::stop_asked, facts_at(3s, true));
   CHECK(in_session_words(machine, actions) == "closing; close 1000 'Client shutdown'");

@@ -230,7 +230,7 @@ TEST_CASE("intervals are held between a floor and a ceiling, whatever the core s
   CHECK(gap <= 24h * 31);
 }
 
-TEST_CASE("a key that comes twice in a set runs as it came first; too many checks are refused") {
+TEST_CASE("a key that comes twice in a set runs as it came first, too many checks are refused") {
   auto few = settings();
   few.checks_max = 2;
   Timetable table(few);

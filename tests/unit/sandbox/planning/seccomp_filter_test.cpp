@@ -253,7 +253,7 @@ TEST_CASE("no socket may have an address that is not its host's or name stations
   CHECK(option(SOL_SOCKET, SO_REUSEADDR) == allowed);
 }
 
-TEST_CASE("how init is scheduled is not for scripts to say; all other processes are theirs") {
+TEST_CASE("how init is scheduled is not for scripts to say, all other processes are theirs") {
   for (const long number :
        {__NR_sched_setscheduler, __NR_sched_setparam, __NR_sched_setattr, __NR_sched_setaffinity}) {
     CAPTURE(number);

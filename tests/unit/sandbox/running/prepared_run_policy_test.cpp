@@ -107,7 +107,7 @@ TEST_CASE("another policy, or whether it is the fail-closed one, gives up what s
   CHECK(run_policy.take(other, start + 4s) == 2U);
 }
 
-TEST_CASE("an old one is given up and made anew; of several, one fewer") {
+TEST_CASE("an old one is given up and made anew, and of several one fewer") {
   std::uint64_t number = 0;
   PreparedRunPolicy run_policy(4);
   for (int i = 0; i < 3; ++i) run_policy.take(usual, start);
