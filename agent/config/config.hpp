@@ -56,6 +56,7 @@ struct Config {
 
   std::uint32_t check_concurrency = 0;     ///< scripts of checks at a time
   std::chrono::seconds check_deadline{0};  ///< for a whole check, secrets and waiting included
+  std::chrono::seconds check_first_run_within{0};  ///< what a set's first runs are spread over
 
   // What is kept for the core, and where.
   std::string state_directory;

@@ -230,8 +230,11 @@ Result<void> take_checks(const Values& values, Config& config) {
   if (!concurrency) return concurrency.error();
   const auto deadline = number(values.at("checks.deadline"));
   if (!deadline) return deadline.error();
+  const auto first_run_within = number(values.at("checks.first_run_within"));
+  if (!first_run_within) return first_run_within.error();
   config.check_concurrency = *concurrency;
   config.check_deadline = std::chrono::seconds(*deadline);
+  config.check_first_run_within = std::chrono::seconds(*first_run_within);
   return {};
 }
 

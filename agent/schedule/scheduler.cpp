@@ -67,6 +67,7 @@ Timetable::Settings timetable_settings(const Config& config) {
   Timetable::Settings settings;
   settings.runs_at_a_time = config.check_concurrency * runs_per_script;
   settings.run_deadline = config.check_deadline;
+  settings.first_run_within = config.check_first_run_within;
   settings.salt = config.client_id;
   return settings;
 }

@@ -56,6 +56,7 @@ Scene::Scene(Options options) : core_settings_(std::move(options.core)) {
        "https://" + options.host + ":" + std::to_string(core_settings_.port)},
       {"CHECKSTACK_SATELLITE_CLIENT_ID", "satellite-1"},
       {"CHECKSTACK_SATELLITE_TOKEN", "csat_right"},
+      {"CHECKSTACK_SATELLITE_FIRST_RUN_WITHIN", "1"},
       {"CHECKSTACK_SATELLITE_CA_FILE", files_.write("ca.pem", trusted)}};
   state_directory_ =
       options.state_directory.empty() ? files_.path() / "state" : options.state_directory;

@@ -44,6 +44,20 @@ TEST_CASE("options outrank the environment, which outranks the file, which outra
   CHECK(loaded->config.concurrency == 5);
 }
 
+TEST_CASE("how long first runs are spread over is the operator's word, within bounds") {
+  ConfigSources sources = minimal();
+  auto loaded = load_config(sources, SettingsUse::connects);
+  REQUIRE(loaded);
+  CHECK(loaded->config.check_first_run_within == std::chrono::seconds(30));
+  sources.options["checks.first_run_within"] = "3600";
+  loaded = load_config(sources, SettingsUse::connects);
+  REQUIRE(loaded);
+  CHECK(loaded->config.check_first_run_within == std::chrono::hours(1));
+  // 0 would let a core that changes its mind all the time make us run all the time.
+  sources.options["checks.first_run_within"] = GENERATE("0", "3601", "soon");
+  CHECK_FALSE(load_config(sources, SettingsUse::connects));
+}
+
 TEST_CASE("a missing setting is named with every way to set it") {
   const auto [variable, key] = GENERATE(table<std::string, std::string>(
       {{"CHECKSTACK_CORE_URL", "core"}, {"CHECKSTACK_SATELLITE_CLIENT_ID", "id"}}));
