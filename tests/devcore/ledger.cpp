@@ -132,11 +132,12 @@ CollectedRun Ledger::run(const std::string& run_id) const {
   return run != nullptr ? *run : CollectedRun{};
 }
 
-std::vector<std::string> Ledger::frames(const std::string& type) const {
+std::vector<std::string> Ledger::frames(const std::string& type, std::size_t from) const {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> texts;
+  std::size_t passed = 0;
   for (const ReceivedFrame& frame : frames_) {
-    if (frame.type == type) texts.push_back(frame.text);
+    if (frame.type == type && passed++ >= from) texts.push_back(frame.text);
   }
   return texts;
 }

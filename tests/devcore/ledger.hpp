@@ -61,7 +61,8 @@ class Ledger {
   std::uint64_t seq_expected(const std::string& run_id) const;
   std::vector<std::string> run_ids() const;
   CollectedRun run(const std::string& run_id) const;
-  std::vector<std::string> frames(const std::string& type) const;
+  /// Frames of this type in order, without the first `from`.
+  std::vector<std::string> frames(const std::string& type, std::size_t from = 0) const;
   std::vector<std::string> invalid_frames() const;
   /// How connections ended, in order: close codes and errors in words.
   std::vector<std::string> goodbyes() const;

@@ -85,7 +85,8 @@ Answer answer_in(const std::string& output) {
 std::vector<Engine> confining_engines() {
   static const std::vector<Engine> engines = [] {
     std::vector<Engine> found;
-    const ScriptBench bench;
+    ScriptBench bench(Engine::none);
+    bench.try_engines({Engine::native, Engine::bwrap});
     if (bench.facts.native_engine) found.push_back(Engine::native);
     if (bench.facts.wrapper == sandbox::Wrapper::bwrap) found.push_back(Engine::bwrap);
     return with_nsjail(std::move(found));

@@ -22,7 +22,7 @@ namespace asio = boost::asio;
 /// Enough to see a leak of one page, descriptor or process per run; more by hand.
 int number_of_runs() {
   const char* const text = std::getenv("SATELLITE_ESCAPE_RUNS");
-  return text == nullptr ? 150 : std::atoi(text);
+  return text == nullptr ? 96 : std::atoi(text);
 }
 
 std::vector<pid_t> children_of(pid_t pid) {

@@ -204,6 +204,7 @@ TEST_CASE("every layer of a bubblewrap run shows in its evidence") {
 
 TEST_CASE("what bubblewrap promised and did not do is missed at the barrier") {
   NativeOrders bench;
+  bench.try_engines({Engine::bwrap});
   LaunchOrder order = wrapped_order(bench);
   const auto refused = [&] {
     const auto end = bench.perform(order);

@@ -51,12 +51,13 @@ pid_t stop_a_remover(pid_t launcher) {
   return is_there ? stopped : -1;
 }
 
-/// Trees of 4,000 levels, longer than a path may be, side by side.
-constexpr const char* makes_deep_trees =
-    "p=$(head -c 1000 /dev/zero | tr '\\0' d | sed 's,d,d/,g')\n"
-    "for tree in 1; do\n"
-    "  (mkdir $tree && cd $tree && for part in 1 2 3 4; do mkdir -p $p && cd -P $p; done) || exit "
-    "9\n"
+/// A tree of 1,000 levels, longer than a path may be, whose removal can be seen. Not deeper: what
+/// each level costs to make under Landlock grows with the levels above it.
+constexpr const char* makes_deep_tree =
+    "p=$(head -c 500 /dev/zero | tr '\\0' d | sed 's,d,ddddd/,g')\n"
+    "mkdir tree && cd tree || exit 9\n"
+    "for part in 1 2; do\n"
+    "  seq 3000 | xargs touch && mkdir -p $p && cd -P $p || exit 9\n"
     "done; echo made";
 
 void make_wide_tree(const fs::path& top) {
@@ -71,8 +72,8 @@ bool is_empty(const ScriptBench& bench) {
   return fs::is_empty(bench.launcher->scratch_area());
 }
 
-/// What is left of a script that writes beside its scratch directory, as its user may who is also
-/// the satellite's and sees the host's files.
+/// What remains of a file that a script writes beside its scratch directory, which it can where it
+/// has the satellite's user and sees the host's files.
 std::string left_beside() {
   ScriptBench bench(Engine::none);
   const fs::path area = fs::path(bench.launcher->scratch_area()).parent_path();
@@ -94,13 +95,13 @@ TEST_CASE("deep trees are removed beside the launcher's loop, and again when tha
   const Engine engine = GENERATE(Engine::none, Engine::native);
   ScriptBench bench(engine);
   const pid_t launcher = bench.launcher->pid();
-  // Whatever an earlier agent left is looked for by such a process, too.
+  // At its start a launcher has such a process look for what earlier agents left.
   REQUIRE(eventually([&] { return removers_of(launcher).empty(); }));
-  const Ran hostile = bench.run(script(makes_deep_trees), policy_for(engine));
+  const Ran hostile = bench.run(script(makes_deep_tree), policy_for(engine));
   REQUIRE(hostile.standard_output == "made\n");
   const pid_t stopped = stop_a_remover(launcher);
   REQUIRE(stopped > 0);
-  // Nothing removes any more, and nobody notices: neighbours begin, end and are cleaned up.
+  // While nothing is removed, other runs start, end and are cleaned up as usual.
   for (int i = 0; i < 3; ++i) {
     CHECK(bench.run(script("touch x; echo calm"), policy_for(engine)).standard_output == "calm\n");
   }
@@ -118,7 +119,7 @@ TEST_CASE("a launcher that ends while trees are removed leaves none of them") {
   {
     ScriptBench bench(Engine::native);
     area = bench.launcher->scratch_area();
-    REQUIRE(bench.run(script(makes_deep_trees), policy_for(Engine::native)).standard_output ==
+    REQUIRE(bench.run(script(makes_deep_tree), policy_for(Engine::native)).standard_output ==
             "made\n");
   }
   CHECK_FALSE(fs::exists(area));
@@ -168,7 +169,7 @@ TEST_CASE("a scratch area that somebody removed is made anew, its parent too") {
   is_well();
   fs::remove_all(outside.path() / "a");
   is_well();
-  // Moved away, it is still the launcher's, and not where runs look for it.
+  // The launcher still holds the directory, but runs would not find it at its path any more.
   fs::rename(parent, outside.path() / "elsewhere");
   is_well();
 }

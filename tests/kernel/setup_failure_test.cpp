@@ -234,6 +234,7 @@ TEST_CASE("a run whose required layer is not there is refused before its first i
     CHECK(bench.refusal() == "filesystem: /run is writable");
   }
   SECTION("the whole host is the root") {
+    bench.try_engines({Engine::bwrap});
     wrapper = {bench.facts.wrapper_path,
                "--unshare-all",
                "--die-with-parent",

@@ -46,7 +46,8 @@ asio::awaitable<void> Listener::output(sandbox::OutputStream stream, std::string
 ScriptBench::ScriptBench(sandbox::Engine engine, Egress egress,
                          std::optional<sandbox::MacvlanSettings> macvlan,
                          std::optional<sandbox::IdentityRange> identities,
-                         sandbox::RootScripts root_scripts, const std::string& scratch_parent) {
+                         sandbox::RootScripts root_scripts, const std::string& scratch_parent)
+    : egress_(egress), macvlan_(macvlan) {
   auto started = sandbox::Launcher::start({scratch_parent, macvlan, identities, root_scripts});
   if (!started) throw std::runtime_error(started.error().message);
   launcher = *std::move(started);
@@ -55,15 +56,14 @@ ScriptBench::ScriptBench(sandbox::Engine engine, Egress egress,
   if (engine != sandbox::Engine::none) settings.engines.push_back(engine);
   settings.grace = std::chrono::milliseconds(200);
   launcher->attach(context, [this] { launcher_gone = true; });
-  // nsjail is tried only where it alone may be used.
-  const bool by_nsjail = engine == sandbox::Engine::nsjail;
-  const std::vector<sandbox::Engine> usual{sandbox::Engine::native, sandbox::Engine::bwrap};
-  facts = sandbox::probe_host_first(context, *launcher,
-                                    {settings.default_identity,
-                                     {macvlan, {}},
-                                     egress == Egress::tried,
-                                     by_nsjail ? settings.engines : usual});
+  try_engines(settings.engines);
   cancel = std::make_unique<sandbox::CancelSwitch>(context);
+}
+
+void ScriptBench::try_engines(std::vector<sandbox::Engine> engines) {
+  facts = sandbox::probe_host_first(
+      context, *launcher,
+      {settings.default_identity, {macvlan_, {}}, egress_ == Egress::tried, std::move(engines)});
 }
 
 ScriptBench::~ScriptBench() = default;

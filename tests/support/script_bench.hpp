@@ -53,7 +53,7 @@ class ScriptBench {
  public:
   /// Ways out of a network namespace are tried only where a test asks for them.
   enum class Egress { untried, tried };
-  /// Only `engine` may be used; none = no engine at all.
+  /// Only `engine` may be used, and only it is tried; none = no engine at all.
   explicit ScriptBench(sandbox::Engine engine = sandbox::Engine::native,
                        Egress egress = Egress::untried,
                        std::optional<sandbox::MacvlanSettings> macvlan = std::nullopt,
@@ -63,6 +63,9 @@ class ScriptBench {
   ~ScriptBench();
   ScriptBench(const ScriptBench&) = delete;
   ScriptBench& operator=(const ScriptBench&) = delete;
+
+  /// Tries other engines, too, and all that `facts` says is from then on.
+  void try_engines(std::vector<sandbox::Engine> engines);
 
   /// Runs to the end.
   Ran run(sandbox::RunRequest request, const sandbox::Policy& policy);
@@ -101,6 +104,8 @@ class ScriptBench {
  private:
   bool wait_until(const std::function<bool()>& condition, std::chrono::seconds patience);
 
+  const Egress egress_;
+  const std::optional<sandbox::MacvlanSettings> macvlan_;
   std::unique_ptr<sandbox::Runner> lasting_;
 };
 

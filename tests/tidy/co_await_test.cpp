@@ -32,6 +32,7 @@ TEST_CASE("co_await is a statement or one initialiser, with plain arguments") {
   for (const SourceFile& file : source_files({"protocol", "sandbox", "tls", "agent", "tests"})) {
     if (file.path == "tests/tidy/co_await_test.cpp") continue;
     for (std::size_t i = 0; i < file.lines.size(); ++i) {
+      if (file.lines[i].find("co_await") == std::string::npos) continue;
       INFO(file.path << ":" << i + 1 << ": " << file.lines[i]);
       CHECK_FALSE(is_broken_on_gcc12(without_comment(file.lines[i])));
     }

@@ -23,7 +23,7 @@ std::vector<std::vector<agent::CollectorOutcome>> collector_ends() {
   plain.collector_id = "healthcheck-script.execute";
   plain.outcome = agent::ExecuteOutcome{};
   agent::CollectorOutcome full = plain;
-  full.outcome = agent::ExecuteOutcome{-1, std::string(2U << 20U, 'x'), "late", {}, false, true};
+  full.outcome = agent::ExecuteOutcome{-1, std::string(64U << 10U, 'x'), "late", {}, false, true};
   full.error = "late";
   full.sandbox.emplace();
   full.dropped_environment = {"LD_PRELOAD"};
@@ -54,7 +54,7 @@ std::vector<AgentMessage> contract_messages() {
   const agent::ResultIdentity identity{ConfigId("c"), SystemId("s"), "env", {}};
   messages.push_back(agent::result_without_run(identity, "Error: no"));
   for (auto& collectors : collector_ends()) {
-    messages.push_back(agent::result_of_run(identity, {}, collectors, ByteCount{1U << 20U}));
+    messages.push_back(agent::result_of_run(identity, {}, collectors, ByteCount{16U << 10U}));
   }
   return messages;
 }
