@@ -22,8 +22,7 @@ constexpr int names_tried_max = 16;
 /// Opens a directory for reading even if its owner took away our permission.
 Directory open_directory(int parent, const char* name) {
   UniqueFd fd(::openat(parent, name, directory_flags));
-  if (!fd && errno == EACCES) {
-    ::fchmodat(parent, name, S_IRWXU, AT_SYMLINK_NOFOLLOW);
+  if (!fd && errno == EACCES && ::fchmodat(parent, name, S_IRWXU, AT_SYMLINK_NOFOLLOW) == 0) {
     fd.reset(::openat(parent, name, directory_flags));
   }
   if (!fd) return nullptr;
@@ -62,8 +61,9 @@ class TreeRemoval {
     if (::unlinkat(fd, name, 0) == 0 || errno == ENOENT) return;
     if (::unlinkat(fd, name, AT_REMOVEDIR) == 0 || errno == ENOTDIR) return;
     if (directory == top_) return pending_.emplace_back(name), void();
-    // Moving a directory rewrites its `..`, for which its owner needs write permission on it.
-    ::fchmodat(fd, name, S_IRWXU, AT_SYMLINK_NOFOLLOW);
+    // Moving a directory rewrites its `..`, for which its owner needs write permission on it. Where
+    // that cannot be given, the move fails, unless a privileged caller needs no permission.
+    [[maybe_unused]] const int given = ::fchmodat(fd, name, S_IRWXU, AT_SYMLINK_NOFOLLOW);
     // A removal that was stopped may have left such names.
     for (int attempt = 0; attempt < names_tried_max; ++attempt) {
       const std::string moved = std::string(moved_prefix) + std::to_string(::getpid()) + "-" +

@@ -36,10 +36,10 @@ struct Ends {
   int ready = -1, exit = -1, network = -1, user = -1, messages = -1, null = -1;
 };
 
-/// slirp4netns makes "/" private, that one mount alone, before it mounts on /tmp and lazily
-/// unmounts its old root. Where the mounts below are shared, as systemd has them, both reach the
-/// host, which loses /sys/fs/cgroup, /dev/pts and everything else. So it gets a tree that is
-/// private throughout.
+/// slirp4netns makes "/" private, without the mounts below it, before it mounts on /tmp and lazily
+/// unmounts its old root. Where the mounts below are shared, which is systemd's default, both
+/// events propagate to the host, and /sys/fs/cgroup, /dev/pts and all others disappear there.
+/// Therefore it gets a mount namespace in which every mount is private.
 bool take_own_mounts() {
   return ::unshare(CLONE_NEWNS) == 0 &&
          ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
@@ -48,14 +48,15 @@ bool take_own_mounts() {
 /// In the child: never returns. What fails shows as the end of file on the ready pipe.
 [[noreturn]] void become_slirp4netns(const char* program, Ends ends) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  // Root of the namespace that owns the network, and of nothing else.
+  // It becomes root of the user namespace that owns the network, and has no other privilege.
   if (ends.user >= 0 && ::setns(ends.user, CLONE_NEWUSER) != 0) ::_exit(126);
   if (!take_own_mounts()) {
     constexpr std::string_view text = "it cannot be given a mount namespace of its own";
-    static_cast<void>(::write(ends.messages, text.data(), text.size()));
-    ::_exit(126);
+    const bool is_told = ::write(ends.messages, text.data(), text.size()) > 0;
+    ::_exit(is_told ? 126 : 125);
   }
-  // Out of the way first: the numbers may overlap.
+  // First to numbers from 20 on: one of these descriptors may already have a number that is wanted
+  // for another.
   const int sources[] = {ends.null, ends.null, ends.messages, ends.ready, ends.exit, ends.network};
   std::array<int, 6> moved{};
   for (std::size_t i = 0; i < moved.size(); ++i) {
