@@ -75,15 +75,19 @@ std::optional<CollectorOutcome> shell_collector_outcome(const sandbox::RunResult
   end.took = circumstances.took;
   if (!describe(result, circumstances, collector, end)) return std::nullopt;
   end.success = result.outcome == Outcome::exited && result.exit_code == 0;
+  report_run(result, circumstances, collector, end.success);
+  collector.outcome = std::move(end);
+  return collector;
+}
+
+void report_run(const sandbox::RunResult& result, const RunCircumstances& circumstances,
+                CollectorOutcome& collector, bool& success) {
   if (circumstances.failed_closed && !collector.error) {
-    // What ran without its network and its limits has not been checked, whatever it says.
     collector.error = sandbox::fail_closed_reason;
-    end.success = false;
+    success = false;
   }
   collector.sandbox = result.sandbox;
   collector.dropped_environment = result.dropped_environment;
-  collector.outcome = std::move(end);
-  return collector;
 }
 
 }  // namespace satellite::agent

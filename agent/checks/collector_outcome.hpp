@@ -31,4 +31,10 @@ std::optional<CollectorOutcome> shell_collector_outcome(const sandbox::RunResult
                                                         const CollectedStreams& streams,
                                                         const RunCircumstances& circumstances);
 
+/// What every kind of collector says of its run alike. `success` becomes false under the
+/// fail-closed profile: what ran without its network and its limits has not been checked, whatever
+/// it says.
+void report_run(const sandbox::RunResult& result, const RunCircumstances& circumstances,
+                CollectorOutcome& collector, bool& success);
+
 }  // namespace satellite::agent

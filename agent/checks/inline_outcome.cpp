@@ -1,7 +1,6 @@
 #include "agent/checks/inline_outcome.hpp"
 
 #include "sandbox/capture/output_text.hpp"
-#include "sandbox/policy/policy_provider.hpp"
 
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -93,13 +92,7 @@ std::optional<CollectorOutcome> inline_collector_outcome(const sandbox::RunResul
     end.timed_out = was_stopped || result.outcome == Outcome::timed_out;
   }
   end.took = circumstances.took;
-  if (circumstances.failed_closed && !collector.error) {
-    // What ran without its network and its limits has not been checked, whatever it says.
-    collector.error = sandbox::fail_closed_reason;
-    end.success = false;
-  }
-  collector.sandbox = result.sandbox;
-  collector.dropped_environment = result.dropped_environment;
+  report_run(result, circumstances, collector, end.success);
   collector.outcome = std::move(end);
   return collector;
 }

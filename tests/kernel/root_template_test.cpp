@@ -35,6 +35,12 @@ bool share_a_root(ScriptBench& bench, const Policy& policy) {
   });
 }
 
+void copy_etc(const fs::path& to) {
+  fs::copy("/etc", to,
+           fs::copy_options::recursive | fs::copy_options::copy_symlinks |
+               fs::copy_options::skip_existing);
+}
+
 bool can_mount() {
   return require_layer("root", is_root(), "only root can change what is mounted on the host");
 }
@@ -128,9 +134,7 @@ TEST_CASE("a file of the host that appears is shown, one that goes is not") {
   const std::string seen = in_child([]() -> std::string {
     take_own_mounts();
     const TempDir etc;
-    fs::copy("/etc", etc.path(),
-             fs::copy_options::recursive | fs::copy_options::copy_symlinks |
-                 fs::copy_options::skip_existing);
+    copy_etc(etc.path());
     fs::remove(etc.path() / "locale.conf");
     fs::permissions(etc.path(), fs::perms(0755));
     if (::mount(etc.path().c_str(), "/etc", nullptr, MS_BIND, nullptr) != 0) return "bind";
@@ -155,9 +159,7 @@ TEST_CASE("what appears several directories below one that was missing is shown"
   const std::string seen = in_child([]() -> std::string {
     take_own_mounts();
     const TempDir etc;
-    fs::copy("/etc", etc.path(),
-             fs::copy_options::recursive | fs::copy_options::copy_symlinks |
-                 fs::copy_options::skip_existing);
+    copy_etc(etc.path());
     fs::permissions(etc.path(), fs::perms(0755));
     fs::remove_all(etc.path() / "pki");
     fs::remove(etc.path() / "resolv.conf");

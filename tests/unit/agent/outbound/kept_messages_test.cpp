@@ -38,6 +38,13 @@ class KeptBench : public StoreBench {
     store->flush([&done] { done = true; });
     until([&done] { return done; });
   }
+  /// Returns when everything that was kept in memory is on the disk.
+  void heal_disk() {
+    FaultyDisk::heal();
+    until([this] { return store->fault() == StoreFault::none; });
+    until([this] { return kept->queue().all_stored(); });
+    written();
+  }
   /// What goes out until `count` frames did.
   Texts send(std::size_t count) {
     Texts frames;
@@ -171,10 +178,7 @@ TEST_CASE("while the disk fails messages are kept in memory, and on disk when it
   bench.result("meanwhile");
   bench.until([&bench] { return bench.store->fault() != StoreFault::none; });
   bench.result("also meanwhile");
-  FaultyDisk::heal();
-  bench.until([&bench] { return bench.store->fault() == StoreFault::none; });
-  bench.until([&bench] { return bench.kept->queue().all_stored(); });
-  bench.written();
+  bench.heal_disk();
   bench.stop();
   bench.start();
   bench.kept->connection_up(false);
@@ -194,10 +198,7 @@ TEST_CASE("what the core confirmed while the disk failed does not come back") {
   bench.result("c");
   bench.until([&bench] { return bench.store->fault() != StoreFault::none; });
   bench.confirm();
-  FaultyDisk::heal();
-  bench.until([&bench] { return bench.store->fault() == StoreFault::none; });
-  bench.until([&bench] { return bench.kept->queue().all_stored(); });
-  bench.written();
+  bench.heal_disk();
   bench.stop();
   bench.start();
   bench.kept->connection_up(false);
