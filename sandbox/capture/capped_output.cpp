@@ -21,7 +21,7 @@ namespace {
 constexpr std::size_t read_size = 64U << 10U;
 // A script that floods its pipe must not keep timers and other runs from their turn.
 constexpr int reads_per_turn = 16;
-// Nor what has to be compared with the secrets in it: some milliseconds.
+// For the same reason comparing output with the secrets is bounded: some milliseconds in one turn.
 constexpr std::size_t masking_per_turn = 1U << 20U;
 
 }  // namespace

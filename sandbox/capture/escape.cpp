@@ -145,7 +145,7 @@ Escape backslash_escape(std::string_view text, TextEnd end) {
   if (text.size() < 2) return undecided(end);
   const char c = text[1];
   if (c == '\n') {
-    // A continued line; or the line break itself, for those who escape every sign.
+    // A continued line, or a line break that was escaped by a writer that escapes every sign.
     Escape escape = escaped_character(c);
     escape.kind = Escape::Kind::nothing;
     return escape;

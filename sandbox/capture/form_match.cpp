@@ -94,7 +94,7 @@ class Matching {
     skipped_ = 0;
     return Step::goes_on;
   }
-  /// Goes past what stands for nothing, within bounds and never before the first unit.
+  /// Skips characters that stand for no unit: a bounded number, and never before the first unit.
   Step skip(std::size_t text_size, std::size_t skipped_max) {
     skipped_ += text_size;
     if (unit_ == 0 || skipped_ > skipped_max) return Step::fails;
@@ -243,8 +243,9 @@ class Matching {
     return take_line_end(next);
   }
 
-  /// Whether a byte goes on here. Behind two blanks the text column may begin, whose characters may
-  /// be digits: there a byte has to stand alone and to be the one that is looked for.
+  /// Whether the next byte of a dump begins here. Behind two blanks the text column may begin,
+  /// whose characters may be digits: there a byte must stand alone and be the one that is looked
+  /// for.
   Step starts_byte(std::size_t at, std::size_t separators) {
     if (separators < 2) return Step::goes_on;
     if (at + 2 >= text_.size() && end_ == TextEnd::open) return Step::waits;

@@ -82,7 +82,7 @@ class PlaceSearch {
     }
   }
 
-  /// Those that end here stand first.
+  /// Forms without a further unit, which stand first in the range, are compared as a whole.
   void compare_whole(Node& node) {
     while (!node.forms.empty() && forms_[node.forms.begin].units.size() == node.unit) {
       compare(node.forms.begin++);
@@ -110,7 +110,7 @@ class PlaceSearch {
     return at + 1 < text_.size() && text_[at + 1] != 'x' && text_[at + 1] != 'X';
   }
 
-  /// Of forms that are all longer than `node.unit`.
+  /// The forms whose next unit is `unit`; all forms of the node have a next one.
   Range with_unit(const Node& node, char unit) {
     spend(work_of_range);
     const unsigned char wanted = number_of(unit);
@@ -128,7 +128,7 @@ class PlaceSearch {
             static_cast<std::uint32_t>(end - forms_.begin())};
   }
 
-  /// False where what an escape stands for is not all that decides.
+  /// False where the value of the escape does not decide by itself which forms may go on.
   bool follow_escape(const Node& node) {
     if (escapes_with(escapes::single_quote) && text_[node.at] == '\'') return false;
     if (escapes_with(escapes::double_quote) && text_[node.at] == '"') return false;
@@ -142,7 +142,7 @@ class PlaceSearch {
     for (std::size_t i = 0; i < escape.reading_count; ++i) {
       Node next = node;
       for (const char unit : readings[i].view()) {
-        // What ends within the escape does not end here.
+        // A form that ends inside the escape does not match.
         while (!next.forms.empty() && forms_[next.forms.begin].units.size() == next.unit) {
           ++next.forms.begin;
         }
@@ -154,7 +154,8 @@ class PlaceSearch {
     return true;
   }
 
-  /// At the start of a form nothing is left out: what stands here has to be its first unit.
+  /// At the start of a form no character may be skipped: the one that stands here is its first
+  /// unit.
   void compare_by_first_unit(const Node& node) {
     if (node.unit > 0) return compare_each(node.forms);
     std::string firsts = first_units();
@@ -183,7 +184,7 @@ class PlaceSearch {
     }
   }
 
-  /// Whoever has the units that decided against a form ends as it did.
+  /// All forms that share the units by which this form was refused are refused with it.
   std::uint32_t next_that_differs(Range range, const FormMatch& match) {
     const std::string_view units = forms_[range.begin].units;
     const std::uint32_t next = range.begin + 1;

@@ -40,7 +40,7 @@ std::string_view Masker::masked(std::string_view text, TextEnd end) {
   for (auto match = patterns_.find(text, 0, end, work_); match;
        match = patterns_.find(text, match->start + 1, end, work_)) {
     if (match->unfinished) {
-      // All that follows waits, too: what comes next may make it part of this one.
+      // Everything behind it is held back, too: this match may reach over it when more has come.
       tail = match->start;
       paused_ = match->paused;
       break;

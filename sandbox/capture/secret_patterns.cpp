@@ -18,7 +18,8 @@ std::uint16_t pair_at(const char* text) {
   return pair;
 }
 
-/// A place in a table of three characters each; two that share one cost a closer look.
+/// The place of three characters in a table. Where different ones share a place, the text is looked
+/// at more closely without need.
 std::uint16_t place_of(std::uint16_t pair, char third) {
   const unsigned mixed = pair * 0x9E37U ^ static_cast<unsigned char>(third) * 0x01F5U;
   return static_cast<std::uint16_t>(mixed & 0xFFFFU);
@@ -74,7 +75,7 @@ SecretPatterns::SecretPatterns(const std::vector<std::string_view>& secrets) {
 void SecretPatterns::add_forms(std::string_view secret) {
   auto forms = forms_of_secret(secret);
   std::move(forms.begin(), forms.end(), std::back_inserter(forms_));
-  // What a move left in the small buffers goes, too.
+  // Moving a short string copies it, so the originals are wiped.
   for (SecretForm& form : forms) wipe(form.units);
 }
 

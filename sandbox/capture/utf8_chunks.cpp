@@ -8,8 +8,8 @@
 namespace satellite::sandbox {
 namespace {
 
-/// A shorter run of text before a broken byte is not worth a message of its own: binary output
-/// would fall into crumbs.
+/// A shorter run of text before a broken byte gets no message of its own: binary output would
+/// become a great number of tiny messages.
 constexpr std::size_t text_size_worth_a_chunk = 1024;
 constexpr std::size_t chunk_size_smallest = 4;  // one code point of any kind must fit
 

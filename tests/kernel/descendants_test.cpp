@@ -17,8 +17,7 @@ using namespace satellite::tests;
 
 namespace {
 
-/// Lets a stopped process go on at once, each time, and counts: nobody but who stops it makes this
-/// number grow.
+/// Continues a process whenever it is stopped, and counts how often that was.
 [[noreturn]] void keep_going(pid_t stopped, std::atomic<int>& times) {
   for (;;) {
     const std::string stat = read_proc(stopped, "stat");
@@ -37,7 +36,7 @@ std::atomic<int>& shared_counter() {
   return *new (page) std::atomic<int>(0);
 }
 
-/// What becomes of a process that another one lets go on whenever it is stopped.
+/// Whether a process dies that another one continues whenever it is stopped.
 std::string killed_within(int passes) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   auto& times = shared_counter();
@@ -51,7 +50,7 @@ std::string killed_within(int passes) {
   bare::kill_descendants(spared, 1, passes);
   ::kill(helper, SIGKILL);
   ::waitpid(helper, nullptr, 0);
-  // A pass stops once at most, so that more than this many were more passes.
+  // Each pass stops it at most once, so a larger count means more passes than were allowed.
   const bool bounded = times.load() <= passes;
   int status = 0;
   const bool dead = ::waitpid(victim, &status, passes > 1 ? 0 : WNOHANG) == victim;

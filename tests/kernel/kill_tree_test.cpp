@@ -90,7 +90,7 @@ TEST_CASE("a background child that holds the pipe neither delays nor changes a s
 }
 
 TEST_CASE("a fork bomb stays bounded and dies whole") {
-  // Without a wrapper only a user of its own keeps the count apart from the rest of the host.
+  // Without a wrapper RLIMIT_NPROC counts all processes of the user, so the script needs its own.
   const Engine engine = is_root() ? each_engine() : Engine::bwrap;
   ScriptBench bench(engine);
   Policy policy = policy_for(engine);
@@ -124,7 +124,7 @@ TEST_CASE("a run that comes before the host is known waits, and can be cancelled
         result = std::move(ended);
         bench.context.stop();
       });
-  // Whatever can be done without the host's facts has been done when nothing is ready any more.
+  // When no handler is ready any more, the run waits for the facts of the host.
   while (bench.context.poll() > 0) {
   }
   CHECK_FALSE(result.has_value());

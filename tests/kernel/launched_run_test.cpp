@@ -71,7 +71,7 @@ struct Standing {
 
 TEST_CASE("a script that stands at the barrier when its run is told to end never starts") {
   const Standing standing;
-  // What it said lies in the socket; as when a cancel and that message are found in one turn.
+  // Its message lies unread in the socket, as when a cancel and a message arrive in the same turn.
   SECTION("by the agent") {
     standing.run->kill();
   }

@@ -17,7 +17,7 @@ Engine each_outer_engine() {
   return GENERATE(from_range(with_nsjail({Engine::none, Engine::bwrap})));
 }
 
-/// An agent of its own process, which runs one script for ever; its pid and its scratch area.
+/// An agent in a process of its own that runs one endless script: its pid and its scratch area.
 struct ForeignAgent {
   pid_t pid = -1;
   pid_t launcher = -1;

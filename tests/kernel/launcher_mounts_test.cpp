@@ -13,8 +13,8 @@ using namespace satellite;
 using namespace satellite::sandbox;
 using namespace satellite::tests;
 
-// What a launcher sees of the host's mounts, for as long as it lives. Where a mount is private, a
-// copy of it would stay when the host unmounts it, and keep its device busy.
+// Which of the host's mounts a launcher sees as long as it lives. A copy of a private mount would
+// remain when the host unmounts it, and keep the device busy.
 
 namespace {
 

@@ -33,7 +33,7 @@ std::vector<SetupStep> steps_of_a_run() {
   return steps;
 }
 
-/// The run's file systems show in no mount table but its own.
+/// No file system of the run appears in another mount table than its own.
 std::string mount_table() {
   return read_proc(::getpid(), "mountinfo");
 }

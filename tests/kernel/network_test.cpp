@@ -144,7 +144,7 @@ std::string namespaces_of(pid_t pid) {
     return ::fstat(fd, &facts) == 0 ? facts.st_ino : 0;
   };
   if (inode(own.get()) == inode(owner.get())) return "owner";
-  // The owner is above: each step up the family leads to it, or out of our sight.
+  // The owner is an ancestor: NS_GET_PARENT leads to it, or to a namespace that we may not see.
   UniqueFd above(::ioctl(own.get(), NS_GET_PARENT));
   for (int steps = 1; above; ++steps) {
     if (inode(above.get()) == inode(owner.get())) return std::to_string(steps) + " below";

@@ -48,7 +48,7 @@ std::string layers_and_downgrades(const Ran& ran) {
   return text;
 }
 
-/// One run of the shipped default policy, told without what is another number in each run.
+/// One run of the shipped default policy as text, without the numbers that differ from run to run.
 std::string run_on(Kernel kernel, const std::string& text) {
   become(kernel);
   ScriptBench bench(Engine::native);
@@ -125,7 +125,7 @@ TEST_CASE("a writable mount below a read-only one is closed, or refuses the run 
     INFO(refused);
     CHECK(refused.find("not native: sandbox unavailable: filesystem: /usr/local is writable\n"
                        "refused\nsandbox unavailable: filesystem: /usr/local is writable\n") == 0);
-    // One that the host made read-only itself is no obstacle.
+    // A mount that the host itself made read-only needs no flag, so the run starts.
     const std::string read_only = run_beside_mount(by_root, old, MS_RDONLY);
     INFO(read_only);
     CHECK(read_only.find("30\nexited\n") == 0);
@@ -138,8 +138,8 @@ TEST_CASE("what the host's mounts forbid stays forbidden, whatever the age of th
   const auto run = [by_root](Kernel kernel) {
     return in_child([&] {
       take_own_mounts();
-      // The scratch directories of the runs lie there. None of these flags is one of ours to take:
-      // for the user namespace of an unprivileged satellite the kernel locks them.
+      // The scratch directories of the runs lie there. In the user namespace of an unprivileged
+      // satellite the kernel locks these flags; a root satellite must keep them, too.
       mount_or_throw("tmpfs", "/tmp", MS_NOEXEC | MS_NODEV | MS_NOSUID | MS_NOATIME);
       const auto body = [kernel] {
         return run_on(kernel,

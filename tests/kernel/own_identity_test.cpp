@@ -46,8 +46,8 @@ std::vector<pid_t> processes_of(std::uint32_t uid) {
   return found;
 }
 
-/// Two runs of one bench: the second starts when the first has said something, and the first is
-/// ended when the second has ended.
+/// Two runs of one bench: the second starts after the first output of the first, which is cancelled
+/// when the second has ended.
 struct Pair {
   Ran first, second;
 };

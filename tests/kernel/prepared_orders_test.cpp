@@ -147,7 +147,7 @@ TEST_CASE("a run that was not prepared, or is gone, is not begun") {
   const LaunchOrder order = bench.order();
   int ends[2] = {-1, -1};
   REQUIRE(::pipe(ends) == 0);
-  // There is no answer, because its end was told, or will be, by who made it: nothing may start.
+  // No record answers: the end of a prepared run is reported for the order that prepared it.
   REQUIRE(bench.launcher->begin_run(order, {UniqueFd(ends[1]), UniqueFd(::dup(ends[1]))}));
   const auto next = bench.perform(bench.order());
   CHECK(next.output == "ran\n");
@@ -167,8 +167,8 @@ TEST_CASE("a prepared run holds nothing of the host or of other runs") {
     const auto record = link->take();
     return record && std::holds_alternative<RunPrepared>(record->event);
   }));
-  // Its processes stand there with the script's user and four descriptors: three times nothing and
-  // the barrier.
+  // Its processes wait with the script's user and four descriptors: three of /dev/null, and the
+  // barrier.
   std::istringstream children(read_proc(
       bench.launcher->pid(), "task/" + std::to_string(bench.launcher->pid()) + "/children"));
   pid_t init = 0, standing = 0;

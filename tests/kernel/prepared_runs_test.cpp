@@ -173,7 +173,7 @@ TEST_CASE("a prepared run that died is replaced, and the script runs once") {
   SECTION("before it is asked for") {
     REQUIRE(bench.wait_until_prepared(1));
     for (const pid_t pid : bench.children()) ::kill(pid, SIGKILL);
-    // One that is still dying may get as far as its script's first instruction.
+    // While it is dying it could still be given a script and start it.
     REQUIRE(eventually([&] { return bench.children().empty(); }));
     const Ran ran = bench.run(script("echo once"), bench.policy);
     INFO(ran.result.error.value_or("no error"));
@@ -193,7 +193,8 @@ TEST_CASE("a prepared run that died is replaced, and the script runs once") {
       request.timeout = 5s;
       const Ran ran = one.run(std::move(request), one.policy);
       INFO("after " << delay.count() << " us: " << name_of(ran.result.outcome));
-      // Killed before the script started, another one takes its place; after that, it is told.
+      // Killed before the script started, it is replaced by another one; later, the end is
+      // reported.
       const bool whole = ran.result.outcome == Outcome::exited && ran.standard_output == "once\n";
       const bool told = ran.result.outcome == Outcome::interrupted;
       CHECK((whole || told));
@@ -302,7 +303,7 @@ TEST_CASE("a prepared run has its control group from the start, and its limits a
   CHECK(layers_and_notes(small).find("memory.max 50331648") != std::string::npos);
   const Ran large = bench.run_prepared(script("head -c 96M /dev/zero | tail | wc -c"));
   CHECK(large.result.outcome == Outcome::memory_limit);
-  // And the one that stands there next has not lost anything by it.
+  // The run that is prepared next has its whole limit.
   const Ran next = bench.run_prepared(script("echo fits"));
   CHECK(next.standard_output == "fits\n");
 }

@@ -86,8 +86,8 @@ TEST_CASE("a prepared run that began is not begun again, nor told as never start
   StandingBench bench;
   const std::string marker = unique_marker();
   const pid_t launcher = bench.launcher->pid();
-  // The loop stands still in here, so that the launcher goes away before its record of the start is
-  // read, and with a message of ours unread.
+  // No event is handled while this runs: the launcher dies before its record of the start is read,
+  // and before it has read a message of ours.
   const auto lose_launcher = [&] {
     CHECK(eventually([&] { return count_processes(marker) > 0; }));
     ::kill(launcher, SIGSTOP);
@@ -95,7 +95,8 @@ TEST_CASE("a prepared run that began is not begun again, nor told as never start
     ::kill(launcher, SIGKILL);
     CHECK(eventually([&] { return read_proc(launcher, "stat").find(") Z") != std::string::npos; }));
   };
-  // After the run was begun, which takes one turn, and before anything of it is read.
+  // Two turns later: the run has been begun, and nothing that the launcher said of it has been
+  // read.
   boost::asio::post(bench.context, [&] { boost::asio::post(bench.context, lose_launcher); });
   const Ran ran = bench.run(script("sleep " + marker), bench.policy);
   INFO(ran.result.error.value_or("no error"));

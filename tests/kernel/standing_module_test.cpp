@@ -170,7 +170,7 @@ TEST_CASE("a standing run that changed is dropped, and the module runs all the s
   REQUIRE_FALSE(standing.empty());
   std::string expected;
   SECTION("another limit") {
-    // By another process of the script's user, as a neighbour could.
+    // Another process of the script's user does it, as a run beside it could.
     const std::string done = in_child([&standing] {
       const auto id = script_identity;
       if (is_root() &&

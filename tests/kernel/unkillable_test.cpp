@@ -39,7 +39,7 @@ bool names_the_cause(const Ran& ran) {
          error.find("(state D)") != std::string::npos;
 }
 
-/// The life of one such run, of its neighbours, and of the time after it.
+/// What the launcher does with one such run, with runs beside it, and after it.
 std::string story(Engine engine, const StuckMount& mount) {
   ScriptBench bench(engine, ScriptBench::Egress::untried, std::nullopt,
                     identities_of_this_process(3));

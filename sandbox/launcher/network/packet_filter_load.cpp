@@ -211,7 +211,7 @@ NetlinkMessage chain_message() {
   return message;
 }
 
-/// What follows the fixed part.
+/// The attributes of a message, which stand behind its two headers.
 std::string_view attributes_of(const NetlinkMessage& message) {
   return message.bytes().substr(sizeof(nlmsghdr) + sizeof(nfgenmsg));
 }

@@ -38,7 +38,7 @@ Result<NamespaceIdentities> namespaces_of(int process) {
   return identities;
 }
 
-/// The number of the process's parent, too.
+/// Ids, capabilities and filters of the process; returns the pid of its parent, from the same file.
 Result<pid_t> measure_status(int process, Posture& posture) {
   const auto text = kernel::read_small_file(process, "status");
   if (!text) return text.error();
@@ -67,7 +67,7 @@ Result<void> measure_namespaces(int process, const OwnSurroundings& own, Posture
   return {};
 }
 
-/// Init's status can be read by anybody, unlike the rest of it.
+/// Of init only the status is read, which anybody may; its other files are closed to others.
 Result<void> measure_init(pid_t init, Posture& posture) {
   const auto text =
       kernel::read_small_file(AT_FDCWD, ("/proc/" + std::to_string(init) + "/status").c_str());
@@ -78,7 +78,8 @@ Result<void> measure_init(pid_t init, Posture& posture) {
   return {};
 }
 
-/// Asked of the kernel, not concluded from the order in which things were made.
+/// Whether the script's user namespace owns its network namespace, as the kernel says
+/// (ioctl_ns(2)).
 Result<void> measure_network_owner(int process, Posture& posture) {
   const UniqueFd network(::openat(process, "ns/net", O_RDONLY | O_CLOEXEC));
   if (!network) return error_from_errno("open ns/net", errno);
@@ -116,7 +117,7 @@ Result<void> measure_filtered_network(int process, const NetworkFacts& made, Pos
   return {};
 }
 
-/// The file systems that somebody else has mounted, too: the host, or runs with the same root.
+/// Which file systems are also mounted elsewhere: by the host, or in runs that share the same root.
 struct Others {
   const OwnSurroundings& launcher;
   const std::set<std::string>* shared = nullptr;
