@@ -285,7 +285,8 @@ TEST_CASE("a result that six bytes per character make too large for the core is 
   CHECK(kept < 5'000'000);
   CHECK(6 * kept > 15'000'000);
   // The core took the frame, whole and valid, and goes on.
-  nth_result(scene, "witness", results_of(scene, "witness").size() + 1);
+  const std::size_t results = scene.core().ledger().frames("result").size();
+  REQUIRE(scene.core().wait_for_frame("result", devcore::DevCore::patience, results + 1));
   CHECK(scene.core().ledger().counters().invalid_frames == 0);
 }
 

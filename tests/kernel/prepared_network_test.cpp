@@ -84,9 +84,14 @@ TEST_CASE("a way out that stands ready is never one of another policy") {
     if (!bench.wait_until_prepared(1)) return std::string("none stands ready");
     Policy other = bench.policy;
     other.network.allow = {TestNetwork::neighbour};
-    std::string answers = bench.answer(other);
-    if (!bench.wait_until_prepared(1)) return std::string("none stands ready for the other");
-    return answers + bench.answer(other);
+    const std::string first = bench.answer(other);
+    std::string next = first;
+    // The one that stands may still be of the first policy, which is given up for this one.
+    for (int attempt = 0; next == first && attempt < 10; ++attempt) {
+      if (!bench.wait_until_prepared(1)) return std::string("none stands ready for the other");
+      next = bench.answer(other);
+    }
+    return first + next;
   });
   CHECK(said ==
         "router no\nneighbour yes\nmetadata no\nmade at once, network enforced\n"
