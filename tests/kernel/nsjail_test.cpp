@@ -189,6 +189,7 @@ TEST_CASE("where no wrapper is installed the remedy names those that may be used
   const TempDir nothing;
   const SearchPath search(nothing.path().string());
   ScriptBench bench(Engine::bwrap);
+  bench.try_engines({Engine::native, Engine::bwrap});
   CHECK(bench.facts.wrapper == Wrapper::none);
   CHECK(finding(bench.facts, "wrapper").remedy ==
         "sandbox.engines allows only native, bwrap: make one of these work, or allow another");

@@ -59,7 +59,7 @@ constexpr const char* makes_deep_tree =
     "for part in 1 2 3 4; do mkdir -p $p && cd -P $p || exit 9; done; echo made";
 
 void make_wide_tree(const fs::path& top) {
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < 100; ++i) {
     const fs::path directory = top / std::to_string(i);
     fs::create_directories(directory);
     for (int j = 0; j < 100; ++j) std::ofstream(directory / std::to_string(j)) << "x";

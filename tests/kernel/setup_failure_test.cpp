@@ -58,6 +58,7 @@ struct OrderBench : ScriptBench {
 
   /// The order as it would be for the given policy, under bubblewrap.
   void wrap(std::vector<std::string> extra = {}) {
+    if (facts.wrapper_path.empty()) try_engines({Engine::bwrap});
     const std::string& scratch = order.scratch_directory;
     order.engine = Engine::bwrap;
     order.wrapper = {facts.wrapper_path,
@@ -234,7 +235,6 @@ TEST_CASE("a run whose required layer is not there is refused before its first i
     CHECK(bench.refusal() == "filesystem: /run is writable");
   }
   SECTION("the whole host is the root") {
-    bench.try_engines({Engine::bwrap});
     wrapper = {bench.facts.wrapper_path,
                "--unshare-all",
                "--die-with-parent",

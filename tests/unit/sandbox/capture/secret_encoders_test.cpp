@@ -236,16 +236,14 @@ TEST_CASE("what Python's encoders make of a secret is masked at every cut") {
   }
   const std::string program_file = directory.write("encode.py", program);
   std::mt19937 random(7);
-  for (int round = 0; round < 2; ++round) {
-    for (const std::string& secret : random_secrets(random)) {
-      const std::string file = directory.write("secret", secret);
-      std::istringstream records(output_of("python3 " + program_file + " " + file));
-      for (const Encoder& encoder : python_encoders()) {
-        std::string text;
-        REQUIRE(std::getline(records, text, '\0'));
-        if (encoder.text_only && !is_text(secret)) continue;
-        check_masked(secret, encoder.name, encoder.beside, text);
-      }
+  for (const std::string& secret : random_secrets(random)) {
+    const std::string file = directory.write("secret", secret);
+    std::istringstream records(output_of("python3 " + program_file + " " + file));
+    for (const Encoder& encoder : python_encoders()) {
+      std::string text;
+      REQUIRE(std::getline(records, text, '\0'));
+      if (encoder.text_only && !is_text(secret)) continue;
+      check_masked(secret, encoder.name, encoder.beside, text);
     }
   }
 }
