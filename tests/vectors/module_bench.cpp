@@ -3,6 +3,7 @@
 #include "agent/checks/collector_outcome.hpp"
 #include "agent/checks/config/module_context.hpp"
 #include "agent/checks/inline_outcome.hpp"
+#include "agent/packages/packages_of_run.hpp"
 #include "sandbox/launcher/client/launcher_link.hpp"
 #include "sandbox/probing/probe.hpp"
 #include "sandbox/running/runner.hpp"
@@ -102,6 +103,14 @@ std::string context_of(const OrderedJson& test_case) {
   return agent::module_context(config.dump(), context);
 }
 
+/// Of a case in which the runner was never asked, because the packages were not there: the words of
+/// whoever decided that, which the collector passes on.
+std::optional<std::string> reason_without_packages(const OrderedJson& test_case) {
+  const bool was_run = !test_case.contains("runner") || !test_case.at("runner").is_null();
+  if (was_run || !test_case.at("name").get<std::string>().starts_with("pkg-")) return std::nullopt;
+  return test_case.at("result").at("_collectorError").get<std::string>();
+}
+
 asio::awaitable<bool> has_runtime(sandbox::Runner& runner) {
   auto found = co_await runner.find_module_runtime();
   co_return static_cast<bool>(found);
@@ -170,6 +179,11 @@ ModuleBench::~ModuleBench() = default;
 
 agent::CollectorOutcome ModuleBench::run(const std::string& runtime, const json& test_case) {
   const auto ordered = OrderedJson::parse(test_case.at("caseText").get<std::string>());
+  if (const auto reason = reason_without_packages(ordered)) {
+    const Error error{ErrorCode::unavailable, *reason};
+    const auto result = agent::result_without_packages(error, sandbox::shipped_default_policy());
+    return agent::inline_collector_outcome(result, {}, {}).value();
+  }
   sandbox::RunRequest request;
   request.id = RunId("vector");
   request.language = sandbox::Language::module;
