@@ -80,8 +80,11 @@ class ScriptBench {
   void keep_standing(std::size_t count);
   bool wait_until_standing(std::size_t count,
                            std::chrono::seconds patience = std::chrono::seconds(60));
-  /// Why the last of them was dropped at hand-over.
-  const std::string& last_standing_difference() const;
+  /// What stood ready and was dropped last, and why; empty = nothing was.
+  const std::string& last_dropped() const { return last_dropped_; }
+  bool wait_until_dropped(std::chrono::seconds patience = std::chrono::seconds(60));
+  std::size_t count_standing() const { return lasting_->count_standing(); }
+  ByteCount prepared_memory_taken() const { return lasting_->prepared_memory_taken(); }
   /// Lets the loop work until as many stand ready; false when they do not within a bound.
   bool wait_until_prepared(std::size_t count,
                            std::chrono::seconds patience = std::chrono::seconds(60));
@@ -101,7 +104,10 @@ class ScriptBench {
  private:
   bool wait_until(const std::function<bool()>& condition, std::chrono::seconds patience);
 
+  void keep_runner();
+
   std::unique_ptr<sandbox::Runner> lasting_;
+  std::string last_dropped_;
 };
 
 /// `others`, and nsjail where it works; where it does not, the test says so and goes on.
