@@ -63,11 +63,11 @@ class EscapingModules : public ModuleBench {
     if (start_ == Start::standing && count_standing() == 0) {
       static_cast<void>(run(request("return 1;"), policy));
       const bool stands = wait_until_standing(1);
-      INFO(last_dropped());
+      INFO(dropped());
       REQUIRE(stands);
     }
     const Ran ran = run(request(text), policy);
-    INFO(ran.standard_output << ran.standard_error << last_dropped());
+    INFO(ran.standard_output << ran.standard_error << dropped());
     CHECK(ran.result.was_prepared == (start_ == Start::standing));
     return ran;
   }

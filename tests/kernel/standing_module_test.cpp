@@ -32,15 +32,15 @@ struct StandingModules : ModuleBench {
   void stand() {
     static_cast<void>(run_module("return 0;"));
     const bool stands = wait_until_standing(1);
-    INFO(last_dropped());
+    INFO(dropped());
     REQUIRE(stands);
   }
   Ran run_standing(RunRequest request) {
     const bool stands = wait_until_standing(1);
-    INFO(last_dropped());
+    INFO(dropped());
     REQUIRE(stands);
     Ran ran = run(std::move(request), policy);
-    INFO(last_dropped());
+    INFO(dropped());
     CHECK(ran.result.was_prepared);
     return ran;
   }
@@ -187,7 +187,7 @@ TEST_CASE("runtimes stand only within the memory that is set aside for what stan
     bench.keep_standing(2);
     CHECK(result_of(bench.run_module("return 1;")) == 1);
     REQUIRE(bench.wait_until_dropped());
-    CHECK(holds(bench.last_dropped(), "sandbox.prepared_memory"));
+    CHECK(holds(bench.dropped(), "sandbox.prepared_memory"));
     CHECK(bench.prepared_memory_taken() == 0_B);
     const auto ran = bench.run_module("return 2;");
     CHECK(result_of(ran) == 2);
@@ -199,7 +199,7 @@ TEST_CASE("runtimes stand only within the memory that is set aside for what stan
     CHECK(result_of(bench.run_module("return 1;")) == 1);
     CHECK_FALSE(bench.run_module("return 2;").result.was_prepared);
     CHECK(bench.prepared_memory_taken() == 0_B);
-    CHECK(bench.last_dropped().empty());
+    CHECK(bench.dropped().empty());
   }
   SECTION("what stands is counted with what it takes") {
     bench.stand();
@@ -253,7 +253,7 @@ TEST_CASE("a standing run that changed is dropped, and the module runs all the s
        << ran.result.was_prepared);
   CHECK(result_of(ran) == 5);
   CHECK_FALSE(ran.result.was_prepared);
-  CHECK(holds(bench.last_dropped(), "standing_runtime: " + expected));
+  CHECK(holds(bench.dropped(), "standing_runtime: " + expected));
 }
 
 TEST_CASE("what a runtime has to be started with is not given to one that stands") {

@@ -129,7 +129,7 @@ std::vector<Ran> ScriptBench::run_together(std::vector<sandbox::RunRequest> requ
 void ScriptBench::keep_runner() {
   lasting_ = std::make_unique<sandbox::Runner>(context, *launcher, facts, settings);
   lasting_->on_dropped(
-      [this](auto what, auto why) { last_dropped_ = std::string(what) + ": " + std::string(why); });
+      [this](auto what, auto why) { dropped_ += std::string(what) + ": " + std::string(why) + "\n"; });
 }
 
 void ScriptBench::keep_prepared(std::size_t count) {
@@ -175,7 +175,7 @@ bool ScriptBench::wait_until_standing(std::size_t count, std::chrono::seconds pa
 }
 
 bool ScriptBench::wait_until_dropped(std::chrono::seconds patience) {
-  return wait_until([&] { return !last_dropped_.empty(); }, patience);
+  return wait_until([&] { return !dropped_.empty(); }, patience);
 }
 
 std::vector<sandbox::Engine> with_nsjail(std::vector<sandbox::Engine> others) {

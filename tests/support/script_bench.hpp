@@ -80,8 +80,8 @@ class ScriptBench {
   void keep_standing(std::size_t count);
   bool wait_until_standing(std::size_t count,
                            std::chrono::seconds patience = std::chrono::seconds(60));
-  /// What stood ready and was dropped last, and why; empty = nothing was.
-  const std::string& last_dropped() const { return last_dropped_; }
+  /// What stood ready and was dropped so far, and why, a line each.
+  const std::string& dropped() const { return dropped_; }
   bool wait_until_dropped(std::chrono::seconds patience = std::chrono::seconds(60));
   std::size_t count_standing() const { return lasting_->count_standing(); }
   ByteCount prepared_memory_taken() const { return lasting_->prepared_memory_taken(); }
@@ -107,7 +107,7 @@ class ScriptBench {
   void keep_runner();
 
   std::unique_ptr<sandbox::Runner> lasting_;
-  std::string last_dropped_;
+  std::string dropped_;
 };
 
 /// `others`, and nsjail where it works; where it does not, the test says so and goes on.

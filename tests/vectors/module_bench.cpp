@@ -111,9 +111,10 @@ std::optional<std::string> reason_without_packages(const OrderedJson& test_case)
   return test_case.at("result").at("_collectorError").get<std::string>();
 }
 
-asio::awaitable<bool> has_runtime(sandbox::Runner& runner) {
+asio::awaitable<std::optional<sandbox::ModuleRuntime>> runtime_of(sandbox::Runner& runner) {
   auto found = co_await runner.find_module_runtime();
-  co_return static_cast<bool>(found);
+  if (!found) co_return std::nullopt;
+  co_return *std::move(found);
 }
 
 void replace_run_paths(std::optional<std::string>& text) {
@@ -167,7 +168,9 @@ ModuleBench::ModuleBench() : state_(std::make_unique<State>()) {
       if (!fs::exists(settings.module_runtime)) continue;
       auto runner = std::make_unique<sandbox::Runner>(state_->context, *state_->launcher,
                                                       state_->facts, settings);
-      if (!state_->waited_for(has_runtime(*runner))) continue;
+      const auto found = state_->waited_for(runtime_of(*runner));
+      if (!found) continue;
+      node_removes_types_ = node_removes_types_ || found->removes_types;
       runtimes_.emplace_back(name);
       state_->runners.emplace(name, std::move(runner));
       break;
