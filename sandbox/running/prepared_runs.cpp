@@ -25,8 +25,11 @@ struct PreparedRuns::State : std::enable_shared_from_this<State> {
   };
 
   State(asio::io_context& context, Launcher& launcher, std::size_t count_max,
-        PreparedMemory& memory, MakeOrder make, PreparedStock::TakesOwnIdentity own)
-      : stock(context, launcher, count_max, memory, std::move(own)), make_order(std::move(make)) {}
+        PreparedMemory& memory, MakeOrder make, PreparedStock::TakesOwnIdentity own,
+        PreparedStock::Dropped tell)
+      : stock(context, launcher, count_max, memory, std::move(own)),
+        make_order(std::move(make)),
+        dropped(std::move(tell)) {}
 
   void work();
   void look_again_later();
@@ -35,14 +38,16 @@ struct PreparedRuns::State : std::enable_shared_from_this<State> {
 
   PreparedStock stock;
   MakeOrder make_order;
+  PreparedStock::Dropped dropped;
   std::map<std::uint64_t, Standing> standing;
 };
 
 PreparedRuns::PreparedRuns(asio::io_context& context, Launcher& launcher, std::size_t count_max,
                            PreparedMemory& memory, MakeOrder make_order,
-                           PreparedStock::TakesOwnIdentity takes_own_identity)
+                           PreparedStock::TakesOwnIdentity takes_own_identity,
+                           PreparedStock::Dropped dropped)
     : state_(std::make_shared<State>(context, launcher, count_max, memory, std::move(make_order),
-                                     std::move(takes_own_identity))) {}
+                                     std::move(takes_own_identity), std::move(dropped))) {}
 
 PreparedRuns::~PreparedRuns() {
   state_->stock.stop();
@@ -112,10 +117,12 @@ void PreparedRuns::State::on_event(std::uint64_t number) {
   if (prepared == nullptr) {
     standing.erase(found);
     stock.policy().lost(number, Clock::now());
+    dropped(reason_of_end(*record));
   } else if (stock.measured(number, found->second.memory, {prepared->own_memory})) {
     stock.policy().ready(number);
   } else {
     standing.erase(found);
+    dropped(PreparedStock::no_room);
   }
   look_again_later();
 }

@@ -26,7 +26,7 @@ class PreparedRuns {
   /// `memory` must outlive it.
   PreparedRuns(boost::asio::io_context& context, Launcher& launcher, std::size_t count_max,
                PreparedMemory& memory, MakeOrder make_order,
-               PreparedStock::TakesOwnIdentity takes_own_identity);
+               PreparedStock::TakesOwnIdentity takes_own_identity, PreparedStock::Dropped dropped);
   ~PreparedRuns();
   PreparedRuns(const PreparedRuns&) = delete;
   PreparedRuns& operator=(const PreparedRuns&) = delete;

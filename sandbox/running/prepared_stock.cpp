@@ -1,5 +1,8 @@
 #include "sandbox/running/prepared_stock.hpp"
 
+#include "sandbox/launcher/client/ending.hpp"
+#include "sandbox/report/outcome.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -60,6 +63,12 @@ std::optional<PreparedStock::Made> PreparedStock::make_one(
   }
   policy_.making(number, now);
   return Made{number, own, *std::move(order), *std::move(link), {memory_, size_}};
+}
+
+std::string reason_of_end(const LauncherRecord& record) {
+  RunResult result;
+  describe_end(result, record, StopReason::none);
+  return result.error.value_or("it ended");
 }
 
 bool PreparedStock::measured(Number number, PreparedMemory::Share& share, ByteCount own_memory) {

@@ -3,6 +3,7 @@
 #include "protocol/vocabulary/result.hpp"
 #include "sandbox/host/identity.hpp"
 #include "sandbox/launcher/client/launcher_link.hpp"
+#include "sandbox/launcher/wire/records.hpp"
 #include "sandbox/running/prepared_memory.hpp"
 #include "sandbox/running/prepared_run_policy.hpp"
 
@@ -13,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace satellite::sandbox {
@@ -24,6 +26,8 @@ class PreparedStock {
   using Number = PreparedRunPolicy::Number;
   /// Whether runs of this policy get an identity of their own.
   using TakesOwnIdentity = std::function<bool(const ResolvedPolicy& policy)>;
+  /// Called with the reason whenever one is given up although it was still wanted.
+  using Dropped = std::function<void(std::string_view why)>;
   using MakeOrder = std::function<Result<LaunchOrder>(Number, const std::optional<Identity>& own)>;
 
   PreparedStock(boost::asio::io_context& context, Launcher& launcher, std::size_t count_max,
@@ -67,5 +71,8 @@ class PreparedStock {
   TakesOwnIdentity takes_own_identity_;
   boost::asio::steady_timer timer_;
 };
+
+/// Why one ended that nobody had asked to end, as the launcher told. Pure.
+std::string reason_of_end(const LauncherRecord& record);
 
 }  // namespace satellite::sandbox

@@ -20,20 +20,23 @@ ReadyRuns::ReadyRuns(asio::io_context& context, Launcher& launcher, const RunPla
             return planner_.order_of_standing(kind.policy, {number, own, kind.runtime},
                                               kind.node_modules);
           },
-          own_identity_rule(),
-          [this](std::string_view why) { tell_dropped("standing_runtime", why); }),
+          own_identity_rule(), telling("standing_runtime")),
       prepared_(
           context, launcher, planner.settings().prepared_runs, memory_,
           [this](const ResolvedPolicy& policy, std::uint64_t number,
                  const std::optional<Identity>& own) {
             return planner_.order_without_task(policy, {number, own});
           },
-          own_identity_rule()) {}
+          own_identity_rule(), telling("prepared_run")) {}
 
 PreparedStock::TakesOwnIdentity ReadyRuns::own_identity_rule() const {
   return [this](const ResolvedPolicy& policy) {
     return takes_own_identity(policy.policy, planner_.facts);
   };
+}
+
+PreparedStock::Dropped ReadyRuns::telling(const char* what) const {
+  return [this, what](std::string_view why) { tell_dropped(what, why); };
 }
 
 void ReadyRuns::module_begins() {
@@ -48,14 +51,13 @@ void ReadyRuns::module_ends() {
   if (prepared_modules_) prepared_modules_->idle();
 }
 
-asio::awaitable<std::optional<StandingRuns::Ready>> ReadyRuns::take_standing(
-    const RunRequest& request, const ResolvedPolicy& policy, const ModuleRuntime& runtime) {
+std::optional<StandingRuns::Ready> ReadyRuns::take_standing(const RunRequest& request,
+                                                            const ResolvedPolicy& policy,
+                                                            const ModuleRuntime& runtime) {
   if (request.has_standard_input || request.working_directory || needs_own_start(request)) {
-    co_return std::nullopt;
+    return std::nullopt;
   }
-  auto kind = standing_kind_of(request, policy, runtime);
-  auto ready = co_await standing_.take(std::move(kind));
-  co_return ready;
+  return standing_.take(standing_kind_of(request, policy, runtime));
 }
 
 std::optional<PreparedRuns::Ready> ReadyRuns::take_for_module(const RunRequest& request,
@@ -73,7 +75,7 @@ std::optional<PreparedRuns::Ready> ReadyRuns::take_for_module(const RunRequest& 
           return planner_.order_of_standing(wanted, {number, own, module_kind_->runtime},
                                             module_kind_->node_modules);
         },
-        own_identity_rule());
+        own_identity_rule(), telling("prepared_run"));
     prepared_modules_->busy();
   }
   return prepared_modules_->take(policy);

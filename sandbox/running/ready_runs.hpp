@@ -29,8 +29,12 @@ class ReadyRuns {
     return prepared_.take(policy);
   }
   /// Only what a standing run can be given: everything else starts cold (module_environment).
-  boost::asio::awaitable<std::optional<StandingRuns::Ready>> take_standing(
-      const RunRequest& request, const ResolvedPolicy& policy, const ModuleRuntime& runtime);
+  std::optional<StandingRuns::Ready> take_standing(const RunRequest& request,
+                                                   const ResolvedPolicy& policy,
+                                                   const ModuleRuntime& runtime);
+  boost::asio::awaitable<Result<void>> counted_again(StandingRuns::Ready& ready) {
+    return standing_.counted_again(ready);
+  }
   /// For a module that no standing runtime can serve: a sandbox that lacks the start, too.
   std::optional<PreparedRuns::Ready> take_for_module(const RunRequest& request,
                                                      const ResolvedPolicy& policy,
@@ -65,6 +69,7 @@ class ReadyRuns {
 
  private:
   PreparedStock::TakesOwnIdentity own_identity_rule() const;
+  PreparedStock::Dropped telling(const char* what) const;
   void module_begins();
   void module_ends();
 

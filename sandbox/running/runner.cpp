@@ -102,6 +102,8 @@ struct Runner::State {
   asio::awaitable<void> carry_out(ActiveRun& run);
   asio::awaitable<RunResult> try_runtime(RunRequest request, ModuleRuntime runtime);
   asio::awaitable<void> find_runtime(ActiveRun& run);
+  void take_standing(ActiveRun& run);
+  void take_prepared(ActiveRun& run);
   asio::awaitable<bool> take_slot(ActiveRun& run);
   asio::awaitable<void> take_answer(AnswerPipe& pipe, const Plan& plan,
                                     const SecretPatterns& secrets, ActiveRun& run);
@@ -193,6 +195,12 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder
   RunResult& result = run.result;
   const auto masked = masked_values(run.request);
   if (!masked) co_return describe_failure(result, masked.error());
+  if (run.standing) {
+    // The plan was made while the launcher looked at it.
+    auto counting = ready_runs.counted_again(*run.standing);
+    const auto counted = co_await std::move(counting);
+    if (!counted) co_return describe_failure(result, counted.error());
+  }
   auto channel = open_channel(plan, order, run);
   if (!channel) co_return describe_failure(result, channel.error());
 
@@ -303,6 +311,18 @@ asio::awaitable<void> Runner::State::find_runtime(ActiveRun& run) {
   }
 }
 
+void Runner::State::take_standing(ActiveRun& run) {
+  if (!run.runtime) return;
+  auto standing = ready_runs.take_standing(run.request, run.policy, *run.runtime);
+  if (standing) run.standing.emplace(*std::move(standing));
+}
+
+void Runner::State::take_prepared(ActiveRun& run) {
+  if (!run.runtime) return;
+  auto ready = ready_runs.take_for_module(run.request, run.policy, *run.runtime);
+  if (ready) run.ready.emplace(*std::move(ready));
+}
+
 /// A number, and an identity where runs have one of their own; false when there is none.
 asio::awaitable<bool> Runner::State::take_slot(ActiveRun& run) {
   if (run.ready) {
@@ -383,22 +403,18 @@ asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy
   std::optional<ReadyRuns::ModuleRunning> running;
   if (request.language == Language::module) running.emplace(state_->ready_runs);
   co_await state_->find_runtime(run);
-  if (run.runtime) {
-    auto standing = co_await state_->ready_runs.take_standing(request, policy, *run.runtime);
-    if (standing) run.standing.emplace(*std::move(standing));
-  }
-  if (run.runtime && !run.standing) {
-    auto ready = state_->ready_runs.take_for_module(request, policy, *run.runtime);
-    if (ready) run.ready.emplace(*std::move(ready));
-  }
+  state_->take_standing(run);
+  if (!run.standing) state_->take_prepared(run);
   co_await state_->carry_out(run);
-  if ((run.standing || run.ready) && !run.may_have_run && !cancel.cancelled()) {
-    // It was lost before it had its task: begin as if none had stood ready.
-    state_->ready_runs.tell_dropped(run.standing ? "standing_runtime" : "prepared_run",
+  while ((run.standing || run.ready) && !run.may_have_run && !cancel.cancelled()) {
+    // It was lost before it had its task: begin as if it had not stood ready.
+    const bool has_stood = run.standing.has_value();
+    state_->ready_runs.tell_dropped(has_stood ? "standing_runtime" : "prepared_run",
                                     result.error.value_or(""));
     run.standing.reset();
     run.ready.reset();
     begin_anew(result);
+    if (has_stood) state_->take_prepared(run);
     co_await state_->carry_out(run);
   }
   bool has_started = run.has_started;

@@ -1,8 +1,6 @@
 #include "sandbox/running/standing_runs.hpp"
 
-#include "sandbox/launcher/client/ending.hpp"
 #include "sandbox/launcher/wire/order_codec.hpp"
-#include "sandbox/report/outcome.hpp"
 #include "sandbox/running/pipe.hpp"
 #include "sandbox/running/prepared_runs.hpp"
 
@@ -37,13 +35,6 @@ constexpr std::chrono::seconds census_time_max{1};
 // all together take an eighth of the limit.
 constexpr std::uint64_t standing_share = std::uint64_t{8} * 13;
 
-/// What the launcher said of one that does not stand yet.
-std::string end_in_words(const LauncherRecord& record) {
-  RunResult result;
-  describe_end(result, record, StopReason::none);
-  return result.error.value_or("it ended");
-}
-
 }  // namespace
 
 struct StandingRuns::State : std::enable_shared_from_this<State> {
@@ -67,7 +58,7 @@ struct StandingRuns::State : std::enable_shared_from_this<State> {
   };
 
   State(asio::io_context& io, Launcher& process, std::size_t count_max, PreparedMemory& memory,
-        MakeOrder make, PreparedStock::TakesOwnIdentity own, Dropped tell)
+        MakeOrder make, PreparedStock::TakesOwnIdentity own, PreparedStock::Dropped tell)
       : context(io),
         launcher(process),
         stock(io, process, count_max, memory, std::move(own)),
@@ -91,14 +82,15 @@ struct StandingRuns::State : std::enable_shared_from_this<State> {
   Launcher& launcher;
   PreparedStock stock;
   MakeOrder make_order;
-  Dropped dropped;
+  PreparedStock::Dropped dropped;
   std::optional<StandingKind> kind;
   std::map<std::uint64_t, Standing> standing;
 };
 
 StandingRuns::StandingRuns(asio::io_context& context, Launcher& launcher, std::size_t count_max,
                            PreparedMemory& memory, MakeOrder make_order,
-                           PreparedStock::TakesOwnIdentity takes_own_identity, Dropped dropped)
+                           PreparedStock::TakesOwnIdentity takes_own_identity,
+                           PreparedStock::Dropped dropped)
     : state_(std::make_shared<State>(context, launcher, count_max, memory, std::move(make_order),
                                      std::move(takes_own_identity), std::move(dropped))) {}
 
@@ -131,28 +123,31 @@ void StandingRuns::State::want(const StandingKind& wanted) {
   kind = wanted;
 }
 
-asio::awaitable<std::optional<StandingRuns::Ready>> StandingRuns::take(StandingKind kind) {
-  const auto state = state_;
-  state->want(kind);
-  const auto number = state->stock.policy().take(kind.policy, Clock::now());
-  if (!number && state->stock.holds_the_last_id()) state->give_up_all();
-  std::optional<Ready> taken;
-  if (number) taken.emplace(std::move(state->standing.extract(*number).mapped().ready));
-  state->look_again_later();
-  if (!taken) co_return std::nullopt;
-  Ready ready = *std::move(taken);
-  ready.link.notify(nullptr);
-  ready.link.count();
-  asio::steady_timer alarm(state->context, census_time_max);
+std::optional<StandingRuns::Ready> StandingRuns::take(const StandingKind& kind) {
+  state_->want(kind);
+  const auto number = state_->stock.policy().take(kind.policy, Clock::now());
+  if (!number && state_->stock.holds_the_last_id()) state_->give_up_all();
+  std::optional<Ready> ready;
+  if (number) {
+    ready.emplace(std::move(state_->standing.extract(*number).mapped().ready));
+    ready->link.notify(nullptr);
+    ready->link.count();
+  }
+  state_->look_again_later();
+  return ready;
+}
+
+asio::awaitable<Result<void>> StandingRuns::counted_again(Ready& ready) {
+  asio::steady_timer alarm(state_->context, census_time_max);
   constexpr auto token = asio::as_tuple(asio::use_awaitable);
   auto spoke = ready.link.arrived();
   auto rang = alarm.async_wait(token);
   co_await (std::move(spoke) || std::move(rang));
   const auto record = ready.link.take();
   const auto* census = record ? std::get_if<RunCounted>(&record->event) : nullptr;
-  if (census != nullptr && census->difference.empty()) co_return ready;
-  state->dropped(census != nullptr ? census->difference : "it ended, or could not be counted");
-  co_return std::nullopt;
+  if (census != nullptr && census->difference.empty()) co_return Result<void>();
+  co_return Error{ErrorCode::unavailable,
+                  census != nullptr ? census->difference : "it ended, or could not be counted"};
 }
 
 void StandingRuns::State::look_again_later() {
@@ -210,7 +205,7 @@ void StandingRuns::State::on_event(std::uint64_t number) {
       census != nullptr && found->second.stage == Stage::loading) {
     return take_first_census(found->second, *census);
   }
-  const std::string why = end_in_words(*record);
+  const std::string why = reason_of_end(*record);
   if (!advance(found->second, *std::move(record))) lose(number, why);
 }
 

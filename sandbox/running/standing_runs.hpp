@@ -41,13 +41,11 @@ class StandingRuns {
   /// prepared, means that runs of this kind start cold.
   using MakeOrder = std::function<Result<LaunchOrder>(
       const StandingKind& kind, std::uint64_t number, const std::optional<Identity>& own)>;
-  /// Called with the reason whenever one is given up although it was still wanted.
-  using Dropped = std::function<void(std::string_view why)>;
 
   /// `memory` must outlive it.
   StandingRuns(boost::asio::io_context& context, Launcher& launcher, std::size_t count_max,
                PreparedMemory& memory, MakeOrder make_order,
-               PreparedStock::TakesOwnIdentity takes_own_identity, Dropped dropped);
+               PreparedStock::TakesOwnIdentity takes_own_identity, PreparedStock::Dropped dropped);
   ~StandingRuns();
   StandingRuns(const StandingRuns&) = delete;
   StandingRuns& operator=(const StandingRuns&) = delete;
@@ -61,8 +59,12 @@ class StandingRuns {
     UniqueFd task;                                     ///< write end
     LaunchedRunLink link;
   };
-  /// One that stands for this and was found unchanged, if there is one; more are made in a moment.
-  boost::asio::awaitable<std::optional<Ready>> take(StandingKind kind);
+  /// One that stands for this, if there is one; more are made in a moment. The launcher counts it
+  /// again from now on.
+  std::optional<Ready> take(const StandingKind& kind);
+  /// Whether it was found unchanged: only then it may get its task. Errors: unavailable = what
+  /// differs. The caller keeps what was taken until this returns.
+  boost::asio::awaitable<Result<void>> counted_again(Ready& ready);
   std::size_t count_ready() const;
   /// As PreparedRunPolicy.
   void busy();

@@ -111,12 +111,13 @@ TEST_CASE("what is being prepared gives its user id to a run that finds no other
                     identities_of_this_process(2));
   RunPlanner planner(*bench.launcher, bench.settings);
   planner.facts = bench.facts;
+  PreparedMemory memory(256_MiB);
   PreparedRuns prepared(
-      bench.context, *bench.launcher, 1,
+      bench.context, *bench.launcher, 1, memory,
       [&](const ResolvedPolicy& policy, std::uint64_t number, const std::optional<Identity>& own) {
         return planner.order_without_task(policy, {number, own});
       },
-      [](const ResolvedPolicy&) { return true; });
+      [](const ResolvedPolicy&) { return true; }, [](std::string_view) {});
   IdentityPool& pool = *bench.launcher->identities();
   const auto work_until_taken = [&](std::size_t count) {
     return eventually([&] {
