@@ -83,6 +83,7 @@ class ScriptBench {
   /// What stood ready and was dropped so far, and why, a line each.
   const std::string& dropped() const { return dropped_; }
   bool wait_until_dropped(std::chrono::seconds patience = std::chrono::seconds(60));
+  std::size_t count_prepared() const { return lasting_->count_prepared(); }
   std::size_t count_standing() const { return lasting_->count_standing(); }
   ByteCount prepared_memory_taken() const { return lasting_->prepared_memory_taken(); }
   /// Lets the loop work until as many stand ready; false when they do not within a bound.
