@@ -27,9 +27,9 @@ Census usual_census() {
   return census;
 }
 
-using Change = std::pair<std::string, std::function<void(Census&)>>;
+using CensusChange = std::pair<std::string, std::function<void(Census&)>>;
 
-const std::vector<Change> changes{
+const std::vector<CensusChange> census_changes{
     {"another program", [](Census& now) { now.program.inode = 6; }},
     {"another namespace or root", [](Census& now) { now.namespaces[5].inode = 7; }},
     {"another namespace or root", [](Census& now) { now.root.inode = 3; }},
@@ -55,7 +55,7 @@ TEST_CASE("a runtime that stands as it stood may get its task, whatever its thre
 
 TEST_CASE("whatever changed of a runtime since it was counted keeps it from its task") {
   const Census first = usual_census();
-  for (const auto& [said, change] : changes) {
+  for (const auto& [said, change] : census_changes) {
     Census now = first;
     change(now);
     INFO(said);
