@@ -19,13 +19,13 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct Attempt {
+struct ModuleAttempt {
   std::string words, expected;
 };
 
-const std::vector<Attempt> attempts{{"bpf", "EPERM"},          {"io-uring", "ENOSYS"},
-                                    {"key-session", "EPERM"},  {"unshare user", "EPERM"},
-                                    {"clone3 user", "ENOSYS"}, {"unshare mnt", "EPERM"}};
+const std::vector<ModuleAttempt> module_attempts{
+    {"bpf", "EPERM"},          {"io-uring", "ENOSYS"},    {"key-session", "EPERM"},
+    {"unshare user", "EPERM"}, {"clone3 user", "ENOSYS"}, {"unshare mnt", "EPERM"}};
 
 std::string pid_namespace_of_host() {
   struct stat facts {};
@@ -41,12 +41,12 @@ std::string addon_image() {
   return bytes.str();
 }
 
-enum class Start { cold, standing };
+enum class ModuleStart { cold, standing };
 
 /// Runs modules that have the package `escape` with probe and add-on in it.
 class EscapingModules : public ModuleBench {
  public:
-  EscapingModules(const RuntimeHere& runtime, Engine engine, Start start)
+  EscapingModules(const RuntimeHere& runtime, Engine engine, ModuleStart start)
       : ModuleBench(runtime, engine), start_(start) {
     policy.resources.max_processes = 4'096;  // a part of it is for those that stand
     const fs::path package = files_.path() / "node_modules/escape";
@@ -56,11 +56,11 @@ class EscapingModules : public ModuleBench {
     std::ofstream(package / "addon.node", std::ios::binary) << addon_image();
     fs::permissions(files_.path(), fs::perms(0755));
     fs::permissions(package / "probe", fs::perms(0755));
-    if (start_ == Start::standing) keep_standing(1);
+    if (start_ == ModuleStart::standing) keep_standing(1);
   }
   /// The text may use `folder`, where the package is.
   Ran attempt(const std::string& text) {
-    if (start_ == Start::standing && count_standing() == 0) {
+    if (start_ == ModuleStart::standing && count_standing() == 0) {
       static_cast<void>(run(request("return 1;"), policy));
       const bool stands = wait_until_standing(1);
       INFO(dropped());
@@ -68,7 +68,7 @@ class EscapingModules : public ModuleBench {
     }
     const Ran ran = run(request(text), policy);
     INFO(ran.standard_output << ran.standard_error << dropped());
-    CHECK(ran.result.was_prepared == (start_ == Start::standing));
+    CHECK(ran.result.was_prepared == (start_ == ModuleStart::standing));
     return ran;
   }
 
@@ -84,13 +84,13 @@ class EscapingModules : public ModuleBench {
   }
 
   TempDir files_;
-  Start start_;
+  ModuleStart start_;
 };
 
 /// Only the native engine keeps runtimes that stand.
-Start each_start(Engine engine) {
-  if (engine != Engine::native) return Start::cold;
-  return GENERATE(Start::cold, Start::standing);
+ModuleStart each_start(Engine engine) {
+  if (engine != Engine::native) return ModuleStart::cold;
+  return GENERATE(ModuleStart::cold, ModuleStart::standing);
 }
 
 }  // namespace
@@ -101,7 +101,7 @@ TEST_CASE("what a module starts gets out no more than what a shell starts", "[mo
   const auto start = each_start(engine);
   EscapingModules bench(runtime, engine, start);
   std::string lines = "for (const words of [";
-  for (const auto& [words, expected] : attempts) lines += "'" + words + "', ";
+  for (const auto& [words, expected] : module_attempts) lines += "'" + words + "', ";
   const auto ran =
       bench.attempt(lines +
                     "]) {\n"
@@ -109,7 +109,7 @@ TEST_CASE("what a module starts gets out no more than what a shell starts", "[mo
                     probe_introduction() +
                     "', ...words.split(' ')].join(' ').split(' '));\n"
                     "  console.log('ATTEMPT ' + words + '\\n' + r.stdout);\n}\nreturn 1;");
-  for (const auto& [words, expected] : attempts) {
+  for (const auto& [words, expected] : module_attempts) {
     const auto begin = ran.standard_output.find("ATTEMPT " + words + "\n");
     REQUIRE(begin != std::string::npos);
     const auto end = ran.standard_output.find("ATTEMPT", begin + 1);
