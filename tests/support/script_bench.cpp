@@ -128,8 +128,9 @@ std::vector<Ran> ScriptBench::run_together(std::vector<sandbox::RunRequest> requ
 
 void ScriptBench::keep_runner() {
   lasting_ = std::make_unique<sandbox::Runner>(context, *launcher, facts, settings);
-  lasting_->on_dropped(
-      [this](auto what, auto why) { dropped_ += std::string(what) + ": " + std::string(why) + "\n"; });
+  lasting_->on_dropped([this](auto what, auto why) {
+    dropped_ += std::string(what) + ": " + std::string(why) + "\n";
+  });
 }
 
 void ScriptBench::keep_prepared(std::size_t count) {
