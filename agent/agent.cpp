@@ -88,6 +88,7 @@ class Agent {
     store_.listen({[](const StoreSnapshot&) {},
                    [this](StoreFault fault, const std::string& why) { log_store(fault, why); }});
     dependencies_.launcher->attach(context, [this] { launcher_lost(); });
+    runner_.on_dropped([this](auto what, auto why) { log_dropped(what, why); });
     dependencies_.launcher->watch_unkillable([this](const auto& run) { log_unkillable(run); });
   }
 
@@ -133,6 +134,7 @@ class Agent {
   asio::awaitable<void> stop_when_told();
   void launcher_lost();
   void log_unkillable(const sandbox::UnkillableRun& run);
+  void log_dropped(std::string_view what, std::string_view why);
   void log_store(StoreFault fault, const std::string& why);
   asio::awaitable<void> flush_store();
 
@@ -161,6 +163,7 @@ class Agent {
   AgentEnd end_ = AgentEnd::stopped;
   bool stopping_ = false;
   bool core_answers_registration_probe_ = false;
+  std::string last_dropped_;
 };
 
 asio::awaitable<void> Agent::look_at_host() {
@@ -266,6 +269,15 @@ void Agent::log_unkillable(const sandbox::UnkillableRun& run) {
                            "the processes of a run that could not be killed are gone",
                            {{"number", run.run_number}, {"held", run.held}});
   }
+}
+
+/// What stood ready went and something started without it. The same reason again and again, as on a
+/// host that mounts something every minute, is said once.
+void Agent::log_dropped(std::string_view what, std::string_view why) {
+  const bool is_new = last_dropped_ != why;
+  last_dropped_ = why;
+  const auto log_at = is_new ? &Log::warn : &Log::debug;
+  (dependencies_.log.*log_at)("not_ready_any_more", why, {{"what", what}});
 }
 
 void Agent::log_store(StoreFault fault, const std::string& why) {

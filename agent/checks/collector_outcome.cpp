@@ -15,79 +15,84 @@ constexpr const char* timeout_text = "Script execution timed out";
 constexpr int exit_after_term = 143;
 constexpr int exit_after_kill = 137;
 
-/// The last line of standard error is where people look for the reason.
-void say_in_standard_error(ExecuteOutcome& end, const std::string& text) {
-  if (!end.standard_error.empty()) end.standard_error += '\n';
-  end.standard_error += text;
-}
-
-void fail(CollectorOutcome& collector, ExecuteOutcome& end, std::string text) {
-  say_in_standard_error(end, text);
-  end.exit_code = -1;
-  collector.error = std::move(text);
-}
-
-/// False for a run that was stopped and is not reported.
-bool describe(const sandbox::RunResult& result, const RunCircumstances& circumstances,
-              CollectorOutcome& collector, ExecuteOutcome& end) {
+int exit_code_of(const sandbox::RunResult& result) {
   switch (result.outcome) {
     case Outcome::exited:
     case Outcome::signaled:
-      end.exit_code = result.exit_code;
-      return true;
-    case Outcome::timed_out:
-      end.timed_out = true;
-      fail(collector, end, timeout_text);
-      return true;
+      return result.exit_code;
     case Outcome::output_limit:
-      end.exit_code = exit_after_term;
-      return true;
+      return exit_after_term;
     case Outcome::memory_limit:
-      fail(collector, end, "Script exceeded the memory limit of its sandbox policy");
-      end.exit_code = exit_after_kill;
-      return true;
+      return exit_after_kill;
+    case Outcome::timed_out:
     case Outcome::refused:
     case Outcome::setup_failed:
-      fail(collector, end, result.error.value_or("the sandbox could not be set up"));
-      return true;
     case Outcome::cancelled:
     case Outcome::interrupted:
-      if (!circumstances.deadline_passed) return false;
-      end.timed_out = true;
-      fail(collector, end, "The check did not finish within its deadline and was stopped");
-      return true;
+      break;
   }
-  return false;
+  return -1;
 }
 
 }  // namespace
 
-std::optional<CollectorOutcome> shell_collector_outcome(const sandbox::RunResult& result,
-                                                        const CollectedStreams& streams,
-                                                        const RunCircumstances& circumstances) {
+bool EndOfScript::was_stopped() const {
+  return result_.outcome == Outcome::cancelled || result_.outcome == Outcome::interrupted;
+}
+
+std::string EndOfScript::text_of(const std::string& bytes) const {
+  return sandbox::output_text(
+      bytes, is_truncated() ? sandbox::OutputEnd::cut : sandbox::OutputEnd::complete);
+}
+
+std::optional<std::string> EndOfScript::reason() const {
+  switch (result_.outcome) {
+    case Outcome::timed_out:
+      // A module's runtime that did not even start says so.
+      return result_.is_module ? result_.error.value_or(timeout_text) : timeout_text;
+    case Outcome::memory_limit:
+      return "Script exceeded the memory limit of its sandbox policy";
+    case Outcome::refused:
+    case Outcome::setup_failed:
+      return result_.error.value_or("the sandbox could not be set up");
+    case Outcome::cancelled:
+    case Outcome::interrupted:
+      return "The check did not finish within its deadline and was stopped";
+    case Outcome::exited:
+    case Outcome::signaled:
+    case Outcome::output_limit:
+      break;
+  }
+  return std::nullopt;
+}
+
+CollectorOutcome EndOfScript::with_circumstances(std::optional<std::string> error) const {
   CollectorOutcome collector;
-  ExecuteOutcome end;
-  collector.output_truncated = result.output_truncated || streams.cut;
-  const auto bytes_end =
-      collector.output_truncated ? sandbox::OutputEnd::cut : sandbox::OutputEnd::complete;
-  end.standard_output = sandbox::output_text(streams.standard_output, bytes_end);
-  end.standard_error = sandbox::output_text(streams.standard_error, bytes_end);
-  end.took = circumstances.took;
-  if (!describe(result, circumstances, collector, end)) return std::nullopt;
-  end.success = result.outcome == Outcome::exited && result.exit_code == 0;
-  report_run(result, circumstances, collector, end.success);
-  collector.outcome = std::move(end);
+  collector.error = std::move(error);
+  // What ran without its network and its limits has not been checked, whatever it says.
+  if (circumstances_.failed_closed && !collector.error)
+    collector.error = sandbox::fail_closed_reason;
+  collector.output_truncated = is_truncated();
+  collector.sandbox = result_.sandbox;
+  collector.dropped_environment = result_.dropped_environment;
   return collector;
 }
 
-void report_run(const sandbox::RunResult& result, const RunCircumstances& circumstances,
-                CollectorOutcome& collector, bool& success) {
-  if (circumstances.failed_closed && !collector.error) {
-    collector.error = sandbox::fail_closed_reason;
-    success = false;
-  }
-  collector.sandbox = result.sandbox;
-  collector.dropped_environment = result.dropped_environment;
+std::optional<CollectorOutcome> shell_collector_outcome(const sandbox::RunResult& result,
+                                                        const CollectedStreams& streams,
+                                                        const RunCircumstances& circumstances) {
+  const EndOfScript script(result, streams, circumstances);
+  if (script.is_unwanted()) return std::nullopt;
+  auto reason = script.reason();
+  ExecuteOutcome end;
+  end.success = result.outcome == Outcome::exited && result.exit_code == 0;
+  end.timed_out = script.was_stopped() || result.outcome == Outcome::timed_out;
+  end.exit_code = exit_code_of(result);
+  end.standard_output = script.standard_output();
+  end.standard_error = script.standard_error();
+  // The last line of standard error is where people look for the reason.
+  if (reason) end.standard_error += (end.standard_error.empty() ? "" : "\n") + *reason;
+  return script.reported(std::move(end), std::move(reason));
 }
 
 }  // namespace satellite::agent

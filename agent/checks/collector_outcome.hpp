@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace satellite::agent {
 
@@ -21,6 +22,42 @@ struct RunCircumstances {
   bool deadline_passed = false;       ///< the whole check ran out of time and was stopped
 };
 
+/// What both kinds of collectors report alike: whether anything is reported, how the output is
+/// read, why there is no result, and the circumstances. Pure; the arguments must outlive it.
+class EndOfScript {
+ public:
+  EndOfScript(const sandbox::RunResult& result, const CollectedStreams& streams,
+              const RunCircumstances& circumstances)
+      : result_(result), streams_(streams), circumstances_(circumstances) {}
+
+  /// It was stopped, and not because it ran too long by itself.
+  bool was_stopped() const;
+  /// Nobody wants its result any more.
+  bool is_unwanted() const { return was_stopped() && !circumstances_.deadline_passed; }
+  bool is_truncated() const { return result_.output_truncated || streams_.cut; }
+  std::string standard_output() const { return text_of(streams_.standard_output); }
+  std::string standard_error() const { return text_of(streams_.standard_error); }
+  /// What kept the script from its end; nothing where it ended by itself or at its output's bound.
+  std::optional<std::string> reason() const;
+  /// Adds everything else to what the kind of collector made of it.
+  template <typename End>
+  CollectorOutcome reported(End end, std::optional<std::string> error) const {
+    end.took = circumstances_.took;
+    CollectorOutcome collector = with_circumstances(std::move(error));
+    if (collector.error && circumstances_.failed_closed) end.success = false;
+    collector.outcome = std::move(end);
+    return collector;
+  }
+
+ private:
+  std::string text_of(const std::string& bytes) const;
+  CollectorOutcome with_circumstances(std::optional<std::string> error) const;
+
+  const sandbox::RunResult& result_;
+  const CollectedStreams& streams_;
+  const RunCircumstances& circumstances_;
+};
+
 /// How a shell script ended -> what its collector reports. Pure.
 ///
 /// Shape:  a non-zero exit is no error, assertions judge it; a timeout, a refusal, a run under no
@@ -30,11 +67,5 @@ struct RunCircumstances {
 std::optional<CollectorOutcome> shell_collector_outcome(const sandbox::RunResult& result,
                                                         const CollectedStreams& streams,
                                                         const RunCircumstances& circumstances);
-
-/// What every kind of collector says of its run alike. `success` becomes false under the
-/// fail-closed profile: what ran without its network and its limits has not been checked, whatever
-/// it says.
-void report_run(const sandbox::RunResult& result, const RunCircumstances& circumstances,
-                CollectorOutcome& collector, bool& success);
 
 }  // namespace satellite::agent

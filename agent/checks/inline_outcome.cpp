@@ -15,40 +15,14 @@ std::string stored_text(const Json& text) {
   return sandbox::without_zero_bytes(text.get_ref<const std::string&>());
 }
 
-void fail_inline(CollectorOutcome& collector, InlineScriptOutcome& end, std::string text) {
-  end.success = false;
-  end.message = text;
-  collector.error = text.empty() ? "Check failed" : std::move(text);
+/// An error without a text is an error all the same.
+std::optional<std::string> named(const std::string& error) {
+  return error.empty() ? "Check failed" : error;
 }
 
-void take_answer(const sandbox::ModuleAnswer& answer, const std::string& standard_output,
-                 CollectorOutcome& collector, InlineScriptOutcome& end) {
-  if (!answer.ok) return fail_inline(collector, end, sandbox::without_zero_bytes(answer.error));
-  end = outcome_of_return(answer.result_json);
-  const std::string said = end.message.value_or("");
-  if (!end.message && !standard_output.empty()) end.message = standard_output;
-  if (!end.success) collector.error = said.empty() ? "Check failed" : said;
-}
-
-/// Why a script without an answer has none.
-std::string reason_without_answer(const sandbox::RunResult& result,
-                                  const std::string& standard_error) {
-  switch (result.outcome) {
-    case Outcome::timed_out:
-      return result.error.value_or("Script execution timed out");
-    case Outcome::memory_limit:
-      return "Script exceeded the memory limit of its sandbox policy";
-    case Outcome::refused:
-    case Outcome::setup_failed:
-      return result.error.value_or("the sandbox could not be set up");
-    case Outcome::cancelled:
-    case Outcome::interrupted:
-      return "The check did not finish within its deadline and was stopped";
-    case Outcome::exited:
-    case Outcome::signaled:
-    case Outcome::output_limit:
-      break;
-  }
+std::string reason_without_answer(const sandbox::RunResult& result, const EndOfScript& script) {
+  if (auto reason = script.reason()) return *std::move(reason);
+  std::string standard_error = script.standard_error();
   if (!standard_error.empty()) return standard_error;
   return result.error.value_or("Script exited without producing a result");
 }
@@ -75,26 +49,23 @@ InlineScriptOutcome outcome_of_return(std::string_view result_json) {
 std::optional<CollectorOutcome> inline_collector_outcome(const sandbox::RunResult& result,
                                                          const CollectedStreams& streams,
                                                          const RunCircumstances& circumstances) {
-  const bool was_stopped =
-      result.outcome == Outcome::cancelled || result.outcome == Outcome::interrupted;
-  if (was_stopped && !circumstances.deadline_passed) return std::nullopt;
-  CollectorOutcome collector;
+  const EndOfScript script(result, streams, circumstances);
+  if (script.is_unwanted()) return std::nullopt;
   InlineScriptOutcome end;
-  collector.output_truncated = result.output_truncated || streams.cut;
-  const auto bytes_end =
-      collector.output_truncated ? sandbox::OutputEnd::cut : sandbox::OutputEnd::complete;
-  if (result.answer && !was_stopped) {
-    const auto standard_output = sandbox::output_text(streams.standard_output, bytes_end);
-    take_answer(*result.answer, standard_output, collector, end);
+  std::optional<std::string> error;
+  if (result.answer && result.answer->ok && !script.was_stopped()) {
+    end = outcome_of_return(result.answer->result_json);
+    if (!end.success) error = named(end.message.value_or(""));
+    const auto standard_output = script.standard_output();
+    if (!end.message && !standard_output.empty()) end.message = standard_output;
   } else {
-    const auto standard_error = sandbox::output_text(streams.standard_error, bytes_end);
-    fail_inline(collector, end, reason_without_answer(result, standard_error));
-    end.timed_out = was_stopped || result.outcome == Outcome::timed_out;
+    const bool has_thrown = result.answer && !script.was_stopped();
+    end.message = has_thrown ? sandbox::without_zero_bytes(result.answer->error)
+                             : reason_without_answer(result, script);
+    end.timed_out = !has_thrown && (script.was_stopped() || result.outcome == Outcome::timed_out);
+    error = named(*end.message);
   }
-  end.took = circumstances.took;
-  report_run(result, circumstances, collector, end.success);
-  collector.outcome = std::move(end);
-  return collector;
+  return script.reported(std::move(end), std::move(error));
 }
 
 }  // namespace satellite::agent

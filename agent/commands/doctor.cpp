@@ -1,6 +1,7 @@
 #include "agent/commands/commands.hpp"
 #include "agent/commands/input.hpp"
 #include "agent/config/sandbox_settings.hpp"
+#include "agent/packages/packages_here.hpp"
 #include "sandbox/host/engines.hpp"
 #include "sandbox/host/readiness.hpp"
 #include "sandbox/launcher/client/launcher_link.hpp"
@@ -80,6 +81,25 @@ sandbox::CapabilityFinding try_module_runtime(boost::asio::io_context& context,
   return finding;
 }
 
+/// Whether packages can be unpacked here, found by starting the process that does it.
+sandbox::CapabilityFinding script_packages_finding(const Config& config) {
+  sandbox::CapabilityFinding finding;
+  finding.name = "script_packages";
+  const auto walls = try_unpacking(config.scratch_directory);
+  finding.present = static_cast<bool>(walls);
+  finding.detail = walls ? "unpacked behind " + *walls : walls.error().message;
+  if (!walls) {
+    finding.remedy =
+        "packages need Landlock (Linux 5.13) or user namespaces around the process that unpacks "
+        "them; scripts that import none need neither";
+  }
+  const auto here = packages_here(config);
+  finding.detail += here ? "; " + std::to_string(here->packages) + " packages in use (" +
+                               here->lockfile_hash.substr(0, 12) + ")"
+                         : "; none are here";
+  return finding;
+}
+
 }  // namespace
 
 int doctor_command(const Invocation& invocation) {
@@ -94,6 +114,7 @@ int doctor_command(const Invocation& invocation) {
   (*launcher)->attach(context, [] {});
   auto facts = sandbox::examine_host(context, **launcher, probe_settings(*config));
   facts.findings.push_back(try_module_runtime(context, **launcher, *config, facts));
+  facts.findings.push_back(script_packages_finding(*config));
   auto usable = facts;
   sandbox::restrict_engines(usable, config->sandbox_engines);
   const auto readiness = sandbox::assess_readiness(usable, config->sandbox_engines,

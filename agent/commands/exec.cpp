@@ -2,6 +2,7 @@
 #include "agent/commands/exec_answer.hpp"
 #include "agent/commands/input.hpp"
 #include "agent/config/sandbox_settings.hpp"
+#include "agent/packages/packages_here.hpp"
 #include "protocol/vocabulary/bounded_json.hpp"
 #include "protocol/vocabulary/limits.hpp"
 #include "sandbox/launcher/client/launcher_link.hpp"
@@ -87,6 +88,8 @@ Result<sandbox::RunRequest> request_of(const Invocation& invocation, const Confi
   request.timeout = config.script_timeout_max;
   if (is_module(invocation)) request.language = sandbox::Language::module;
   request.module.context_json = Secret(*std::move(context));
+  const auto packages = is_module(invocation) ? packages_here(config) : std::nullopt;
+  if (packages) request.module.packages = sandbox::PackageTree{packages->node_modules, nullptr};
   return request;
 }
 

@@ -43,6 +43,7 @@ struct Config {
   sandbox::ConfiguredMacvlan macvlan;  ///< the uplink of runs, or why there is none
   std::uint32_t prepared_runs = 0;     ///< sandboxes that may stand ready
   std::uint32_t prepared_modules = 0;  ///< runtimes that may stand started
+  ByteCount prepared_memory;           ///< that both may take together
   std::string module_runtime;          ///< auto, none, or an absolute path
 
   std::uint32_t concurrency = 0;   ///< runs at a time

@@ -173,6 +173,9 @@ Result<void> take_identity(const Values& values, Config& config) {
   const auto prepared_modules = number(values.at("sandbox.prepared_modules"));
   if (!prepared_modules) return prepared_modules.error();
   config.prepared_modules = *prepared_modules;
+  const auto prepared_memory = number(values.at("sandbox.prepared_memory"));
+  if (!prepared_memory) return prepared_memory.error();
+  config.prepared_memory = ByteCount{std::uint64_t{*prepared_memory} << 20U};
   config.module_runtime = values.at("sandbox.module_runtime").value;
   const bool is_word = config.module_runtime == "auto" || config.module_runtime == "none";
   if (!is_word && !config.module_runtime.starts_with('/')) {

@@ -11,6 +11,7 @@ sandbox::RunnerSettings runner_settings(const Config& config) {
   settings.prepared_runs = config.prepared_runs;
   settings.module_runtime = config.module_runtime;
   settings.prepared_modules = config.prepared_modules;
+  settings.prepared_memory = config.prepared_memory;
   settings.engines = config.sandbox_engines;
   return settings;
 }

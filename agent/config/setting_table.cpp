@@ -53,6 +53,10 @@ constexpr std::array settings{
             "--prepared-modules", SettingKind::count, "2",
             "JavaScript runtimes that may stand started for the next scripts; 0 = none", 0,
             limits::prepared_runs_max},
+    Setting{"sandbox.prepared_memory", "CHECKSTACK_SATELLITE_PREPARED_MEMORY", "--prepared-memory",
+            SettingKind::count, "256",
+            "MiB that sandboxes and runtimes that stand ready may take together; 0 = none stands",
+            0, 1'048'576},
     Setting{"sandbox.module_runtime", "CHECKSTACK_SATELLITE_MODULE_RUNTIME", "--module-runtime",
             SettingKind::text, "auto",
             "what runs scripts in JavaScript: auto = bun, else node (18 or newer) from PATH; none; "

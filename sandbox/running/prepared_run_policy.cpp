@@ -10,6 +10,9 @@ using namespace std::chrono_literals;
 
 // While runs follow each other without a pause, making more ahead would only slow them down.
 constexpr auto pause = 5ms;
+// The start of a runtime takes two processors for as long as most scripts run; beside one that runs
+// longer it is made all the same, since the next may begin before that one ends.
+constexpr auto pause_while_busy = 25ms;
 // A prepared run does not see what is mounted on the host after it was made.
 constexpr auto age_max = 120s;
 // Longer than the intervals of most checks; rarer runs need not start fast.
@@ -84,8 +87,17 @@ bool PreparedRunPolicy::is_wanted(Time now) const {
   return last_run_ && now - *last_run_ < idle_max;
 }
 
+PreparedRunPolicy::Time PreparedRunPolicy::pause_over_at() const {
+  if (is_busy_) return *last_run_ + pause_while_busy;
+  return std::max(*last_run_, idle_since_) + pause;
+}
+
+void PreparedRunPolicy::idle(Time now) {
+  if (std::exchange(is_busy_, false)) idle_since_ = now;
+}
+
 std::size_t PreparedRunPolicy::wanted() const {
-  return std::min({std::max(at_once_, since_pause_), count_max_, allowed_});
+  return std::min({std::max(at_once_, since_pause_), count_max_, allowed_, fitting_});
 }
 
 bool PreparedRunPolicy::could_be_more() const {
@@ -93,7 +105,7 @@ bool PreparedRunPolicy::could_be_more() const {
 }
 
 bool PreparedRunPolicy::lacks_one(Time now) const {
-  if (!is_wanted(now) || now < *last_run_ + pause) return false;
+  if (!is_wanted(now) || now < pause_over_at()) return false;
   return (!not_before_ || now >= *not_before_) && could_be_more();
 }
 
@@ -107,7 +119,7 @@ std::optional<PreparedRunPolicy::Time> PreparedRunPolicy::next_look(Time now) co
   if (!is_wanted(now)) return first;
   if (!kept_.empty()) consider(*last_run_ + idle_max);
   if (could_be_more()) {
-    consider(std::max(*last_run_ + pause, not_before_.value_or(*last_run_)));
+    consider(std::max(pause_over_at(), not_before_.value_or(*last_run_)));
   }
   return first;
 }

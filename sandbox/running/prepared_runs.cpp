@@ -1,6 +1,5 @@
 #include "sandbox/running/prepared_runs.hpp"
 
-#include <boost/asio/steady_timer.hpp>
 #include <limits>
 #include <map>
 #include <utility>
@@ -22,116 +21,108 @@ struct PreparedRuns::State : std::enable_shared_from_this<State> {
   struct Standing {
     std::optional<Identity> own_identity;
     LaunchedRunLink link;
+    PreparedMemory::Share memory;
   };
 
-  State(asio::io_context& context, Launcher& process, std::size_t count_max, MakeOrder make,
-        TakesOwnIdentity own)
-      : launcher(process),
-        run_policy(count_max),
+  State(asio::io_context& context, Launcher& launcher, std::size_t count_max,
+        PreparedMemory& memory, MakeOrder make, PreparedStock::TakesOwnIdentity own,
+        PreparedStock::Dropped tell)
+      : stock(context, launcher, count_max, memory, std::move(own)),
         make_order(std::move(make)),
-        takes_own_identity(std::move(own)),
-        timer(context) {}
+        dropped(std::move(tell)) {}
 
   void work();
   void look_again_later();
-  void make_room();
-  bool make_one();
+  void give_up_all();
   void on_event(std::uint64_t number);
 
-  Launcher& launcher;
-  PreparedRunPolicy run_policy;
+  PreparedStock stock;
   MakeOrder make_order;
-  TakesOwnIdentity takes_own_identity;
-  asio::steady_timer timer;
+  PreparedStock::Dropped dropped;
   std::map<std::uint64_t, Standing> standing;
 };
 
 PreparedRuns::PreparedRuns(asio::io_context& context, Launcher& launcher, std::size_t count_max,
-                           MakeOrder make_order, TakesOwnIdentity takes_own_identity)
-    : state_(std::make_shared<State>(context, launcher, count_max, std::move(make_order),
-                                     std::move(takes_own_identity))) {}
+                           PreparedMemory& memory, MakeOrder make_order,
+                           PreparedStock::TakesOwnIdentity takes_own_identity,
+                           PreparedStock::Dropped dropped)
+    : state_(std::make_shared<State>(context, launcher, count_max, memory, std::move(make_order),
+                                     std::move(takes_own_identity), std::move(dropped))) {}
 
 PreparedRuns::~PreparedRuns() {
-  state_->timer.cancel();
+  state_->stock.stop();
   state_->standing.clear();
 }
 
 std::optional<PreparedRuns::Ready> PreparedRuns::take(const ResolvedPolicy& policy) {
-  const auto number = state_->run_policy.take(policy, Clock::now());
-  if (!number) state_->make_room();
+  const auto number = state_->stock.policy().take(policy, Clock::now());
+  if (!number && state_->stock.holds_the_last_id()) state_->give_up_all();
+  std::optional<Ready> ready;
+  if (number) {
+    auto found = state_->standing.extract(*number);
+    State::Standing& one = found.mapped();
+    one.link.notify(nullptr);
+    ready.emplace(Ready{*number, one.own_identity, std::move(one.link)});
+  }
   state_->look_again_later();
-  if (!number) return std::nullopt;
-  auto found = state_->standing.extract(*number);
-  State::Standing& one = found.mapped();
-  one.link.notify(nullptr);
-  return Ready{*number, one.own_identity, std::move(one.link)};
+  return ready;
+}
+
+void PreparedRuns::busy() {
+  state_->stock.policy().busy();
+}
+
+void PreparedRuns::idle() {
+  state_->stock.policy().idle(Clock::now());
+  state_->look_again_later();
 }
 
 std::size_t PreparedRuns::count_ready() const {
-  return state_->run_policy.count_ready();
+  return state_->stock.policy().count_ready();
 }
 
 void PreparedRuns::State::look_again_later() {
-  const auto at = run_policy.next_look(Clock::now());
-  timer.cancel();
-  if (!at) return;
-  timer.expires_at(*at);
-  timer.async_wait([weak = weak_from_this()](const boost::system::error_code& problem) {
-    const auto self = weak.lock();
-    if (!problem && self) self->work();
+  stock.look_again_later([weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->work();
   });
 }
 
-/// Gives up all prepared runs when every id is taken: a run that is asked for now must not wait for
-/// an id that one of them holds.
-void PreparedRuns::State::make_room() {
-  const IdentityPool* const pool = launcher.identities();
-  if (pool == nullptr || pool->taken() < pool->range().count) return;
+void PreparedRuns::State::give_up_all() {
   for (const auto& [number, one] : std::exchange(standing, {}))
-    run_policy.lost(number, Clock::now());
-  run_policy.defer_briefly(Clock::now());
+    stock.policy().lost(number, Clock::now());
+  stock.policy().defer_briefly(Clock::now());
 }
 
 void PreparedRuns::State::work() {
-  for (const auto number : run_policy.outdated(Clock::now())) standing.erase(number);
-  if (run_policy.lacks_one(Clock::now()) && !make_one()) run_policy.defer(Clock::now());
-  look_again_later();
-}
-
-/// False when making one failed; true when one is being made or none is wanted.
-bool PreparedRuns::State::make_one() {
-  const std::uint64_t number = launcher.next_run_number();
-  IdentityPool* const pool =
-      takes_own_identity(run_policy.policy()) ? launcher.identities() : nullptr;
-  // At most half of the ids, so that most are left for runs with a task.
-  const bool may_take = pool != nullptr && 2 * pool->taken() < pool->range().count;
-  auto lease = may_take ? pool->take() : std::nullopt;
-  if (pool != nullptr && !lease) {
-    run_policy.defer_briefly(Clock::now());
-    return true;
+  for (const auto number : stock.policy().outdated(Clock::now())) standing.erase(number);
+  auto made = stock.make_one(
+      [this](std::uint64_t number, const std::optional<Identity>& own) {
+        return make_order(stock.policy().policy(), number, own);
+      },
+      prepared_runs_max);
+  if (made) {
+    const auto number = made->number;
+    Standing one{made->own_identity, std::move(made->link), std::move(made->memory)};
+    auto& link = standing.emplace(number, std::move(one)).first->second.link;
+    link.notify([this, number] { on_event(number); });
   }
-  const auto own = lease ? std::optional(lease->identity()) : std::nullopt;
-  const auto order = make_order(run_policy.policy(), number, own);
-  if (!order) return false;
-  run_policy.allow(prepared_runs_max(*order));
-  if (!run_policy.lacks_one(Clock::now())) return true;
-  auto link = launcher.prepare_run(*order, std::move(lease));
-  if (!link) return false;
-  run_policy.making(number, Clock::now());
-  const auto made = standing.emplace(number, Standing{own, *std::move(link)}).first;
-  made->second.link.notify([this, number] { on_event(number); });
-  return true;
+  look_again_later();
 }
 
 void PreparedRuns::State::on_event(std::uint64_t number) {
   const auto found = standing.find(number);
   const auto record = found->second.link.take();
   if (!record) return;
-  if (std::holds_alternative<RunPrepared>(record->event)) {
-    run_policy.ready(number);
+  const auto* prepared = std::get_if<RunPrepared>(&record->event);
+  if (prepared == nullptr) {
+    standing.erase(found);
+    stock.policy().lost(number, Clock::now());
+    dropped(reason_of_end(*record));
+  } else if (stock.measured(number, found->second.memory, {prepared->own_memory})) {
+    stock.policy().ready(number);
   } else {
     standing.erase(found);
-    run_policy.lost(number, Clock::now());
+    dropped(PreparedStock::no_room);
   }
   look_again_later();
 }

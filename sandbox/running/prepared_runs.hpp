@@ -1,7 +1,7 @@
 #pragma once
 
 #include "sandbox/launcher/client/launcher_link.hpp"
-#include "sandbox/running/prepared_run_policy.hpp"
+#include "sandbox/running/prepared_stock.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <cstddef>
@@ -22,11 +22,11 @@ class PreparedRuns {
   /// that cannot be prepared, means that runs of this policy are made when they are asked for.
   using MakeOrder = std::function<Result<LaunchOrder>(
       const ResolvedPolicy& policy, std::uint64_t number, const std::optional<Identity>& own)>;
-  /// Whether runs of this policy get an identity of their own.
-  using TakesOwnIdentity = std::function<bool(const ResolvedPolicy& policy)>;
 
+  /// `memory` must outlive it.
   PreparedRuns(boost::asio::io_context& context, Launcher& launcher, std::size_t count_max,
-               MakeOrder make_order, TakesOwnIdentity takes_own_identity);
+               PreparedMemory& memory, MakeOrder make_order,
+               PreparedStock::TakesOwnIdentity takes_own_identity, PreparedStock::Dropped dropped);
   ~PreparedRuns();
   PreparedRuns(const PreparedRuns&) = delete;
   PreparedRuns& operator=(const PreparedRuns&) = delete;
@@ -39,6 +39,9 @@ class PreparedRuns {
   /// One that stands ready under this policy, if there is one; more are made in a moment.
   std::optional<Ready> take(const ResolvedPolicy& policy);
   std::size_t count_ready() const;
+  /// As PreparedRunPolicy.
+  void busy();
+  void idle();
 
  private:
   struct State;

@@ -17,10 +17,9 @@
 #include "sandbox/running/limit_reached.hpp"
 #include "sandbox/running/masked_answer.hpp"
 #include "sandbox/running/module_runtimes.hpp"
-#include "sandbox/running/prepared_runs.hpp"
+#include "sandbox/running/ready_runs.hpp"
 #include "sandbox/running/run_channel.hpp"
 #include "sandbox/running/run_planner.hpp"
-#include "sandbox/running/standing_runs.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -95,25 +94,7 @@ struct Runner::State {
                  [this](RunRequest request, ModuleRuntime runtime) {
                    return try_runtime(std::move(request), std::move(runtime));
                  }),
-        standing(
-            io, process, planner.settings().prepared_modules,
-            [this](const StandingKind& kind, std::uint64_t number,
-                   const std::optional<Identity>& own) {
-              return planner.order_of_standing(kind.policy, {number, own, kind.runtime},
-                                               kind.node_modules);
-            },
-            [this](const ResolvedPolicy& policy) {
-              return takes_own_identity(policy.policy, planner.facts);
-            }),
-        prepared(
-            io, process, planner.settings().prepared_runs,
-            [this](const ResolvedPolicy& policy, std::uint64_t number,
-                   const std::optional<Identity>& own) {
-              return planner.order_without_task(policy, {number, own});
-            },
-            [this](const ResolvedPolicy& policy) {
-              return takes_own_identity(policy.policy, planner.facts);
-            }) {}
+        ready_runs(io, process, planner) {}
 
   class TryingEgress;
   asio::awaitable<void> until_host_is_known(const CancelSwitch& cancel);
@@ -121,6 +102,8 @@ struct Runner::State {
   asio::awaitable<void> carry_out(ActiveRun& run);
   asio::awaitable<RunResult> try_runtime(RunRequest request, ModuleRuntime runtime);
   asio::awaitable<void> find_runtime(ActiveRun& run);
+  void take_standing(ActiveRun& run);
+  void take_prepared(ActiveRun& run);
   asio::awaitable<bool> take_slot(ActiveRun& run);
   asio::awaitable<void> take_answer(AnswerPipe& pipe, const Plan& plan,
                                     const SecretPatterns& secrets, ActiveRun& run);
@@ -128,12 +111,6 @@ struct Runner::State {
   Result<LaunchedRunLink> launch(const LaunchOrder& order, Launcher::Streams streams,
                                  ActiveRun& run);
   Result<RunChannel> open_channel(const Plan& plan, const LaunchOrder& order, ActiveRun& run);
-  asio::awaitable<std::optional<StandingRuns::Ready>> take_standing(const RunRequest& request,
-                                                                    const ResolvedPolicy& policy,
-                                                                    const ModuleRuntime& runtime);
-  std::optional<PreparedRuns::Ready> take_prepared_module(const RunRequest& request,
-                                                          const ResolvedPolicy& policy,
-                                                          const ModuleRuntime& runtime);
 
   asio::io_context& context;
   Launcher& launcher;
@@ -143,11 +120,7 @@ struct Runner::State {
   bool trying_egress = false;
   asio::steady_timer egress_tried;  ///< cancelled when it was tried, for the runs that wait
   ModuleRuntimes runtimes;
-  StandingRuns standing;
-  PreparedRuns prepared;
-  // For modules that no standing runtime can serve: sandboxes that lack the start, too.
-  std::optional<StandingKind> module_kind;
-  std::optional<PreparedRuns> prepared_modules;
+  ReadyRuns ready_runs;
 };
 
 /// While one run tries it, the others wait; they are woken however that ends.
@@ -222,6 +195,12 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder
   RunResult& result = run.result;
   const auto masked = masked_values(run.request);
   if (!masked) co_return describe_failure(result, masked.error());
+  if (run.standing) {
+    // The plan was made while the launcher looked at it.
+    auto counting = ready_runs.counted_again(*run.standing);
+    const auto counted = co_await std::move(counting);
+    if (!counted) co_return describe_failure(result, counted.error());
+  }
   auto channel = open_channel(plan, order, run);
   if (!channel) co_return describe_failure(result, channel.error());
 
@@ -322,38 +301,6 @@ asio::awaitable<RunResult> Runner::State::try_runtime(RunRequest request, Module
   co_return result;
 }
 
-/// Only what a standing run can be given: everything else starts cold (module_environment).
-asio::awaitable<std::optional<StandingRuns::Ready>> Runner::State::take_standing(
-    const RunRequest& request, const ResolvedPolicy& policy, const ModuleRuntime& runtime) {
-  if (request.has_standard_input || request.working_directory || needs_own_start(request)) {
-    co_return std::nullopt;
-  }
-  auto kind = standing_kind_of(request, policy, runtime);
-  auto ready = co_await standing.take(std::move(kind));
-  co_return ready;
-}
-
-std::optional<PreparedRuns::Ready> Runner::State::take_prepared_module(
-    const RunRequest& request, const ResolvedPolicy& policy, const ModuleRuntime& runtime) {
-  StandingKind kind = standing_kind_of(request, policy, runtime);
-  const bool is_same = module_kind && module_kind->runtime == kind.runtime &&
-                       module_kind->node_modules == kind.node_modules;
-  module_kind = std::move(kind);
-  if (!is_same) {
-    prepared_modules.emplace(
-        context, launcher, planner.settings().prepared_runs,
-        [this](const ResolvedPolicy& wanted, std::uint64_t number,
-               const std::optional<Identity>& own) {
-          return planner.order_of_standing(wanted, {number, own, module_kind->runtime},
-                                           module_kind->node_modules);
-        },
-        [this](const ResolvedPolicy& wanted) {
-          return takes_own_identity(wanted.policy, planner.facts);
-        });
-  }
-  return prepared_modules->take(policy);
-}
-
 asio::awaitable<void> Runner::State::find_runtime(ActiveRun& run) {
   if (run.request.language != Language::module || !host_is_known) co_return;
   auto found = co_await runtimes.find();
@@ -362,6 +309,18 @@ asio::awaitable<void> Runner::State::find_runtime(ActiveRun& run) {
   } else {
     run.lacks_runtime = found.error().message;
   }
+}
+
+void Runner::State::take_standing(ActiveRun& run) {
+  if (!run.runtime) return;
+  auto standing = ready_runs.take_standing(run.request, run.policy, *run.runtime);
+  if (standing) run.standing.emplace(*std::move(standing));
+}
+
+void Runner::State::take_prepared(ActiveRun& run) {
+  if (!run.runtime) return;
+  auto ready = ready_runs.take_for_module(run.request, run.policy, *run.runtime);
+  if (ready) run.ready.emplace(*std::move(ready));
 }
 
 /// A number, and an identity where runs have one of their own; false when there is none.
@@ -429,32 +388,33 @@ asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy
   }
   std::optional<std::string> missing_directory;
   if (request.language == Language::shell) {
-    if (auto ready = state_->prepared.take(policy)) {
+    if (auto ready = state_->ready_runs.take_for_shell(policy)) {
       ActiveRun run{request, policy, observer, cancel, result, std::move(ready)};
       co_await state_->carry_out(run);
       if (run.may_have_run || cancel.cancelled()) co_return result;
       // The prepared run was lost and nothing of the script ran: start it as if nothing had been
       // prepared. An error that remains is reported then.
+      state_->ready_runs.tell_dropped("prepared_run", result.error.value_or(""));
       missing_directory = give_way_to_scratch(request, result);
       begin_anew(result);
     }
   }
   ActiveRun run{request, policy, observer, cancel, result};
+  std::optional<ReadyRuns::ModuleRunning> running;
+  if (request.language == Language::module) running.emplace(state_->ready_runs);
   co_await state_->find_runtime(run);
-  if (run.runtime) {
-    auto standing = co_await state_->take_standing(request, policy, *run.runtime);
-    if (standing) run.standing.emplace(*std::move(standing));
-  }
-  if (run.runtime && !run.standing) {
-    auto ready = state_->take_prepared_module(request, policy, *run.runtime);
-    if (ready) run.ready.emplace(*std::move(ready));
-  }
+  state_->take_standing(run);
+  if (!run.standing) state_->take_prepared(run);
   co_await state_->carry_out(run);
-  if ((run.standing || run.ready) && !run.may_have_run && !cancel.cancelled()) {
-    // It was lost before it had its task: begin as if none had stood ready.
+  while ((run.standing || run.ready) && !run.may_have_run && !cancel.cancelled()) {
+    // It was lost before it had its task: begin as if it had not stood ready.
+    const bool has_stood = run.standing.has_value();
+    state_->ready_runs.tell_dropped(has_stood ? "standing_runtime" : "prepared_run",
+                                    result.error.value_or(""));
     run.standing.reset();
     run.ready.reset();
     begin_anew(result);
+    if (has_stood) state_->take_prepared(run);
     co_await state_->carry_out(run);
   }
   bool has_started = run.has_started;
@@ -482,16 +442,19 @@ std::optional<std::string> Runner::reason_against_modules() const {
 }
 
 std::size_t Runner::count_standing() const {
-  return state_->standing.count_ready();
-}
-
-const std::string& Runner::last_standing_difference() const {
-  return state_->standing.last_difference();
+  return state_->ready_runs.count_standing();
 }
 
 std::size_t Runner::count_prepared() const {
-  const auto& modules = state_->prepared_modules;
-  return state_->prepared.count_ready() + (modules ? modules->count_ready() : 0);
+  return state_->ready_runs.count_prepared();
+}
+
+ByteCount Runner::prepared_memory_taken() const {
+  return state_->ready_runs.memory_taken();
+}
+
+void Runner::on_dropped(Dropped dropped) {
+  state_->ready_runs.on_dropped(std::move(dropped));
 }
 
 }  // namespace satellite::sandbox

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "protocol/vocabulary/byte_count.hpp"
 #include "protocol/vocabulary/result.hpp"
 #include "sandbox/capture/run_observer.hpp"
 #include "sandbox/host/engines.hpp"
@@ -17,9 +18,11 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace satellite::sandbox {
@@ -33,7 +36,8 @@ struct RunnerSettings {
   std::optional<std::uint64_t> cpu_percent;  ///< of one processor, for each run in a control group
   std::size_t prepared_runs = 0;             ///< how many may stand ready for a script; 0 = none
   std::size_t prepared_modules = 0;          ///< runtimes that may stand with a sandbox of theirs
-  std::string module_runtime = "auto";       ///< of JavaScript: auto, none, or the path of one
+  ByteCount prepared_memory{std::uint64_t{256} << 20U};  ///< of both kinds together
+  std::string module_runtime = "auto";  ///< of JavaScript: auto, none, or the path of one
 };
 
 class Launcher;  // launcher/client/launcher_link.hpp
@@ -62,10 +66,14 @@ class Runner {
   std::optional<std::string> reason_against_modules() const;
   /// How many runs stand ready for a script of the policy that ran last, shells and modules.
   std::size_t count_prepared() const;
-  /// How many runtimes stand ready for a module of the kind that ran last, and why the last of them
-  /// was dropped at hand-over; empty = none was.
+  /// How many runtimes stand ready for a module of the kind that ran last.
   std::size_t count_standing() const;
-  const std::string& last_standing_difference() const;
+  /// What they and the prepared runs take of RunnerSettings::prepared_memory.
+  ByteCount prepared_memory_taken() const;
+  /// `dropped` is called whenever something that stood ready was given up although it was wanted:
+  /// `what` is one of two fixed words. What was to run in it starts without it.
+  using Dropped = std::function<void(std::string_view what, std::string_view why)>;
+  void on_dropped(Dropped dropped);
 
  private:
   struct State;

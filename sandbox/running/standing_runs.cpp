@@ -41,64 +41,75 @@ struct StandingRuns::State : std::enable_shared_from_this<State> {
   enum class Stage { preparing, starting, loading, counted };
 
   struct Standing {
-    Standing(asio::io_context& context, Ready made, LaunchOrder wanted)
-        : ready(std::move(made)), order(std::move(wanted)), answer(context), alarm(context) {}
+    Standing(asio::io_context& context, Ready made, LaunchOrder wanted,
+             PreparedMemory::Share its_memory)
+        : ready(std::move(made)),
+          order(std::move(wanted)),
+          memory(std::move(its_memory)),
+          answer(context),
+          alarm(context) {}
     Stage stage = Stage::preparing;
     Ready ready;
     LaunchOrder order;
-    asio::posix::stream_descriptor
-        answer;  ///< a copy of the read end, to be told of the first byte
+    PreparedMemory::Share memory;
+    /// A copy of the read end, to be told of the first byte.
+    asio::posix::stream_descriptor answer;
     asio::steady_timer alarm;
   };
 
-  State(asio::io_context& io, Launcher& process, std::size_t count_max, MakeOrder make,
-        TakesOwnIdentity own)
+  State(asio::io_context& io, Launcher& process, std::size_t count_max, PreparedMemory& memory,
+        MakeOrder make, PreparedStock::TakesOwnIdentity own, PreparedStock::Dropped tell)
       : context(io),
         launcher(process),
-        run_policy(count_max),
+        stock(io, process, count_max, memory, std::move(own)),
         make_order(std::move(make)),
-        takes_own_identity(std::move(own)),
-        timer(io) {}
+        dropped(std::move(tell)) {}
 
   void want(const StandingKind& wanted);
   void work();
   void look_again_later();
-  void make_room();
-  bool make_one();
+  void give_up_all();
+  void add(PreparedStock::Made made);
   void on_event(std::uint64_t number);
   bool advance(Standing& one, LauncherRecord record);
   bool begin(Standing& one);
+  void take_first_census(Standing& one, const RunCounted& census);
   void wait_until_loaded(Standing& one);
   void on_loaded(std::uint64_t number);
-  void lose(std::uint64_t number);
+  void lose(std::uint64_t number, std::string_view why);
 
   asio::io_context& context;
   Launcher& launcher;
-  PreparedRunPolicy run_policy;
+  PreparedStock stock;
   MakeOrder make_order;
-  TakesOwnIdentity takes_own_identity;
-  asio::steady_timer timer;
+  PreparedStock::Dropped dropped;
   std::optional<StandingKind> kind;
   std::map<std::uint64_t, Standing> standing;
-  std::string difference;
 };
 
 StandingRuns::StandingRuns(asio::io_context& context, Launcher& launcher, std::size_t count_max,
-                           MakeOrder make_order, TakesOwnIdentity takes_own_identity)
-    : state_(std::make_shared<State>(context, launcher, count_max, std::move(make_order),
-                                     std::move(takes_own_identity))) {}
+                           PreparedMemory& memory, MakeOrder make_order,
+                           PreparedStock::TakesOwnIdentity takes_own_identity,
+                           PreparedStock::Dropped dropped)
+    : state_(std::make_shared<State>(context, launcher, count_max, memory, std::move(make_order),
+                                     std::move(takes_own_identity), std::move(dropped))) {}
 
 StandingRuns::~StandingRuns() {
-  state_->timer.cancel();
+  state_->stock.stop();
   state_->standing.clear();
 }
 
-std::size_t StandingRuns::count_ready() const {
-  return state_->run_policy.count_ready();
+void StandingRuns::busy() {
+  state_->stock.policy().busy();
 }
 
-const std::string& StandingRuns::last_difference() const {
-  return state_->difference;
+void StandingRuns::idle() {
+  state_->stock.policy().idle(Clock::now());
+  state_->look_again_later();
+}
+
+std::size_t StandingRuns::count_ready() const {
+  return state_->stock.policy().count_ready();
 }
 
 /// Another runtime or tree makes those that stand useless, as another policy does.
@@ -106,94 +117,82 @@ void StandingRuns::State::want(const StandingKind& wanted) {
   const bool is_same =
       kind && kind->runtime == wanted.runtime && kind->node_modules == wanted.node_modules;
   if (!is_same) {
-    for (const auto& [number, one] : std::exchange(standing, {})) run_policy.drop(number);
+    for (const auto& [number, one] : std::exchange(standing, {})) stock.policy().drop(number);
+    stock.forget_size();
   }
   kind = wanted;
 }
 
-asio::awaitable<std::optional<StandingRuns::Ready>> StandingRuns::take(StandingKind kind) {
-  const auto state = state_;
-  state->want(kind);
-  const auto number = state->run_policy.take(kind.policy, Clock::now());
-  if (!number) state->make_room();
-  state->look_again_later();
-  if (!number) co_return std::nullopt;
-  auto found = state->standing.extract(*number);
-  Ready ready = std::move(found.mapped().ready);
-  ready.link.notify(nullptr);
-  ready.link.count();
-  asio::steady_timer alarm(state->context, census_time_max);
+std::optional<StandingRuns::Ready> StandingRuns::take(const StandingKind& kind) {
+  state_->want(kind);
+  const auto number = state_->stock.policy().take(kind.policy, Clock::now());
+  if (!number && state_->stock.holds_the_last_id()) state_->give_up_all();
+  std::optional<Ready> ready;
+  if (number) {
+    ready.emplace(std::move(state_->standing.extract(*number).mapped().ready));
+    ready->link.notify(nullptr);
+    ready->link.count();
+  }
+  state_->look_again_later();
+  return ready;
+}
+
+asio::awaitable<Result<void>> StandingRuns::counted_again(Ready& ready) {
+  asio::steady_timer alarm(state_->context, census_time_max);
   constexpr auto token = asio::as_tuple(asio::use_awaitable);
   auto spoke = ready.link.arrived();
   auto rang = alarm.async_wait(token);
   co_await (std::move(spoke) || std::move(rang));
   const auto record = ready.link.take();
   const auto* census = record ? std::get_if<RunCounted>(&record->event) : nullptr;
-  if (census != nullptr && census->difference.empty()) co_return ready;
-  state->difference = census != nullptr ? census->difference : "it ended, or could not be counted";
-  co_return std::nullopt;
+  if (census != nullptr && census->difference.empty()) co_return Result<void>();
+  co_return Error{ErrorCode::unavailable,
+                  census != nullptr ? census->difference : "it ended, or could not be counted"};
 }
 
 void StandingRuns::State::look_again_later() {
-  const auto at = run_policy.next_look(Clock::now());
-  timer.cancel();
-  if (!at) return;
-  timer.expires_at(*at);
-  timer.async_wait([weak = weak_from_this()](const boost::system::error_code& problem) {
-    const auto self = weak.lock();
-    if (!problem && self) self->work();
+  stock.look_again_later([weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->work();
   });
 }
 
-/// A run that is asked for now must not wait for an id that one of them holds.
-void StandingRuns::State::make_room() {
-  const IdentityPool* const pool = launcher.identities();
-  if (pool == nullptr || pool->taken() < pool->range().count) return;
+void StandingRuns::State::give_up_all() {
   for (const auto& [number, one] : std::exchange(standing, {}))
-    run_policy.lost(number, Clock::now());
-  run_policy.defer_briefly(Clock::now());
+    stock.policy().lost(number, Clock::now());
+  stock.policy().defer_briefly(Clock::now());
 }
 
 void StandingRuns::State::work() {
-  for (const auto number : run_policy.outdated(Clock::now())) standing.erase(number);
-  if (run_policy.lacks_one(Clock::now()) && !make_one()) run_policy.defer(Clock::now());
+  for (const auto number : stock.policy().outdated(Clock::now())) standing.erase(number);
+  auto made = stock.make_one(
+      [this](std::uint64_t number, const std::optional<Identity>& own) {
+        return make_order(*kind, number, own);
+      },
+      standing_runs_max);
+  if (made) add(*std::move(made));
   look_again_later();
 }
 
-/// False when making one failed; true when one is being made or none is wanted.
-bool StandingRuns::State::make_one() {
-  const std::uint64_t number = launcher.next_run_number();
-  IdentityPool* const pool = takes_own_identity(kind->policy) ? launcher.identities() : nullptr;
-  const bool may_take = pool != nullptr && 2 * pool->taken() < pool->range().count;
-  auto lease = may_take ? pool->take() : std::nullopt;
-  if (pool != nullptr && !lease) {
-    run_policy.defer_briefly(Clock::now());
-    return true;
-  }
-  const auto own = lease ? std::optional(lease->identity()) : std::nullopt;
-  auto order = make_order(*kind, number, own);
-  if (!order) return false;
-  run_policy.allow(standing_runs_max(*order));
-  if (!run_policy.lacks_one(Clock::now())) return true;
-  auto link = launcher.prepare_run(*order, std::move(lease));
-  if (!link) return false;
-  run_policy.making(number, Clock::now());
-  Ready ready{number, own, encode_setup(*order), {}, {}, {}, {}, {}, *std::move(link)};
-  const auto made =
-      standing.try_emplace(number, context, std::move(ready), *std::move(order)).first;
-  Standing& one = made->second;
+void StandingRuns::State::add(PreparedStock::Made made) {
+  const std::uint64_t number = made.number;
+  Ready ready{number, made.own_identity,   encode_setup(made.order), {}, {}, {}, {},
+              {},     std::move(made.link)};
+  Standing& one = standing
+                      .try_emplace(number, context, std::move(ready), std::move(made.order),
+                                   std::move(made.memory))
+                      .first->second;
   one.ready.link.notify([this, number] { on_event(number); });
   one.alarm.expires_after(stand_time_max);
   one.alarm.async_wait([weak = weak_from_this(), number](const boost::system::error_code& problem) {
     const auto self = weak.lock();
-    if (!problem && self) self->lose(number);
+    if (!problem && self) self->lose(number, "it did not start in time");
   });
-  return true;
 }
 
-void StandingRuns::State::lose(std::uint64_t number) {
+void StandingRuns::State::lose(std::uint64_t number, std::string_view why) {
   if (standing.erase(number) == 0) return;
-  run_policy.lost(number, Clock::now());
+  dropped(why);
+  stock.policy().lost(number, Clock::now());
   look_again_later();
 }
 
@@ -202,30 +201,40 @@ void StandingRuns::State::on_event(std::uint64_t number) {
   if (found == standing.end()) return;
   auto record = found->second.ready.link.take();
   if (!record) return;
-  if (!advance(found->second, *std::move(record))) lose(number);
+  if (const auto* census = std::get_if<RunCounted>(&record->event);
+      census != nullptr && found->second.stage == Stage::loading) {
+    return take_first_census(found->second, *census);
+  }
+  const std::string why = reason_of_end(*record);
+  if (!advance(found->second, *std::move(record))) lose(number, why);
 }
 
 /// False where this is not what comes next on the way to standing.
 bool StandingRuns::State::advance(Standing& one, LauncherRecord record) {
-  if (std::holds_alternative<RunPrepared>(record.event) && one.stage == Stage::preparing) {
+  if (const auto* prepared = std::get_if<RunPrepared>(&record.event);
+      prepared != nullptr && one.stage == Stage::preparing) {
     return begin(one);
   }
-  if (auto* started = std::get_if<RunStarted>(&record.event);
-      started != nullptr && one.stage == Stage::starting) {
-    one.ready.started = std::move(*started);
-    one.stage = Stage::loading;
-    wait_until_loaded(one);
-    return true;
-  }
-  const auto* counted = std::get_if<RunCounted>(&record.event);
-  if (counted == nullptr || one.stage != Stage::loading) return false;
-  difference = counted->difference;
-  if (!difference.empty()) return false;
-  one.stage = Stage::counted;
-  one.alarm.cancel();
-  run_policy.ready(one.ready.number);
-  look_again_later();
+  auto* started = std::get_if<RunStarted>(&record.event);
+  if (started == nullptr || one.stage != Stage::starting) return false;
+  one.ready.started = std::move(*started);
+  one.stage = Stage::loading;
+  wait_until_loaded(one);
   return true;
+}
+
+void StandingRuns::State::take_first_census(Standing& one, const RunCounted& census) {
+  const std::uint64_t number = one.ready.number;
+  if (!census.difference.empty()) return lose(number, census.difference);
+  if (!stock.measured(number, one.memory, {census.own_memory})) {
+    dropped(PreparedStock::no_room);
+    standing.erase(number);
+  } else {
+    one.stage = Stage::counted;
+    one.alarm.cancel();
+    stock.policy().ready(number);
+  }
+  look_again_later();
 }
 
 bool StandingRuns::State::begin(Standing& one) {
@@ -262,7 +271,7 @@ void StandingRuns::State::on_loaded(std::uint64_t number) {
   char said = 0;
   const ssize_t size = ::read(one.ready.answer.get(), &said, 1);
   one.answer.close();
-  if (size != 1 || said != 'R') return lose(number);
+  if (size != 1 || said != 'R') return lose(number, "it ended before it was loaded");
   one.alarm.expires_after(settle_time);
   one.alarm.async_wait([weak = weak_from_this(), number](const boost::system::error_code& problem) {
     const auto self = weak.lock();

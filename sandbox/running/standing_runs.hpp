@@ -4,7 +4,7 @@
 #include "sandbox/host/module_runtime.hpp"
 #include "sandbox/launcher/client/launcher_link.hpp"
 #include "sandbox/report/run_request.hpp"
-#include "sandbox/running/prepared_run_policy.hpp"
+#include "sandbox/running/prepared_stock.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace satellite::sandbox {
 
@@ -31,7 +32,8 @@ StandingKind standing_kind_of(const RunRequest& request, const ResolvedPolicy& p
 ///
 /// Shape:  a prepared run that has gone one step further: it was let go, has said that it is ready,
 ///         and was measured from outside. At hand-over it is measured again; whatever differs drops
-///         it, and the run starts cold. PreparedRunPolicy says how many there are, for how long.
+///         it, and the run starts cold. PreparedRunPolicy says how many there are, for how long;
+///         PreparedMemory, how much memory they may take.
 /// Source: sandbox/README.md "Scripts in JavaScript".
 class StandingRuns {
  public:
@@ -39,10 +41,11 @@ class StandingRuns {
   /// prepared, means that runs of this kind start cold.
   using MakeOrder = std::function<Result<LaunchOrder>(
       const StandingKind& kind, std::uint64_t number, const std::optional<Identity>& own)>;
-  using TakesOwnIdentity = std::function<bool(const ResolvedPolicy& policy)>;
 
+  /// `memory` must outlive it.
   StandingRuns(boost::asio::io_context& context, Launcher& launcher, std::size_t count_max,
-               MakeOrder make_order, TakesOwnIdentity takes_own_identity);
+               PreparedMemory& memory, MakeOrder make_order,
+               PreparedStock::TakesOwnIdentity takes_own_identity, PreparedStock::Dropped dropped);
   ~StandingRuns();
   StandingRuns(const StandingRuns&) = delete;
   StandingRuns& operator=(const StandingRuns&) = delete;
@@ -56,11 +59,16 @@ class StandingRuns {
     UniqueFd task;                                     ///< write end
     LaunchedRunLink link;
   };
-  /// One that stands for this and was found unchanged, if there is one; more are made in a moment.
-  boost::asio::awaitable<std::optional<Ready>> take(StandingKind kind);
+  /// One that stands for this, if there is one; more are made in a moment. The launcher counts it
+  /// again from now on.
+  std::optional<Ready> take(const StandingKind& kind);
+  /// Whether it was found unchanged: only then it may get its task. Errors: unavailable = what
+  /// differs. The caller keeps what was taken until this returns.
+  boost::asio::awaitable<Result<void>> counted_again(Ready& ready);
   std::size_t count_ready() const;
-  /// Why the last one was dropped at hand-over; empty = none was.
-  const std::string& last_difference() const;
+  /// As PreparedRunPolicy.
+  void busy();
+  void idle();
 
  private:
   struct State;

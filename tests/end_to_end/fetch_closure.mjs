@@ -2,9 +2,9 @@
 // Fetches a real closure with npm and packs it as a core would, for the test of SATELLITE_CLOSURE:
 //
 //     node tests/end_to_end/fetch_closure.mjs /tmp/closure
-//     SATELLITE_CLOSURE=/tmp/closure build/dev/bin/end_to_end_tests "a real closure*"
+//     SATELLITE_CLOSURE=/tmp/closure build/dev/bin/package_runtime_tests "a real closure*"
 //
-// Nothing of it belongs into this repository.
+// `./dev test` does so once where npm is, in build/closure. Nothing of it belongs into this repository.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import fs from "node:fs";

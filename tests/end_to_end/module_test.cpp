@@ -1,5 +1,6 @@
 #include "tests/end_to_end/check_scene.hpp"
 #include "tests/support/module_runtimes.hpp"
+#include "tests/support/test_packages.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -57,6 +58,34 @@ TEST_CASE("an inline check reports what its script returned, with its secrets ma
   CHECK(broken.at("status") == "unhealthy");
   CHECK(collector_of(broken).at("_collectorError") == "it broke");
   CHECK(broken.at("result").at("message") == "Check failed: it broke");
+}
+
+TEST_CASE("an inline check whose packages are not there says so, and runs when they are") {
+  const auto runtime = each_module_runtime();
+  auto shelf = shelf_with({{"left", "1.0.0", {{"index.js", "module.exports = 5"}}, {}, {}}});
+  shelf.silent.insert(*shelf.statement.lockfile_hash);
+  json imports = inline_check("imports", "import left from 'left';\nexport default left;");
+  imports["collectors"][0]["config"]["timeout"] = 1'000;  // so long it waits for packages
+  Scene::Options options = by(with_checks({imports, inline_check("plain", "return 7;")}), runtime);
+  options.core.packages = shelf;
+  Scene scene(std::move(options));
+  const json missing = nth_result(scene, "imports");
+  INFO(missing.dump(2));
+  CHECK(missing.at("status") == "unhealthy");
+  const json entry = collector_of(missing);
+  const std::string expected = "Script packages are not ready: expected " +
+                               shelf.statement.lockfile_hash->substr(0, 12) + ", present none";
+  CHECK(entry.at("_collectorError").get<std::string>().starts_with(expected));
+  CHECK(entry.at("message") == entry.at("_collectorError"));
+  CHECK(entry.at("success") == false);
+  CHECK(entry.at("timedOut") == false);
+  CHECK(collector_of(nth_result(scene, "plain")).at("value") == 7);
+  shelf.silent.clear();
+  scene.core().push_packages(shelf);
+  eventually("a result with the package", [&] {
+    const auto results = results_of(scene, "imports");
+    return !results.empty() && collector_of(results.back()).value("value", 0) == 5;
+  });
 }
 
 TEST_CASE("a dispatched module returns its result, for a health check and for an automation") {

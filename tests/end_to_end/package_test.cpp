@@ -12,6 +12,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -248,6 +249,34 @@ TEST_CASE("a dispatched module imports the packages that the core wants, or says
   protocol::RunScript needs_none = script("console.log('none');");
   needs_none.language = protocol::ScriptLanguage::module;
   CHECK(scene->run(std::move(needs_none)).standard_output == "none\n");
+}
+
+TEST_CASE("exec shows a module the packages that are in use here, and doctor counts them") {
+  const bool has_runtime =
+      ::access("/usr/bin/node", X_OK) == 0 || ::access("/usr/local/bin/bun", X_OK) == 0;
+  if (!require_layer("node or bun", has_runtime, "neither is there")) return;
+  const auto shelf =
+      shelf_with({{"left", "1.0.0", {{"index.js", "module.exports = 'left'"}}, {}, {}}});
+  PackageScene scene(shelf);
+  scene.ready(shelf);
+  const TempDir files;
+  const std::string file =
+      files.write("imports.mjs", "import left from 'left'; export default left;");
+  std::map<std::string, std::string> environment = shell_path;
+  const auto without = run_satellite({"exec", file, "--json"}, environment);
+  CHECK(without.exit_code != 0);
+  CHECK(without.standard_output.find("Cannot find package 'left'") != std::string::npos);
+  environment["STATE_DIRECTORY"] = scene.state();
+  const auto with = run_satellite({"exec", file, "--json"}, environment);
+  INFO(with.standard_output << with.standard_error);
+  CHECK(with.exit_code == 0);
+  CHECK(json::parse(with.standard_output).at("result") == "left");
+  const auto doctor = run_satellite({"doctor"}, environment);
+  INFO(doctor.standard_output);
+  CHECK(doctor.standard_output.find("ok       script_packages") != std::string::npos);
+  CHECK(doctor.standard_output.find("1 packages in use (" +
+                                    shelf.statement.lockfile_hash->substr(0, 12) + ")") !=
+        std::string::npos);
 }
 
 TEST_CASE("the command packages fetches, lists, and finds and removes what is damaged") {

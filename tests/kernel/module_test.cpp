@@ -1,3 +1,4 @@
+#include "sandbox/module/bootstrap.hpp"
 #include "tests/support/module_bench.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -5,7 +6,10 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <string>
 
 using namespace satellite;
 using namespace satellite::sandbox;
@@ -104,17 +108,25 @@ TEST_CASE("secrets of a module are masked in result, keys, error, stack and outp
 TEST_CASE("late variables and secrets stand in no file of /proc, but reach the children") {
   const auto runtime = each_module_runtime();
   ModuleBench bench(runtime);
-  auto request = module(R"(
+  auto request = module(R"JS(
     const { readFileSync } = await import("node:fs");
     const { execSync, spawnSync } = await import("node:child_process");
+    const { Worker } = await import("node:worker_threads");
     const environ = readFileSync("/proc/self/environ", "utf8");
     const cmdline = readFileSync("/proc/self/cmdline", "utf8");
-    const own = typeof Bun === "undefined" ? process.env.TOKEN
-      : Bun.spawnSync(["sh", "-c", "printf %s $TOKEN"]).stdout.toString();
+    const own = [];
+    if (typeof Bun !== "undefined") {
+      own.push(Bun.spawnSync(["sh", "-c", "printf %s $TOKEN"]).stdout.toString());
+      own.push(await new Response(Bun.spawn(["sh", "-c", "printf %s $TOKEN"]).stdout).text());
+      own.push(await Bun.$`printf %s $TOKEN`.text());
+    }
+    own.push(await new Promise(resolve => new Worker(
+      "require('node:worker_threads').parentPort.postMessage(process.env.TOKEN)",
+      { eval: true }).on("message", resolve)));
     return { secret: (environ + cmdline).includes(process.env.TOKEN), early: environ.includes("NODE_EARLY"),
       exec: execSync("printf %s $TOKEN").toString() === process.env.TOKEN,
       spawn: spawnSync("sh", ["-c", "printf %s $TOKEN"]).stdout.toString() === process.env.TOKEN,
-      bun: own === process.env.TOKEN };)");
+      others: own.length, same: own.every(token => token === process.env.TOKEN) };)JS");
   request.secret_environment.emplace("TOKEN", Secret("s3cr3t-Value-18"));
   request.environment["NODE_EARLY"] = "1";  // shows that the file is read
   const auto result = result_of(bench.run(std::move(request), bench.policy));
@@ -122,7 +134,8 @@ TEST_CASE("late variables and secrets stand in no file of /proc, but reach the c
   CHECK(result.at("early") == true);
   CHECK(result.at("exec") == true);
   CHECK(result.at("spawn") == true);
-  CHECK(result.at("bun") == true);
+  CHECK(result.at("others") == (runtime.name == "bun" ? 4 : 1));
+  CHECK(result.at("same") == true);
 }
 
 TEST_CASE("children of a module have neither its task nor its answer") {
@@ -247,9 +260,11 @@ TEST_CASE("script packages are at /node_modules, read-only, and nothing beside t
     const pkg = (await import("pkg")).default;
     const real = fs.realpathSync(import.meta.resolve?.("pkg").replace("file://", ""));
     const tried = (() => { try { fs.writeFileSync(real, ""); return "written"; } catch (e) { return e.code; } })();
+    const mounts = fs.readFileSync("/proc/self/mountinfo", "utf8").split("\n");
+    const mount = mounts.find(line => line.includes(" /node_modules "))?.split(" ")[5];
     let missing; try { await import("left-pad"); } catch (e) { missing = e.message; }
     return { pkg, real, tried, beside: fs.existsSync(")" +
-                        (files.path() / "tree/other").string() + R"("), missing };)");
+                        (files.path() / "tree/other").string() + R"("), missing, mount };)");
   request.module.packages = PackageTree{tree.string(), nullptr};
   const auto result = result_of(bench.run(std::move(request), bench.policy));
   CHECK(result.at("pkg") == "from pkg");
@@ -258,6 +273,24 @@ TEST_CASE("script packages are at /node_modules, read-only, and nothing beside t
   CHECK(result.at("real") == "/node_modules/pkg/i.js");
   CHECK(result.at("tried") != "written");
   CHECK(result.at("beside") == false);
+  CHECK(holds(result.at("mount"), "ro"));
+  if (engine == Engine::nsjail) return;  // it has no option for the others
+  CHECK(holds(result.at("mount"), "nosuid"));
+  CHECK(holds(result.at("mount"), "nodev"));
+}
+
+TEST_CASE("a runtime whose task never comes ends by itself") {
+  const auto runtime = each_module_runtime();
+  const TempDir files;
+  const auto bootstrap = files.write("runner.mjs", std::string(module_bootstrap()));
+  const auto answer = (files.path() / "answer").string();
+  const std::string command =
+      ": | timeout 60 " + runtime.path + " " + bootstrap + " 3<&0 4>" + answer;
+  CHECK(std::system(command.c_str()) == 0);
+  std::ifstream said(answer);
+  std::string text;
+  std::getline(said, text);
+  CHECK(text == "R");
 }
 
 TEST_CASE("without a runtime a module does not start, and the reason is told") {

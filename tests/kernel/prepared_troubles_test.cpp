@@ -112,12 +112,13 @@ TEST_CASE("what is being prepared gives its user id to a run that finds no other
                     identities_of_this_process(2));
   RunPlanner planner(*bench.launcher, bench.settings);
   planner.facts = bench.facts;
+  PreparedMemory memory(256_MiB);
   PreparedRuns prepared(
-      bench.context, *bench.launcher, 1,
+      bench.context, *bench.launcher, 1, memory,
       [&](const ResolvedPolicy& policy, std::uint64_t number, const std::optional<Identity>& own) {
         return planner.order_without_task(policy, {number, own});
       },
-      [](const ResolvedPolicy&) { return true; });
+      [](const ResolvedPolicy&) { return true; }, [](std::string_view) {});
   IdentityPool& pool = *bench.launcher->identities();
   const auto work_until_taken = [&](std::size_t count) {
     return eventually([&] {
@@ -133,4 +134,31 @@ TEST_CASE("what is being prepared gives its user id to a run that finds no other
   REQUIRE(other_run);
   CHECK_FALSE(prepared.take(policy));
   CHECK(work_until_taken(1));
+}
+
+TEST_CASE("prepared runs stand only within the memory that is set aside for them") {
+  ScriptBench bench(Engine::native);
+  Policy policy = shipped_default_policy();
+  policy.resources.max_processes = 4'096;  // counted with neighbouring tests
+  bench.keep_prepared(1);
+  bench.run(script("true"), policy);
+  REQUIRE(bench.wait_until_prepared(1));
+  const ByteCount one = bench.prepared_memory_taken();
+  CHECK(one > PreparedMemory::kernel_part);
+  bench.settings.prepared_memory = ByteCount{one.value * 5 / 2};
+  bench.keep_prepared(4);
+  const auto four = [] {
+    std::vector<RunRequest> requests;
+    for (int i = 0; i < 4; ++i) requests.push_back(script("sleep 0.05"));
+    return requests;
+  };
+  REQUIRE(bench.run_together_until_prepared(2, four, policy));
+  CHECK(bench.count_prepared() == 2);
+  CHECK(bench.prepared_memory_taken() > 2 * PreparedMemory::kernel_part);
+  CHECK(bench.prepared_memory_taken() <= bench.settings.prepared_memory);
+  CHECK(bench.run(script("echo ran"), policy).result.was_prepared);
+  // One more than fits is not even tried: what one takes is known.
+  REQUIRE(bench.wait_until_prepared(2));
+  CHECK(bench.count_prepared() == 2);
+  CHECK(bench.dropped().empty());
 }

@@ -126,9 +126,16 @@ std::vector<Ran> ScriptBench::run_together(std::vector<sandbox::RunRequest> requ
   return all;
 }
 
+void ScriptBench::keep_runner() {
+  lasting_ = std::make_unique<sandbox::Runner>(context, *launcher, facts, settings);
+  lasting_->on_dropped([this](auto what, auto why) {
+    dropped_ += std::string(what) + ": " + std::string(why) + "\n";
+  });
+}
+
 void ScriptBench::keep_prepared(std::size_t count) {
   settings.prepared_runs = count;
-  lasting_ = std::make_unique<sandbox::Runner>(context, *launcher, facts, settings);
+  keep_runner();
 }
 
 bool ScriptBench::run_together_until_prepared(
@@ -161,15 +168,15 @@ bool ScriptBench::wait_until_prepared(std::size_t count, std::chrono::seconds pa
 void ScriptBench::keep_standing(std::size_t count) {
   std::signal(SIGPIPE, SIG_IGN);  // as in the satellite: a runtime may die before its task came
   settings.prepared_modules = count;
-  lasting_ = std::make_unique<sandbox::Runner>(context, *launcher, facts, settings);
+  keep_runner();
 }
 
 bool ScriptBench::wait_until_standing(std::size_t count, std::chrono::seconds patience) {
   return wait_until([&] { return lasting_->count_standing() >= count; }, patience);
 }
 
-const std::string& ScriptBench::last_standing_difference() const {
-  return lasting_->last_standing_difference();
+bool ScriptBench::wait_until_dropped(std::chrono::seconds patience) {
+  return wait_until([&] { return !dropped_.empty(); }, patience);
 }
 
 std::vector<sandbox::Engine> with_nsjail(std::vector<sandbox::Engine> others) {

@@ -83,8 +83,12 @@ class ScriptBench {
   void keep_standing(std::size_t count);
   bool wait_until_standing(std::size_t count,
                            std::chrono::seconds patience = std::chrono::seconds(60));
-  /// Why the last of them was dropped at hand-over.
-  const std::string& last_standing_difference() const;
+  /// What stood ready and was dropped so far, and why, a line each.
+  const std::string& dropped() const { return dropped_; }
+  bool wait_until_dropped(std::chrono::seconds patience = std::chrono::seconds(60));
+  std::size_t count_prepared() const { return lasting_->count_prepared(); }
+  std::size_t count_standing() const { return lasting_->count_standing(); }
+  ByteCount prepared_memory_taken() const { return lasting_->prepared_memory_taken(); }
   /// Lets the loop work until as many stand ready; false when they do not within a bound.
   bool wait_until_prepared(std::size_t count,
                            std::chrono::seconds patience = std::chrono::seconds(60));
@@ -104,9 +108,12 @@ class ScriptBench {
  private:
   bool wait_until(const std::function<bool()>& condition, std::chrono::seconds patience);
 
+  void keep_runner();
+
   const Egress egress_;
   const std::optional<sandbox::MacvlanSettings> macvlan_;
   std::unique_ptr<sandbox::Runner> lasting_;
+  std::string dropped_;
 };
 
 /// `others`, and nsjail where it works; where it does not, the test says so and goes on.

@@ -3,6 +3,7 @@
 #include "agent/checks/collector_outcome.hpp"
 #include "agent/checks/config/module_context.hpp"
 #include "agent/checks/inline_outcome.hpp"
+#include "agent/packages/packages_of_run.hpp"
 #include "sandbox/launcher/client/launcher_link.hpp"
 #include "sandbox/probing/probe.hpp"
 #include "sandbox/running/runner.hpp"
@@ -102,9 +103,18 @@ std::string context_of(const OrderedJson& test_case) {
   return agent::module_context(config.dump(), context);
 }
 
-asio::awaitable<bool> has_runtime(sandbox::Runner& runner) {
+/// Of a case in which the runner was never asked, because the packages were not there: the words of
+/// whoever decided that, which the collector passes on.
+std::optional<std::string> reason_without_packages(const OrderedJson& test_case) {
+  const bool was_run = !test_case.contains("runner") || !test_case.at("runner").is_null();
+  if (was_run || !test_case.at("name").get<std::string>().starts_with("pkg-")) return std::nullopt;
+  return test_case.at("result").at("_collectorError").get<std::string>();
+}
+
+asio::awaitable<std::optional<sandbox::ModuleRuntime>> runtime_of(sandbox::Runner& runner) {
   auto found = co_await runner.find_module_runtime();
-  co_return static_cast<bool>(found);
+  if (!found) co_return std::nullopt;
+  co_return *std::move(found);
 }
 
 void replace_run_paths(std::optional<std::string>& text) {
@@ -158,7 +168,9 @@ ModuleBench::ModuleBench() : state_(std::make_unique<State>()) {
       if (!fs::exists(settings.module_runtime)) continue;
       auto runner = std::make_unique<sandbox::Runner>(state_->context, *state_->launcher,
                                                       state_->facts, settings);
-      if (!state_->waited_for(has_runtime(*runner))) continue;
+      const auto found = state_->waited_for(runtime_of(*runner));
+      if (!found) continue;
+      node_removes_types_ = node_removes_types_ || found->removes_types;
       runtimes_.emplace_back(name);
       state_->runners.emplace(name, std::move(runner));
       break;
@@ -170,6 +182,11 @@ ModuleBench::~ModuleBench() = default;
 
 agent::CollectorOutcome ModuleBench::run(const std::string& runtime, const json& test_case) {
   const auto ordered = OrderedJson::parse(test_case.at("caseText").get<std::string>());
+  if (const auto reason = reason_without_packages(ordered)) {
+    const Error error{ErrorCode::unavailable, *reason};
+    const auto result = agent::result_without_packages(error, sandbox::shipped_default_policy());
+    return agent::inline_collector_outcome(result, {}, {}).value();
+  }
   sandbox::RunRequest request;
   request.id = RunId("vector");
   request.language = sandbox::Language::module;

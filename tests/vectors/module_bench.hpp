@@ -18,6 +18,8 @@ class ModuleBench {
 
   /// `bun`, `node`: those that are on PATH and work here.
   const std::vector<std::string>& runtimes() const { return runtimes_; }
+  /// Whether node, where it is one of them, can take types away.
+  bool node_removes_types() const { return node_removes_types_; }
   /// What the collector reports of this case. Paths of the run are `<run>`.
   agent::CollectorOutcome run(const std::string& runtime, const json& test_case);
 
@@ -25,6 +27,7 @@ class ModuleBench {
   struct State;
   std::unique_ptr<State> state_;
   std::vector<std::string> runtimes_;
+  bool node_removes_types_ = false;
 };
 
 /// The one of this process; made when the first case asks for it.

@@ -268,7 +268,7 @@ std::optional<LauncherRecord> LaunchedRun::verify(const LauncherState& state) {
     prepared_->posture = *std::move(posture);
     stage_ = Stage::waiting;
     barrier_.send_go();
-    return LauncherRecord{number(), RunPrepared{}};
+    return LauncherRecord{number(), RunPrepared{own_memory_below(facts_.pid)}};
   }
   stage_ = Stage::verified;
   return LauncherRecord{number(), RunStarted{*std::move(posture), facts_.made_ahead}};
@@ -333,8 +333,8 @@ LauncherRecord LaunchedRun::count(const LauncherState& state, bool lost_uplink,
                                   std::uint64_t mounts_generation) {
   const bool is_first = !(prepared_ && prepared_->census);
   std::string reason = reason_not_to_stand(state, lost_uplink, mounts_generation);
-  // It gets its task now.
-  if (!is_first && reason.empty()) memory_watch_.begin(Clock::now());
+  if (is_first) return {number(), RunCounted{std::move(reason), own_memory_below(facts_.pid)}};
+  if (reason.empty()) memory_watch_.begin(Clock::now());  // it gets its task now
   return {number(), RunCounted{std::move(reason)}};
 }
 

@@ -63,23 +63,27 @@ Result<void> count_descriptors(int process, Census& census) {
   return {};
 }
 
-/// Each thread by itself: a filter, and privileges, belong to threads.
-Result<void> count_threads(int process, Census& census) {
+/// Each thread by itself: a filter, and privileges, belong to threads. The first one's are those
+/// that the posture has.
+Result<void> count_threads(int process, pid_t leader, Census& census) {
   const auto numbers = numbers_in(process, "task");
   if (!numbers) return numbers.error();
   for (const int thread : *numbers) {
-    const auto text =
-        kernel::read_small_file(process, "task/" + std::to_string(thread) + "/status");
+    ++census.threads;
+    if (thread == leader) continue;
+    const std::string own = "task/" + std::to_string(thread);
+    const auto text = kernel::read_small_file(process, own + "/status");
+    // A thread that ended meanwhile has nothing any more.
+    if (!text && ::faccessat(process, own.c_str(), F_OK, 0) != 0) continue;
     if (!text) return text.error();
     const auto status = kernel::parse_status(*text);
     if (!status) return status.error();
-    ++census.threads;
-    const Posture& own = census.posture;
-    if (status->seccomp_mode != own.seccomp_mode ||
-        status->seccomp_filters != own.seccomp_filters ||
-        status->no_new_privileges != own.no_new_privileges || status->uid != own.uid ||
-        status->gid != own.gid || status->capabilities != own.capabilities ||
-        status->groups.size() != own.supplementary_groups) {
+    const Posture& all = census.posture;
+    if (status->seccomp_mode != all.seccomp_mode ||
+        status->seccomp_filters != all.seccomp_filters ||
+        status->no_new_privileges != all.no_new_privileges || status->uid != all.uid ||
+        status->gid != all.gid || status->capabilities != all.capabilities ||
+        status->groups.size() != all.supplementary_groups) {
       census.loose_threads.push_back(std::to_string(thread));
     }
   }
@@ -120,7 +124,7 @@ Result<Census> take_census(const MeasureRequest& request, const OwnSurroundings&
   census.posture.open_descriptors = census.posture.expected_descriptors = 0;
   auto done = identify(process.get(), census);
   if (done) done = count_descriptors(process.get(), census);
-  if (done) done = count_threads(process.get(), census);
+  if (done) done = count_threads(process.get(), request.pid, census);
   if (!done) return done.error();
   return census;
 }

@@ -167,8 +167,11 @@ struct EventWriter {
     out.number(event.process_limit_hit);
   }
   void operator()(const RunGone&) const {}
-  void operator()(const RunPrepared&) const {}
-  void operator()(const RunCounted& event) const { out.text(event.difference); }
+  void operator()(const RunPrepared& event) const { out.number(event.own_memory); }
+  void operator()(const RunCounted& event) const {
+    out.text(event.difference);
+    out.number(event.own_memory);
+  }
 };
 
 RunStarted read_started(ByteReader& in) {
@@ -284,11 +287,14 @@ Result<LauncherRecord> decode_record(std::string_view bytes) {
       record.event = RunGone{};
       break;
     case 5:
-      record.event = RunPrepared{};
+      record.event = RunPrepared{in.number<std::uint64_t>()};
       break;
-    case 6:
-      record.event = RunCounted{in.text(record_text_size_max)};
+    case 6: {
+      RunCounted counted{in.text(record_text_size_max)};
+      counted.own_memory = in.number<std::uint64_t>();
+      record.event = std::move(counted);
       break;
+    }
     default:
       return not_a_record();
   }

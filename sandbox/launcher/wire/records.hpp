@@ -95,12 +95,14 @@ struct RunGone {
 
 /// The run stands behind every layer, measured, and waits for what it shall execute.
 struct RunPrepared {
+  std::uint64_t own_memory = 0;  ///< of its processes: the bytes that they share with nobody
   bool operator==(const RunPrepared&) const = default;
 };
 
 /// A module that stands and waits for its task was looked at.
 struct RunCounted {
-  std::string difference;  ///< why it must not get one; empty = it may
+  std::string difference;        ///< why it must not get one; empty = it may
+  std::uint64_t own_memory = 0;  ///< as RunPrepared, the first time; later 0
   bool operator==(const RunCounted&) const = default;
 };
 

@@ -23,12 +23,15 @@ void say(const char* what, long result) {
   if (::write(1, line, static_cast<std::size_t>(size)) < 0) return;
 }
 
+/// The script writes the host's number down before it loads this: no variable that comes with a
+/// task reaches getenv under bun.
 bool is_in_a_sandbox() {
-  // A name that runtimes are started with: all others come later, and not to getenv.
-  const char* const host = std::getenv("NODE_ESCAPE_HOST_PID_NAMESPACE");
+  char host[32] = {};
+  const int file = ::open("pid-namespace-of-host", O_RDONLY | O_CLOEXEC);
+  const bool is_told = file >= 0 && ::read(file, host, sizeof(host) - 1) > 0;
+  if (file >= 0) ::close(file);
   struct stat own {};
-  return host != nullptr && ::stat("/proc/self/ns/pid", &own) == 0 &&
-         std::to_string(own.st_ino) != host;
+  return is_told && ::stat("/proc/self/ns/pid", &own) == 0 && std::to_string(own.st_ino) != host;
 }
 
 [[gnu::constructor]] void attempt() {
@@ -44,6 +47,8 @@ bool is_in_a_sandbox() {
   std::memset(&attributes, 0, sizeof(attributes));
   say("bpf", ::syscall(SYS_bpf, BPF_PROG_LOAD, &attributes, sizeof(attributes)));
   say("userfaultfd", ::syscall(SYS_userfaultfd, 0));
+  say("its-own-package", ::open("/node_modules/escape/package.json", O_WRONLY));
+  say("init-memory", ::open("/proc/1/mem", O_RDWR));
 }
 
 }  // namespace

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <fstream>
 #include <map>
+#include <sstream>
 #include <string>
+#include <vector>
 
 using namespace satellite;
 using namespace satellite::agent;
@@ -36,7 +39,67 @@ std::map<std::string, std::string> seen_in(const std::vector<PlacedPackage>& pac
   return seen;
 }
 
+/// A recorded closure, and the versions that npm gives to each need of it.
+struct RecordedClosure {
+  std::vector<PlacedPackage> packages;
+  std::map<std::string, std::string> by_npm;  ///< `a@1.0.0 need` -> ` 1.0.0 2.0.0 `
+};
+
+RecordedClosure recorded_closure() {
+  RecordedClosure closure;
+  std::ifstream file(SATELLITE_NPM_CLOSURE);
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with('#')) continue;
+    std::vector<std::string> words;
+    std::istringstream columns(line);
+    for (std::string word; std::getline(columns, word, '\t');) words.push_back(word);
+    if (!words.at(0).empty()) {
+      closure.packages.push_back({words.at(0), words.at(1), {}});
+      continue;
+    }
+    PlacedPackage& needing = closure.packages.back();
+    needing.needs.push_back({PackageNeed::Kind::required, words.at(1), words.at(1), words.at(2)});
+    closure.by_npm[needing.name + "@" + needing.version + " " + words.at(1)] =
+        " " + words.at(3) + " ";
+  }
+  return closure;
+}
+
 }  // namespace
+
+TEST_CASE("in a recorded closure nearly every need is met by the version that npm gives it") {
+  const auto closure = recorded_closure();
+  REQUIRE(closure.packages.size() > 300);
+  const auto placement = place_packages(closure.packages);
+  REQUIRE(placement);
+  CHECK(placement->warnings.empty());
+  std::size_t same = 0, other = 0;
+  for (std::size_t i = 0; i < closure.packages.size(); ++i) {
+    const auto& needing = closure.packages[i];
+    CHECK(placement->links[i].size() == needing.needs.size());
+    for (const auto& link : placement->links[i]) {
+      const auto& seen = closure.packages[link.target];
+      CHECK(seen.name == link.alias);
+      const auto& by_npm =
+          closure.by_npm.at(needing.name + "@" + needing.version + " " + link.alias);
+      ++(by_npm.find(" " + seen.version + " ") != std::string::npos ? same : other);
+    }
+  }
+  CHECK(same > 800);
+  CHECK(other * 100 <= same);
+  // What the operator asked for is at the top, whatever stands below.
+  for (const std::string wanted : {"express", "chalk", "eslint", "jest", "webpack"}) {
+    CHECK(placement->top.count(wanted) == 1);
+  }
+}
+
+TEST_CASE("what a package imports without declaring it is found at the top") {
+  const auto seen = seen_in({package("app", "1.0.0", R"({"dependencies":{"a":"^1"}})"),
+                             package("a", "1.0.0", R"({"dependencies":{"deep":"*"}})"),
+                             package("deep", "1.0.0")});
+  CHECK(seen.at("deep") == "deep@1.0.0");
+  CHECK(seen.count("app@1.0.0 deep") == 0);
+}
 
 TEST_CASE("each package sees the highest version that it accepts, whatever stands at the top") {
   const auto seen = seen_in({package("app", "1.0.0", R"({"dependencies":{"a":"^1","b":"*"}})"),

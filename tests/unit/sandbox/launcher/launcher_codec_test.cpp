@@ -56,7 +56,9 @@ std::vector<LauncherRecord> sample_records() {
           {5, RunEnded{true}, Remains::unkillable},
           {5, RunEnded{true}, Remains::overdue},
           {5, RunGone{}},
-          {6, RunPrepared{}}};
+          {6, RunPrepared{4'096}},
+          {6, RunCounted{{}, 9'000'000}},
+          {6, RunCounted{"another limit"}}};
 }
 
 /// Deterministic: a failure prints the seed by its section's INFO.

@@ -209,3 +209,40 @@ TEST_CASE("what only waits for others is tried again soon") {
   CHECK(*look < start + 5s);
   CHECK(run_policy.lacks_one(*look));
 }
+
+TEST_CASE("no more are made than there is memory for, and more as soon as there is") {
+  PreparedRunPolicy run_policy(4);
+  for (int i = 0; i < 4; ++i) run_policy.take(usual, start);
+  const auto later = start + 1s;
+  std::uint64_t number = 0;
+  run_policy.room_for(2);
+  for (std::size_t room = 2; run_policy.lacks_one(later);) {
+    run_policy.making(++number, later);
+    run_policy.ready(number);
+    run_policy.room_for(--room);
+  }
+  CHECK(number == 2);
+  CHECK(run_policy.next_look(later) > later);  // it does not ask again and again
+  run_policy.room_for(1);
+  CHECK(run_policy.lacks_one(later));
+  run_policy.room_for(0);
+  CHECK(run_policy.take(usual, later) == 1U);
+  run_policy.room_for(1);
+  CHECK(run_policy.lacks_one(later + 1s));
+}
+
+TEST_CASE("while a run goes on the next one waits for its end, but not for long") {
+  PreparedRunPolicy run_policy(4);
+  run_policy.busy();
+  run_policy.take(usual, start);
+  CHECK_FALSE(run_policy.lacks_one(start + 10ms));
+  const auto look = run_policy.next_look(start + 10ms);
+  REQUIRE(look);
+  CHECK(run_policy.lacks_one(*look));  // it goes on and on
+  run_policy.idle(start + 12ms);
+  const auto sooner = run_policy.next_look(start + 12ms);
+  REQUIRE(sooner);
+  CHECK(*sooner < *look);
+  CHECK(*sooner > start + 12ms);
+  CHECK(run_policy.lacks_one(*sooner));
+}
