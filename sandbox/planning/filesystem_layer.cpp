@@ -167,9 +167,11 @@ FilesystemLayer build_filesystem_layer(const FilesystemPolicy& policy, const Hos
 
   WrapperRequest request;
   request.network = network;
+  // bubblewrap could not let the script ping in a network that it makes.
   request.enters_network = inputs.launcher_makes_network &&
                            network.kind == NetworkDecision::Kind::namespaced &&
-                           network.egress != Egress::routeless;
+                           (network.egress != Egress::routeless ||
+                            facts.wrapper == Wrapper::bwrap);
   request.filter_file = inputs.filter_file;
   request.inner_uid = inputs.inner_uid;
   request.inner_gid = inputs.inner_gid;

@@ -79,6 +79,8 @@ Result<LaunchOrder> make_launch_order(const Plan& plan, OrderInputs inputs) {
   order.expectation = expectation_of(plan);
   if (!order.expectation.uplink.empty()) {
     order.network = NetworkOrder{plan.egress, *plan.packet_filter};
+  } else if (order.expectation.routeless && plan.engine == Engine::bwrap) {
+    order.network = NetworkOrder{Egress::routeless, {}};
   }
 
   auto environment = plan.environment;

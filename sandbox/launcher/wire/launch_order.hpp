@@ -34,9 +34,9 @@ struct Expectation {
   CgroupLimits cgroup;
 };
 
-/// A network of the run's own with a filtered way out, made before the run enters it.
+/// A network of the run's own, made before the run enters it.
 struct NetworkOrder {
-  Egress egress = Egress::slirp4netns;  ///< or macvlan
+  Egress egress = Egress::slirp4netns;  ///< or macvlan; routeless has nothing to filter
   PacketFilter filter;
 };
 

@@ -324,15 +324,14 @@ std::optional<NetworkOrder> read_network(ByteReader& in) {
   if (!in.flag()) return std::nullopt;
   NetworkOrder network;
   const auto egress = in.number<std::uint32_t>();
-  if (egress != static_cast<std::uint32_t>(Egress::macvlan) &&
-      egress != static_cast<std::uint32_t>(Egress::slirp4netns)) {
-    in.fail();
-  }
   network.egress = static_cast<Egress>(egress);
+  const bool has_way_out =
+      network.egress == Egress::macvlan || network.egress == Egress::slirp4netns;
+  if (!has_way_out && network.egress != Egress::routeless) in.fail();
   constexpr std::size_t rule_size = 3 + 16 + sizeof(std::uint32_t);
   network.filter.rules.resize(in.count(filter_rules_max, rule_size));
   for (auto& rule : network.filter.rules) rule = read_filter_rule(in);
-  if (network.filter.rules.empty()) in.fail();
+  if (network.filter.rules.empty() == has_way_out) in.fail();
   return network;
 }
 
