@@ -22,17 +22,57 @@ constexpr std::array shown_directories{"usr", "bin", "sbin", "lib", "lib64"};
 
 /// All of /etc that a script sees: what resolvers, TLS, the dynamic linker, time zones, the
 /// alternatives system and the common interpreters read. Nothing else of
-/// /etc is shown: accounts, keys, service configuration.
+/// /etc is shown: accounts, keys, service configuration. Certificates are where Debian, Red Hat,
+/// SUSE, Arch and Alpine have them.
 constexpr std::array etc_as_on_host{
-    "ld.so.cache",      "localtime",       "timezone",      "os-release",     "alternatives",
-    "ssl/certs",        "ssl/openssl.cnf", "pki/tls/certs", "pki/ca-trust",   "crypto-policies",
-    "host.conf",        "nsswitch.conf",   "gai.conf",      "protocols",      "services",
-    "networks",         "mime.types",      "locale.conf",   "debian_version", "redhat-release",
-    "terminfo",         "inputrc",         "krb5.conf",     "wgetrc",         "ssh/ssh_config",
-    "ssh/ssh_config.d", "snmp/snmp.conf",  "php",           "java-8-openjdk", "java-11-openjdk",
-    "java-17-openjdk",  "java-21-openjdk",
+    "ld.so.cache",
+    "localtime",
+    "timezone",
+    "os-release",
+    "alternatives",
+    "ssl/certs",
+    "ssl/cert.pem",
+    "ssl/ca-bundle.pem",
+    "ssl/openssl.cnf",
+    "pki/tls/certs",
+    "pki/tls/cert.pem",
+    "pki/tls/openssl.cnf",
+    "pki/ca-trust",
+    "ca-certificates/extracted",
+    "crypto-policies",
+    "host.conf",
+    "nsswitch.conf",
+    "gai.conf",
+    "protocols",
+    "services",
+    "networks",
+    "mime.types",
+    "locale.conf",
+    "debian_version",
+    "redhat-release",
+    "alpine-release",
+    "terminfo",
+    "inputrc",
+    "krb5.conf",
+    "krb5.conf.d",
+    "odbc.ini",
+    "odbcinst.ini",
+    "unixODBC",
+    "wgetrc",
+    "ssh/ssh_config",
+    "ssh/ssh_config.d",
+    "ssh/ssh_known_hosts",
+    "snmp/snmp.conf",
+    "php",
+    "java",
+    "java-8-openjdk",
+    "java-11-openjdk",
+    "java-17-openjdk",
+    "java-21-openjdk",
+    "java-25-openjdk",
 };
-constexpr std::array etc_directories{"etc/ssl", "etc/pki", "etc/pki/tls", "etc/ssh", "etc/snmp"};
+constexpr std::array etc_directories{"etc/ssl", "etc/pki",  "etc/pki/tls",
+                                     "etc/ssh", "etc/snmp", "etc/ca-certificates"};
 /// Often links into /run, where the script has nothing: their content instead.
 constexpr std::array etc_copied{"hosts", "resolv.conf"};
 

@@ -180,6 +180,19 @@ class RootfsStep {
     copy(file);
   }
 
+  /// Whether the link still leads somewhere: in a root that shows all of /usr and little of /etc.
+  bool is_kept(const char* link) const {
+    int depth = 0;
+    for (const char* at = target_text(); *at != '\0'; ++at) depth += *at == '/' ? 1 : 0;
+    if (depth == 0) return true;  // /bin and its like
+    int up = 0;
+    for (; link[0] == '.' && link[1] == '.' && link[2] == '/'; link += 3) ++up;
+    const bool is_absolute = up == 0 && link[0] == '/';
+    if (is_absolute) ++link;
+    const bool is_from_root = is_absolute || (up == depth);
+    return is_from_root && link[0] == 'u' && link[1] == 's' && link[2] == 'r' && link[3] == '/';
+  }
+
   void mirror() const {
     char link[PATH_MAX];
     const long length = may(__NR_readlinkat, AT_FDCWD, source(), address(link), sizeof(link));
@@ -187,14 +200,26 @@ class RootfsStep {
       // readlink(2) truncates without an error; a full buffer may be such a case.
       if (length == PATH_MAX) succeed(-ENAMETOOLONG);
       link[length] = '\0';
-      return make_link(link);
+      if (is_kept(link)) return make_link(link);
+      return show_content(true);
     }
     if (length != -EINVAL && skipped(length)) return;
+    show_content(false);
+  }
+
+  /// What is at the end of a link is shown if every user may read it, wherever it lies: a link of
+  /// /etc tells where its host keeps it (certificates in /var/lib, say).
+  void show_content(bool behind_link) const {
     struct statx facts {};
-    const long known =
-        may(__NR_statx, AT_FDCWD, source(), 0, STATX_TYPE | STATX_SIZE, address(&facts));
-    if (skipped(known)) return;
-    const bool directory = (facts.stx_mode & file_type_mask) == type_directory;
+    const long known = may(__NR_statx, AT_FDCWD, source(), 0, STATX_TYPE | STATX_MODE | STATX_SIZE,
+                           address(&facts));
+    const bool leads_nowhere = known == -EACCES || known == -ELOOP || known == -ENOTDIR;
+    if ((behind_link && leads_nowhere) || skipped(known)) return;
+    const std::uint32_t type = facts.stx_mode & file_type_mask;
+    const bool is_public = (type == type_directory || type == type_regular) &&
+                           (facts.stx_mode & readable_by_others) != 0;
+    if (behind_link && !is_public) return;
+    const bool directory = type == type_directory;
     if (!directory && facts.stx_size <= copied_size_max) return copy_or_skip();
     bind(nosuid_nodev | MOUNT_ATTR_RDONLY, AT_RECURSIVE);
   }

@@ -28,6 +28,8 @@ HostFileStamps stamps_of_host_files(std::span<const FileStep> steps) {
     const bool is_device = step.kind == FileStepKind::device;
     if (!is_mirror && !is_bind && !is_device && step.kind != FileStepKind::copy) continue;
     stamps.push_back(stamp_of(step.source.c_str(), is_mirror ? AT_SYMLINK_NOFOLLOW : 0));
+    const bool is_link = stamps.back().type == S_IFLNK;
+    if (is_link) stamps.push_back(stamp_of(step.source.c_str(), 0));
   }
   return stamps;
 }
