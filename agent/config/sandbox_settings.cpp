@@ -12,6 +12,8 @@ sandbox::RunnerSettings runner_settings(const Config& config) {
   settings.module_runtime = config.module_runtime;
   settings.prepared_modules = config.prepared_modules;
   settings.engines = config.sandbox_engines;
+  settings.honours_first_line = config.honour_shebang;
+  settings.host_view = config.host_view;
   return settings;
 }
 

@@ -55,7 +55,8 @@ Destinations destinations_of(const std::vector<std::string>& allow) {
 }
 
 constexpr std::string_view own_loopback =
-    "a run has a loopback of its own, where no service of the host listens";
+    "a run has a loopback of its own, where of the host's services only the ports of "
+    "host_view.loopback answer";
 
 std::string name_note(const HostFacts& facts, const PacketFilter& filter) {
   std::vector<std::string> reachable;

@@ -19,6 +19,7 @@
 #include "sandbox/running/module_runtimes.hpp"
 #include "sandbox/running/prepared_runs.hpp"
 #include "sandbox/running/run_channel.hpp"
+#include "sandbox/running/run_hints.hpp"
 #include "sandbox/running/run_planner.hpp"
 #include "sandbox/running/standing_runs.hpp"
 
@@ -29,7 +30,6 @@
 #include <utility>
 
 namespace satellite::sandbox {
-
 namespace asio = boost::asio;
 
 namespace {
@@ -226,7 +226,8 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder
   if (!channel) co_return describe_failure(result, channel.error());
 
   const SecretPatterns secrets(*masked);
-  CappedOutput output(context, budget_of(plan), secrets, run.observer);
+  BeginningOfOutput beginning(run.observer);
+  CappedOutput output(context, budget_of(plan), secrets, beginning);
   AnswerPipe answer(context);
   const bool has_answer = bool{channel->answer};
   Execution execution(context, std::move(channel->link), run.cancel, output,
@@ -265,6 +266,7 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder
   }
   describe_end(result, execution.end(), execution.stopped_by());
   if (!result.error) result.error = limit_reached(result, plan);
+  if (ready) result.sandbox.hints = hints_of(run.request, plan, beginning.text());
   if (ready && has_answer) {
     auto taking = take_answer(answer, plan, secrets, run);
     co_await std::move(taking);
@@ -428,7 +430,8 @@ asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy
     co_await state_->try_egress();
   }
   std::optional<std::string> missing_directory;
-  if (request.language == Language::shell) {
+  const bool may_be_prepared = state_->planner.may_use_prepared(request);
+  if (request.language == Language::shell && may_be_prepared) {
     if (auto ready = state_->prepared.take(policy)) {
       ActiveRun run{request, policy, observer, cancel, result, std::move(ready)};
       co_await state_->carry_out(run);
@@ -441,11 +444,11 @@ asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy
   }
   ActiveRun run{request, policy, observer, cancel, result};
   co_await state_->find_runtime(run);
-  if (run.runtime) {
+  if (run.runtime && may_be_prepared) {
     auto standing = co_await state_->take_standing(request, policy, *run.runtime);
     if (standing) run.standing.emplace(*std::move(standing));
   }
-  if (run.runtime && !run.standing) {
+  if (run.runtime && !run.standing && may_be_prepared) {
     auto ready = state_->take_prepared_module(request, policy, *run.runtime);
     if (ready) run.ready.emplace(*std::move(ready));
   }

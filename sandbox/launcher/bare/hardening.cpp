@@ -61,6 +61,44 @@ void allow_beneath(const Attempt& attempt, long ruleset, const char* path, std::
   call(__NR_close, rule.directory);
 }
 
+/// One of block.landlock_readable. A file takes no rights of directories (EINVAL).
+void allow_reading(const Attempt& attempt, long ruleset, const char* entry) {
+  PathRule rule;
+  rule.allowed = landlock_read_file | landlock_read_directory;
+  if (*entry == 'x') rule.allowed |= landlock_execute;
+  constexpr long as_path = O_PATH | O_CLOEXEC;
+  const long opened =
+      attempt.may(SetupStep::landlock, 1, __NR_openat, AT_FDCWD, address(entry + 1), as_path);
+  if (opened < 0) return;
+  rule.directory = static_cast<std::int32_t>(opened);
+  const auto add = [&] {
+    return attempt.may(SetupStep::landlock, 1, __NR_landlock_add_rule, ruleset,
+                       landlock_path_beneath, address(&rule), 0);
+  };
+  long added = add();
+  if (added == -EINVAL) {
+    rule.allowed &= ~landlock_read_directory;
+    added = add();
+  }
+  if (added < 0) attempt.give_up(SetupStep::landlock, 1, added);
+  call(__NR_close, opened);
+}
+
+/// Everything that is there; or, where the host shows more than programs and libraries, the
+/// directories of that and the places that are told.
+void allow_reading(const Attempt& attempt, long ruleset, const InitBlock& block) {
+  const bool is_listed = block.landlock_readable_count != 0;
+  const std::uint64_t everywhere =
+      landlock_read_directory | (is_listed ? 0 : landlock_execute | landlock_read_file);
+  allow_beneath(attempt, ruleset, "/", everywhere, 1);
+  const char* entry = reinterpret_cast<const char*>(&block) + block.landlock_readable;
+  for (std::uint32_t i = 0; i < block.landlock_readable_count; ++i) {
+    allow_reading(attempt, ruleset, entry);
+    while (*entry != '\0') ++entry;
+    ++entry;
+  }
+}
+
 /// Opens a file of the process's own in /proc, which only Landlock forbids to write. Where all of
 /// /proc is mounted read-only, EROFS may come first and says nothing about Landlock.
 void check_landlock(const Attempt& attempt, const InitBlock& block) {
@@ -161,8 +199,7 @@ std::uint32_t restrict_by_landlock(const Attempt& attempt, const InitBlock& bloc
       attempt.must(SetupStep::landlock, 0, __NR_landlock_create_ruleset, address(&rules),
                    scopes ? ruleset_size_scopes : ruleset_size_files, 0);
   if (files) {
-    allow_beneath(attempt, ruleset, "/",
-                  landlock_execute | landlock_read_file | landlock_read_directory, 1);
+    allow_reading(attempt, ruleset, block);
     const char* path = reinterpret_cast<const char*>(&block) + block.landlock_paths;
     for (std::uint32_t i = 0; i < block.landlock_path_count; ++i) {
       allow_beneath(attempt, ruleset, path,

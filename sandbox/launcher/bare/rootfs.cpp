@@ -9,6 +9,7 @@
 #include <linux/fcntl.h>
 #include <linux/limits.h>
 #include <linux/mount.h>
+#include <linux/openat2.h>
 #include <linux/stat.h>
 
 namespace satellite::sandbox::bare {
@@ -77,6 +78,10 @@ class RootfsStep {
         return write_new("");
       case FileStepKind::own_text:
         return mount_text();
+      case FileStepKind::shown:
+        return show(nosuid_nodev | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY);
+      case FileStepKind::shown_programs:
+        return show(nosuid_nodev | MOUNT_ATTR_RDONLY);
       case FileStepKind::seal:
         return remount(target_text(), nosuid_nodev | MOUNT_ATTR_RDONLY);
     }
@@ -232,6 +237,23 @@ class RootfsStep {
         may(__NR_open_tree, AT_FDCWD, source(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | depth);
     if (tree == -ENOSYS) return bind_before_5_2(attributes, depth);
     if (skipped(tree)) return;
+    make_place((facts_of(tree).stx_mode & file_type_mask) == type_directory);
+    place(tree, attributes, depth);
+  }
+
+  /// What the operator shows of the host. Its path was looked up before, without links: who can put
+  /// one there since then must not choose what is shown.
+  void show(std::uint64_t attributes) const {
+    open_how how{};
+    how.flags = O_PATH | O_CLOEXEC;
+    how.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+    const long found =
+        may(__NR_openat2, AT_FDCWD, source(), address(&how), static_cast<long>(sizeof(how)));
+    if (found == -ELOOP || found == -EACCES || skipped(found)) return;
+    constexpr long depth = AT_RECURSIVE;
+    const long tree = must(__NR_open_tree, found, address(""),
+                           OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | depth);
+    call(__NR_close, found);
     make_place((facts_of(tree).stx_mode & file_type_mask) == type_directory);
     place(tree, attributes, depth);
   }

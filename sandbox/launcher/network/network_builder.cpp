@@ -227,6 +227,9 @@ std::string_view remedy_of_network_step(SetupStep step) {
     case SetupStep::network_slirp4netns:
       return "install slirp4netns and let the satellite open /dev/net/tun (mode 0666, or a device "
              "rule of the container)";
+    case SetupStep::network_forwarder:
+      return "the ports of host_view.loopback could not be bound in the run's network; the kernel "
+             "needs sock_diag (CONFIG_INET_DIAG)";
     default:
       return {};
   }

@@ -38,6 +38,7 @@ struct Expectation {
 struct NetworkOrder {
   Egress egress = Egress::slirp4netns;  ///< or macvlan; routeless has nothing to filter
   PacketFilter filter;
+  std::vector<std::uint16_t> loopback_ports{};  ///< of the host, which answer in the run, too
 };
 
 /// Whether a run is made with what it shall execute, or up to the point where only that is missing.
