@@ -133,6 +133,8 @@ Json sandbox_summary(const sandbox::EffectiveSandbox& report) {
                {"enforced", Json(sandbox::to_json(report.enforced))},
                {"downgrades", std::move(downgrades)}};
   if (!notes.empty()) summary["notes"] = std::move(notes);
+  if (!report.grants.empty()) summary["grants"] = report.grants;
+  if (!report.hints.empty()) summary["hints"] = report.hints;
   return summary;
 }
 

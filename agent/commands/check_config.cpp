@@ -1,6 +1,7 @@
 #include "agent/commands/commands.hpp"
 #include "agent/commands/input.hpp"
 #include "agent/commands/preconditions.hpp"
+#include "agent/config/host_view_settings.hpp"
 
 #include <unistd.h>
 
@@ -56,6 +57,9 @@ int check_config_command(const Invocation& invocation) {
     std::cout << setting.key << std::string(width + 2 - setting.key.size(), ' ')
               << (setting.value.empty() ? "(none)" : setting.value) << "   # " << setting.source
               << '\n';
+  }
+  for (const auto& warning : host_view_warnings(loaded.config)) {
+    std::cout << "warning: " << warning << '\n';
   }
   std::cout << "connects to " << settings->core.url() << '\n';
   return exit_done;

@@ -5,6 +5,7 @@
 #include "sandbox/host/engines.hpp"
 #include "sandbox/host/readiness.hpp"
 #include "sandbox/launcher/client/launcher_link.hpp"
+#include "sandbox/planning/shown_host.hpp"
 #include "sandbox/probing/probe.hpp"
 #include "sandbox/running/runner.hpp"
 
@@ -115,6 +116,9 @@ int doctor_command(const Invocation& invocation) {
   auto facts = sandbox::examine_host(context, **launcher, probe_settings(*config));
   facts.findings.push_back(try_module_runtime(context, **launcher, *config, facts));
   facts.findings.push_back(script_packages_finding(*config));
+  if (!config->host_view.empty()) {
+    facts.findings.push_back(sandbox::examine_host_view(config->host_view, facts));
+  }
   auto usable = facts;
   sandbox::restrict_engines(usable, config->sandbox_engines);
   const auto readiness = sandbox::assess_readiness(usable, config->sandbox_engines,

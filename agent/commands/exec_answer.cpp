@@ -61,6 +61,8 @@ std::string exec_answer_text(const sandbox::RunResult& result) {
   for (const auto& note : result.sandbox.notes) {
     text << "  note " << sandbox::name_of(note.layer) << ": " << note.note << '\n';
   }
+  for (const auto& grant : result.sandbox.grants) text << "  shown " << grant << '\n';
+  for (const auto& hint : result.sandbox.hints) text << "  hint " << hint << '\n';
   return text.str();
 }
 

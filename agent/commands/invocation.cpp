@@ -46,7 +46,8 @@ void describe(CLI::App& app, Invocation& invocation) {
                     "connect to the core and work (what the service runs)"),
                invocation);
   CLI::App* const exec = add(app, invocation, Command::exec, "exec",
-                             "run one script here and print output and report");
+                             "run one script here and print output and report; what follows -- "
+                             "are its arguments");
   add_settings(*exec, invocation);
   exec->add_option("file", invocation.script_file, "the script; - reads standard input")
       ->required();
@@ -58,6 +59,12 @@ void describe(CLI::App& app, Invocation& invocation) {
   exec->add_option("--policy", invocation.policy_file,
                    "sandbox policy (JSON); default: the shipped one");
   exec->add_flag("--json", invocation.json, "print one JSON object instead of text");
+  CLI::Option* const compare = exec->add_flag(
+      "--compare", invocation.compares,
+      "run it without a sandbox and in it, up to three times, and print what differs");
+  exec->add_flag("--grants", invocation.proposes_grants,
+                 "with --compare: print only the section [host_view] that it seems to need")
+      ->needs(compare);
   add_settings(*add(app, invocation, Command::plan, "plan",
                     "JSON on standard input -> what would be done, as JSON"),
                invocation);
@@ -148,6 +155,13 @@ ParsedEarly answer_of(const CLI::App& app, const CLI::ParseError& early) {
 
 std::variant<Invocation, ParsedEarly> parse_command_line(int argc, const char* const* argv) {
   Invocation invocation;
+  // Of `exec` the words behind `--` are the script's, whatever they look like.
+  const bool is_exec = argc > 1 && std::string_view(argv[1]) == "exec";
+  const auto divider = std::find(argv, argv + argc, std::string_view("--"));
+  if (is_exec && divider != argv + argc) {
+    invocation.script_arguments.assign(divider + 1, argv + argc);
+    argc = static_cast<int>(divider - argv);
+  }
   CLI::App app("Checkstack satellite: runs the core's scripts on this host, in a sandbox.",
                "checkstack-satellite");
   describe(app, invocation);

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace satellite::agent {
 
@@ -15,6 +16,9 @@ struct Invocation {
   std::map<std::string, std::string> options;  ///< setting key -> text, see config/setting_table
   std::optional<std::string> settings_file;    ///< --config
   std::string script_file;                     ///< exec FILE
+  bool compares = false;                       ///< exec --compare
+  bool proposes_grants = false;                ///< exec --compare --grants
+  std::vector<std::string> script_arguments;   ///< exec FILE -- ARGUMENT ...
   std::string language;                        ///< exec --language; empty = by the file's name
   std::optional<std::string> context_file;     ///< exec --context FILE
   std::optional<std::string> policy_file;      ///< exec --policy FILE

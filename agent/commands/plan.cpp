@@ -38,7 +38,7 @@ int plan_command(const Invocation& invocation) {
     return sandbox::probe_host_first(context, **launcher, std::move(settings));
   };
   const auto answer = sandbox::answer_plan_question(*question, this_host, config->operators_word,
-                                                    config->sandbox_engines);
+                                                    config->sandbox_engines, config->host_view);
   // Of a host that could not be looked at nothing is said.
   if (problem) return no_launcher(*problem);
   if (!answer) {

@@ -4,6 +4,7 @@
 #include "protocol/vocabulary/byte_count.hpp"
 #include "protocol/vocabulary/secret.hpp"
 #include "sandbox/host/engines.hpp"
+#include "sandbox/host/host_view.hpp"
 #include "sandbox/host/macvlan_settings.hpp"
 #include "sandbox/planning/operators_word.hpp"
 
@@ -54,10 +55,12 @@ struct Config {
   bool allow_automation = true;
   std::chrono::milliseconds script_timeout_max{0};
   sandbox::OperatorsWord operators_word;  ///< on policies
+  sandbox::HostView host_view;            ///< what scripts see of this host
 
   std::uint32_t check_concurrency = 0;     ///< scripts of checks at a time
   std::chrono::seconds check_deadline{0};  ///< for a whole check, secrets and waiting included
   std::chrono::seconds check_first_run_within{0};  ///< what a set's first runs are spread over
+  bool honour_shebang = false;             ///< of every shell script, also dispatched ones
 
   // What is kept for the core, and where.
   std::string state_directory;

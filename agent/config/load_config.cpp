@@ -1,5 +1,6 @@
 #include "agent/config/load_config.hpp"
 
+#include "agent/config/host_view_settings.hpp"
 #include "agent/config/operator_settings.hpp"
 #include "agent/config/setting_table.hpp"
 #include "agent/config/token_source.hpp"
@@ -238,6 +239,9 @@ Result<void> take_checks(const Values& values, Config& config) {
   config.check_concurrency = *concurrency;
   config.check_deadline = std::chrono::seconds(*deadline);
   config.check_first_run_within = std::chrono::seconds(*first_run_within);
+  const auto shebang = toggle(values.at("checks.honour_shebang"));
+  if (!shebang) return shebang.error();
+  config.honour_shebang = *shebang;
   return {};
 }
 
@@ -431,6 +435,8 @@ Result<LoadedConfig> load_config(const ConfigSources& sources, SettingsUse use) 
   if (!kinds) return kinds.error();
   const auto word = take_operators_word(values, sources.own_uid, config);
   if (!word) return word.error();
+  const auto host_view = take_host_view(values, sources, config);
+  if (!host_view) return host_view.error();
   const auto log = take_log(values, sources, config);
   if (!log) return log.error();
   const auto token = take_token(values, sources, use, loaded);

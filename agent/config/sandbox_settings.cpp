@@ -13,6 +13,8 @@ sandbox::RunnerSettings runner_settings(const Config& config) {
   settings.prepared_modules = config.prepared_modules;
   settings.prepared_memory = config.prepared_memory;
   settings.engines = config.sandbox_engines;
+  settings.honours_first_line = config.honour_shebang;
+  settings.host_view = config.host_view;
   return settings;
 }
 

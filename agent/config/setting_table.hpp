@@ -5,7 +5,19 @@
 
 namespace satellite::agent {
 
-enum class SettingKind { text, path, url, count, identity, range, seconds, toggle, choice, level };
+enum class SettingKind {
+  text,
+  list,
+  path,
+  url,
+  count,
+  identity,
+  range,
+  seconds,
+  toggle,
+  choice,
+  level
+};
 
 /// One setting, defined once: the file, the environment and the options all follow from this row.
 struct Setting {

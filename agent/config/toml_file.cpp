@@ -1,5 +1,6 @@
 #include "agent/config/toml_file.hpp"
 
+#include "agent/config/setting_table.hpp"
 #include "protocol/vocabulary/printable.hpp"
 
 #include <algorithm>
@@ -22,6 +23,20 @@ Result<std::string> scalar_text(const toml::value& value) {
   return Error{ErrorCode::invalid_input, "a setting is text, a whole number, true or false"};
 }
 
+/// A list is the text of its elements with commas between them, as an environment variable has it.
+Result<std::string> list_text(const toml::array& elements) {
+  std::string all;
+  for (const auto& element : elements) {
+    auto text = scalar_text(element);
+    if (!text) return text;
+    if (text->find(',') != std::string::npos) {
+      return Error{ErrorCode::invalid_input, "an element of a list holds no comma"};
+    }
+    all += (all.empty() ? "" : ",") + *text;
+  }
+  return all;
+}
+
 Result<void> flatten(const toml::table& table, const std::string& prefix,
                      const std::string& file_name, FileValues& values) {
   for (const auto& [name, value] : table) {
@@ -36,7 +51,9 @@ Result<void> flatten(const toml::table& table, const std::string& prefix,
       if (!nested) return nested.error();
       continue;
     }
-    auto text = scalar_text(value);
+    const Setting* const setting = find_setting(key);
+    const bool may_be_list = setting != nullptr && setting->kind == SettingKind::list;
+    auto text = value.is_array() && may_be_list ? list_text(value.as_array()) : scalar_text(value);
     if (!text) {
       return Error{text.error().code,
                    place(value, file_name) + ": " + printable(key) + ": " + text.error().message};

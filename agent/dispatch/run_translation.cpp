@@ -40,6 +40,9 @@ Result<sandbox::ModuleInput> module_from(const protocol::RunScript& message) {
 
 Result<sandbox::RunRequest> run_request_from(protocol::RunScript message) {
   sandbox::RunRequest request;
+  if (message.kind == protocol::ScriptKind::automation) {
+    request.kind = sandbox::RunKind::automation;
+  }
   const bool is_module = message.language == protocol::ScriptLanguage::module;
   if (is_module) {
     auto module = module_from(message);

@@ -65,6 +65,8 @@ struct HostFacts {
   bool egress_untried = false;
   /// The macvlan uplink has an IPv6 address too; slirp4netns carries IPv4 only.
   bool net_egress_ipv6 = false;
+  /// The group of slirp4netns is outside of net.ipv4.ping_group_range: no ping passes through it.
+  bool slirp4netns_drops_echo = false;
   /// The name servers that scripts find in /etc/resolv.conf, as it stood when the host was probed.
   std::vector<std::string> name_servers;
   // What a control group of our own (cgroup v2, delegated) can really limit.

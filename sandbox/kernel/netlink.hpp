@@ -89,6 +89,7 @@ class NetlinkSocket {
   Result<void> batch(std::span<NetlinkMessage> messages);
   /// Asks and gives each answer, without its header, to `visit`.
   Result<void> dump(NetlinkMessage question, const VisitAnswer& visit);
+  int descriptor() const { return fd_.get(); }
 
  private:
   explicit NetlinkSocket(UniqueFd fd) : fd_(std::move(fd)) {}

@@ -9,6 +9,7 @@
 #include "sandbox/planning/resource_layer.hpp"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 // The layers are decided in an order that each of them needs: identity, because a dedicated uid
@@ -103,6 +104,25 @@ void note_missing_sizes(PlanBuilder& builder) {
   }
 }
 
+/// What of the operator's grants this host has; what it lacks is a note.
+ShownHost show_granted(PlanBuilder& builder) {
+  auto shown = find_shown(builder.inputs.host_view, builder.host, whom_to_show(builder.facts));
+  builder.plan.promise.grants = shown.grants;
+  for (const auto& text : shown.remarks) builder.note(Layer::filesystem, text);
+  return shown;
+}
+
+/// Ports of the host's loopback in a network of the run's own; one with the host's has them all.
+void grant_ports(PlanBuilder& builder) {
+  const auto& ports = builder.inputs.host_view.loopback;
+  const bool has_own_network = builder.wrapped() && builder.plan.egress != Egress::host;
+  if (ports.empty() || !has_own_network || !builder.inputs.launcher_makes_network) return;
+  builder.plan.loopback_ports = ports;
+  for (const auto port : ports) {
+    builder.plan.promise.grants.push_back("loopback " + std::to_string(port));
+  }
+}
+
 void plan_wrapper(PlanBuilder& builder) {
   FilesystemInputs inputs;
   inputs.engines = builder.inputs.engines;
@@ -119,9 +139,11 @@ void plan_wrapper(PlanBuilder& builder) {
   inputs.script_identity =
       builder.plan.identity ? builder.plan.identity : builder.inputs.agent_identity;
   inputs.identity_is_own = builder.plan.identity_is_own;
+  const bool confined = builder.policy.filesystem.mode != FilesystemMode::off;
+  if (confined) inputs.shown = show_granted(builder);
+  inputs.has_loopback_ports = !builder.inputs.host_view.loopback.empty();
   builder.wrapper = build_filesystem_layer(builder.policy.filesystem, builder.facts, inputs,
                                            builder.network, builder.host);
-  const bool confined = builder.policy.filesystem.mode != FilesystemMode::off;
   const bool namespaced = builder.network.kind == NetworkDecision::Kind::namespaced;
   if (builder.wrapper.kind == FilesystemLayer::Kind::degrade) {
     if (confined) builder.downgrade(Layer::filesystem, builder.wrapper.reason);
@@ -141,10 +163,13 @@ void plan_wrapper(PlanBuilder& builder) {
     builder.plan.native = builder.wrapper.native;
     builder.plan.wrapper_files = builder.wrapper.wrapper_files;
     builder.plan.writable_paths = builder.wrapper.writable_paths;
+    builder.plan.readable_paths = builder.wrapper.readable_paths;
     builder.plan.memory_sizes = builder.wrapper.memory_sizes;
     builder.plan.has_own_view = builder.wrapper.has_own_view;
     if (namespaced) builder.plan.egress = builder.network.egress;
   }
+  if (!builder.plan.has_own_view) builder.plan.promise.grants.clear();
+  grant_ports(builder);
   note_missing_sizes(builder);
   // Within its own file view bubblewrap changes directory itself, and so would the reference
   // satellite's nsjail.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sandbox/host/host_facts.hpp"
+#include "sandbox/host/host_view.hpp"
 #include "sandbox/host/identity.hpp"
 #include "sandbox/planning/environment.hpp"
 #include "sandbox/planning/host_paths.hpp"
@@ -45,6 +46,7 @@ struct RunInputs {
       default_identity;  ///< fills a missing privilege.uid under a root launcher
   /// This run's own of the ids set aside for runs; used before default_identity.
   std::optional<Identity> own_identity;
+  HostView host_view;               ///< what the operator grants to this run
   bool has_identity_range = false;  ///< such ids are set aside, whether this run got one or not
   /// Engines that may be used, whatever else this host has; the strongest that works is taken.
   std::vector<Engine> engines{Engine::native, Engine::bwrap, Engine::nsjail};

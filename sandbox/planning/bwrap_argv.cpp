@@ -48,6 +48,9 @@ class ViewWords {
         return mirror(target, step.source);
       case FileStepKind::bind:
         return words({step.writable ? "--bind" : "--ro-bind", step.source, target});
+      case FileStepKind::shown:
+      case FileStepKind::shown_programs:
+        return words({"--ro-bind-try", step.source, target});
       case FileStepKind::memory:
         return memory(target, step);
       case FileStepKind::processes:

@@ -40,6 +40,24 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
+/// The entries of an allowlist that are on loopback, and the others.
+struct Destinations {
+  std::vector<std::string> loopback, others;
+};
+
+Destinations destinations_of(const std::vector<std::string>& allow) {
+  Destinations found;
+  for (const auto& entry : allow) {
+    const auto address = parse_address_block(entry);
+    (address && is_loopback(*address) ? found.loopback : found.others).push_back(entry);
+  }
+  return found;
+}
+
+constexpr std::string_view own_loopback =
+    "a run has a loopback of its own, where of the host's services only the ports of "
+    "host_view.loopback answer";
+
 std::string name_note(const HostFacts& facts, const PacketFilter& filter) {
   std::vector<std::string> reachable;
   for (const auto& server : facts.name_servers) {
@@ -68,7 +86,16 @@ std::vector<std::string> egress_notes(const NetworkPolicy& policy, const HostFac
   std::vector<std::string> notes;
   if (!decision.filter) return notes;
   if (policy.mode == NetworkMode::allowlist) {
-    notes.push_back("only these destinations can be reached: " + joined(policy.allow));
+    const auto destinations = destinations_of(policy.allow);
+    notes.push_back(destinations.others.empty()
+                        ? "no destination can be reached"
+                        : "only these destinations can be reached: " + joined(destinations.others));
+    if (!destinations.loopback.empty()) {
+      notes.push_back("without effect in network.allow: " + joined(destinations.loopback) + "; " +
+                      std::string(own_loopback));
+    }
+  } else {
+    notes.push_back("the host's 127.0.0.1 and ::1 are out of reach: " + std::string(own_loopback));
   }
   notes.push_back(name_note(facts, *decision.filter));
   const bool uplink_has_ipv6 = decision.egress == Egress::macvlan && facts.net_egress_ipv6;
@@ -78,6 +105,11 @@ std::vector<std::string> egress_notes(const NetworkPolicy& policy, const HostFac
             ? "IPv6 destinations are out of reach: the macvlan uplink has no IPv6 address "
               "(CHECKSTACK_SANDBOX_MACVLAN_IP6, _GW6)"
             : "IPv6 destinations are out of reach: slirp4netns carries IPv4 only");
+  }
+  if (decision.egress == Egress::slirp4netns && facts.slirp4netns_drops_echo) {
+    notes.push_back(
+        "ping gets no answer: slirp4netns may not send echo requests, since its group is outside "
+        "of the host's net.ipv4.ping_group_range");
   }
   return notes;
 }

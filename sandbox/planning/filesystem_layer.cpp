@@ -78,13 +78,15 @@ NativeRequest view_request(const FilesystemPolicy& policy, const HostFacts& fact
   NativeRequest request;
   request.confined = policy.mode != FilesystemMode::off;
   request.own_network = network.kind == NetworkDecision::Kind::namespaced;
-  request.enters_network = request.own_network && network.egress != Egress::routeless;
+  request.enters_network =
+      request.own_network && (network.egress != Egress::routeless || inputs.has_loopback_ports);
   request.launcher_is_root = facts.euid_is_root;
   request.scratch_directory = inputs.scratch_directory.value_or("");
   request.scratch_bytes = policy.scratch_bytes;
   request.identity = inputs.script_identity;
   request.own_identity = inputs.identity_is_own;
   if (!request.confined) return request;
+  request.shown = inputs.shown;
   request.host_name = host.host_name;
   request.hosts_addition =
       hosts_addition(host.public_text("/etc/hosts").value_or(""), host.host_name);
@@ -110,6 +112,7 @@ FilesystemLayer native_layer(NativeRequest request) {
   layer.native = plan_native(request);
   layer.has_own_view = request.confined;
   layer.writable_paths = writable_paths(request);
+  layer.readable_paths = readable_paths(request);
   layer.memory_sizes = memory_sizes(layer.native->steps);
   return layer;
 }
@@ -143,6 +146,7 @@ void show_own_view(NativeRequest view, const HostFacts& facts, const HostPaths& 
   layer.wrapper_files = std::move(command.files);
   if (!view.confined) return;
   layer.writable_paths = writable_paths(view);
+  layer.readable_paths = readable_paths(view);
   if (request.sizes_memory) layer.memory_sizes = memory_sizes(request.view);
   layer.has_own_view = true;
 }
@@ -167,9 +171,11 @@ FilesystemLayer build_filesystem_layer(const FilesystemPolicy& policy, const Hos
 
   WrapperRequest request;
   request.network = network;
+  // bubblewrap could not let the script ping in a network that it makes.
   request.enters_network = inputs.launcher_makes_network &&
                            network.kind == NetworkDecision::Kind::namespaced &&
-                           network.egress != Egress::routeless;
+                           (network.egress != Egress::routeless ||
+                            facts.wrapper == Wrapper::bwrap || inputs.has_loopback_ports);
   request.filter_file = inputs.filter_file;
   request.inner_uid = inputs.inner_uid;
   request.inner_gid = inputs.inner_gid;

@@ -2,6 +2,7 @@
 
 #include "sandbox/host/engines.hpp"
 #include "sandbox/planning/host_paths.hpp"
+#include "sandbox/planning/shown_host.hpp"
 #include "sandbox/planning/wrapper_request.hpp"
 #include "sandbox/policy/policy.hpp"
 
@@ -23,6 +24,8 @@ struct FilesystemInputs {
   std::optional<Identity> script_identity;  ///< whom the native engine's accounts name
   bool identity_is_own = false;             ///< and no other run has it
   bool launcher_makes_network = false;      ///< see RunInputs
+  bool has_loopback_ports = false;          ///< of the host, see RunInputs::host_view
+  ShownHost shown;                          ///< what the operator grants of the host
   /// The wrapper is to give the script the native engine's view; else the reference satellite's.
   bool wants_own_view = false;
   std::vector<Engine> engines = all_engines();  ///< see RunInputs
@@ -39,7 +42,8 @@ struct FilesystemLayer {
   Engine engine = Engine::none;
   std::vector<std::string> wrapper;                        ///< without the closing `--`
   std::optional<NativePlan> native;                        ///< set exactly for Engine::native
-  std::vector<std::string> wrapper_files, writable_paths;  ///< these four as in Plan
+  std::vector<std::string> wrapper_files, writable_paths;  ///< these five as in Plan
+  std::vector<ReadablePath> readable_paths;
   std::vector<MemorySize> memory_sizes;
   bool has_own_view = false;
   std::string reason;

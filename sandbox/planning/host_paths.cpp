@@ -1,6 +1,7 @@
 #include "sandbox/planning/host_paths.hpp"
 
 #include "protocol/vocabulary/unique_fd.hpp"
+#include "sandbox/kernel/proc_facts.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -17,6 +18,7 @@ namespace {
 
 // Lists of blocked hosts have a few hundred kilobytes; what is larger is no text that a run needs.
 constexpr std::size_t public_text_size_max = 1U << 20U;
+constexpr std::size_t mountinfo_size_max = 4U << 20U;
 
 bool is_public(const std::filesystem::path& path) {
   struct stat facts {};
@@ -67,6 +69,14 @@ HostPaths this_host_paths() {
   };
   host.is_public = [](const std::string& path) { return path.starts_with('/') && is_public(path); };
   host.public_text = public_text;
+  host.is_socket = [](const std::string& path) {
+    std::error_code ignored;
+    return std::filesystem::is_socket(path, ignored);
+  };
+  host.mountinfo = [] {
+    auto text = kernel::read_small_file(AT_FDCWD, "/proc/self/mountinfo", mountinfo_size_max);
+    return text ? *std::move(text) : std::string();
+  };
   host.host_name = host_name();
   return host;
 }

@@ -17,6 +17,9 @@ struct HostPaths {
   /// The content of a file that every user of the host may read and that is not large.
   std::function<std::optional<std::string>(const std::string& path)> public_text =
       [](const std::string&) { return std::optional<std::string>(); };
+  std::function<bool(const std::string& path)> is_socket = [](const std::string&) { return false; };
+  /// The mounts that the satellite sees, as proc(5) has them.
+  std::function<std::string()> mountinfo = [] { return std::string(); };
   std::string host_name{};  ///< as uname(2) tells it; empty = not known
 };
 

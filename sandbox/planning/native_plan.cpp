@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <utility>
 
 namespace satellite::sandbox {
@@ -22,17 +23,57 @@ constexpr std::array shown_directories{"usr", "bin", "sbin", "lib", "lib64"};
 
 /// All of /etc that a script sees: what resolvers, TLS, the dynamic linker, time zones, the
 /// alternatives system and the common interpreters read. Nothing else of
-/// /etc is shown: accounts, keys, service configuration.
+/// /etc is shown: accounts, keys, service configuration. Certificates are where Debian, Red Hat,
+/// SUSE, Arch and Alpine have them.
 constexpr std::array etc_as_on_host{
-    "ld.so.cache",      "localtime",       "timezone",      "os-release",     "alternatives",
-    "ssl/certs",        "ssl/openssl.cnf", "pki/tls/certs", "pki/ca-trust",   "crypto-policies",
-    "host.conf",        "nsswitch.conf",   "gai.conf",      "protocols",      "services",
-    "networks",         "mime.types",      "locale.conf",   "debian_version", "redhat-release",
-    "terminfo",         "inputrc",         "krb5.conf",     "wgetrc",         "ssh/ssh_config",
-    "ssh/ssh_config.d", "snmp/snmp.conf",  "php",           "java-8-openjdk", "java-11-openjdk",
-    "java-17-openjdk",  "java-21-openjdk",
+    "ld.so.cache",
+    "localtime",
+    "timezone",
+    "os-release",
+    "alternatives",
+    "ssl/certs",
+    "ssl/cert.pem",
+    "ssl/ca-bundle.pem",
+    "ssl/openssl.cnf",
+    "pki/tls/certs",
+    "pki/tls/cert.pem",
+    "pki/tls/openssl.cnf",
+    "pki/ca-trust",
+    "ca-certificates/extracted",
+    "crypto-policies",
+    "host.conf",
+    "nsswitch.conf",
+    "gai.conf",
+    "protocols",
+    "services",
+    "networks",
+    "mime.types",
+    "locale.conf",
+    "debian_version",
+    "redhat-release",
+    "alpine-release",
+    "terminfo",
+    "inputrc",
+    "krb5.conf",
+    "krb5.conf.d",
+    "odbc.ini",
+    "odbcinst.ini",
+    "unixODBC",
+    "wgetrc",
+    "ssh/ssh_config",
+    "ssh/ssh_config.d",
+    "ssh/ssh_known_hosts",
+    "snmp/snmp.conf",
+    "php",
+    "java",
+    "java-8-openjdk",
+    "java-11-openjdk",
+    "java-17-openjdk",
+    "java-21-openjdk",
+    "java-25-openjdk",
 };
-constexpr std::array etc_directories{"etc/ssl", "etc/pki", "etc/pki/tls", "etc/ssh", "etc/snmp"};
+constexpr std::array etc_directories{"etc/ssl", "etc/pki",  "etc/pki/tls",
+                                     "etc/ssh", "etc/snmp", "etc/ca-certificates"};
 /// Often links into /run, where the script has nothing: their content instead.
 constexpr std::array etc_copied{"hosts", "resolv.conf"};
 
@@ -80,13 +121,15 @@ class Steps {
   /// Every directory on the way to `target`.
   void way_to(std::string_view target) {
     for (auto slash = target.find('/'); slash != target.npos; slash = target.find('/', slash + 1)) {
-      directory(std::string(target.substr(0, slash)));
+      std::string step(target.substr(0, slash));
+      if (ways_.insert(step).second) directory(std::move(step));
     }
   }
   std::vector<FileStep> take() { return std::move(steps_); }
 
  private:
   std::vector<FileStep> steps_;
+  std::set<std::string> ways_;
 };
 
 /// The steps of a confined run: what may be the same in all runs, and what belongs to one.
@@ -135,6 +178,27 @@ void add_masks(Steps& steps) {
   steps.add({FileStepKind::read_only, empty_file, {}});
   steps.directory(empty_directory, 0555);
   steps.add({FileStepKind::read_only, empty_directory, {}});
+}
+
+/// What the operator shows of the host, each at its place.
+void add_shown(Steps& steps, const ShownHost& shown) {
+  // Made before what lies in it, else a bind would make a directory of it.
+  if (shown.links_var_run) {
+    steps.way_to("var/");
+    steps.add({FileStepKind::link, "var/run", "/run"});
+  }
+  for (const auto& path : shown.paths) {
+    const std::string target = without_root(path.target);
+    steps.way_to(target);
+    const auto kind = path.executable ? FileStepKind::shown_programs : FileStepKind::shown;
+    steps.add({kind, target, path.source, 0, 0755, true});
+  }
+  for (const auto& path : shown.masked_directories) {
+    steps.add({FileStepKind::mask, without_root(path), empty_directory, 0, 0, true});
+  }
+  for (const auto& path : shown.masked_files) {
+    steps.add({FileStepKind::mask, without_root(path), empty_file, 0, 0, true});
+  }
 }
 
 /// Settings of the run's own namespaces go in before proc/sys is sealed.
@@ -251,6 +315,7 @@ NativePlan plan_native(const NativeRequest& request) {
   for (const char* path : shown_directories) view.root.as_on_host(path);
   add_etc(view.root, request);
   add_masks(view.root);
+  add_shown(view.root, request.shown);
   add_proc(view.own, request);
   add_devices(view, request);
   if (request.shares_root) add_places(view.root);
@@ -270,6 +335,19 @@ std::vector<std::string> writable_paths(const NativeRequest& request) {
   return {"/tmp", "/dev", request.scratch_directory};
 }
 
+std::vector<ReadablePath> readable_paths(const NativeRequest& request) {
+  if (!request.confined || request.shown.empty()) return {};
+  std::vector<ReadablePath> paths;
+  for (const char* path : shown_directories) paths.push_back({std::string("/") + path, true});
+  for (const char* path : {"/etc", "/proc", "/dev", "/tmp"}) paths.push_back({path, true});
+  paths.push_back({request.scratch_directory, true});
+  for (const auto& path : request.read_only_paths) paths.push_back({path, true});
+  for (const auto& text : request.own_files.texts) paths.push_back({text.path, false});
+  if (!request.own_files.node_modules.empty()) paths.push_back({"/node_modules", true});
+  for (const auto& shown : request.shown.paths) paths.push_back({shown.target, shown.executable});
+  return paths;
+}
+
 std::vector<MemorySize> memory_sizes(const std::vector<FileStep>& steps) {
   std::vector<MemorySize> sizes;
   for (const auto& step : steps) {
@@ -283,7 +361,7 @@ std::string describe_step(const FileStep& step) {
   static constexpr std::array names{"directory", "link",   "text",    "copy",  "mirror",
                                     "bind",      "device", "memory",  "proc",  "devpts",
                                     "read-only", "mask",   "setting", "place", "device",
-                                    "append to", "text",   "seal"};
+                                    "append to", "text",   "seal",    "show",  "show programs"};
   static_assert(names.size() == static_cast<std::size_t>(FileStepKind::last) + 1);
   std::string text = names[static_cast<std::size_t>(step.kind)];
   text += " /" + step.target;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sandbox/planning/plan.hpp"
+#include "sandbox/planning/shown_host.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -25,6 +26,7 @@ struct NativeRequest {
   /// The root may be made once for all runs like this one, so that nothing in it may be theirs;
   /// only the native engine can.
   bool shares_root = false;
+  ShownHost shown;             ///< what the operator grants of the host
   std::string host_name;       ///< the host's own; empty = not known
   std::string hosts_addition;  ///< without which that name would not resolve
 };
@@ -38,6 +40,10 @@ NativePlan plan_native(const NativeRequest& request);
 
 /// All that Landlock lets such a script write to; empty = Landlock does not restrict files.
 std::vector<std::string> writable_paths(const NativeRequest& request);
+
+/// Where Landlock lets such a script read or execute, where it shows more of the host than every
+/// script sees; empty = everywhere.
+std::vector<ReadablePath> readable_paths(const NativeRequest& request);
 
 /// The memory file systems of these steps and how much each may hold.
 std::vector<MemorySize> memory_sizes(const std::vector<FileStep>& steps);

@@ -57,6 +57,9 @@ class ViewWords {
       case FileStepKind::device:
       case FileStepKind::node:
         return device(target);
+      case FileStepKind::shown:
+      case FileStepKind::shown_programs:
+        return words({"--bindmount_ro", step.source + ":" + target});
       case FileStepKind::memory:
         return memory(target, step);
       case FileStepKind::terminals:
@@ -137,8 +140,10 @@ class ViewWords {
 
 /// nsjail parts source and target by colons and knows no other way to write one.
 bool has_colon(const FileStep& step) {
+  const bool is_bound = step.kind == FileStepKind::bind || step.kind == FileStepKind::shown ||
+                        step.kind == FileStepKind::shown_programs;
   return step.target.find(':') != std::string::npos ||
-         (step.kind == FileStepKind::bind && step.source.find(':') != std::string::npos);
+         (is_bound && step.source.find(':') != std::string::npos);
 }
 
 }  // namespace

@@ -35,6 +35,13 @@ struct MemorySize {
   bool operator==(const MemorySize&) const = default;
 };
 
+/// A file or directory that Landlock lets a script read, and execute.
+struct ReadablePath {
+  std::string path;
+  bool executable = false;
+  bool operator==(const ReadablePath&) const = default;
+};
+
 /// How packets leave a run: by the host's network namespace, or by what uplink of its own.
 enum class Egress { host, routeless, macvlan, slirp4netns };
 std::string_view name_of(Egress egress);
@@ -48,7 +55,8 @@ struct PlannedRun {
   /// What the wrapper reads from its descriptors, wrapper_file_fd_first and up: the files that are
   /// made for the run.
   std::vector<std::string> wrapper_files;
-  std::vector<std::string> writable_paths;  ///< all that Landlock lets the script write to
+  std::vector<std::string> writable_paths;   ///< all that Landlock lets the script write to
+  std::vector<ReadablePath> readable_paths;  ///< and read; empty = all that is there
   /// Limits set on the script by the launcher; the numbers of the reference satellite's `prlimit`.
   std::vector<ResourceSetting> resource_settings;
   std::vector<std::string> command;  ///< e.g. sh -c SCRIPT
@@ -84,6 +92,7 @@ struct Plan : PlannedRun {
   /// The same rules as data: the launcher loads them before it makes the uplink of an `egress` of
   /// macvlan or slirp4netns.
   std::optional<PacketFilter> packet_filter;
+  std::vector<std::uint16_t> loopback_ports;  ///< of the host, which answer in the run, too
   std::optional<ByteCount> output_size_max;
   bool heap_limit_kept = false;  ///< this run really gets module_memory_environment
   /// Heap limit for a JavaScript runtime, merged over `environment` for modules only.

@@ -133,7 +133,8 @@ json answer_of(const Decision& decision) {
 
 Result<std::string> answer_plan_question(std::string_view text,
                                          const std::function<HostFacts()>& this_host,
-                                         OperatorsWord word, const std::vector<Engine>& engines) {
+                                         OperatorsWord word, const std::vector<Engine>& engines,
+                                         const HostView& host_view) {
   const auto question = parse_bounded_json(text, bounds);
   if (!question) return question.error();
   if (!question->is_object()) return wrong("question", "is not a JSON object");
@@ -149,6 +150,7 @@ Result<std::string> answer_plan_question(std::string_view text,
   if (!facts) return wrong("caps", facts.error().message);
   auto inputs = inputs_of(*question, engines);
   if (!inputs) return inputs.error();
+  inputs->host_view = host_view;
   word.supervisor_is_root = facts->euid_is_root;
   resolved = apply_operators_word(std::move(resolved), word);
   if (word.identity.uid != 0) inputs->default_identity = word.identity;

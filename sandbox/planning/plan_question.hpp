@@ -3,6 +3,7 @@
 #include "protocol/vocabulary/result.hpp"
 #include "sandbox/host/engines.hpp"
 #include "sandbox/host/host_facts.hpp"
+#include "sandbox/host/host_view.hpp"
 #include "sandbox/planning/operators_word.hpp"
 
 #include <functional>
@@ -20,11 +21,13 @@ namespace satellite::sandbox {
 ///         `decision` (`run` or `refuse`), `steps`, `commandLine`, `env`, `droppedEnv`, `limits`,
 ///         `sandbox`. Nothing is started. The operator's word holds as in a run, for a supervisor
 ///         as `caps` has it; so do its engines (sandbox.engines), which `engines` of the question
-///         only narrows down, and its identities, the first id of the range before the other.
+///         only narrows down, and its identities, the first id of the range before the other; and
+///         what it shows scripts of this host.
 /// Errors: invalid_input or limit_exceeded, naming the member at fault.
 Result<std::string> answer_plan_question(std::string_view question,
                                          const std::function<HostFacts()>& this_host,
                                          OperatorsWord word = {},
-                                         const std::vector<Engine>& engines = all_engines());
+                                         const std::vector<Engine>& engines = all_engines(),
+                                         const HostView& host_view = {});
 
 }  // namespace satellite::sandbox

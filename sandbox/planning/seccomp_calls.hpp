@@ -92,4 +92,17 @@ inline constexpr std::uint32_t init_calls[] = {__NR_read,      __NR_write,     _
                                                __NR_wait4,     __NR_kill,      __NR_ppoll,
                                                __NR_getrusage, __NR_exit_group};
 
+/// All that the forwarder of loopback ports needs: sockets, pipes, memory.
+inline constexpr std::uint32_t forwarder_calls[] = {
+    __NR_read,         __NR_write,      __NR_close,      __NR_accept4,     __NR_socket,
+    __NR_connect,      __NR_setsockopt, __NR_getsockopt, __NR_listen,      __NR_shutdown,
+    __NR_splice,       __NR_pipe2,      __NR_epoll_ctl,  __NR_epoll_pwait, __NR_sendto,
+    __NR_recvfrom,     __NR_recvmsg,    __NR_brk,        __NR_mmap,        __NR_munmap,
+    __NR_mremap,       __NR_madvise,    __NR_futex,      __NR_getrandom,   __NR_clock_gettime,
+    __NR_rt_sigreturn, __NR_exit,       __NR_exit_group,
+#ifdef __NR_epoll_wait
+    __NR_epoll_wait,
+#endif
+};
+
 }  // namespace satellite::sandbox

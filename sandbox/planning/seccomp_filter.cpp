@@ -347,4 +347,14 @@ std::vector<sock_filter> init_seccomp_filter() {
   return program;
 }
 
+std::vector<sock_filter> forwarder_seccomp_filter() {
+  Program program = for_own_architecture();
+  std::size_t left = std::size(forwarder_calls);
+  for (const auto number : forwarder_calls) program.push_back(jump(BPF_JEQ, number, left--, 0));
+  // Not killed: a runtime may try calls that it can do without.
+  program.push_back(answer(SECCOMP_RET_ERRNO | EPERM));
+  program.push_back(allow());
+  return program;
+}
+
 }  // namespace satellite::sandbox

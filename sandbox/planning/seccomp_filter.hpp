@@ -19,4 +19,7 @@ std::vector<sock_filter> script_seccomp_filter();
 /// The filter of the init of a run: only what reaping, killing and reporting take; all else kills.
 std::vector<sock_filter> init_seccomp_filter();
 
+/// The filter of the process that carries connections to the host's loopback; all else is EPERM.
+std::vector<sock_filter> forwarder_seccomp_filter();
+
 }  // namespace satellite::sandbox

@@ -3,7 +3,10 @@
 #include "sandbox/planning/network_decision.hpp"
 #include "sandbox/probing/probing.hpp"
 
+#include <unistd.h>
+#include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 
 namespace satellite::sandbox {
@@ -83,6 +86,17 @@ void read_name_servers(HostFacts& facts) {
   facts.name_servers = name_servers_of(text.str());
 }
 
+/// icmp(7): the range holds the group or one of the supplementary groups.
+void read_ping_groups(HostFacts& facts) {
+  std::ifstream file("/proc/sys/net/ipv4/ping_group_range");
+  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  std::vector<gid_t> groups(65'536);
+  const int count = ::getgroups(static_cast<int>(groups.size()), groups.data());
+  groups.resize(static_cast<std::size_t>(std::max(count, 0)));
+  groups.push_back(::getegid());
+  facts.slirp4netns_drops_echo = !any_may_ping(text, groups);
+}
+
 constexpr Egress means[] = {Egress::macvlan, Egress::slirp4netns};
 
 }  // namespace
@@ -100,6 +114,14 @@ std::vector<std::string> name_servers_of(std::string_view resolv_conf) {
   return servers;
 }
 
+bool any_may_ping(const std::string& ping_group_range, const std::vector<gid_t>& groups) {
+  std::istringstream words(ping_group_range);
+  std::uint64_t first = 1, last = 0;
+  words >> first >> last;
+  return std::any_of(groups.begin(), groups.end(),
+                     [&](gid_t group) { return group >= first && group <= last; });
+}
+
 void leave_egress_untried(HostFacts& facts) {
   facts.egress_untried = true;
   for (const Egress egress : means) {
@@ -110,6 +132,7 @@ void leave_egress_untried(HostFacts& facts) {
 asio::awaitable<void> probe_egress(asio::io_context& context, Launcher& launcher,
                                    ProbeSettings settings, HostFacts& facts) {
   read_name_servers(facts);
+  read_ping_groups(facts);
   for (const Egress egress : means) {
     std::string problem = reason_to_reject(facts, settings, egress);
     if (problem.empty()) {

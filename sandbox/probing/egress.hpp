@@ -2,6 +2,7 @@
 
 #include "sandbox/probing/probe.hpp"
 
+#include <sys/types.h>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <string>
@@ -25,5 +26,8 @@ void leave_egress_untried(HostFacts& facts);
 
 /// The addresses of the `nameserver` lines. Pure.
 std::vector<std::string> name_servers_of(std::string_view resolv_conf);
+
+/// Whether one of these groups may send echo requests under such a setting (icmp(7)). Pure.
+bool any_may_ping(const std::string& ping_group_range, const std::vector<gid_t>& groups);
 
 }  // namespace satellite::sandbox

@@ -53,6 +53,8 @@ nlohmann::json to_json(const EffectiveSandbox& report) {
                         {"engine", report.engine},
                         {"layers", std::move(layers)}};
   if (!report.runtime.empty()) object["runtime"] = report.runtime;
+  if (!report.grants.empty()) object["grants"] = report.grants;
+  if (!report.hints.empty()) object["hints"] = report.hints;
   return object;
 }
 

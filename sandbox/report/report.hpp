@@ -37,6 +37,10 @@ struct EffectiveSandbox {
   std::string engine = "none";
   std::vector<LayerReport> layers;
   std::string runtime{};  ///< of a module: which program runs it; else empty
+  /// What the operator showed of the host beyond what every script sees, one entry each.
+  std::vector<std::string> grants{};
+  /// Why the script's answer may be the sandbox's and not the host's; mostly empty.
+  std::vector<std::string> hints{};
 };
 
 nlohmann::json to_json(const EnforcedLayers& layers);

@@ -16,6 +16,9 @@ namespace satellite::sandbox {
 
 enum class Language { shell, module };
 
+/// What a script is for: the operator may let the one see more of the host than the other.
+enum class RunKind { health_check, automation };
+
 /// For whom a module runs: what it may import from the SDK, and which function is a global.
 enum class ModulePurpose { health_check, automation };
 
@@ -49,8 +52,10 @@ inline constexpr std::size_t masked_count_max = 4'096;
 struct RunRequest {
   RunId id;
   Language language = Language::shell;
+  RunKind kind = RunKind::health_check;
   std::string script;
-  ModuleInput module;  ///< for Language::module
+  std::vector<std::string> arguments{};  ///< of a shell script: $0, $1 and so on; empty = none
+  ModuleInput module;                    ///< for Language::module
   std::map<std::string, std::string> environment;
   std::map<std::string, Secret> secret_environment;  ///< values masked in every output
   std::vector<Secret> further_secrets;               ///< masked as well, but in no variable

@@ -132,7 +132,8 @@ std::size_t prepared_runs_max(const LaunchOrder& order) {
   // Another run with the same user and the same files could leave something in its scratch
   // directory, where interpreters look for code, while it waits.
   if (!(order.native && order.native->confined) && !order.identity_is_own) return 0;
-  if (order.network && order.network->egress != Egress::slirp4netns) return 0;
+  // Its one address would be kept from the runs that are due.
+  if (order.network && order.network->egress == Egress::macvlan) return 0;
   std::size_t most = std::numeric_limits<std::size_t>::max();
   for (const auto& setting : order.resource_settings) {
     if (setting.resource != Resource::processes || order.identity_is_own) continue;

@@ -1,6 +1,7 @@
 #include "sandbox/running/run_planner.hpp"
 
 #include "protocol/vocabulary/secret.hpp"
+#include "sandbox/hints/first_line.hpp"
 #include "sandbox/launcher/client/make_launch_order.hpp"
 #include "sandbox/module/module_command.hpp"
 #include "sandbox/module/module_environment.hpp"
@@ -30,6 +31,29 @@ NamedValues named_values(const RunRequest& request) {
     values.emplace_back(name, std::string(secret.reveal()));
   }
   return values;
+}
+
+/// The interpreter that is to read a shell script from a file; empty = `sh -c` runs it.
+std::vector<std::string> chosen_interpreter(const RunRequest& request,
+                                            const RunnerSettings& settings) {
+  if (!settings.honours_first_line || request.language != Language::shell) return {};
+  auto wanted = interpreter_of(request.script);
+  const bool is_what_runs_it_anyway = wanted.name == "sh" && wanted.command.size() == 1;
+  if (is_what_runs_it_anyway) return {};
+  return std::move(wanted.command);
+}
+
+std::vector<std::string> script_command(const RunRequest& request, const RunnerSettings& settings) {
+  auto command = chosen_interpreter(request, settings);
+  auto first = request.arguments.begin();
+  if (command.empty()) {
+    command = {"sh", "-c", request.script};
+  } else {
+    command.emplace_back(long_script_path);
+    if (first != request.arguments.end()) ++first;  // $0 is the file
+  }
+  command.insert(command.end(), first, request.arguments.end());
+  return command;
 }
 
 /// What nsjail writes into a root for a run is a deleted file, whose name bun does not find.
@@ -76,7 +100,7 @@ Decision RunPlanner::decide(const RunRequest& request, const ResolvedPolicy& pol
   if (is_module) {
     add_module(request, slot, inputs);
   } else {
-    inputs.command = {"sh", "-c", request.script};
+    inputs.command = script_command(request, settings_);
     inputs.environment = named_values(request);
   }
   // With the sandbox switched off a script runs where the agent runs, as upstream; a module's text
@@ -90,6 +114,7 @@ Decision RunPlanner::decide(const RunRequest& request, const ResolvedPolicy& pol
   inputs.own_identity = slot.own_identity;
   inputs.engines = settings_.engines;
   inputs.agent_identity = Identity{::geteuid(), ::getegid()};
+  if (settings_.host_view.is_for(request.kind)) inputs.host_view = settings_.host_view;
   inputs.launcher_makes_network = true;
   inputs.cpu_percent = settings_.cpu_percent;
   auto decision = build_plan(policy, facts, std::move(inputs), this_host_paths());
@@ -115,7 +140,13 @@ Result<LaunchOrder> RunPlanner::order_for(const Plan& plan, const RunRequest& re
   inputs.run_number = slot.number;
   inputs.language = request.language;
   if (request.has_standard_input) inputs.standard_input = request.standard_input;
+  if (!chosen_interpreter(request, settings_).empty()) inputs.script_file = request.script;
   return make_launch_order(plan, std::move(inputs));
+}
+
+bool RunPlanner::may_use_prepared(const RunRequest& request) const {
+  const HostView& view = settings_.host_view;
+  return view.empty() || view.is_for(request.kind) == view.is_for(RunRequest{}.kind);
 }
 
 Result<std::string> RunPlanner::task_for(const Plan& plan, const RunRequest& request) {

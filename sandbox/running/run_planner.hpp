@@ -34,6 +34,8 @@ class RunPlanner {
                   const RunSlot& slot) const;
   Result<LaunchOrder> order_for(const Plan& plan, const RunRequest& request,
                                 const RunSlot& slot) const;
+  /// Whether runs stand prepared with what this one may see of the host.
+  bool may_use_prepared(const RunRequest& request) const;
   /// What the bootstrap of a module run is to read. Errors: limit_exceeded.
   static Result<std::string> task_for(const Plan& plan, const RunRequest& request);
   /// The order of a run that has nothing to do yet.

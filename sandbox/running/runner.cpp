@@ -19,6 +19,7 @@
 #include "sandbox/running/module_runtimes.hpp"
 #include "sandbox/running/ready_runs.hpp"
 #include "sandbox/running/run_channel.hpp"
+#include "sandbox/running/run_hints.hpp"
 #include "sandbox/running/run_planner.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -28,7 +29,6 @@
 #include <utility>
 
 namespace satellite::sandbox {
-
 namespace asio = boost::asio;
 
 namespace {
@@ -205,7 +205,8 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder
   if (!channel) co_return describe_failure(result, channel.error());
 
   const SecretPatterns secrets(*masked);
-  CappedOutput output(context, budget_of(plan), secrets, run.observer);
+  BeginningOfOutput beginning(run.observer);
+  CappedOutput output(context, budget_of(plan), secrets, beginning);
   AnswerPipe answer(context);
   const bool has_answer = bool{channel->answer};
   Execution execution(context, std::move(channel->link), run.cancel, output,
@@ -244,6 +245,7 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder
   }
   describe_end(result, execution.end(), execution.stopped_by());
   if (!result.error) result.error = limit_reached(result, plan);
+  if (ready) result.sandbox.hints = hints_of(run.request, plan, beginning.text());
   if (ready && has_answer) {
     auto taking = take_answer(answer, plan, secrets, run);
     co_await std::move(taking);
@@ -387,7 +389,8 @@ asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy
     co_await state_->try_egress();
   }
   std::optional<std::string> missing_directory;
-  if (request.language == Language::shell) {
+  const bool may_be_prepared = state_->planner.may_use_prepared(request);
+  if (request.language == Language::shell && may_be_prepared) {
     if (auto ready = state_->ready_runs.take_for_shell(policy)) {
       ActiveRun run{request, policy, observer, cancel, result, std::move(ready)};
       co_await state_->carry_out(run);
@@ -403,8 +406,10 @@ asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy
   std::optional<ReadyRuns::ModuleRunning> running;
   if (request.language == Language::module) running.emplace(state_->ready_runs);
   co_await state_->find_runtime(run);
-  state_->take_standing(run);
-  if (!run.standing) state_->take_prepared(run);
+  if (may_be_prepared) {
+    state_->take_standing(run);
+    if (!run.standing) state_->take_prepared(run);
+  }
   co_await state_->carry_out(run);
   while ((run.standing || run.ready) && !run.may_have_run && !cancel.cancelled()) {
     // It was lost before it had its task: begin as if it had not stood ready.

@@ -5,6 +5,7 @@
 #include "sandbox/capture/run_observer.hpp"
 #include "sandbox/host/engines.hpp"
 #include "sandbox/host/host_facts.hpp"
+#include "sandbox/host/host_view.hpp"
 #include "sandbox/host/identity.hpp"
 #include "sandbox/host/macvlan_settings.hpp"
 #include "sandbox/host/module_runtime.hpp"
@@ -38,6 +39,8 @@ struct RunnerSettings {
   std::size_t prepared_modules = 0;          ///< runtimes that may stand with a sandbox of theirs
   ByteCount prepared_memory{std::uint64_t{256} << 20U};  ///< of both kinds together
   std::string module_runtime = "auto";  ///< of JavaScript: auto, none, or the path of one
+  HostView host_view{};                 ///< what the operator shows scripts of the host
+  bool honours_first_line = false;      ///< a `#!` line names what runs a script, instead of `sh -c`
 };
 
 class Launcher;  // launcher/client/launcher_link.hpp

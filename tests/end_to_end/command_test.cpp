@@ -6,6 +6,9 @@
 #include <sys/resource.h>
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 using namespace satellite::tests;
@@ -92,6 +95,64 @@ TEST_CASE("exec runs a script here under the shipped policy and prints output an
   CHECK(answer.at("outputTruncated") == false);
   CHECK(answer.at("durationMs").is_number_integer());
   CHECK(answer.at("sandbox").at("engine") == "native");
+}
+
+TEST_CASE("exec gives arguments to a script, and to a program at its place") {
+  const TempDir directory;
+  const std::string file =
+      directory.write("args.sh", "#!/bin/sh\nprintf '<%s>' \"$@\"; echo; df >/dev/null; exit 3\n");
+  const auto script = run_satellite({"exec", file, "--", "-w", "10 %", "--json"}, shell_path);
+  CHECK(script.standard_output == "<-w><10 %><--json>\n");
+  CHECK(script.exit_code == 3);
+  CHECK(script.standard_error.find("hint df: ") != std::string::npos);
+  const auto program = run_satellite({"exec", "/usr/bin/printf", "--", "<%s>", "it's"}, shell_path);
+  CHECK(program.standard_output == "<it's>");
+  CHECK(program.standard_error.find("hint") == std::string::npos);
+}
+
+TEST_CASE("exec runs a script by its first line where the operator lets it") {
+  const TempDir directory;
+  const std::string file = directory.write(
+      "first.sh", "#!/bin/bash -e\n[[ $1 == a* ]] && echo \"bash $#\"\nfalse\necho no\n");
+  const auto honoured =
+      run_satellite({"exec", file, "--honour-shebang", "true", "--", "ab", "c"}, shell_path);
+  CHECK(honoured.standard_output == "bash 2\n");
+  CHECK(honoured.exit_code == 1);
+  CHECK(honoured.standard_error.find("hint") == std::string::npos);
+  const auto plain = run_satellite({"exec", file, "--", "ab", "c"}, shell_path);
+  const bool sh_is_bash = plain.standard_output.find("bash 2") != std::string::npos;
+  if (!sh_is_bash) {
+    CHECK(plain.standard_error.find("hint the first line asks for bash") != std::string::npos);
+  }
+}
+
+TEST_CASE("exec --compare tells what a script sees otherwise, and which grant shows it") {
+  const TempDir directory;
+  char shown[] = "/var/tmp/satellite-test-XXXXXX";
+  REQUIRE(::mkdtemp(shown) != nullptr);
+  const std::string place = shown;
+  std::filesystem::permissions(place, std::filesystem::perms(0755));
+  std::ofstream(place + "/state") << "fine\n";
+  const std::string file = directory.write(
+      "check.sh", "cat " + place + "/state || exit 2; echo \"took $$ ms\"; echo end\n");
+  const auto compared = run_satellite({"exec", "--compare", file}, shell_path);
+  INFO(compared.standard_output << compared.standard_error);
+  CHECK(compared.exit_code == 0);
+  const std::string& text = compared.standard_output;
+  CHECK(text.find("exit code 0 without a sandbox, 2 in the sandbox\n") != std::string::npos);
+  CHECK(text.find("stdout - fine\n") != std::string::npos);
+  CHECK(text.find("another answer in the sandbox\n") != std::string::npos);
+  CHECK(text.find("the same answer but for numbers with the grants below\n") != std::string::npos);
+  CHECK(text.find("[host_view]\npaths = [\"" + place + "/state\"]\n") != std::string::npos);
+  const auto proposed = run_satellite({"exec", file, "--compare", "--grants"}, shell_path);
+  CHECK(proposed.standard_output == "[host_view]\npaths = [\"" + place + "/state\"]\n");
+  const std::string settings = directory.write("satellite.toml", proposed.standard_output);
+  const auto granted = run_satellite({"exec", file, "--config", settings}, shell_path);
+  CHECK(granted.exit_code == 0);
+  CHECK(granted.standard_error.find("shown path " + place + "/state\n") != std::string::npos);
+  const auto same = run_satellite({"exec", "--compare", file, "--config", settings}, shell_path);
+  CHECK(same.exit_code == 0);
+  std::filesystem::remove_all(place);
 }
 
 TEST_CASE("exec takes the engine that sandbox.engines leaves, and an unknown one is wrong usage") {

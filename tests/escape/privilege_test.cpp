@@ -33,6 +33,7 @@ TEST_CASE("no user, group or capability can be gained", "[privilege]") {
        "EINVAL",
        {Off::plainly, "ok", ""}},
       {"C20", "capabilities", "set-securebits", "EPERM", "EPERM", {Off::room, "ok", ""}},
+      {"C20", "capabilities", "keep-capabilities", "ENOENT", "ENOENT", {Off::room, "ok", ""}},
       {"C21", "descriptors", "inherited-descriptors", "EBADF", "EBADF", {Off::engine, "EBADF", ""}},
   });
 }

@@ -24,6 +24,8 @@ std::optional<std::string> check_template_target(std::string_view input);
 /// A text between two references, a secret for each, and a value of the core's own.
 std::optional<std::string> check_secret_reference_target(std::string_view input);
 std::optional<std::string> check_user_script_target(std::string_view input);
+/// A script, and behind a NUL what it wrote.
+std::optional<std::string> check_hints_target(std::string_view input);
 /// Two policies: each on its own, and the stricter of both.
 std::optional<std::string> check_policy_target(std::string_view input);
 

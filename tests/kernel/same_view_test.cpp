@@ -117,6 +117,32 @@ TEST_CASE("a script is on the host by its name, which resolves at once") {
         name + "\n" + name + "\n" + name + "\nresolves\nfull\n" + name + "\n");
 }
 
+TEST_CASE("a script can ping in a network of its own, without a capability") {
+  const bool is_there = std::system("command -v ping >/dev/null") == 0;
+  if (!require_layer("ping", is_there, "no ping program here")) return;
+  const Engine engine = GENERATE(Engine::native, Engine::bwrap);
+  const FilesystemMode mode = GENERATE(FilesystemMode::scratch_plus_ro, FilesystemMode::off);
+  ScriptBench bench(engine);
+  Policy policy = policy_for(engine);
+  policy.filesystem.mode = mode;
+  const std::string text =
+      "for a in 127.0.0.1 ::1; do ping -n -c 1 -W 20 $a >/dev/null && echo answered; done; "
+      "grep -c '^Cap.*0000000000000000$' /proc/self/status";
+  const Ran ran = bench.run(script(text), policy);
+  INFO(name_of(engine) << ": " << ran.standard_output << ran.standard_error
+                       << ran.result.error.value_or(""));
+  CHECK(ran.standard_output == "answered\nanswered\n5\n");
+}
+
+TEST_CASE("a program with file capabilities can be executed without any sandbox") {
+  const bool is_there = std::system("command -v ping >/dev/null") == 0;
+  if (!require_layer("ping", is_there, "no ping program here")) return;
+  ScriptBench bench(Engine::none);
+  const Ran ran = bench.run(script("ping -V"), policy_for(Engine::none));
+  INFO(ran.standard_output << ran.standard_error);
+  CHECK(ran.result.exit_code == 0);
+}
+
 TEST_CASE("of /etc a confined script sees what programs need and no more") {
   const Engine engine = each_confining_engine();
   ScriptBench bench(engine);

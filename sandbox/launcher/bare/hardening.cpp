@@ -16,9 +16,11 @@ namespace {
 
 constexpr long capability_max = 63;
 
+// Keeping capabilities over a change of ids is left unlocked: ping(8) of iputils asks for it and
+// ends where it may not. With every set empty there is nothing to keep.
 constexpr long locked_securebits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
-                                   SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
-                                   SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+                                   SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
+                                   SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
 
 // linux/landlock.h of Debian 12 ends at the second version of the interface.
 constexpr std::uint64_t landlock_execute = 1U << 0U, landlock_read_file = 1U << 2U,
@@ -59,6 +61,44 @@ void allow_beneath(const Attempt& attempt, long ruleset, const char* path, std::
   call(__NR_close, rule.directory);
 }
 
+/// One of block.landlock_readable. A file takes no rights of directories (EINVAL).
+void allow_reading(const Attempt& attempt, long ruleset, const char* entry) {
+  PathRule rule;
+  rule.allowed = landlock_read_file | landlock_read_directory;
+  if (*entry == 'x') rule.allowed |= landlock_execute;
+  constexpr long as_path = O_PATH | O_CLOEXEC;
+  const long opened =
+      attempt.may(SetupStep::landlock, 1, __NR_openat, AT_FDCWD, address(entry + 1), as_path);
+  if (opened < 0) return;
+  rule.directory = static_cast<std::int32_t>(opened);
+  const auto add = [&] {
+    return attempt.may(SetupStep::landlock, 1, __NR_landlock_add_rule, ruleset,
+                       landlock_path_beneath, address(&rule), 0);
+  };
+  long added = add();
+  if (added == -EINVAL) {
+    rule.allowed &= ~landlock_read_directory;
+    added = add();
+  }
+  if (added < 0) attempt.give_up(SetupStep::landlock, 1, added);
+  call(__NR_close, opened);
+}
+
+/// Everything that is there; or, where the host shows more than programs and libraries, the
+/// directories of that and the places that are told.
+void allow_reading(const Attempt& attempt, long ruleset, const InitBlock& block) {
+  const bool is_listed = block.landlock_readable_count != 0;
+  const std::uint64_t everywhere =
+      landlock_read_directory | (is_listed ? 0 : landlock_execute | landlock_read_file);
+  allow_beneath(attempt, ruleset, "/", everywhere, 1);
+  const char* entry = reinterpret_cast<const char*>(&block) + block.landlock_readable;
+  for (std::uint32_t i = 0; i < block.landlock_readable_count; ++i) {
+    allow_reading(attempt, ruleset, entry);
+    while (*entry != '\0') ++entry;
+    ++entry;
+  }
+}
+
 /// Opens a file of the process's own in /proc, which only Landlock forbids to write. Where all of
 /// /proc is mounted read-only, EROFS may come first and says nothing about Landlock.
 void check_landlock(const Attempt& attempt, const InitBlock& block) {
@@ -73,6 +113,7 @@ void check_landlock(const Attempt& attempt, const InitBlock& block) {
 
 void change_identity(const Attempt& attempt, std::uint32_t uid, std::uint32_t gid) {
   for (long capability = 0; capability <= capability_max; ++capability) {
+    if (capability == CAP_NET_RAW) continue;
     if (call(__NR_prctl, PR_CAPBSET_DROP, capability) < 0) break;  // past the last one: EINVAL
   }
   call(__NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
@@ -158,8 +199,7 @@ std::uint32_t restrict_by_landlock(const Attempt& attempt, const InitBlock& bloc
       attempt.must(SetupStep::landlock, 0, __NR_landlock_create_ruleset, address(&rules),
                    scopes ? ruleset_size_scopes : ruleset_size_files, 0);
   if (files) {
-    allow_beneath(attempt, ruleset, "/",
-                  landlock_execute | landlock_read_file | landlock_read_directory, 1);
+    allow_reading(attempt, ruleset, block);
     const char* path = reinterpret_cast<const char*>(&block) + block.landlock_paths;
     for (std::uint32_t i = 0; i < block.landlock_path_count; ++i) {
       allow_beneath(attempt, ruleset, path,

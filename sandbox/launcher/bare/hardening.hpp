@@ -9,6 +9,8 @@ namespace satellite::sandbox::bare {
 // failure.
 
 /// Changes the ids irreversibly. Groups are dropped first: that takes the privilege itself.
+/// CAP_NET_RAW stays in the bounding set: on the host's own mounts, which honour file capabilities,
+/// ping(8) could not even be executed without it. no_new_privs keeps the script from gaining it.
 void change_identity(const Attempt& attempt, std::uint32_t uid, std::uint32_t gid);
 
 /// No capability in any set, none to be gained by a user id 0 or by a file, and the switches for

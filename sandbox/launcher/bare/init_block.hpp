@@ -62,7 +62,8 @@ enum class SetupStep : std::uint32_t {
   control_group,
   receive_task,
   exec_init,
-  last = exec_init,
+  network_forwarder,
+  last = network_forwarder,
 };
 
 /// Whether steps can be made to fail at all: a released program (NDEBUG) cannot, and refuses an
@@ -171,7 +172,7 @@ struct NativeBlock {
 };
 
 constexpr std::uint32_t init_block_magic = 0x43534942;  // "CSIB"
-constexpr std::uint32_t init_block_version = 6;
+constexpr std::uint32_t init_block_version = 7;
 constexpr std::size_t init_limits_max = 8;
 
 /// Head of the block; strings follow. Offsets count from the start of the block, 0 = absent.
@@ -205,6 +206,9 @@ struct InitBlock {
   std::uint32_t landlock_abi = 0;  ///< 0 = this kernel has none
   /// Paths that stay writable, one text after the other; without any, only the scopes apply.
   std::uint32_t landlock_paths = 0, landlock_path_count = 0;
+  /// Paths that may be read, and after an `x` executed, one text after the other: an `r` or `x`,
+  /// then the path. Without any, everything may. One that is not there is left out.
+  std::uint32_t landlock_readable = 0, landlock_readable_count = 0;
   std::uint32_t proc_is_read_only = 0;  ///< nsjail's is mounted so, which answers before Landlock
   /// A prepared run: what to execute comes later, through the barrier.
   std::uint32_t waits_for_task = 0;

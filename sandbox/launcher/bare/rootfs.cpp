@@ -9,6 +9,7 @@
 #include <linux/fcntl.h>
 #include <linux/limits.h>
 #include <linux/mount.h>
+#include <linux/openat2.h>
 #include <linux/stat.h>
 
 namespace satellite::sandbox::bare {
@@ -77,6 +78,10 @@ class RootfsStep {
         return write_new("");
       case FileStepKind::own_text:
         return mount_text();
+      case FileStepKind::shown:
+        return show(nosuid_nodev | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY);
+      case FileStepKind::shown_programs:
+        return show(nosuid_nodev | MOUNT_ATTR_RDONLY);
       case FileStepKind::seal:
         return remount(target_text(), nosuid_nodev | MOUNT_ATTR_RDONLY);
     }
@@ -180,6 +185,19 @@ class RootfsStep {
     copy(file);
   }
 
+  /// Whether the link still leads somewhere: in a root that shows all of /usr and little of /etc.
+  bool is_kept(const char* link) const {
+    int depth = 0;
+    for (const char* at = target_text(); *at != '\0'; ++at) depth += *at == '/' ? 1 : 0;
+    if (depth == 0) return true;  // /bin and its like
+    int up = 0;
+    for (; link[0] == '.' && link[1] == '.' && link[2] == '/'; link += 3) ++up;
+    const bool is_absolute = up == 0 && link[0] == '/';
+    if (is_absolute) ++link;
+    const bool is_from_root = is_absolute || (up == depth);
+    return is_from_root && link[0] == 'u' && link[1] == 's' && link[2] == 'r' && link[3] == '/';
+  }
+
   void mirror() const {
     char link[PATH_MAX];
     const long length = may(__NR_readlinkat, AT_FDCWD, source(), address(link), sizeof(link));
@@ -187,14 +205,26 @@ class RootfsStep {
       // readlink(2) truncates without an error; a full buffer may be such a case.
       if (length == PATH_MAX) succeed(-ENAMETOOLONG);
       link[length] = '\0';
-      return make_link(link);
+      if (is_kept(link)) return make_link(link);
+      return show_content(true);
     }
     if (length != -EINVAL && skipped(length)) return;
+    show_content(false);
+  }
+
+  /// What is at the end of a link is shown if every user may read it, wherever it lies: a link of
+  /// /etc tells where its host keeps it (certificates in /var/lib, say).
+  void show_content(bool behind_link) const {
     struct statx facts {};
-    const long known =
-        may(__NR_statx, AT_FDCWD, source(), 0, STATX_TYPE | STATX_SIZE, address(&facts));
-    if (skipped(known)) return;
-    const bool directory = (facts.stx_mode & file_type_mask) == type_directory;
+    const long known = may(__NR_statx, AT_FDCWD, source(), 0, STATX_TYPE | STATX_MODE | STATX_SIZE,
+                           address(&facts));
+    const bool leads_nowhere = known == -EACCES || known == -ELOOP || known == -ENOTDIR;
+    if ((behind_link && leads_nowhere) || skipped(known)) return;
+    const std::uint32_t type = facts.stx_mode & file_type_mask;
+    const bool is_public = (type == type_directory || type == type_regular) &&
+                           (facts.stx_mode & readable_by_others) != 0;
+    if (behind_link && !is_public) return;
+    const bool directory = type == type_directory;
     if (!directory && facts.stx_size <= copied_size_max) return copy_or_skip();
     bind(nosuid_nodev | MOUNT_ATTR_RDONLY, AT_RECURSIVE);
   }
@@ -207,6 +237,23 @@ class RootfsStep {
         may(__NR_open_tree, AT_FDCWD, source(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | depth);
     if (tree == -ENOSYS) return bind_before_5_2(attributes, depth);
     if (skipped(tree)) return;
+    make_place((facts_of(tree).stx_mode & file_type_mask) == type_directory);
+    place(tree, attributes, depth);
+  }
+
+  /// What the operator shows of the host. Its path was looked up before, without links: who can put
+  /// one there since then must not choose what is shown.
+  void show(std::uint64_t attributes) const {
+    open_how how{};
+    how.flags = O_PATH | O_CLOEXEC;
+    how.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+    const long found =
+        may(__NR_openat2, AT_FDCWD, source(), address(&how), static_cast<long>(sizeof(how)));
+    if (found == -ELOOP || found == -EACCES || skipped(found)) return;
+    constexpr long depth = AT_RECURSIVE;
+    const long tree = must(__NR_open_tree, found, address(""),
+                           OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | depth);
+    call(__NR_close, found);
     make_place((facts_of(tree).stx_mode & file_type_mask) == type_directory);
     place(tree, attributes, depth);
   }
@@ -346,6 +393,17 @@ void keep_mounts_private(const Attempt& attempt) {
   attempt.must(SetupStep::private_mounts, 0, __NR_mount, 0, address("/"), 0, flags, 0);
 }
 
+/// A program with file capabilities that are not in the empty bounding set cannot be executed
+/// (EPERM), ping(8) among them. On a mount that ignores such privileges it runs without them.
+/// Before Linux 5.12 the mounts stay as they are.
+void ignore_file_privileges(const Attempt& attempt) {
+  mount_attr flags{};
+  flags.attr_set = MOUNT_ATTR_NOSUID;
+  const long set = attempt.may(SetupStep::private_mounts, 1, __NR_mount_setattr, AT_FDCWD,
+                               address("/"), AT_RECURSIVE, address(&flags), sizeof(flags));
+  if (set < 0 && set != -ENOSYS) attempt.give_up(SetupStep::private_mounts, 1, set);
+}
+
 }  // namespace
 
 void build_rootfs(const Attempt& attempt, const NativeSetup& setup) {
@@ -353,6 +411,7 @@ void build_rootfs(const Attempt& attempt, const NativeSetup& setup) {
   if (setup.confined) {
     enter_staging_root(attempt, setup);
   } else {
+    ignore_file_privileges(attempt);
     attempt.must(SetupStep::new_root, 1, __NR_chdir, address("/"));
   }
   build_steps(attempt, setup, 0, setup.step_count);

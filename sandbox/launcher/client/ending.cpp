@@ -103,8 +103,9 @@ struct EndDescription {
     if (end.lost_uplink) {
       result.sandbox.notes.push_back(
           {Layer::network,
-           "the program behind the run's uplink (slirp4netns) died before the script ended; from "
-           "then on nothing could leave the run's network"});
+           "the program behind the run's uplink (slirp4netns) died before the script ended, or the "
+           "one behind its loopback ports; from then on nothing could leave the run's network that "
+           "way"});
     }
     result.usage.resident_max = ByteCount{end.resident_max_kibibytes << 10U};
     note_limits(end);

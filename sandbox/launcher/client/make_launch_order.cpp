@@ -13,7 +13,7 @@ bool holds_nul(const std::string& text) {
 }
 
 bool is_shell_script(const std::vector<std::string>& command) {
-  return command.size() == 3 && command[0] == "sh" && command[1] == "-c";
+  return command.size() >= 3 && command[0] == "sh" && command[1] == "-c";
 }
 
 Error nul_in(std::string_view what) {
@@ -78,7 +78,10 @@ Result<LaunchOrder> make_launch_order(const Plan& plan, OrderInputs inputs) {
   order.is_module = inputs.language == Language::module;
   order.expectation = expectation_of(plan);
   if (!order.expectation.uplink.empty()) {
-    order.network = NetworkOrder{plan.egress, *plan.packet_filter};
+    order.network = NetworkOrder{plan.egress, *plan.packet_filter, plan.loopback_ports};
+  } else if (order.expectation.routeless &&
+             (plan.engine == Engine::bwrap || !plan.loopback_ports.empty())) {
+    order.network = NetworkOrder{Egress::routeless, {}, plan.loopback_ports};
   }
 
   auto environment = plan.environment;
@@ -88,9 +91,11 @@ Result<LaunchOrder> make_launch_order(const Plan& plan, OrderInputs inputs) {
   order.environment.assign(std::make_move_iterator(environment.begin()),
                            std::make_move_iterator(environment.end()));
 
+  order.long_script = std::move(inputs.script_file);
   for (const auto& argument : order.command) {
     if (argument.size() <= argument_size_max.value) continue;
-    if (!is_shell_script(plan.command)) {
+    const bool is_script = is_shell_script(plan.command) && &argument == &order.command[2];
+    if (!is_script) {
       return Error{ErrorCode::limit_exceeded, "a command argument of " +
                                                   std::to_string(argument.size()) +
                                                   " bytes is longer than execve can pass"};

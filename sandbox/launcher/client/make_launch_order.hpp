@@ -22,6 +22,8 @@ struct OrderInputs {
   std::uint64_t run_number = 0;
   Language language = Language::shell;
   std::optional<std::string> standard_input;
+  /// A script that the command reads from long_script_path, whatever its length.
+  std::optional<std::string> script_file{};
 };
 
 /// The plan as the launcher gets it, with what has to be true of the stopped script.

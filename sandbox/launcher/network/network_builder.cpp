@@ -52,10 +52,11 @@ Result<void> map_identity(uid_t uid, gid_t gid) {
   return error_from_errno(bare::id_map_files[written.file], static_cast<int>(-written.result));
 }
 
-/// Where init may not: group 0 of this user namespace is our own. A host that forbids it, or has no
-/// such setting, has scripts that cannot ping.
-void let_our_group_ping() {
-  static_cast<void>(write_whole("/proc/sys/net/ipv4/ping_group_range", "0 0"));
+/// Neither a wrapper nor the init of an unprivileged run may write it. A host that forbids it, or
+/// has no such setting, has scripts that cannot ping.
+void let_group_ping(gid_t group) {
+  const std::string number = std::to_string(group);
+  static_cast<void>(write_whole("/proc/sys/net/ipv4/ping_group_range", number + " " + number));
 }
 
 Result<void> enter_new(int kind, const char* name) {
@@ -67,7 +68,10 @@ class Builder {
  public:
   /// Enters the parent user namespace, whose descriptor is closed next.
   Builder(const LaunchOrder& order, const NetworkMeans& means)
-      : order_(*order.network), fault_(order.fault), means_(means) {
+      : order_(*order.network),
+        fault_(order.fault),
+        means_(means),
+        pinging_group_(means.is_root && order.identity ? order.identity->gid : 0) {
     const int parent = means.parent_user_namespace;
     if (parent >= 0 && ::setns(parent, CLONE_NEWUSER) != 0) {
       enter_parent_ = error_from_errno("parent user namespace", errno);
@@ -84,11 +88,14 @@ class Builder {
       step = {number, fault_.hits(number) ? fault() : perform()};
     };
     next(network_namespace, [&] { return make_namespaces(); });
-    next(network_ipv6, [&] { return set_ipv6(wants_ipv6); });
+    const bool has_way_out = order_.egress != Egress::routeless;
+    if (has_way_out) next(network_ipv6, [&] { return set_ipv6(wants_ipv6); });
     next(network_loopback, [&] { return raise_loopback(); });
-    if (step.done && !means_.is_root) let_our_group_ping();
-    next(network_filter, [&] { return load_packet_filter(order_.filter); });
-    next(network_filter_check, [&] { return check_packet_filter(order_.filter); });
+    if (step.done) let_group_ping(pinging_group_);
+    if (has_way_out) {
+      next(network_filter, [&] { return load_packet_filter(order_.filter); });
+      next(network_filter_check, [&] { return check_packet_filter(order_.filter); });
+    }
     if (is_macvlan()) {
       next(network_uplink, [&] { return uplink(); });
       next(network_address, [&] { return address(wants_ipv6); });
@@ -146,6 +153,7 @@ class Builder {
   const Fault& fault_;
   Result<void> enter_parent_;
   const NetworkMeans& means_;
+  gid_t pinging_group_;  ///< as the network's user namespace counts: there group 0 is our own
   std::optional<kernel::NetlinkSocket> host_;
   Result<int> parent_ = 0;  ///< the macvlan's, in the host's namespace
   UniqueFd namespace_;
@@ -219,6 +227,9 @@ std::string_view remedy_of_network_step(SetupStep step) {
     case SetupStep::network_slirp4netns:
       return "install slirp4netns and let the satellite open /dev/net/tun (mode 0666, or a device "
              "rule of the container)";
+    case SetupStep::network_forwarder:
+      return "the ports of host_view.loopback could not be bound in the run's network; the kernel "
+             "needs sock_diag (CONFIG_INET_DIAG)";
     default:
       return {};
   }

@@ -31,8 +31,9 @@ struct NetworkNamespace {
 
 /// The life of the short-lived process that makes the namespaces of one run; never returns.
 ///
-/// Shape:  in this order: namespaces, IPv6 off unless the filter lets it out, lo up, filter loaded,
-///         filter read back and compared, and only then the macvlan with address and route. Sends
+/// Shape:  in this order: namespaces, IPv6 off unless the filter lets it out, lo up, the script's
+///         group allowed to ping, filter loaded, filter read back and compared, and only then the
+///         macvlan with address and route. Without a way out there is no filter. Sends
 ///         one message to `socket`: the namespaces, or the step that failed. The namespaces live
 ///         on in the descriptors; nothing else is left of this process. `order` has a network.
 [[noreturn]] void build_network(const LaunchOrder& order, const NetworkMeans& means, int socket);

@@ -50,6 +50,8 @@ SetupResult<std::unique_ptr<RunNetwork>> RunNetwork::begin(const LaunchOrder& or
   network->egress_ = order.network->egress;
   network->is_below_parents_ = means.parent_user_namespace >= 0;
   network->fault_ = order.fault;
+  network->ports_ = order.network->loopback_ports;
+  if (means.is_root) network->identity_ = order.identity;
   network->deadline_ = Clock::now() + set_up_time_max;
   network->builder_ = static_cast<pid_t>(pid);
   network->builder_pidfd_ = UniqueFd(pidfd);
@@ -65,6 +67,7 @@ RunNetwork::~RunNetwork() {
 int RunNetwork::watched_fd() const {
   if (stage_ == Stage::building) return answer_.get();
   if (stage_ == Stage::raising_uplink) return uplink_.ready.get();
+  if (stage_ == Stage::raising_ports) return forwarder_.ready.get();
   return -1;
 }
 
@@ -91,16 +94,32 @@ void RunNetwork::on_built(SetupResult<NetworkNamespace> built) {
     return fail(SetupStep::network_namespace, error_from_errno("fstat", errno).message);
   }
   facts_.network_namespace = {facts.st_dev, facts.st_ino};
-  if (egress_ != Egress::slirp4netns) {
-    stage_ = Stage::ready;
-    return;
-  }
+  if (!ports_.empty() && !start_forwarder()) return;
+  if (egress_ != Egress::slirp4netns) return go_on_behind_uplink();
   const bool is_faulty = fault_.hits(SetupStep::network_slirp4netns);
   auto started = is_faulty ? Result<Slirp4netns>(error_from_errno("a fault", fault_.error_number))
                            : start_slirp4netns(find_slirp4netns(), namespace_);
   if (!started) return fail(SetupStep::network_slirp4netns, started.error().message);
   uplink_ = *std::move(started);
   stage_ = Stage::raising_uplink;
+}
+
+/// False where it failed, with everything ended.
+bool RunNetwork::start_forwarder() {
+  const bool is_faulty = fault_.hits(SetupStep::network_forwarder);
+  auto started = is_faulty
+                     ? Result<LoopbackForwarder>(error_from_errno("a fault", fault_.error_number))
+                     : start_loopback_forwarder(namespace_, ports_, identity_);
+  if (!started) {
+    fail(SetupStep::network_forwarder, started.error().message);
+    return false;
+  }
+  forwarder_ = *std::move(started);
+  return true;
+}
+
+void RunNetwork::go_on_behind_uplink() {
+  stage_ = forwarder_.pid >= 0 || forwarder_.ready ? Stage::raising_ports : Stage::ready;
 }
 
 void RunNetwork::take_builder_message() {
@@ -114,13 +133,11 @@ void RunNetwork::take_builder_message() {
   on_built(take_built_network(bytes, std::move((*received)->descriptors)));
 }
 
-void RunNetwork::on_readable() {
-  if (stage_ == Stage::building) return take_builder_message();
-  if (stage_ != Stage::raising_uplink) return;
+void RunNetwork::take_uplinks_byte() {
   char byte = 0;
   const ssize_t got = ::read(uplink_.ready.get(), &byte, 1);
   if (got == 1 && byte == '1') {
-    stage_ = Stage::ready;
+    go_on_behind_uplink();
   } else {
     fail(SetupStep::network_slirp4netns,
          "slirp4netns gave up: " +
@@ -129,12 +146,35 @@ void RunNetwork::on_readable() {
   uplink_.ready.reset();
 }
 
+void RunNetwork::take_forwarders_byte() {
+  char byte = 0;
+  const ssize_t got = ::read(forwarder_.ready.get(), &byte, 1);
+  forwarder_.ready.reset();
+  if (got == 1 && byte == '1') {
+    stage_ = Stage::ready;
+  } else {
+    fail(SetupStep::network_forwarder, "the process that carries loopback ports gave up");
+  }
+}
+
+void RunNetwork::on_readable() {
+  if (stage_ == Stage::building) return take_builder_message();
+  if (stage_ == Stage::raising_uplink) return take_uplinks_byte();
+  if (stage_ == Stage::raising_ports) take_forwarders_byte();
+}
+
 bool RunNetwork::on_exit(pid_t pid) {
   if (pid <= 0) return false;
   if (pid == builder_) {
     builder_ = -1;
     // Its answer may still lie in the socket; its end of it is closed by now.
     if (stage_ == Stage::building) take_builder_message();
+    return true;
+  }
+  if (pid == forwarder_.pid) {
+    forwarder_.pid = -1;
+    lost_uplink_ = lost_uplink_ || stage_ == Stage::ready;
+    if (stage_ == Stage::raising_ports) on_readable();
     return true;
   }
   if (pid != uplink_.pid) return false;
@@ -146,13 +186,15 @@ bool RunNetwork::on_exit(pid_t pid) {
 
 void RunNetwork::fail_if_overdue(Clock::time_point now) {
   if (deadline() && now >= deadline_) {
-    fail(stage_ == Stage::building ? SetupStep::network_namespace : SetupStep::network_slirp4netns,
+    fail(stage_ == Stage::building         ? SetupStep::network_namespace
+         : stage_ == Stage::raising_uplink ? SetupStep::network_slirp4netns
+                                           : SetupStep::network_forwarder,
          "took longer than 5 seconds");
   }
 }
 
 std::optional<RunNetwork::Clock::time_point> RunNetwork::deadline() const {
-  const bool waiting = stage_ == Stage::building || stage_ == Stage::raising_uplink;
+  const bool waiting = stage_ != Stage::ready && stage_ != Stage::ended;
   return waiting ? std::optional(deadline_) : std::nullopt;
 }
 
@@ -171,6 +213,8 @@ void RunNetwork::end() {
   stage_ = Stage::ended;
   answer_.reset();
   uplink_.ready.reset();
+  forwarder_.ready.reset();
+  if (forwarder_.pid >= 0) kill_process(forwarder_.pidfd);
   if (builder_ >= 0) kill_process(builder_pidfd_);
   if (uplink_.pid >= 0) kill_process(uplink_.pidfd);
   uplink_.exit.reset();
@@ -179,7 +223,7 @@ void RunNetwork::end() {
 
 std::vector<pid_t> RunNetwork::processes() const {
   std::vector<pid_t> all;
-  for (const pid_t pid : {builder_, uplink_.pid}) {
+  for (const pid_t pid : {builder_, uplink_.pid, forwarder_.pid}) {
     if (pid >= 0) all.push_back(pid);
   }
   return all;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sandbox/launcher/network/loopback_forwarder.hpp"
 #include "sandbox/launcher/network/network_builder.hpp"
 #include "sandbox/launcher/network/slirp4netns.hpp"
 #include "sandbox/launcher/verify/measure.hpp"
@@ -12,7 +13,8 @@ namespace satellite::sandbox {
 
 /// The network of one run, from its builder to the end of its uplink. Single use.
 ///
-/// Shape:  building -> (slirp4netns starts) -> ready, and from each of them -> ended, by a failure
+/// Shape:  building -> (slirp4netns starts, then the forwarder of loopback ports) -> ready, and
+/// from each of them -> ended, by a failure
 ///         or by end(). Nothing leads out of ended: an answer that arrives later starts nothing.
 ///         Nothing here waits: the loop calls on_readable() and on_exit(). Once has_namespace(), a
 ///         run may enter: the filter is loaded and there is no way out yet, or only a filtered one.
@@ -39,7 +41,7 @@ class RunNetwork {
   bool has_namespace() const { return bool{namespace_.network_namespace}; }
   bool is_ready() const { return stage_ == Stage::ready; }
   const std::optional<RunSetupFailed>& failure() const { return failure_; }
-  /// slirp4netns died although the run needed it.
+  /// slirp4netns or the forwarder died although the run needed it.
   bool lost_uplink() const { return lost_uplink_; }
   const NetworkNamespace& namespaces() const { return namespace_; }
   NetworkFacts facts() const { return facts_; }
@@ -48,17 +50,21 @@ class RunNetwork {
   void close_namespaces() { namespace_ = NetworkNamespace{}; }
   /// Ends what is alive; it is over when is_over() after its last on_exit().
   void end();
-  bool is_over() const { return builder_ < 0 && uplink_.pid < 0; }
+  bool is_over() const { return builder_ < 0 && uplink_.pid < 0 && forwarder_.pid < 0; }
   /// The processes that are ours now.
   std::vector<pid_t> processes() const;
 
  private:
-  enum class Stage { building, raising_uplink, ready, ended };
+  enum class Stage { building, raising_uplink, raising_ports, ready, ended };
 
   RunNetwork() = default;
   void on_built(SetupResult<NetworkNamespace> built);
   void fail(SetupStep step, std::string text);
   void take_builder_message();
+  bool start_forwarder();
+  void go_on_behind_uplink();
+  void take_uplinks_byte();
+  void take_forwarders_byte();
   void check_uplink_process();
 
   Egress egress_ = Egress::routeless;
@@ -71,6 +77,9 @@ class RunNetwork {
   NetworkNamespace namespace_;
   NetworkFacts facts_;
   Slirp4netns uplink_;
+  std::vector<std::uint16_t> ports_;
+  std::optional<Identity> identity_;  ///< of the forwarder
+  LoopbackForwarder forwarder_;
   std::optional<RunSetupFailed> failure_;
   bool lost_uplink_ = false;
 };

@@ -44,6 +44,10 @@ bool is_plain_way(const std::string& directory) {
 /// Whether everything that can change what the step takes is watched from now on.
 bool HostFileWatch::watch(const FileStep& step) {
   if (step.kind != FileStepKind::mirror) return false;
+  // A link in the root stays a link; another one may be shown as what it leads to.
+  std::error_code problem;
+  const bool is_in_root = step.target.find('/') == std::string::npos;
+  if (!is_in_root && std::filesystem::is_symlink(step.source, problem)) return false;
   std::string directory = step.source.substr(0, step.source.rfind('/'));
   if (!directory.empty() && !is_plain_way(directory)) return false;
   const auto add = [this](const std::string& path, std::uint32_t events) {

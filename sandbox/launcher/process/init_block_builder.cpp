@@ -135,6 +135,11 @@ void add_landlock(const LaunchOrder& order, const BlockFacts& facts, BlockText& 
     const auto offset = text.text(path);
     if (head.landlock_paths == 0) head.landlock_paths = offset;
   }
+  head.landlock_readable_count = static_cast<std::uint32_t>(order.readable_paths.size());
+  for (const auto& path : order.readable_paths) {
+    const auto offset = text.text((path.executable ? "x" : "r") + path.path);
+    if (head.landlock_readable == 0) head.landlock_readable = offset;
+  }
 }
 
 void add_task(const LaunchOrder& order, BlockText& text, InitBlock& head) {

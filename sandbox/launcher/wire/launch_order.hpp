@@ -34,10 +34,11 @@ struct Expectation {
   CgroupLimits cgroup;
 };
 
-/// A network of the run's own with a filtered way out, made before the run enters it.
+/// A network of the run's own, made before the run enters it.
 struct NetworkOrder {
-  Egress egress = Egress::slirp4netns;  ///< or macvlan
+  Egress egress = Egress::slirp4netns;  ///< or macvlan; routeless has nothing to filter
   PacketFilter filter;
+  std::vector<std::uint16_t> loopback_ports{};  ///< of the host, which answer in the run, too
 };
 
 /// Whether a run is made with what it shall execute, or up to the point where only that is missing.

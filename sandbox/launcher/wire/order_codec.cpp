@@ -4,6 +4,7 @@
 
 #include "protocol/vocabulary/limits.hpp"
 #include "protocol/vocabulary/secret.hpp"
+#include "sandbox/host/host_view.hpp"
 #include "sandbox/kernel/memory_file.hpp"
 #include "sandbox/launcher/wire/byte_codec.hpp"
 
@@ -13,16 +14,17 @@ namespace satellite::sandbox {
 namespace {
 
 constexpr std::uint32_t order_magic = 0x4353'4f52;  // "CSOR"
-constexpr std::uint32_t order_version = 6;
+constexpr std::uint32_t order_version = 7;
 constexpr std::uint32_t words_max = 4'096;
 constexpr std::size_t word_size_max = (128U << 10U) - 1;  // MAX_ARG_STRLEN, execve(2)
 constexpr std::size_t text_size_max = 2U << 20U;
 constexpr std::uint32_t limits_max = 8;
 constexpr std::uint32_t paths_max = 16;
+constexpr std::uint32_t readable_paths_max = 256;
 constexpr std::size_t interface_name_size_max = 15;
 constexpr std::uint32_t environment_entries_max = 4'096;
 constexpr std::uint64_t cpu_percent_max = 1'000'000;  // ten thousand processors
-constexpr std::uint32_t steps_max = 256;
+constexpr std::uint32_t steps_max = 2'048;
 constexpr std::size_t step_text_size_max = 64U << 10U;  // a small file made for the run
 constexpr std::size_t step_size_min = 3 * sizeof(std::uint32_t);
 static_assert(static_cast<int>(FilterRule::Verdict::accept) == 1);
@@ -73,6 +75,14 @@ void write_sizes(ByteWriter& out, const std::vector<MemorySize>& sizes) {
   }
 }
 
+void write_readable(ByteWriter& out, const std::vector<ReadablePath>& paths) {
+  out.number(static_cast<std::uint32_t>(paths.size()));
+  for (const auto& path : paths) {
+    out.text(path.path);
+    out.number(static_cast<std::uint8_t>(path.executable));
+  }
+}
+
 void write_expectation(ByteWriter& out, const Expectation& expectation) {
   for (const bool flag :
        {expectation.own_namespaces, expectation.own_network, expectation.routeless,
@@ -117,6 +127,8 @@ void write_network(ByteWriter& out, const std::optional<NetworkOrder>& network) 
   if (!network) return;
   out.number(static_cast<std::uint32_t>(network->egress));
   out.number(static_cast<std::uint32_t>(network->filter.rules.size()));
+  out.number(static_cast<std::uint32_t>(network->loopback_ports.size()));
+  for (const auto port : network->loopback_ports) out.number(port);
   for (const auto& rule : network->filter.rules) {
     out.number(static_cast<std::uint8_t>(rule.match));
     out.number(static_cast<std::uint8_t>(rule.verdict));
@@ -139,6 +151,7 @@ void write_setup(ByteWriter& out, const LaunchOrder& order) {
   write_words(out, order.wrapper);
   write_words(out, order.wrapper_files);
   write_words(out, order.writable_paths);
+  write_readable(out, order.readable_paths);
   out.text(order.scratch_directory);
   write_identity(out, order.identity);
   out.number(static_cast<std::uint8_t>(order.identity_is_own));
@@ -189,6 +202,16 @@ std::vector<std::string> read_texts(ByteReader& in) {
 std::vector<std::string> read_paths(ByteReader& in) {
   std::vector<std::string> paths(in.count(paths_max, sizeof(std::uint32_t)));
   for (auto& path : paths) path = read_c_string(in, path_size_max);
+  return paths;
+}
+
+std::vector<ReadablePath> read_readable(ByteReader& in) {
+  std::vector<ReadablePath> paths(in.count(readable_paths_max, sizeof(std::uint32_t) + 1));
+  for (auto& path : paths) {
+    path.path = read_c_string(in, path_size_max);
+    path.executable = in.flag();
+    if (!path.path.starts_with('/')) in.fail();
+  }
   return paths;
 }
 
@@ -324,15 +347,19 @@ std::optional<NetworkOrder> read_network(ByteReader& in) {
   if (!in.flag()) return std::nullopt;
   NetworkOrder network;
   const auto egress = in.number<std::uint32_t>();
-  if (egress != static_cast<std::uint32_t>(Egress::macvlan) &&
-      egress != static_cast<std::uint32_t>(Egress::slirp4netns)) {
-    in.fail();
-  }
   network.egress = static_cast<Egress>(egress);
+  const bool has_way_out =
+      network.egress == Egress::macvlan || network.egress == Egress::slirp4netns;
+  if (!has_way_out && network.egress != Egress::routeless) in.fail();
   constexpr std::size_t rule_size = 3 + 16 + sizeof(std::uint32_t);
   network.filter.rules.resize(in.count(filter_rules_max, rule_size));
+  network.loopback_ports.resize(in.count(loopback_ports_max, sizeof(std::uint16_t)));
+  for (auto& port : network.loopback_ports) {
+    port = in.number<std::uint16_t>();
+    if (port == 0) in.fail();
+  }
   for (auto& rule : network.filter.rules) rule = read_filter_rule(in);
-  if (network.filter.rules.empty()) in.fail();
+  if (network.filter.rules.empty() == has_way_out) in.fail();
   return network;
 }
 
@@ -355,6 +382,7 @@ void read_setup(ByteReader& in, LaunchOrder& order) {
   order.wrapper = read_words(in);
   order.wrapper_files = read_texts(in);
   order.writable_paths = read_paths(in);
+  order.readable_paths = read_readable(in);
   order.scratch_directory = read_c_string(in, path_size_max);
   order.identity = read_identity(in);
   order.identity_is_own = in.flag();

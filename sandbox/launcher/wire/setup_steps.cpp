@@ -64,6 +64,7 @@ constexpr std::array names{
     StepName{SetupStep::control_group, "control_group"},
     StepName{SetupStep::receive_task, "receive_task"},
     StepName{SetupStep::exec_init, "exec_init"},
+    StepName{SetupStep::network_forwarder, "network_forwarder"},
 };
 
 struct Hint {

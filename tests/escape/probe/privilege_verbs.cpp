@@ -146,6 +146,12 @@ long set_securebits(const char* const*) {
   return answered(::prctl(PR_SET_SECUREBITS, SECBIT_KEEP_CAPS | SECBIT_NO_SETUID_FIXUP, 0, 0, 0));
 }
 
+/// ping(8) asks for this before it drops what it never had.
+long keep_capabilities(const char* const* words) {
+  const long kept = answered(::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0));
+  return kept < 0 ? kept : any_capability(words);
+}
+
 long write_file(const char* const* words) {
   return write_text(words[0], words[1]);
 }
@@ -165,6 +171,7 @@ constexpr Verb verbs[] = {
     {"any-capability", 0, Danger::none, any_capability},
     {"clear-no-new-privileges", 0, Danger::none, clear_no_new_privileges},
     {"set-securebits", 0, Danger::none, set_securebits},
+    {"keep-capabilities", 0, Danger::none, keep_capabilities},
     {"write-file", 2, Danger::none, write_file},
 };
 

@@ -33,6 +33,16 @@ TEST_CASE("exec takes a file, a policy and the machine-readable form") {
   CHECK(invocation.json);
 }
 
+TEST_CASE("what follows -- behind exec is the script's, whatever it looks like") {
+  const auto parsed = parse({"exec", "check.sh", "--json", "--", "-w", "10%", "--json", "--", "x"});
+  const auto& invocation = std::get<Invocation>(parsed);
+  CHECK(invocation.json);
+  CHECK(invocation.script_file == "check.sh");
+  CHECK(invocation.script_arguments == std::vector<std::string>{"-w", "10%", "--json", "--", "x"});
+  CHECK(std::get<ParsedEarly>(parse({"exec", "--", "check.sh"})).exit_code == 2);
+  CHECK(std::get<ParsedEarly>(parse({"doctor", "--", "x"})).exit_code == 2);
+}
+
 TEST_CASE("help is success, a wrong command line is exit code 2") {
   CHECK(std::get<ParsedEarly>(parse({"--help"})).exit_code == 0);
   CHECK(std::get<ParsedEarly>(parse({})).exit_code == 2);

@@ -30,6 +30,20 @@ TEST_CASE("what is not TOML, or no setting's shape, is refused with its place") 
   CHECK(values.error().message.rfind("a.toml", 0) == 0);
 }
 
+TEST_CASE("a list is a setting's text with commas, where the setting is one") {
+  const auto values = parse_toml_settings(
+      "[host_view]\npaths = [\"/a\", \"/b\"]\nloopback = [8080, \"http\"]\nkinds = []\n", "a.toml");
+  REQUIRE(values);
+  CHECK(values->at("host_view.paths").text == "/a,/b");
+  CHECK(values->at("host_view.loopback").text == "8080,http");
+  CHECK(values->at("host_view.kinds").text.empty());
+  for (const char* wrong : {"[host_view]\npaths = [\"/a,b\"]\n", "[host_view]\npaths = [[1]]\n",
+                            "[host_view]\npaths = [{a = 1}]\n", "[tls]\nca_file = [\"/a\"]\n"}) {
+    INFO(wrong);
+    CHECK_FALSE(parse_toml_settings(wrong, "a.toml"));
+  }
+}
+
 TEST_CASE("an empty file is an empty set of settings") {
   const auto values = parse_toml_settings("# nothing\n", "a.toml");
   REQUIRE(values);

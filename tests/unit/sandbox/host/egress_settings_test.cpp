@@ -109,6 +109,23 @@ TEST_CASE("a report says which name servers a run reaches, or that names do not 
   CHECK(any_begins(notes_for({"0.0.0.0/0"}, {"169.254.169.253"}), "names do not resolve"));
 }
 
+TEST_CASE("a report says which entries of an allowlist have no effect, being on loopback") {
+  const auto notes = notes_for({"127.0.0.0/8", "10.0.0.1", "::1"}, {});
+  CHECK(any_begins(notes, "only these destinations can be reached: 10.0.0.1"));
+  CHECK(any_begins(notes, "without effect in network.allow: 127.0.0.0/8, ::1;"));
+  CHECK(any_begins(notes_for({"127.0.0.1"}, {}), "no destination can be reached"));
+  CHECK_FALSE(any_begins(notes_for({"10.0.0.1"}, {}), "without effect"));
+  CHECK_FALSE(any_begins(notes_for({"0.0.0.0/0"}, {}), "without effect"));
+}
+
+TEST_CASE("slirp4netns sends echo requests where one of its groups may") {
+  CHECK(any_may_ping("0\t2147483647\n", {0}));
+  CHECK(any_may_ping("100\t200\n", {5, 200}));
+  CHECK_FALSE(any_may_ping("1\t0\n", {0, 1}));
+  CHECK_FALSE(any_may_ping("100\t200\n", {99, 201}));
+  CHECK_FALSE(any_may_ping("", {0}));
+}
+
 TEST_CASE("a report says when IPv6 destinations cannot be reached") {
   CHECK(any_begins(notes_for({"2001:db8::/32"}, {}), "IPv6 destinations are out of reach"));
   CHECK_FALSE(any_begins(notes_for({"10.0.0.0/8"}, {}), "IPv6 destinations"));

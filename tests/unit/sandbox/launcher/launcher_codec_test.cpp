@@ -17,6 +17,7 @@ LaunchOrder full_order() {
   order.wrapper = {"/usr/bin/bwrap", "--unshare-all", ""};
   order.wrapper_files = {"root:x:0:0\n", std::string("a\0b", 3), ""};
   order.writable_paths = {"/tmp", "/dev"};
+  order.readable_paths = {{"/usr", true}, {"/var/log", false}};
   order.command = {"sh", "-c", "echo hi"};
   order.long_script = std::string(200'000, 'x');
   order.environment = {{"A", "1"}, {"B", ""}};
@@ -33,7 +34,8 @@ LaunchOrder full_order() {
   order.expectation.uplink = "tap0";
   order.expectation.filter_rules = 8;
   order.network = NetworkOrder{
-      Egress::slirp4netns, *packet_filter({EgressRules::Kind::allowlist, {"2001:db8::/32"}, true})};
+      Egress::slirp4netns, *packet_filter({EgressRules::Kind::allowlist, {"2001:db8::/32"}, true}),
+      {80, 65'535}};
   return order;
 }
 
@@ -91,6 +93,8 @@ TEST_CASE("an order survives its journey unchanged") {
   REQUIRE(back->network);
   CHECK(back->network->egress == Egress::slirp4netns);
   CHECK(back->network->filter == order.network->filter);
+  CHECK(back->network->loopback_ports == order.network->loopback_ports);
+  CHECK(back->readable_paths == order.readable_paths);
 }
 
 TEST_CASE("the frame of an order is all of it but the task") {
@@ -116,6 +120,12 @@ TEST_CASE("the frame of an order is all of it but the task") {
   }
   SECTION("another path to write to") {
     other.writable_paths.pop_back();
+  }
+  SECTION("another path to read") {
+    other.readable_paths.back().executable = true;
+  }
+  SECTION("another port of the host's loopback") {
+    other.network->loopback_ports.pop_back();
   }
   SECTION("another scratch directory") {
     other.scratch_directory += "1";

@@ -188,6 +188,8 @@ TEST_CASE("golden: bubblewrap builds the native engine's view in its own words")
                                "/etc/ssh",
                                "--dir",
                                "/etc/snmp",
+                               "--dir",
+                               "/etc/ca-certificates",
                                "--ro-bind",
                                "/var/lib/ca/certs",
                                "/etc/ssl/certs",

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "agent/config/config.hpp"
+#include "protocol/vocabulary/result.hpp"
+#include "sandbox/policy/policy_provider.hpp"
+#include "sandbox/report/outcome.hpp"
+#include "sandbox/report/run_request.hpp"
+#include "sandbox/running/runner.hpp"
+
+#include <memory>
+
+namespace satellite::agent {
+
+/// A launcher and an event loop for scripts that `exec` runs one after the other.
+class ExecBench {
+ public:
+  /// Errors: the launcher's start.
+  static Result<std::unique_ptr<ExecBench>> make(const Config& config);
+  ~ExecBench();
+  ExecBench(const ExecBench&) = delete;
+  ExecBench& operator=(const ExecBench&) = delete;
+
+  /// Runs to the end; SIGINT and SIGTERM cancel it. Nothing is prepared for a next one.
+  sandbox::RunResult run(sandbox::RunnerSettings settings, sandbox::RunRequest request,
+                         sandbox::ResolvedPolicy policy, sandbox::RunObserver& observer);
+
+ private:
+  struct State;
+  explicit ExecBench(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace satellite::agent

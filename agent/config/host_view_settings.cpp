@@ -1,0 +1,133 @@
+#include "agent/config/host_view_settings.hpp"
+
+#include <sys/stat.h>
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+#include <utility>
+
+namespace satellite::agent {
+namespace {
+
+using SettingValues = std::map<std::string, EffectiveSetting>;
+
+Error wrong_grant(const EffectiveSetting& setting, const Error& error) {
+  return Error{error.code, setting.key + " (from " + setting.source + "): " + error.message};
+}
+
+Result<void> take_paths(const SettingValues& values, sandbox::HostView& view) {
+  for (const auto& [key, target] : {std::pair{"host_view.paths", &view.paths},
+                                    {"host_view.programs", &view.programs},
+                                    {"host_view.sockets", &view.sockets}}) {
+    const EffectiveSetting& setting = values.at(key);
+    auto paths = target == &view.sockets ? sandbox::parse_shown_sockets(setting.value)
+                                         : sandbox::parse_shown_paths(setting.value);
+    if (!paths) return wrong_grant(setting, paths.error());
+    *target = *std::move(paths);
+    sandbox::HostView alone;
+    alone.paths = *target;
+    const auto beside = sandbox::check_own_paths(alone, view.own);
+    if (!beside) return wrong_grant(setting, beside.error());
+  }
+  return {};
+}
+
+/// Sockets below a directory, on its own file system alone: others may not answer.
+std::vector<std::string> sockets_below(const std::string& path) {
+  constexpr std::size_t entries_max = 10'000, sockets_max = 8;
+  constexpr int depth_max = 6;
+  namespace fs = std::filesystem;
+  std::vector<std::string> found;
+  struct stat top {};
+  if (::lstat(path.c_str(), &top) != 0) return found;
+  std::error_code problem;
+  fs::recursive_directory_iterator at(path, fs::directory_options::skip_permission_denied, problem);
+  for (std::size_t i = 0; !problem && at != fs::end(at) && i < entries_max; ++i) {
+    struct stat facts {};
+    const bool is_known = ::lstat(at->path().c_str(), &facts) == 0;
+    if (is_known && S_ISSOCK(facts.st_mode)) found.push_back(at->path().string());
+    if (found.size() == sockets_max) break;
+    const bool is_elsewhere = !is_known || facts.st_dev != top.st_dev;
+    if (is_elsewhere || at.depth() >= depth_max) at.disable_recursion_pending();
+    at.increment(problem);
+  }
+  return found;
+}
+
+std::string services_text() {
+  constexpr std::size_t size_max = 4U << 20U;
+  std::ifstream file("/etc/services", std::ios::binary);
+  std::string text(size_max, '\0');
+  file.read(text.data(), std::ssize(text));
+  text.resize(static_cast<std::size_t>(std::max<std::streamsize>(file.gcount(), 0)));
+  return text;
+}
+
+std::vector<std::string> own_paths(const SettingValues& values, const ConfigSources& sources,
+                                   const Config& config) {
+  std::vector<std::string> own{config.state_directory, config.scratch_directory,
+                               "/etc/checkstack-satellite"};
+  if (sources.file && sources.file->starts_with('/')) own.push_back(*sources.file);
+  const auto& token = values.at("token_file").value;
+  if (token.starts_with('/')) own.push_back(token);
+  for (auto& path : own) {
+    while (path.size() > 1 && path.back() == '/') path.pop_back();
+  }
+  return own;
+}
+
+}  // namespace
+
+Result<void> take_host_view(const SettingValues& values, const ConfigSources& sources,
+                            Config& config) {
+  sandbox::HostView view;
+  view.own = own_paths(values, sources, config);
+  if (const auto taken = take_paths(values, view); !taken) return taken.error();
+  for (const auto& [key, target] :
+       {std::pair{"host_view.system", &view.system}, {"host_view.sessions", &view.sessions}}) {
+    const EffectiveSetting& setting = values.at(key);
+    if (setting.value != "true" && setting.value != "false") {
+      return wrong_grant(setting, {ErrorCode::invalid_input, "is neither true nor false"});
+    }
+    *target = setting.value == "true";
+  }
+  const EffectiveSetting& loopback = values.at("host_view.loopback");
+  auto ports = sandbox::parse_loopback_ports(loopback.value, services_text());
+  if (!ports) return wrong_grant(loopback, ports.error());
+  view.loopback = *std::move(ports);
+  const EffectiveSetting& kinds = values.at("host_view.kinds");
+  if (const auto read = sandbox::parse_kinds(kinds.value, view); !read) {
+    return wrong_grant(kinds, read.error());
+  }
+  config.host_view = std::move(view);
+  return {};
+}
+
+std::vector<std::string> host_view_warnings(const Config& config) {
+  std::vector<std::string> warnings;
+  for (const auto& path : config.host_view.sockets) {
+    const auto warning = sandbox::warning_of_socket(path);
+    if (!warning.empty()) {
+      warnings.push_back("host_view.sockets: " + path + ": " + std::string(warning));
+    }
+  }
+  for (const auto* list : {&config.host_view.paths, &config.host_view.programs}) {
+    for (const auto& path : *list) {
+      for (const auto& socket : sockets_below(path)) {
+        warnings.push_back("host_view: " + socket + " below " + path +
+                           " is a socket that scripts can connect to");
+      }
+    }
+  }
+  for (const auto port : config.host_view.loopback) {
+    const auto warning = sandbox::warning_of_port(port);
+    if (!warning.empty()) {
+      warnings.push_back("host_view.loopback: " + std::to_string(port) + ": " +
+                         std::string(warning));
+    }
+  }
+  return warnings;
+}
+
+}  // namespace satellite::agent

@@ -1,0 +1,11 @@
+#pragma once
+
+#include "sandbox/hints/hints.hpp"
+#include "sandbox/planning/plan.hpp"
+
+namespace satellite::sandbox {
+
+/// What a run of this plan shows its script of the host. Pure.
+HostInView host_in_view(const Plan& plan);
+
+}  // namespace satellite::sandbox

@@ -1,0 +1,202 @@
+#include "sandbox/planning/shown_host.hpp"
+
+#include "sandbox/kernel/proc_facts.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace satellite::sandbox {
+namespace {
+
+// Where every script finds the host's content anyway.
+constexpr std::array<std::string_view, 6> shown_to_all{"/usr", "/bin",   "/sbin",
+                                                       "/lib", "/lib64", "/lib32"};
+
+// Who looks at a file of one of these may wait for another machine, or for ever.
+constexpr std::array<std::string_view, 14> waiting_types{
+    "nfs", "nfs4",  "cifs",      "smb3",   "smbfs", "9p",      "ceph",
+    "afs", "ncpfs", "glusterfs", "autofs", "fuse",  "fuseblk", "lustre"};
+
+// What /sys holds beyond facts about the host: file systems of their own, tables of the firmware.
+constexpr std::array<std::string_view, 11> masked_in_sys{
+    "/sys/firmware",        "/sys/fs/bpf",     "/sys/fs/cgroup",     "/sys/fs/fuse/connections",
+    "/sys/fs/pstore",       "/sys/fs/selinux", "/sys/kernel/config", "/sys/kernel/debug",
+    "/sys/kernel/security", "/sys/power",      "/sys/kernel/tracing"};
+constexpr std::string_view masked_file_in_sys = "/sys/kernel/vmcoreinfo";
+
+constexpr std::array<std::string_view, 6> session_paths{
+    "/run/utmp",          "/run/systemd/sessions", "/run/systemd/users",
+    "/run/systemd/seats", "/var/log/wtmp",         "/var/log/lastlog"};
+
+bool waits_for_others(std::string_view type) {
+  return std::find(waiting_types.begin(), waiting_types.end(), type) != waiting_types.end() ||
+         type.starts_with("fuse.");
+}
+
+class Finder {
+ public:
+  Finder(const HostView& view, const HostPaths& host, ShownTo whom)
+      : view_(view), host_(host), whom_(whom) {
+    auto mounts = kernel::parse_mountinfo(host.mountinfo());
+    if (mounts) mounts_ = *std::move(mounts);
+  }
+
+  ShownHost find() {
+    for (const auto& path : view_.paths) add(path, Use::read);
+    for (const auto& path : view_.programs) add(path, Use::execute);
+    for (const auto& path : view_.sockets) add(path, Use::connect);
+    if (view_.sessions) add_sessions();
+    if (view_.system) add_system();
+    auto& paths = found_.paths;
+    std::stable_sort(paths.begin(), paths.end(), [](const ShownPath& one, const ShownPath& other) {
+      return one.target < other.target;
+    });
+    found_.links_var_run = std::any_of(paths.begin(), paths.end(), [](const ShownPath& shown) {
+      return is_at_or_below(shown.target, "/run");
+    });
+    return std::move(found_);
+  }
+
+ private:
+  enum class Use { read, execute, connect };
+
+  static std::string_view name_of(Use use) {
+    return use == Use::read ? "path" : use == Use::execute ? "program" : "socket";
+  }
+
+  void leave_out(const std::string& path, const std::string& why) {
+    found_.remarks.push_back("host_view: " + path + " is not shown: " + why);
+  }
+
+  /// The type of the file system that a path lies on; the last mount at a place covers others.
+  std::string_view type_at(std::string_view path) const {
+    const kernel::MountEntry* nearest = nullptr;
+    for (const auto& mount : mounts_) {
+      const bool holds = is_at_or_below(path, mount.target);
+      if (holds && (nearest == nullptr || mount.target.size() >= nearest->target.size())) {
+        nearest = &mount;
+      }
+    }
+    return nearest == nullptr ? std::string_view() : nearest->type;
+  }
+
+  /// The path without links, or nothing and a remark.
+  std::optional<std::string> look_for(const std::string& path) {
+    if (const auto type = type_at(path); waits_for_others(type)) {
+      leave_out(path, "it is on " + std::string(type) + ", which a run would have to wait for");
+      return std::nullopt;
+    }
+    auto real = host_.real_path(path);
+    if (!real) {
+      leave_out(path, "it is not there, or not for the satellite's user");
+      return std::nullopt;
+    }
+    if (*real == path) return real;
+    if (const auto type = type_at(*real); waits_for_others(type)) {
+      leave_out(path, "it leads to " + std::string(type) + ", which a run would have to wait for");
+      return std::nullopt;
+    }
+    HostView behind_link;
+    behind_link.paths = {*real};
+    const auto allowed = parse_shown_paths(*real);
+    const auto beside = check_own_paths(behind_link, view_.own);
+    if (!allowed || !beside) {
+      leave_out(path, "it leads to " + (allowed ? beside.error() : allowed.error()).message);
+      return std::nullopt;
+    }
+    return real;
+  }
+
+  void add(const std::string& path, Use use) {
+    const auto holds = [&path](std::string_view directory) {
+      return is_at_or_below(path, directory);
+    };
+    if (std::any_of(shown_to_all.begin(), shown_to_all.end(), holds)) {
+      return leave_out(path, "every script sees it anyway");
+    }
+    const auto real = look_for(path);
+    if (!real) return;
+    if (host_.is_socket(*real) != (use == Use::connect)) {
+      return leave_out(
+          path, use == Use::connect ? "it is no socket" : "it is a socket, for host_view.sockets");
+    }
+    if (whom_ == ShownTo::everybody && !host_.is_public(*real)) {
+      return leave_out(path, "without the native engine only what every user may read is shown");
+    }
+    // The old name of /run leads there.
+    std::string target = path;
+    if (is_at_or_below(target, "/var/run")) target.erase(0, std::string_view("/var").size());
+    found_.paths.push_back({target, *real, use == Use::execute});
+    found_.grants.push_back(std::string(name_of(use)) + " " + path);
+  }
+
+  void add_sessions() {
+    bool any = false;
+    for (const std::string_view name : session_paths) {
+      const std::string path(name);
+      const auto real = host_.real_path(path);
+      if (!real || *real != path) continue;
+      found_.paths.push_back({path, path, false});
+      any = true;
+    }
+    if (any) return found_.grants.emplace_back("sessions"), void();
+    leave_out("sessions", "this host keeps none in /run/utmp, /run/systemd or /var/log/wtmp");
+  }
+
+  void add_system() {
+    if (!host_.exists("/sys/kernel")) return leave_out("/sys", "it is not mounted");
+    found_.paths.push_back({"/sys", "/sys", false});
+    found_.grants.emplace_back("system");
+    auto& masked = found_.masked_directories;
+    for (const auto path : masked_in_sys) masked.emplace_back(path);
+    for (const auto& mount : mounts_) {
+      if (is_at_or_below(mount.target, "/sys") && mount.target != "/sys") {
+        masked.push_back(mount.target);
+      }
+    }
+    std::sort(masked.begin(), masked.end());
+    // What lies below a masked directory is out of sight with it.
+    const auto last = std::unique(masked.begin(), masked.end(),
+                                  [](const std::string& upper, const std::string& lower) {
+                                    return is_at_or_below(lower, upper);
+                                  });
+    masked.erase(last, masked.end());
+    found_.masked_files.emplace_back(masked_file_in_sys);
+  }
+
+  const HostView& view_;
+  const HostPaths& host_;
+  ShownTo whom_;
+  std::vector<kernel::MountEntry> mounts_;
+  ShownHost found_;
+};
+
+}  // namespace
+
+ShownTo whom_to_show(const HostFacts& facts) {
+  // A wrapper that root starts runs as the script and opens everything as that user.
+  const bool is_anybody = facts.euid_is_root && !facts.native_engine;
+  return is_anybody ? ShownTo::everybody : ShownTo::satellite;
+}
+
+CapabilityFinding examine_host_view(const HostView& view, const HostFacts& facts) {
+  const auto shown = find_shown(view, this_host_paths(), whom_to_show(facts));
+  CapabilityFinding finding;
+  finding.name = "host_view";
+  finding.present = shown.remarks.empty();
+  for (const auto& grant : shown.grants)
+    finding.detail += (finding.detail.empty() ? "" : ", ") + grant;
+  for (const auto& remark : shown.remarks) {
+    finding.detail += (finding.detail.empty() ? "" : "; ") + remark;
+  }
+  if (!finding.present) finding.remedy = "take out of [host_view] what this host does not have";
+  return finding;
+}
+
+ShownHost find_shown(const HostView& view, const HostPaths& host, ShownTo whom) {
+  if (!view.shows_files()) return {};
+  return Finder(view, host, whom).find();
+}
+
+}  // namespace satellite::sandbox

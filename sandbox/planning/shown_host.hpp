@@ -1,0 +1,48 @@
+#pragma once
+
+#include "sandbox/host/host_facts.hpp"
+#include "sandbox/host/host_view.hpp"
+#include "sandbox/planning/host_paths.hpp"
+
+#include <string>
+#include <vector>
+
+namespace satellite::sandbox {
+
+/// Something of the host that a run shows at its place.
+struct ShownPath {
+  std::string target;  ///< absolute
+  std::string source;  ///< the same without links
+  bool executable = false;
+  bool operator==(const ShownPath&) const = default;
+};
+
+/// What of a HostView this host has, for one run.
+///
+/// Shape:  a path stands behind those that hold it.
+struct ShownHost {
+  std::vector<ShownPath> paths;
+  std::vector<std::string> masked_directories, masked_files;  ///< below /sys
+  bool links_var_run = false;        ///< /var/run is a link, as programs expect
+  std::vector<std::string> grants;   ///< for the report: what is shown
+  std::vector<std::string> remarks;  ///< and what is not, with the reason
+
+  bool empty() const { return paths.empty(); }
+};
+
+/// Who must be able to open what is shown.
+enum class ShownTo { satellite, everybody };
+
+/// Who it is on this host, by what starts the scripts.
+ShownTo whom_to_show(const HostFacts& facts);
+
+/// Looks for what the operator grants.
+///
+/// Shape:  pure; `host` answers. What is missing, lies on a network file system (which may not
+///         answer), or leads to something of the satellite's own is left out with a remark.
+ShownHost find_shown(const HostView& view, const HostPaths& host, ShownTo whom);
+
+/// What of the operator's grants this host has, for `doctor`.
+CapabilityFinding examine_host_view(const HostView& view, const HostFacts& facts);
+
+}  // namespace satellite::sandbox

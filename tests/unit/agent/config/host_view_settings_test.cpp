@@ -1,0 +1,72 @@
+#include "agent/config/host_view_settings.hpp"
+
+#include "agent/config/sandbox_settings.hpp"
+#include "tests/support/temp_dir.hpp"
+#include "tests/unit/agent/config/config_fixture.hpp"
+
+#include <sys/stat.h>
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+using namespace satellite;
+using namespace satellite::agent;
+using namespace satellite::tests;
+
+namespace {
+
+Result<LoadedConfig> with_section(const std::string& section) {
+  const TempDir directory;
+  ConfigSources sources = minimal();
+  sources.file = directory.write("satellite.toml", "[host_view]\n" + section);
+  ::chmod(sources.file->c_str(), 0600);
+  return load_config(sources, SettingsUse::connects);
+}
+
+}  // namespace
+
+TEST_CASE("nothing of the host is shown unless the operator says so, and then what he says") {
+  const auto nothing = with_section("");
+  REQUIRE(nothing);
+  CHECK(nothing->config.host_view.empty());
+  const auto loaded = with_section(
+      "paths = [\"/var/log/\", \"/srv\"]\nprograms = [\"/opt/checks\"]\n"
+      "sockets = [\"/run/app.sock\"]\nloopback = [8080, 6379]\nsystem = true\nsessions = true\n"
+      "kinds = [\"health-check\", \"automation\"]\n");
+  REQUIRE(loaded);
+  const auto view = runner_settings(loaded->config).host_view;
+  CHECK(view.paths == std::vector<std::string>{"/var/log", "/srv"});
+  CHECK(view.programs == std::vector<std::string>{"/opt/checks"});
+  CHECK(view.sockets == std::vector<std::string>{"/run/app.sock"});
+  CHECK(view.loopback == std::vector<std::uint16_t>{8080, 6379});
+  CHECK((view.system && view.sessions && view.for_health_checks && view.for_automation));
+  CHECK(host_view_warnings(loaded->config).size() == 1);
+}
+
+TEST_CASE("a grant that must not be is refused with its setting and its place") {
+  const auto section =
+      GENERATE(as<std::string>{}, "paths = [\"/\"]", "paths = [\"/run\"]", "paths = [\"var/log\"]",
+               "paths = [\"/var/lib/checkstack-satellite\"]", "paths = [\"/var/lib\"]",
+               "programs = [\"/etc\"]", "sockets = [\"/tmp/x\"]", "loopback = [0]",
+               "loopback = [\"no-such-service\"]", "system = \"maybe\"", "kinds = [\"all\"]",
+               "disks = true");
+  INFO(section);
+  const auto loaded = with_section(section + "\n");
+  REQUIRE_FALSE(loaded);
+  CHECK(mentions(loaded.error(), "host_view."));
+  CHECK(mentions(loaded.error(), "satellite.toml:2"));
+}
+
+TEST_CASE("a socket below a granted path is told, since read-only does not close it") {
+  const TempDir directory;
+  const auto place = directory.path() / "granted" / "below";
+  std::filesystem::create_directories(place);
+  REQUIRE(::mknod((place / "door.sock").c_str(), S_IFSOCK | 0666, 0) == 0);
+  directory.write("granted/file", "x");
+  Config config;
+  config.host_view.paths = {(directory.path() / "granted").string()};
+  const auto warnings = host_view_warnings(config);
+  REQUIRE(warnings.size() == 1);
+  CHECK(warnings.front().find("below/door.sock") != std::string::npos);
+}

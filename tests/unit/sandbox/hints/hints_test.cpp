@@ -1,0 +1,107 @@
+#include "sandbox/hints/hints.hpp"
+
+#include "sandbox/hints/host_in_view.hpp"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+
+using namespace satellite::sandbox;
+
+namespace {
+
+HintInputs confined(std::string_view script, std::string_view output = {}) {
+  HintInputs inputs;
+  inputs.script = script;
+  inputs.shell = "dash";
+  inputs.host.has_own_files = true;
+  inputs.output = output;
+  return inputs;
+}
+
+bool begins(const std::vector<std::string>& hints, std::string_view beginning) {
+  return std::any_of(hints.begin(), hints.end(),
+                     [beginning](const std::string& hint) { return hint.starts_with(beginning); });
+}
+
+Plan plan_of(Engine engine, bool has_own_view, Egress egress) {
+  Plan plan;
+  plan.engine = engine;
+  plan.has_own_view = has_own_view;
+  plan.egress = egress;
+  plan.promise.requested.enabled = true;
+  return plan;
+}
+
+}  // namespace
+
+TEST_CASE("a confined script that asks for the host's disks is told that it did not see them") {
+  const auto hints = hints_for(confined("df -h /"));
+  REQUIRE(hints.size() == 1);
+  CHECK(hints.front().starts_with("df: disk figures are those of the sandbox"));
+}
+
+TEST_CASE("nothing is said of what a run does show, nor to a script that asks nothing") {
+  CHECK(hints_for(confined("echo ok; uptime; free")).empty());
+  auto inputs = confined("df; who");
+  inputs.host[HostTopic::disks] = true;
+  const auto hints = hints_for(inputs);
+  CHECK(hints.size() == 1);
+  CHECK(begins(hints, "who"));
+}
+
+TEST_CASE("what a script says itself counts before what its text lets expect") {
+  const auto hints = hints_for(
+      confined("df; ps; who; dpkg -l", "cat: /var/lib/app/state: No such file or directory"));
+  CHECK(hints.size() == hints_max);
+  CHECK(hints.front().starts_with("/var/lib/app/state: of the host's /var nothing is shown"));
+  auto partly = confined("true", "cat: /var/lib/app: No such file or directory");
+  partly.host.paths = {"/var/log"};
+  CHECK(hints_for(partly).front().find("/var only what is granted") != std::string::npos);
+}
+
+TEST_CASE("a path is told as missing only where the sandbox is why it may be missing") {
+  const auto [output, is_told] = GENERATE(table<std::string, bool>({
+      {"cat: /srv/x: No such file or directory", true},
+      {"FileNotFoundError: [Errno 2] No such file or directory: '/opt/app/x'", true},
+      {"sh: 1: /opt/x/check: not found", true},
+      {"grep: /etc/app.conf: No such file or directory", true},
+      {"cat: /usr/share/x: No such file or directory", false},
+      {"cat: /tmp/x: No such file or directory", false},
+      {"cat: /proc/1/x: No such file or directory", false},
+      {"cat: x: No such file or directory", false},
+      {"reading /srv/x", false},
+      {"http://host/srv/x not found", false},
+  }));
+  INFO(output);
+  CHECK(hints_for(confined("true", output)).size() == (is_told ? 1U : 0U));
+  auto open = confined("true", output);
+  open.host.has_own_files = false;
+  CHECK(hints_for(open).empty());
+}
+
+TEST_CASE("a hint holds no control character of what a script wrote") {
+  const auto hints =
+      hints_for(confined("true", "cat: /srv/a\x1b[2J\x07: No such file or directory"));
+  REQUIRE(hints.size() == 1);
+  CHECK(hints.front().find('\x1b') == std::string::npos);
+}
+
+TEST_CASE("raw sockets are told to be out of reach by the program or by its message") {
+  CHECK(begins(hints_for(confined("check_icmp -H 10.0.0.1")), "check_icmp: raw sockets"));
+  CHECK(begins(hints_for(confined("true", "cannot create raw socket")), "raw sockets"));
+}
+
+TEST_CASE("a run shows what its layers leave of the host") {
+  const auto none = host_in_view(plan_of(Engine::none, false, Egress::host));
+  CHECK(none[HostTopic::disks]);
+  CHECK(none[HostTopic::processes]);
+  CHECK_FALSE(none[HostTopic::echo]);
+  const auto files_of_the_host = host_in_view(plan_of(Engine::native, false, Egress::routeless));
+  CHECK(files_of_the_host[HostTopic::disks]);
+  CHECK_FALSE(files_of_the_host[HostTopic::processes]);
+  CHECK_FALSE(files_of_the_host[HostTopic::loopback]);
+  const auto confined_run = host_in_view(plan_of(Engine::bwrap, true, Egress::host));
+  CHECK_FALSE(confined_run[HostTopic::disks]);
+  CHECK(confined_run[HostTopic::loopback]);
+  CHECK(confined_run.has_own_files);
+}

@@ -1,0 +1,69 @@
+#include "sandbox/launcher/network/host_listeners.hpp"
+
+#include <arpa/inet.h>
+#include <linux/inet_diag.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <array>
+#include <catch2/catch.hpp>
+#include <string>
+
+using namespace satellite::sandbox;
+
+namespace {
+
+struct Socket {
+  std::uint8_t family = AF_INET;
+  std::array<std::uint32_t, 4> address{};
+  std::uint8_t state = TCP_LISTEN;
+  std::uint32_t waiting = 0, most = 128;
+};
+
+std::string bytes_of(const Socket& socket, bool only_ipv6 = false) {
+  inet_diag_msg message{};
+  message.idiag_family = socket.family;
+  message.idiag_state = socket.state;
+  message.id.idiag_sport = htons(8080);
+  for (std::size_t i = 0; i < 4; ++i) message.id.idiag_src[i] = htonl(socket.address[i]);
+  message.idiag_rqueue = socket.waiting;
+  message.idiag_wqueue = socket.most;
+  std::string bytes(reinterpret_cast<const char*>(&message), sizeof(message));
+  if (socket.family != AF_INET6) return bytes;
+  const char attribute[8] = {5, 0, 11, 0, static_cast<char>(only_ipv6 ? 1 : 0), 0, 0, 0};
+  return bytes + std::string(attribute, sizeof(attribute));
+}
+
+std::string families_of(const std::string& bytes) {
+  ListeningPorts ports;
+  add_listener(bytes, ports);
+  std::string text;
+  for (const auto& [family, port] : ports) {
+    text += family == LoopbackFamily::ipv4 ? "4" : "6";
+    CHECK(port == 8080);
+  }
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("a listener counts for the loopback addresses at which it would take a connection") {
+  CHECK(families_of(bytes_of({})) == "4");
+  CHECK(families_of(bytes_of({.address = {0x7f00'0001}})) == "4");
+  CHECK(families_of(bytes_of({.address = {0x7f00'0002}})).empty());
+  CHECK(families_of(bytes_of({.address = {0xc000'0201}})).empty());
+  CHECK(families_of(bytes_of({.family = AF_INET6})) == "46");
+  CHECK(families_of(bytes_of({.family = AF_INET6}, true)) == "6");
+  CHECK(families_of(bytes_of({.family = AF_INET6, .address = {0, 0, 0, 1}})) == "6");
+  CHECK(families_of(bytes_of({.family = AF_INET6, .address = {0, 0, 0xffff, 0x7f00'0001}})) == "4");
+  CHECK(families_of(bytes_of({.family = AF_INET6, .address = {0x2001'0db8, 0, 0, 1}})).empty());
+}
+
+TEST_CASE("a full queue, another state and torn bytes are no listener") {
+  CHECK(families_of(bytes_of({.waiting = 128, .most = 128})) == "4");
+  CHECK(families_of(bytes_of({.waiting = 129, .most = 128})).empty());
+  CHECK(families_of(bytes_of({.state = TCP_ESTABLISHED})).empty());
+  const std::string whole = bytes_of({});
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    CHECK(families_of(whole.substr(0, size)).empty());
+  }
+}
