@@ -1,0 +1,13 @@
+#pragma once
+
+namespace satellite::tls {
+
+/// Starts libcrypto without a configuration file: the first call into it decides, so this comes
+/// before any other. A host's openssl.cnf may name providers and engines, libraries that were built
+/// for another OpenSSL, and what it sets (protocols, security level) is not ours to promise.
+///
+/// Errors: false if libcrypto cannot start at all.
+/// Source: OPENSSL_init_crypto(3ssl), OPENSSL_INIT_NO_LOAD_CONFIG.
+bool start_library();
+
+}  // namespace satellite::tls
