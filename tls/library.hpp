@@ -7,7 +7,6 @@ namespace satellite::tls {
 /// for another OpenSSL, and what it sets (protocols, security level) is not ours to promise.
 ///
 /// Errors: false if libcrypto cannot start at all.
-/// Source: OPENSSL_init_crypto(3ssl), OPENSSL_INIT_NO_LOAD_CONFIG.
 bool start_library();
 
 }  // namespace satellite::tls

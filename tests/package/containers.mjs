@@ -59,7 +59,7 @@ function bundle(name, way, args) {
     hostname: "pod",
     process: {
       terminal: false, user: { uid: way.uid, gid: way.uid }, cwd: "/", env: image.Env,
-      args: [...image.Entrypoint, ...args], noNewPrivileges: way.noNewPrivileges,
+      args, noNewPrivileges: way.noNewPrivileges,
       capabilities: { bounding: capabilities, effective, permitted: effective },
     },
     mounts: [
@@ -71,6 +71,8 @@ function bundle(name, way, args) {
       { destination: "/tmp", type: "tmpfs", source: "tmpfs", options: ["nosuid", "nodev", "mode=1777"] },
       { destination: "/var/lib/checkstack-satellite", type: "tmpfs", source: "tmpfs", options: ["nosuid", "nodev", "mode=1777"] },
       { destination: "/run", type: "tmpfs", source: "tmpfs", options: ["nosuid", "nodev", "mode=755"] },
+      { destination: "/run/core.sh", type: "bind", source: join(work, "core.sh"), options: ["bind", "ro"] },
+      { destination: "/run/devcore", type: "bind", source: join(work, "devcore"), options: ["bind", "ro"] },
       { destination: "/run/check.sh", type: "bind", source: join(work, "check.sh"), options: ["bind", "ro"] },
     ],
     linux: {
@@ -112,8 +114,9 @@ function ways() {
 const lines = [];
 function add(way, expected, title) {
   const name = title.replace(/[^A-Za-z0-9]+/g, "-");
-  bundle(`${name}-doctor`, way, ["doctor"]);
-  bundle(`${name}-exec`, way, ["exec", "/run/check.sh"]);
+  bundle(`${name}-doctor`, way, [...image.Entrypoint, "doctor"]);
+  bundle(`${name}-exec`, way, [...image.Entrypoint, "exec", "/run/check.sh"]);
+  bundle(`${name}-core`, way, ["/bin/sh", "/run/core.sh"]);
   lines.push([name, expected, title].join("\t"));
 }
 

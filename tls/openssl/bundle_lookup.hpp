@@ -13,7 +13,6 @@ namespace satellite::tls {
 /// Shape:  each look reads the file anew, certificate by certificate, and adds to the store those
 ///         of the wanted name. What is no certificate in it is passed over.
 /// Errors: io_failed naming the bundle, if OpenSSL has no memory for it.
-/// Source: X509_LOOKUP_meth_new(3ssl).
 Result<void> look_up_in_bundle(X509_STORE* store, const std::filesystem::path& bundle);
 
 }  // namespace satellite::tls

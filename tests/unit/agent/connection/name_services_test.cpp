@@ -44,7 +44,7 @@ TEST_CASE("what is no name of a service is never shown, and a long list has an e
 TEST_CASE("getent's lines become addresses, each once, in order and bounded") {
   CHECK(texts_of("192.0.2.10      STREAM core.example.test\n192.0.2.10      DGRAM\n"
                  "2001:db8::10    STREAM\n192.0.2.10 RAW") == Names{"192.0.2.10", "2001:db8::10"});
-  CHECK(texts_of("fe80::1%1 STREAM\n") == Names{"fe80::1%1"});
+  CHECK(texts_of("fe80::1%1 STREAM\n") == Names{"fe80::1%lo"});
   CHECK(texts_of("") == Names{});
   CHECK(texts_of("no address\n\n  192.0.2.300\n192.0.2.1\n") == Names{"192.0.2.1"});
   CHECK(texts_of("192.0.2.1\n192.0.2.2\n192.0.2.3\n", 2) == Names{"192.0.2.1", "192.0.2.2"});
