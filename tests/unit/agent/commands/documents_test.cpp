@@ -38,8 +38,7 @@ std::string bash_offers(const std::string& program, const std::string& words) {
   const std::string script =
       program + "COMP_WORDS=(" + words +
       ")\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_checkstack_satellite\necho ${COMPREPLY[*]}\n";
-  std::string text =
-      output_of("cd / && bash " + directory.write("complete.sh", script) + " 2>&1");
+  std::string text = output_of("cd / && bash " + directory.write("complete.sh", script) + " 2>&1");
   if (text.ends_with('\n')) text.pop_back();
   return text;
 }
