@@ -1,5 +1,6 @@
 #include "agent/commands/commands.hpp"
 #include "agent/packages/archive/unpack_child.hpp"
+#include "tls/library.hpp"
 
 #include <fcntl.h>
 #include <csignal>
@@ -46,6 +47,8 @@ void keep_standard_descriptors() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Before anything could call into it with the host's configuration.
+  if (!satellite::tls::start_library()) return satellite::agent::exit_failed;
   // Started by ourselves to unpack what is foreign: that needs nothing of all below.
   if (argc == 1 && std::string_view(argv[0]) == satellite::agent::unpack_program_name) {
     return satellite::agent::run_unpack_child();

@@ -1,15 +1,15 @@
 #include "tls/client_context.hpp"
 
+#include "tls/openssl/bundle_lookup.hpp"
 #include "tls/openssl/errors.hpp"
 #include "tls/openssl/handles.hpp"
+#include "tls/system_authorities.hpp"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 
 namespace satellite::tls {
@@ -19,8 +19,6 @@ namespace fs = std::filesystem;
 using FilePtr = std::unique_ptr<std::FILE, Deleter<&std::fclose>>;
 
 constexpr int security_level = 2;
-// The public web's authorities are about 150; a file with more is a mistake, not a trust store.
-constexpr int own_authorities_max = 10'000;
 
 std::string named(const char* setting, const fs::path& path) {
   return std::string(setting) + " \"" + path.string() + "\"";
@@ -32,11 +30,11 @@ Result<void> add_ca_file(X509_STORE* store, const fs::path& path) {
   const FilePtr file(std::fopen(path.c_str(), "rbe"));
   if (!file) return error_from_errno(named("tls.ca_file", path), errno);
   ERR_clear_error();
-  int count = 0;
+  std::size_t count = 0;
   for (;;) {
     const X509Ptr certificate(PEM_read_X509_AUX(file.get(), nullptr, nullptr, nullptr));
     if (!certificate) break;
-    if (++count > own_authorities_max) {
+    if (++count > authorities_max) {
       return Error{ErrorCode::limit_exceeded,
                    named("tls.ca_file", path) + ": more than 10000 certificates"};
     }
@@ -61,23 +59,6 @@ Result<void> add_ca_file(X509_STORE* store, const fs::path& path) {
   return {};
 }
 
-/// `ab12cd34.0`: how `openssl rehash` names the certificates of a directory.
-bool is_hash_name(const std::string& name) {
-  constexpr std::size_t hash_size = 8;
-  return name.size() > hash_size + 1 && name[hash_size] == '.' &&
-         name.find_first_not_of("0123456789abcdef") == hash_size &&
-         name.find_first_not_of("0123456789", hash_size + 1) == std::string::npos;
-}
-
-bool is_hashed_directory(const fs::path& path) {
-  std::error_code failure;
-  for (fs::directory_iterator entry(path, failure), end; !failure && entry != end;
-       entry.increment(failure)) {
-    if (is_hash_name(entry->path().filename().string())) return true;
-  }
-  return false;
-}
-
 Result<void> add_ca_directory(X509_STORE* store, const fs::path& path) {
   std::error_code failure;
   const fs::directory_iterator readable(path, failure);
@@ -94,18 +75,16 @@ Result<void> add_ca_directory(X509_STORE* store, const fs::path& path) {
   return {};
 }
 
-/// A hashed directory is read on demand, one authority per handshake; the bundle beside it would be
-/// parsed whole and kept: about 20 ms and some megabytes for the same certificates.
 Result<void> add_system_store(X509_STORE* store) {
-  const char* file_variable = std::getenv(X509_get_default_cert_file_env());
-  const char* directory_variable = std::getenv(X509_get_default_cert_dir_env());
-  const bool is_overridden = file_variable != nullptr || directory_variable != nullptr;
-  const fs::path directory = X509_get_default_cert_dir();
-  const bool from_directory = !is_overridden && is_hashed_directory(directory);
-  const int loaded = from_directory ? X509_STORE_load_path(store, directory.c_str())
-                                    : X509_STORE_set_default_paths(store);
-  if (loaded != 1) {
-    return error_from_openssl(ErrorCode::unavailable, "the system's certificate authorities");
+  const auto authorities = find_system_authorities(1);
+  if (!authorities) return authorities.error();
+  for (const AuthorityPlace& place : authorities->places) {
+    if (place.kind == AuthorityPlace::Kind::bundle) {
+      Result<void> added = look_up_in_bundle(store, place.path);
+      if (!added) return added;
+    } else if (X509_STORE_load_path(store, place.path.c_str()) != 1) {
+      return error_from_openssl(ErrorCode::unavailable, place.path.string());
+    }
   }
   return {};
 }

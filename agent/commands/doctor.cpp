@@ -1,5 +1,6 @@
 #include "agent/commands/commands.hpp"
 #include "agent/commands/input.hpp"
+#include "agent/commands/preconditions.hpp"
 #include "agent/config/sandbox_settings.hpp"
 #include "agent/packages/packages_here.hpp"
 #include "sandbox/host/engines.hpp"
@@ -8,6 +9,7 @@
 #include "sandbox/planning/shown_host.hpp"
 #include "sandbox/probing/probe.hpp"
 #include "sandbox/running/runner.hpp"
+#include "tls/system_authorities.hpp"
 
 #include <algorithm>
 #include <boost/asio/awaitable.hpp>
@@ -45,6 +47,24 @@ void print_text(const sandbox::HostFacts& facts, const sandbox::HostReadiness& r
   std::cout << (readiness.enforceable
                     ? "\nThis host can enforce every layer of the shipped default policy.\n"
                     : "\n" + readiness.guidance + "\n");
+}
+
+/// Whom a connection would trust.
+sandbox::CapabilityFinding authorities_finding(const Config& config) {
+  sandbox::CapabilityFinding finding;
+  finding.name = "certificate_authorities";
+  if (!config.ca_file.empty()) {
+    const auto checked = check_authorities(config);
+    finding.present = static_cast<bool>(checked);
+    finding.detail = checked ? config.ca_file + " (tls.ca_file)" : checked.error().message;
+    if (!checked) finding.remedy = "correct the file, or the setting tls.ca_file";
+    return finding;
+  }
+  const auto found = tls::find_system_authorities(tls::authorities_max);
+  finding.present = static_cast<bool>(found);
+  finding.detail = found ? tls::describe(*found) : found.error().message;
+  if (!found) finding.remedy = "install ca-certificates, or name an authority in tls.ca_file";
+  return finding;
 }
 
 /// Found as the first module run finds it: by letting it run a script.
@@ -114,6 +134,7 @@ int doctor_command(const Invocation& invocation) {
   if (!launcher) return no_launcher(launcher.error());
   (*launcher)->attach(context, [] {});
   auto facts = sandbox::examine_host(context, **launcher, probe_settings(*config));
+  facts.findings.push_back(authorities_finding(*config));
   facts.findings.push_back(try_module_runtime(context, **launcher, *config, facts));
   facts.findings.push_back(script_packages_finding(*config));
   if (!config->host_view.empty()) {

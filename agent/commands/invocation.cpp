@@ -1,5 +1,6 @@
 #include "agent/commands/invocation.hpp"
 
+#include "agent/commands/command_description.hpp"
 #include "agent/config/setting_table.hpp"
 
 #include <CLI/CLI.hpp>
@@ -95,6 +96,34 @@ void describe(CLI::App& app, Invocation& invocation) {
   add(app, invocation, Command::version, "version", "print the version");
 }
 
+/// `TEXT:{show,check,merge}` -> the words between the braces.
+std::vector<std::string> choices_in(const std::string& type) {
+  const auto open = type.find('{');
+  const auto close = type.find('}', open);
+  if (open == std::string::npos || close == std::string::npos) return {};
+  std::vector<std::string> choices;
+  std::istringstream words(type.substr(open + 1, close - open - 1));
+  for (std::string word; std::getline(words, word, ',');) choices.push_back(word);
+  return choices;
+}
+
+ArgumentDescription describe_argument(const CLI::Option& option) {
+  ArgumentDescription described;
+  described.name = option.get_name();
+  described.help = option.get_description();
+  described.takes_value = option.get_items_expected_max() > 0;
+  described.choices = choices_in(option.get_type_name());
+  described.names_file = described.name == "--config" || described.name == "--policy" ||
+                         described.name == "--context" || described.name == "file";
+  for (const Setting& setting : setting_table()) {
+    if (setting.option != described.name) continue;
+    described.names_file = setting.kind == SettingKind::path;
+    if (setting.kind == SettingKind::toggle) described.choices = {"true", "false"};
+    if (setting.kind == SettingKind::level) described.choices = {"debug", "info", "warn", "error"};
+  }
+  return described;
+}
+
 constexpr const char* token_refusal =
     "the token is never taken from the command line, where every user of this host could read it.\n"
     "Put it into a file that only the satellite can read and name that with --token-file, or use "
@@ -171,6 +200,22 @@ std::variant<Invocation, ParsedEarly> parse_command_line(int argc, const char* c
     return answer_of(app, early);
   }
   return invocation;
+}
+
+std::vector<CommandDescription> describe_commands() {
+  Invocation unused;
+  CLI::App app("", "checkstack-satellite");
+  describe(app, unused);
+  std::vector<CommandDescription> commands;
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+    CommandDescription command{sub->get_name(), sub->get_description(), {}, {}};
+    for (const CLI::Option* option : sub->get_options()) {
+      auto& list = option->get_positional() ? command.arguments : command.options;
+      list.push_back(describe_argument(*option));
+    }
+    commands.push_back(std::move(command));
+  }
+  return commands;
 }
 
 }  // namespace satellite::agent

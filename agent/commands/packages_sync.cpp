@@ -55,6 +55,7 @@ class PackagesSync {
     const Config& config = settings_.loaded.config;
     LinkSettings link_settings;
     link_settings.tls.ca_file = config.ca_file;
+    link_settings.resolver = config.resolver;
     link_settings.user_agent = std::string("checkstack-satellite/") + program_version;
     const auto deadline = std::chrono::steady_clock::now() + limits::connect_deadline;
     auto attempt = co_await connect_websocket(settings_.core, std::move(link_settings), deadline);

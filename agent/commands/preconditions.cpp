@@ -1,5 +1,6 @@
 #include "agent/commands/preconditions.hpp"
 
+#include "agent/connection/core_url.hpp"
 #include "tls/client_context.hpp"
 
 #include <sys/stat.h>
@@ -36,6 +37,10 @@ Result<void> check_scratch_directory(const Config& config) {
 }
 
 Result<void> check_authorities(const Config& config) {
+  // A core on this host without TLS needs nobody to vouch for it, and a host for it no store.
+  const auto core = parse_core_url(config.core_url);
+  const bool has_tls = !core || core->transport == Transport::tls;
+  if (!has_tls && config.ca_file.empty()) return {};
   tls::Settings settings;
   settings.ca_file = config.ca_file;
   const auto context = tls::make_client_context(settings);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/config/resolver.hpp"
 #include "agent/runtime/log_level.hpp"
 #include "protocol/vocabulary/byte_count.hpp"
 #include "protocol/vocabulary/secret.hpp"
@@ -33,6 +34,7 @@ struct Config {
   Secret token;
   std::string ca_file;  ///< empty = the system's store
 
+  Resolver resolver = Resolver::builtin;
   std::chrono::seconds refresh_every{0};  ///< zero = never
   std::chrono::seconds registration_probe_every{0};
 

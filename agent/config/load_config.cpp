@@ -362,6 +362,11 @@ Result<void> take_core(const Values& values, SettingsUse use, Config& config) {
   config.core_url = values.at("core").value;
   config.client_id = values.at("id").value;
   config.ca_file = values.at("tls.ca_file").value;
+  const EffectiveSetting& resolver = values.at("connection.resolver");
+  if (resolver.value != "builtin" && resolver.value != "getent") {
+    return invalid(resolver, "'" + printable(resolver.value) + "' is neither builtin nor getent");
+  }
+  config.resolver = resolver.value == "getent" ? Resolver::getent : Resolver::builtin;
   return config.client_id.empty() ? Result<void>{} : check_id(values.at("id"));
 }
 

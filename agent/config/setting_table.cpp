@@ -29,6 +29,10 @@ constexpr std::array settings{
             "file with the token; else CHECKSTACK_SATELLITE_TOKEN or $CREDENTIALS_DIRECTORY/token"},
     Setting{"tls.ca_file", "CHECKSTACK_SATELLITE_CA_FILE", "--ca-file", SettingKind::path, "",
             "PEM file with the authorities to trust instead of the system's"},
+    Setting{"connection.resolver", "CHECKSTACK_SATELLITE_RESOLVER", "--resolver",
+            SettingKind::choice, "builtin",
+            "who looks up the core's name: builtin = hosts file and name servers, or getent = the "
+            "host's program, which asks all that nsswitch.conf names"},
     Setting{"connection.refresh", "CHECKSTACK_SATELLITE_REFRESH", "--refresh", SettingKind::seconds,
             "0", "seconds after which to connect anew for edits the core does not push; 0 = never",
             0, 86'400},

@@ -1,13 +1,19 @@
 // getaddrinfo blocks, for minutes when name servers are silent, and cannot be interrupted. Asio's
 // own resolver runs it on a thread that its context joins on destruction, so a stop would wait for
 // DNS. Here each lookup has a thread of its own that owns all it touches and may be left behind.
+// glibc would load a library for each service of nsswitch.conf that it has not built in, and a
+// static program cannot load one of another glibc: it is told to ask /etc/hosts and the name
+// servers only, which are part of it since 2.34.
 #include "agent/connection/resolve.hpp"
 
 #include "agent/connection/cut_at.hpp"
+#include "agent/connection/getent.hpp"
+#include "agent/connection/name_services.hpp"
 #include "protocol/vocabulary/unique_fd.hpp"
 
 #include <fcntl.h>
 #include <netdb.h>
+#include <nss.h>
 #include <sys/eventfd.h>
 #include <algorithm>
 #include <atomic>
@@ -16,6 +22,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
+#include <fstream>
 #include <memory>
 #include <mutex>
 #include <system_error>
@@ -32,16 +39,18 @@ constexpr std::size_t addresses_max = 16;
 // A dead name server holds a lookup longer than one connect deadline, so some may overlap.
 constexpr int lookups_max = 4;
 std::atomic<int> lookups_running{0};
+// Name services answer within a minute or not at all; who waits has a shorter deadline.
+constexpr std::chrono::seconds getent_time_max{60};
+constexpr std::size_t nsswitch_size_max = 65'536;
 
 /// What the lookup thread and the waiting coroutine share; the last of the two frees it.
 struct Lookup {
-  std::string host, service;
+  CoreAddress address;
+  Resolver resolver = Resolver::builtin;
   UniqueFd answered;  // an eventfd: becomes readable once
 
   std::mutex mutex;
-  int failure = 0;       // of getaddrinfo, EAI_*
-  int system_error = 0;  // errno when that is EAI_SYSTEM
-  Endpoints endpoints;
+  Result<Endpoints> endpoints = Endpoints{};
 };
 
 struct AddressListDeleter {
@@ -61,38 +70,81 @@ Endpoints endpoints_in(const addrinfo* list) {
   return endpoints;
 }
 
-void ask(Lookup& lookup) {
+/// Whom the built-in resolver did not ask for a name that it did not find.
+std::string hint_at_other_services() {
+  std::ifstream file("/etc/nsswitch.conf", std::ios::binary);
+  std::string text(nsswitch_size_max, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  std::string names;
+  for (const std::string& name : services_not_asked(text)) {
+    names += (names.empty() ? "" : ", ") + name;
+  }
+  if (names.empty()) return {};
+  return "; not asked: " + names +
+         " of /etc/nsswitch.conf (connection.resolver = \"getent\" asks them)";
+}
+
+Error lookup_error(const std::string& host, int failure, int system_error) {
+  const std::string what = "DNS: looking up " + host;
+  Error error;
+  if (failure == EAI_SYSTEM) {
+    error = error_from_errno(what, system_error);
+  } else {
+    const bool is_unknown = failure == EAI_NONAME || failure == EAI_NODATA;
+    error = Error{is_unknown ? ErrorCode::not_found : ErrorCode::unavailable,
+                  what + ": " + ::gai_strerror(failure)};
+  }
+  error.message += hint_at_other_services();
+  return error;
+}
+
+Result<Endpoints> ask_builtin(const CoreAddress& address) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV;
   addrinfo* answer = nullptr;
-  const int failure = ::getaddrinfo(lookup.host.c_str(), lookup.service.c_str(), &hints, &answer);
-  const int system_error = errno;
-  const std::unique_ptr<addrinfo, AddressListDeleter> list(failure == 0 ? answer : nullptr);
+  const std::string service = std::to_string(address.port);
+  const int failure = ::getaddrinfo(address.host.c_str(), service.c_str(), &hints, &answer);
+  if (failure != 0) return lookup_error(address.host, failure, errno);
+  const std::unique_ptr<addrinfo, AddressListDeleter> list(answer);
+  return endpoints_in(list.get());
+}
+
+Result<Endpoints> ask_host(const CoreAddress& address) {
+  const auto found = ask_getent(address.host, std::chrono::steady_clock::now() + getent_time_max);
+  if (!found) return found.error();
+  Endpoints endpoints;
+  for (const auto& one : *found) endpoints.emplace_back(one, address.port);
+  return endpoints;
+}
+
+void ask(Lookup& lookup) {
+  auto endpoints =
+      lookup.resolver == Resolver::getent ? ask_host(lookup.address) : ask_builtin(lookup.address);
   const std::lock_guard lock(lookup.mutex);
-  lookup.failure = failure;
-  lookup.system_error = system_error;
-  lookup.endpoints = endpoints_in(list.get());
+  lookup.endpoints = std::move(endpoints);
 }
 
-Error lookup_error(const std::string& host, int failure, int system_error) {
-  const std::string what = "DNS: looking up " + host;
-  if (failure == EAI_SYSTEM) return error_from_errno(what, system_error);
-  const bool is_unknown = failure == EAI_NONAME || failure == EAI_NODATA;
-  return Error{is_unknown ? ErrorCode::not_found : ErrorCode::unavailable,
-               what + ": " + ::gai_strerror(failure)};
+/// Before the first lookup and once, since glibc keeps it in a table without a lock. It outlives
+/// changes of nsswitch.conf.
+Result<void> pin_name_services() {
+  static const bool is_pinned = ::__nss_configure_lookup("hosts", "files dns") == 0;
+  if (is_pinned) return {};
+  return Error{ErrorCode::internal, "DNS: this libc cannot be told whom to ask"};
 }
 
-Result<std::shared_ptr<Lookup>> start_lookup(const CoreAddress& address) {
+Result<std::shared_ptr<Lookup>> start_lookup(const CoreAddress& address, Resolver resolver) {
+  if (const auto pinned = pin_name_services(); !pinned) return pinned.error();
   if (lookups_running.fetch_add(1) >= lookups_max) {
     lookups_running.fetch_sub(1);
     return Error{ErrorCode::limit_exceeded,
                  "DNS: earlier lookups still wait for the name servers; check /etc/resolv.conf"};
   }
   auto lookup = std::make_shared<Lookup>();
-  lookup->host = address.host;
-  lookup->service = std::to_string(address.port);
+  lookup->address = address;
+  lookup->resolver = resolver;
   lookup->answered = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   try {
     std::thread([lookup] {
@@ -107,11 +159,11 @@ Result<std::shared_ptr<Lookup>> start_lookup(const CoreAddress& address) {
   return lookup;
 }
 
-asio::awaitable<Result<Endpoints>> look_up(CoreAddress address,
+asio::awaitable<Result<Endpoints>> look_up(CoreAddress address, Resolver resolver,
                                            std::chrono::steady_clock::time_point deadline) {
   constexpr auto without_throwing = asio::as_tuple(asio::use_awaitable);
   const auto executor = co_await asio::this_coro::executor;
-  const Result<std::shared_ptr<Lookup>> started = start_lookup(address);
+  const Result<std::shared_ptr<Lookup>> started = start_lookup(address, resolver);
   if (!started) co_return started.error();
   Lookup& lookup = **started;
 
@@ -127,10 +179,8 @@ asio::awaitable<Result<Endpoints>> look_up(CoreAddress address,
   }
   if (std::get<0>(waited)) co_return Error{ErrorCode::cancelled, "DNS: stopped"};
   const std::lock_guard lock(lookup.mutex);
-  if (lookup.failure != 0) {
-    co_return lookup_error(address.host, lookup.failure, lookup.system_error);
-  }
-  co_return interleaved(lookup.endpoints);
+  if (!lookup.endpoints) co_return lookup.endpoints.error();
+  co_return interleaved(*lookup.endpoints);
 }
 
 }  // namespace
@@ -148,7 +198,7 @@ Endpoints interleaved(const Endpoints& endpoints) {
   return mixed;
 }
 
-asio::awaitable<Result<Endpoints>> resolve(CoreAddress address,
+asio::awaitable<Result<Endpoints>> resolve(CoreAddress address, Resolver resolver,
                                            std::chrono::steady_clock::time_point deadline) {
   if (address.host == "localhost") {
     co_return Endpoints{{asio::ip::address_v4::loopback(), address.port},
@@ -157,7 +207,7 @@ asio::awaitable<Result<Endpoints>> resolve(CoreAddress address,
   boost::system::error_code not_numeric;
   const asio::ip::address numeric = asio::ip::make_address(address.host, not_numeric);
   if (!not_numeric) co_return Endpoints{{numeric, address.port}};
-  auto endpoints = co_await look_up(std::move(address), deadline);
+  auto endpoints = co_await look_up(std::move(address), resolver, deadline);
   co_return endpoints;
 }
 

@@ -75,6 +75,7 @@ asio::awaitable<EndedConnection> Session::run() {
 asio::awaitable<bool> Session::open() {
   LinkSettings settings;
   settings.tls.ca_file = dependencies_.config.ca_file;
+  settings.resolver = dependencies_.config.resolver;
   settings.user_agent = std::string("checkstack-satellite/") + program_version;
   auto attempt = co_await connect_websocket(dependencies_.address, std::move(settings), deadline_);
   if (!attempt.link) {

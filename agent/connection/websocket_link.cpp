@@ -101,7 +101,7 @@ asio::awaitable<ConnectAttempt> connect_websocket(CoreAddress address, LinkSetti
     if (!made) co_return failed(ConnectStage::trust, made.error());
     context = std::move(*made);
   }
-  const auto endpoints = co_await resolve(address, deadline);
+  const auto endpoints = co_await resolve(address, settings.resolver, deadline);
   if (!endpoints) co_return failed(ConnectStage::dns, endpoints.error());
   auto socket = co_await tcp_connect(*endpoints, deadline);
   if (!socket) co_return failed(ConnectStage::tcp, socket.error());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/config/resolver.hpp"
 #include "agent/connection/close_code.hpp"
 #include "agent/connection/core_url.hpp"
 #include "agent/connection/heartbeat_policy.hpp"
@@ -23,6 +24,7 @@ std::string_view name_of(ConnectStage stage);
 
 struct LinkSettings {
   tls::Settings tls;
+  Resolver resolver = Resolver::builtin;
   HeartbeatPolicy::Settings heartbeat;
   std::string user_agent = "checkstack-satellite";
 };

@@ -51,7 +51,10 @@ asio::awaitable<void> probe_namespaces(Probing probing) {
   HostFacts& facts = probing.facts;
   TrialOutcome end;
   std::string problem;
-  if (facts.wrapper == Wrapper::none) {
+  // An unprivileged launcher's own engine has made all of them. The probe below says no in
+  // containers whose program file belongs to another user, although runs work there.
+  const bool native_made_them = facts.native_engine && !facts.euid_is_root;
+  if (facts.wrapper == Wrapper::none && !native_made_them) {
     auto tried = co_await try_namespaces(probing.context, probing.launcher, probing.identity);
     end = std::move(tried);
     problem = problem_of_trial(end);

@@ -52,6 +52,7 @@ HostFacts examine_host(asio::io_context& context, Launcher& launcher, ProbeSetti
   probe_seccomp(facts);
   probe_landlock(facts);
   probe_wrapper_programs(facts);
+  probe_shell(facts);
   probe_javascript_runtimes(facts);
   return facts;
 }

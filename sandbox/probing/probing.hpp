@@ -46,6 +46,7 @@ void probe_identity(HostFacts& facts);
 void probe_seccomp(HostFacts& facts);
 void probe_landlock(HostFacts& facts);
 void probe_wrapper_programs(HostFacts& facts);
+void probe_shell(HostFacts& facts);
 void probe_javascript_runtimes(HostFacts& facts);
 
 }  // namespace satellite::sandbox

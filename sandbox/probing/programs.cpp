@@ -2,6 +2,7 @@
 
 #include "protocol/vocabulary/printable.hpp"
 #include "protocol/vocabulary/unique_fd.hpp"
+#include "sandbox/probing/trial_command.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -87,6 +88,14 @@ void probe_wrapper_programs(HostFacts& facts) {
     set_finding(facts, std::string("program_") + name, !path.empty(), path.empty() ? missing : path,
                 remedy);
   }
+}
+
+void probe_shell(HostFacts& facts) {
+  const std::string path = find_shell(this_host_programs());
+  set_finding(
+      facts, "shell", !path.empty(),
+      path.empty() ? "no sh in /usr/local/bin, /usr/bin or /bin: no shell script can run" : path,
+      "install a shell as /bin/sh (dash, bash), or link it to busybox");
 }
 
 void probe_javascript_runtimes(HostFacts& facts) {

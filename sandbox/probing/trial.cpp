@@ -3,6 +3,7 @@
 #include "sandbox/launcher/client/ending.hpp"
 #include "sandbox/launcher/client/make_launch_order.hpp"
 #include "sandbox/planning/build_plan.hpp"
+#include "sandbox/probing/trial_command.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -79,7 +80,7 @@ int error_number_of(const TrialOutcome& end) {
 LaunchOrder bare_trial(Launcher& launcher, const std::optional<Identity>& identity) {
   LaunchOrder order;
   order.run_number = launcher.next_run_number();
-  order.command = {"true"};
+  order.command = trial_command(this_host_programs());
   order.identity = identity;
   order.resource_settings = {{Resource::open_files, trial_open_files}};
   order.expectation.identity = identity;
@@ -94,7 +95,7 @@ Result<LaunchOrder> trial_order(Launcher& launcher, const HostFacts& hoped, cons
   OrderInputs order_inputs;
   order_inputs.run_number = launcher.next_run_number();
   RunInputs inputs;
-  inputs.command = {"true"};
+  inputs.command = trial_command(this_host_programs());
   inputs.scratch_directory = launcher.scratch_directory(order_inputs.run_number);
   inputs.default_identity = identity;
   inputs.agent_identity = Identity{::geteuid(), ::getegid()};

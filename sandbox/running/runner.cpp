@@ -244,6 +244,7 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder
     if (problem) std::rethrow_exception(problem);
   }
   describe_end(result, execution.end(), execution.stopped_by());
+  describe_missing_command(result, execution.end(), plan.command.front());
   if (!result.error) result.error = limit_reached(result, plan);
   if (ready) result.sandbox.hints = hints_of(run.request, plan, beginning.text());
   if (ready && has_answer) {

@@ -18,6 +18,7 @@ const std::map<std::string, Check> targets{
     {"archive", fuzz::check_archive_target},
     {"bounded_json", fuzz::check_bounded_json_target},
     {"core_url", fuzz::check_core_url_target},
+    {"name_services", fuzz::check_name_services_target},
     {"decode", fuzz::check_decode_target},
     {"handshake", fuzz::check_handshake_target},
     {"hints", fuzz::check_hints_target},

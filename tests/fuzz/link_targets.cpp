@@ -1,4 +1,5 @@
 #include "agent/connection/core_url.hpp"
+#include "agent/connection/name_services.hpp"
 #include "agent/connection/retry_after.hpp"
 #include "agent/connection/websocket_errors.hpp"
 #include "tests/fuzz/promises.hpp"
@@ -51,6 +52,22 @@ Broken check_core_url_target(std::string_view input) {
       again->transport != address->transport || again->host_header != address->host_header) {
     return "a URL written again leads elsewhere";
   }
+  return std::nullopt;
+}
+
+Broken check_name_services_target(std::string_view input) {
+  const auto services = services_not_asked(input);
+  if (services.size() > 16) return "a list of services without bounds";
+  for (const std::string& name : services) {
+    if (name.size() > 32 || !is_safe_in_request(name)) return "a service that no log line may show";
+    if (input.find(name) == std::string_view::npos) return "a service that is not in the file";
+  }
+  constexpr std::size_t count_max = 4;
+  const auto addresses = addresses_of_getent(input, count_max);
+  if (addresses.size() > count_max) return "more addresses than were asked for";
+  std::string written;
+  for (const auto& address : addresses) written += address.to_string() + " STREAM\n";
+  if (addresses_of_getent(written, count_max) != addresses) return "addresses change when written";
   return std::nullopt;
 }
 

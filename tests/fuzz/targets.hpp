@@ -39,6 +39,8 @@ std::optional<std::string> check_package_json_target(std::string_view input);
 // What an operator writes.
 std::optional<std::string> check_settings_target(std::string_view input);
 std::optional<std::string> check_core_url_target(std::string_view input);
+/// nsswitch.conf, and the same bytes as what getent printed.
+std::optional<std::string> check_name_services_target(std::string_view input);
 /// Two lists of addresses and blocks, one entry a line; each line is also tried as a range of ids.
 std::optional<std::string> check_address_block_target(std::string_view input);
 std::optional<std::string> check_plan_question_target(std::string_view input);

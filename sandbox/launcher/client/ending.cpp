@@ -172,6 +172,14 @@ void describe_end(RunResult& result, const LauncherRecord& record, StopReason re
                  "; what they hold is set aside until they are gone";
 }
 
+void describe_missing_command(RunResult& result, const LauncherRecord& record,
+                              std::string_view command) {
+  const auto* failure = std::get_if<RunSetupFailed>(&record.event);
+  if (failure == nullptr || failure->step != SetupStep::find_command || !result.error) return;
+  *result.error += ": this host has no " + std::string(command) +
+                   " that the run may execute; install it, or name another interpreter";
+}
+
 std::exception_ptr report_started(RunObserver& observer, const RunResult& result) {
   try {
     observer.started(result.sandbox, result.started_at);

@@ -7,6 +7,7 @@
 #include "sandbox/report/outcome.hpp"
 
 #include <exception>
+#include <string_view>
 
 namespace satellite::sandbox {
 
@@ -21,6 +22,10 @@ void describe_refusal(RunResult& result, EffectiveSandbox promise);
 void describe_failure(RunResult& result, const Error& error);
 void describe_output(RunResult& result, const OutputBudget& budget);
 void describe_end(RunResult& result, const LauncherRecord& record, StopReason reason);
+
+/// Adds the name of the program that a run could not be started with, if that is why it ended.
+void describe_missing_command(RunResult& result, const LauncherRecord& record,
+                              std::string_view command);
 
 /// Calls observer.started; what it throws comes back, because the run must still be collected.
 std::exception_ptr report_started(RunObserver& observer, const RunResult& result);

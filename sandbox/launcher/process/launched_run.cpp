@@ -251,7 +251,12 @@ Result<Posture> LaunchedRun::measure_script(const LauncherState& state) const {
 std::optional<LauncherRecord> LaunchedRun::verify(const LauncherState& state) {
   auto posture = measure_script(state);
   if (!posture) {
-    refuse("cannot verify: " + posture.error().message);
+    // What a script shows in /proc is closed to whoever may not trace it.
+    const bool may_not_look = posture.error().code == ErrorCode::not_permitted;
+    refuse("cannot verify the script from outside: /proc/PID/" + posture.error().message +
+           (may_not_look ? "; give the satellite CAP_SYS_PTRACE, which a root satellite in a "
+                           "container needs to look at scripts of another user"
+                         : ""));
     return std::nullopt;
   }
   auto missing = missing_of(facts_.expectation, *posture);

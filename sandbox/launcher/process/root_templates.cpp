@@ -9,6 +9,7 @@
 #include "sandbox/launcher/process/run_preparation.hpp"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/mount.h>
 #include <sched.h>
 #include <sys/stat.h>
@@ -17,6 +18,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <sstream>
 #include <utility>
 
 namespace satellite::sandbox {
@@ -65,6 +67,23 @@ bool can_hand_in_mounts() {
   return exists(SYS_open_tree) && exists(SYS_move_mount) && exists(SYS_mount_setattr);
 }
 
+/// Whether runs can be born in a template. To enter its mounts takes CAP_SYS_CHROOT beside
+/// CAP_SYS_ADMIN (setns(2)). And a run mounts its own /proc there, which the kernel lets root of
+/// another user namespace than the first do only where a whole /proc is to be seen: a template has
+/// none (user_namespaces(7)).
+bool can_enter_mounts() {
+  constexpr std::size_t effective = 2;
+  const auto text = kernel::read_small_file(AT_FDCWD, "/proc/self/status");
+  const auto status =
+      text ? kernel::parse_status(*text) : Result<kernel::ProcessStatus>(text.error());
+  if (!status || (status->capabilities[effective] >> CAP_SYS_CHROOT & 1U) == 0) return false;
+  const auto map = kernel::read_small_file(AT_FDCWD, "/proc/self/uid_map");
+  std::istringstream numbers(map ? *map : std::string());
+  std::uint64_t inside = 1, outside = 1, count = 0;
+  numbers >> inside >> outside >> count;
+  return inside == 0 && outside == 0 && count == 4'294'967'295;
+}
+
 /// Made to fail in what a template would have done already.
 bool is_fault_of_root(const LaunchOrder& order) {
   switch (order.fault.step) {
@@ -90,7 +109,8 @@ std::span<const FileStep> root_steps(const LaunchOrder& order) {
 
 RootTemplates::RootTemplates(bool launcher_is_root, std::string scratch_area, bool makes_templates)
     : is_root_(launcher_is_root),
-      makes_templates_(makes_templates && can_hand_in_mounts()),
+      makes_templates_(makes_templates && can_hand_in_mounts() &&
+                       (!launcher_is_root || can_enter_mounts())),
       scratch_area_(std::move(scratch_area)),
       mounts_(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC)) {}
 

@@ -19,7 +19,8 @@ using Endpoints = std::vector<tcp::endpoint>;
 
 Result<Endpoints> resolved(const std::string& url) {
   boost::asio::io_context context;
-  return run(context, resolve(*parse_core_url(url), std::chrono::steady_clock::now() + 10s));
+  return run(context, resolve(*parse_core_url(url), Resolver::builtin,
+                              std::chrono::steady_clock::now() + 10s));
 }
 
 tcp::endpoint at(const char* address) {
@@ -48,8 +49,8 @@ TEST_CASE("a name that cannot exist is an error that names it") {
 TEST_CASE("a deadline that has passed ends a lookup at once") {
   boost::asio::io_context context;
   const auto begun = std::chrono::steady_clock::now();
-  const auto endpoints =
-      run(context, resolve(*parse_core_url("https://core.invalid"), begun - 1ms));
+  const auto endpoints = run(
+      context, resolve(*parse_core_url("https://core.invalid"), Resolver::builtin, begun - 1ms));
   REQUIRE_FALSE(endpoints);
   CHECK(std::chrono::steady_clock::now() - begun < 5s);
 }
