@@ -203,7 +203,8 @@ asio::awaitable<void> Agent::wait_before_next(EndedConnection ended) {
           ? "the core refused id or token; check both, then restart or wait"
       : ended.end == ConnectionEnd::shut_down ? "the core told this satellite to stop"
                                               : "";
-  dependencies_.log.info("reconnect_waits", why, {{"in", wait}, {"attempt", reconnect_.attempt()}});
+  dependencies_.log.info("reconnect_waits", why,
+                         {{"in", wait}, LogField::varying("attempt", reconnect_.attempt())});
   const auto until = std::chrono::steady_clock::now() + wait;
   while (!stopping_ && std::chrono::steady_clock::now() < until) {
     const auto look = std::chrono::steady_clock::now() + look_for_token_every;

@@ -192,7 +192,7 @@ int sync_packages(const Invocation& invocation) {
     print_error("state.ephemeral is set: there is no directory to keep script packages in");
     return exit_wrong_usage;
   }
-  Log log(config.log_level);
+  Log log(config.log_level, config.log_format);
   EventLoop context;
   PackagesSync sync(context, *std::move(settings), log);
   std::exception_ptr thrown;

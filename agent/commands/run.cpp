@@ -64,7 +64,7 @@ int run_command(const Invocation& invocation) {
     print_error(state.error().message);
     return exit_failed;
   }
-  Log log(config.log_level);
+  Log log(config.log_level, config.log_format);
   TokenWatch watch(std::move(settings->loaded.token_source), std::move(token->value));
   const AgentEnd end =
       serve({config, log, *std::move(launcher), process_started, watch, state->store,

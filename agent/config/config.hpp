@@ -74,5 +74,6 @@ struct Config {
 
 /// What this satellite announces to a core; `result-ack` only where results are kept.
 std::span<const std::string_view> announced_by(const Config& config);
+  LogFormat log_format = LogFormat::text;
 
 }  // namespace satellite::agent

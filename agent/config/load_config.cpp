@@ -161,6 +161,13 @@ Result<void> take_identity(const Values& values, Config& config) {
   config.sandbox_gid = *uid;
   if (!values.at("sandbox.gid").value.empty()) {
     const auto gid = number(values.at("sandbox.gid"));
+Result<LogFormat> format(const EffectiveSetting& value) {
+  if (value.value == "text") return LogFormat::text;
+  if (value.value == "json") return LogFormat::json;
+  if (value.value == "logfmt") return LogFormat::logfmt;
+  return invalid(value, "'" + printable(value.value) + "' is not one of text, json, logfmt");
+}
+
     if (!gid) return gid.error();
     config.sandbox_gid = *gid;
   }
@@ -383,6 +390,9 @@ Result<void> take_token(const Values& values, const ConfigSources& sources, Sett
   // Who does not need it yet does not have it in memory either.
   if (use == SettingsUse::connects) {
     auto token = read_token(*source);
+  const auto log_format = format(values.at("log.format"));
+  if (!log_format) return log_format.error();
+  config.log_format = *log_format;
     if (!token) return token.error();
     loaded.config.token = std::move(token->value);
   }

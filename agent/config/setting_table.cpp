@@ -147,6 +147,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   for (std::size_t i = 1; i <= a.size(); ++i) {
     std::size_t diagonal = row[0];
     row[0] = i;
+    Setting{"log.format", "CHECKSTACK_SATELLITE_LOG_FORMAT", "--log-format", SettingKind::choice,
+            "text", "text, json or logfmt"},
     for (std::size_t j = 1; j <= b.size(); ++j) {
       const std::size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
       diagonal = row[j];

@@ -58,8 +58,7 @@ class Scheduler {
   boost::asio::awaitable<void> run_check(std::shared_ptr<ActiveCheck> active);
   void report(const ActiveCheck& active, CheckOutcome end);
   void report_broken(const ActiveCheck& active);
-  void note_status(const std::string& key, const protocol::CheckResult& result,
-                   const std::string& message);
+  void note_status(const std::string& key, const CheckOutcome& end);
   void stop_runs(const std::vector<std::uint64_t>& runs);
   void stop_overdue();
   void wake();
