@@ -68,12 +68,17 @@ struct Config {
   ByteCount outbox_free_space_min;
   std::uint32_t replay_rate = 0;  ///< messages in a second; zero = no limit
 
+  std::string status_socket;  ///< path, `none`, or empty = below the state directory
+  std::string status_http;    ///< path or loopback address; empty = off
+
+  std::chrono::seconds drain_max{0};  ///< for runs that are under way when the agent stops
+
   LogLevel log_level = LogLevel::info;
+  LogFormat log_format = LogFormat::text;
   bool loop_watch = false;
 };
 
 /// What this satellite announces to a core; `result-ack` only where results are kept.
 std::span<const std::string_view> announced_by(const Config& config);
-  LogFormat log_format = LogFormat::text;
 
 }  // namespace satellite::agent

@@ -368,9 +368,13 @@ void Scheduler::wake() {
   alarm_.cancel();
 }
 
-asio::awaitable<void> Scheduler::stop() {
+void Scheduler::start_no_more() {
   stopping_ = true;
   wake();
+}
+
+asio::awaitable<void> Scheduler::stop() {
+  start_no_more();
   for (const auto& [run, active] : active_) active->control.cancel.cancel();
   co_await tasks_.drained();
 }

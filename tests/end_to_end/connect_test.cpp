@@ -170,7 +170,7 @@ TEST_CASE("SIGTERM ends runs as interrupted, says so to the core, and exits with
   CHECK(scene.satellite().wait() == 0);
   const auto goodbyes = scene.core().ledger().goodbyes();
   REQUIRE_FALSE(goodbyes.empty());
-  CHECK(goodbyes.back().find("1000") != std::string::npos);
+  CHECK(goodbyes.back().find("1001") != std::string::npos);
 }
 
 TEST_CASE("SIGTERM while the core is away ends at once") {

@@ -197,12 +197,12 @@ TEST_CASE("a satellite without a standard error works all the same") {
 }
 
 TEST_CASE("a check whose sandbox cannot be had is a warning, one that fails by itself is not") {
-  Scene::Options options = with_checks({shell_check("cfg", "echo alive")});
+  Scene::Options options = with_checks({shell_check("cfg", "echo alive", 1)});
   options.environment["CHECKSTACK_SANDBOX_ENGINES"] = "nsjail";
   options.environment["PATH"] = "/nonexistent";
   Scene refusing(std::move(options));
   refusing.wait_for_log("warn check_unhealthy ");
-  json unknown = shell_check("cfg", "echo alive");
+  json unknown = shell_check("cfg", "echo alive", 1);
   unknown["strategyId"] = "healthcheck-other.other";
   Scene failing(with_checks({unknown}));
   failing.wait_for_log("check_unhealthy ");

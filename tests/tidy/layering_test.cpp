@@ -133,6 +133,7 @@ TEST_CASE("the agent's rooms point down") {
       {"dispatch", "schedule"},
       {"intake"},
       {"connection"},
+      {"operation"},
       {"agent"},
       {"commands"},
       {"main"}};
