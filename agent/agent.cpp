@@ -6,12 +6,15 @@
 #include "agent/dispatch/dispatcher.hpp"
 #include "agent/intake/inbox.hpp"
 #include "agent/intake/relayed_policy.hpp"
+#include "agent/operation/collect_status.hpp"
+#include "agent/operation/service_reports.hpp"
+#include "agent/operation/status_service.hpp"
 #include "agent/outbound/run_services.hpp"
 #include "agent/packages/script_packages.hpp"
 #include "agent/runtime/event_loop.hpp"
 #include "agent/runtime/log_flush.hpp"
 #include "agent/runtime/loop_watch.hpp"
-#include "agent/runtime/stop_signal.hpp"
+#include "agent/runtime/process_signals.hpp"
 #include "agent/runtime/version.hpp"
 #include "agent/schedule/scheduler.hpp"
 #include "sandbox/host/readiness.hpp"
@@ -26,6 +29,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <csignal>
 #include <exception>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -40,6 +44,8 @@ namespace {
 
 // Short, because an operator waits for it; each look is one stat(2).
 constexpr std::chrono::seconds look_for_token_every{1};
+// Beyond the drain: the grace of runs that are ended, what is left to say, and the disk.
+constexpr std::chrono::seconds stop_takes_at_most{15};
 // A disk that does not take it in this time does not keep the service manager waiting.
 constexpr std::chrono::seconds store_flush_deadline{2};
 
@@ -62,26 +68,45 @@ PackagesPlace packages_place(const AgentDependencies& dependencies) {
   return place;
 }
 
+StatusService::Settings status_settings(const AgentDependencies& dependencies) {
+  const Config& config = dependencies.config;
+  StatusService::Settings settings{config.status_socket, config.status_http};
+  if (settings.socket == "none") {
+    settings.socket.clear();
+  } else if (settings.socket.empty() && !dependencies.state_directory.empty()) {
+    settings.socket = dependencies.state_directory + "/status.sock";
+  }
+  return settings;
+}
+
 class Agent {
  public:
   Agent(AgentDependencies dependencies, asio::io_context& context, CoreAddress address)
       : dependencies_(std::move(dependencies)),
         context_(context),
         address_(std::move(address)),
+        core_(address_.url()),
+        record_(context),
         runner_(context, *dependencies_.launcher, runner_settings(dependencies_.config)),
         store_(context, dependencies_.store),
         outbox_(context, store_, outbox_settings(dependencies_.config)),
         secrets_(context, outbox_),
         packages_(context, dependencies_.log, packages_place(dependencies_),
                   [this](const auto& message) { outbox_.push_for_this_connection(message); }),
-        dispatcher_(run_services()),
-        scheduler_(run_services(), secrets_),
+        services_(run_services()),
+        dispatcher_(services_),
+        scheduler_(services_, secrets_),
         relayed_policy_(policies_, dependencies_.log, dependencies_.config),
         inbox_(dependencies_.log, dependencies_.config,
                {relayed_policy_, dispatcher_, scheduler_, secrets_, packages_, outbox_}),
         log_flush_(context, dependencies_.log),
+        service_reports_(context, dependencies_.service, record_, [this] { return core_; }),
+        status_service_(context, dependencies_.log, status_settings(dependencies_),
+                        {[this] { return collect_status(status_sources()); },
+                         [this] { return collect_sample(status_sources()); }}),
         loop_watch_(context, dependencies_.log),
-        stop_signal_(context),
+        stop_signal_(context, {SIGTERM, SIGINT}),
+        reload_signal_(context, {SIGHUP}),
         wait_timer_(context),
         stop_asked_(context),
         stop_began_(context) {
@@ -94,8 +119,10 @@ class Agent {
 
   asio::awaitable<void> run() {
     store_.open();
+    service_reports_.ready();
     co_await (stay_connected() && scheduler_.run() && watch_loop() && stop_when_told() &&
-              look_at_host() && packages_.run());
+              look_at_host() && packages_.run() && reload_when_told() && service_reports_.run() &&
+              status_service_.run());
     co_await flush_store();
   }
   AgentEnd end() const { return end_; }
@@ -109,7 +136,20 @@ class Agent {
   RunServices run_services() {
     return {
         context_, dependencies_.log, dependencies_.config, runner_, policies_, outbox_, packages_,
-        store_};
+        store_,   statistics_};
+  }
+  StatusSources status_sources() const {
+    return {services_,
+            dispatcher_,
+            scheduler_,
+            relayed_policy_,
+            record_,
+            core_,
+            dependencies_.state_directory,
+            dependencies_.process_started,
+            host_is_known_,
+            stopping_,
+            runs_unkillable_};
   }
   /// Beside the first connection: neither waits for the other, a run waits for both.
   asio::awaitable<void> look_at_host();
@@ -129,9 +169,10 @@ class Agent {
   }
   asio::awaitable<void> stay_connected();
   asio::awaitable<void> wait_before_next(EndedConnection ended);
-  bool look_for_new_token();
   asio::awaitable<void> watch_loop();
+  asio::awaitable<void> reload_when_told();
   asio::awaitable<void> stop_when_told();
+  asio::awaitable<void> drain_runs();
   void launcher_lost();
   void log_unkillable(const sandbox::UnkillableRun& run);
   void log_dropped(std::string_view what, std::string_view why);
@@ -141,19 +182,25 @@ class Agent {
   AgentDependencies dependencies_;
   asio::io_context& context_;
   CoreAddress address_;
+  const std::string core_;
+  ConnectionRecord record_;
   sandbox::PolicyProvider policies_;
+  RunStatistics statistics_;
   sandbox::Runner runner_;
   Store store_;
   Outbox outbox_;
   SecretFetch secrets_;
   ScriptPackages packages_;
+  const RunServices services_;
   Dispatcher dispatcher_;
   Scheduler scheduler_;
   RelayedPolicy relayed_policy_;
   Inbox inbox_;
   LogFlush log_flush_;
+  ServiceReports service_reports_;
+  StatusService status_service_;
   LoopWatch loop_watch_;
-  StopSignal stop_signal_;
+  ProcessSignals stop_signal_, reload_signal_;
   asio::steady_timer wait_timer_;
   Notification stop_asked_;
   Notification stop_began_;
@@ -161,7 +208,9 @@ class Agent {
   std::mt19937_64 random_{std::random_device{}()};
   Session* session_ = nullptr;  ///< the one of this moment, if any
   AgentEnd end_ = AgentEnd::stopped;
-  bool stopping_ = false;
+  bool stopping_ = false, host_is_known_ = false;
+  std::size_t runs_unkillable_ = 0;
+  bool wants_new_connection_ = false;  ///< something was reloaded, so nobody waits for the next one
   bool core_answers_registration_probe_ = false;
   std::string last_dropped_;
 };
@@ -174,18 +223,25 @@ asio::awaitable<void> Agent::look_at_host() {
   auto first = co_await (std::move(looking) || std::move(stopping));
   if (first.index() == 1) co_return;  // no run starts any more
   runner_.learn(std::get<0>(std::move(first)));
+  host_is_known_ = true;
   log_host_capabilities();
 }
 
 asio::awaitable<void> Agent::stay_connected() {
   while (!stopping_) {
-    look_for_new_token();
+    wants_new_connection_ = false;
+    dependencies_.reload.look_at_files();
     Session session({context_, dependencies_.log, dependencies_.config, address_, inbox_, secrets_,
                      outbox_, dependencies_.process_started, dependencies_.token.token(),
+                     dependencies_.authorities.settings(), record_,
                      core_answers_registration_probe_});
     session_ = &session;
+    ++record_.attempts;
     const auto ended = co_await session.run();
     session_ = nullptr;
+    if (!record_.authenticated_at) ++record_.failures;
+    record_.authenticated_at.reset();
+    record_.disconnected_at = std::chrono::steady_clock::now();
     core_answers_registration_probe_ =
         session.core_answers_registration_probe().value_or(core_answers_registration_probe_);
     if (stopping_) co_return;
@@ -206,27 +262,32 @@ asio::awaitable<void> Agent::wait_before_next(EndedConnection ended) {
           ? "the core refused id or token; check both, then restart or wait"
       : ended.end == ConnectionEnd::shut_down ? "the core told this satellite to stop"
                                               : "";
-  dependencies_.log.info("reconnect_waits", why, {{"in", wait}, {"attempt", reconnect_.attempt()}});
+  dependencies_.log.info("reconnect_waits", why,
+                         {{"in", wait}, LogField::varying("attempt", reconnect_.attempt())});
   const auto until = std::chrono::steady_clock::now() + wait;
-  while (!stopping_ && std::chrono::steady_clock::now() < until) {
+  record_.next_attempt_at = until;
+  record_.changed.notify_all();
+  while (!stopping_ && !wants_new_connection_ && std::chrono::steady_clock::now() < until) {
     const auto look = std::chrono::steady_clock::now() + look_for_token_every;
     wait_timer_.expires_at(watches_token ? std::min(until, look) : until);
     co_await wait_timer_.async_wait(without_throwing);
-    if (watches_token && look_for_new_token()) co_return;
+    if (watches_token && dependencies_.reload.look_at_files()) break;
   }
+  record_.next_attempt_at.reset();
 }
 
-bool Agent::look_for_new_token() {
-  const auto changed = dependencies_.token.refresh();
-  if (!changed) {
-    dependencies_.log.warn(
-        "token_unreadable",
-        changed.error().message + "; the token that was read before stays in use",
-        {{"error_code", changed.error().code}});
-    return false;
+asio::awaitable<void> Agent::reload_when_told() {
+  while (!stopping_) {
+    const auto told = co_await (reload_signal_.received() || stop_began_.wait());
+    if (told.index() == 1) co_return;
+    service_reports_.reloading();
+    const bool changed = dependencies_.reload.perform();
+    // Who asks for a reload while the satellite waits wants it to try.
+    wants_new_connection_ = changed || session_ == nullptr;
+    wait_timer_.cancel();
+    if (changed && session_ != nullptr) session_->reload();
+    service_reports_.ready();
   }
-  if (*changed) dependencies_.log.info("token_changed", dependencies_.token.source());
-  return *changed;
 }
 
 asio::awaitable<void> Agent::watch_loop() {
@@ -237,16 +298,38 @@ asio::awaitable<void> Agent::watch_loop() {
 
 asio::awaitable<void> Agent::stop_when_told() {
   const auto told = co_await (stop_signal_.received() || stop_asked_.wait());
+  const bool may_drain = told.index() == 0;
+  dependencies_.log.info("stopping", may_drain ? std::get<0>(told) : "the launcher is gone");
+  service_reports_.stopping(dependencies_.config.drain_max + stop_takes_at_most);
+  if (may_drain) {
+    co_await drain_runs();
+  }
   stopping_ = true;
   stop_began_.notify_all();
   wait_timer_.cancel();
-  dependencies_.log.info("stopping",
-                         told.index() == 0 ? std::get<0>(told) : "the launcher is gone");
   co_await (dispatcher_.stop() && scheduler_.stop());
   packages_.stop();
   loop_watch_.stop();
   // The connection may have come or gone while the runs were ending.
   if (session_ != nullptr) session_->stop();
+  service_reports_.stop();
+  status_service_.stop();
+}
+
+/// What runs goes on for a while, under the same connection, and is reported as ever; a second
+/// signal says that nobody wants to wait.
+asio::awaitable<void> Agent::drain_runs() {
+  dispatcher_.admit_no_more();
+  scheduler_.start_no_more();
+  const std::size_t running = dispatcher_.running() + scheduler_.running();
+  const auto limit = dependencies_.config.drain_max;
+  if (running == 0 || limit.count() == 0) co_return;
+  dependencies_.log.info("draining", "runs may end by themselves before they are ended",
+                         {{"running", running}, {"limit", std::chrono::milliseconds(limit)}});
+  constexpr auto without_throwing = asio::as_tuple(asio::use_awaitable);
+  asio::steady_timer deadline(context_, limit);
+  co_await ((dispatcher_.idle() && scheduler_.idle()) || deadline.async_wait(without_throwing) ||
+            stop_signal_.received() || stop_asked_.wait());
 }
 
 void Agent::launcher_lost() {
@@ -258,6 +341,7 @@ void Agent::launcher_lost() {
 }
 
 void Agent::log_unkillable(const sandbox::UnkillableRun& run) {
+  runs_unkillable_ = run.held;
   if (run.is_there) {
     dependencies_.log.warn(
         "run_unkillable",

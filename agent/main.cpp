@@ -28,6 +28,8 @@ int perform(const Invocation& invocation) {
       return packages_command(invocation);
     case Invocation::Command::doctor:
       return doctor_command(invocation);
+    case Invocation::Command::status:
+      return status_command(invocation);
     case Invocation::Command::check_config:
       return check_config_command(invocation);
     case Invocation::Command::version:

@@ -26,8 +26,9 @@ std::string named(const char* setting, const fs::path& path) {
 
 /// Certificates are read one by one, so that an error can say which one and an empty file is found:
 /// OpenSSL's own loader takes a file of private keys for a store without authorities.
-Result<void> add_ca_file(X509_STORE* store, const fs::path& path) {
-  const FilePtr file(std::fopen(path.c_str(), "rbe"));
+Result<void> add_ca_file(X509_STORE* store, const fs::path& path, std::string text) {
+  const FilePtr file(text.empty() ? std::fopen(path.c_str(), "rbe")
+                                  : ::fmemopen(text.data(), text.size(), "rb"));
   if (!file) return error_from_errno(named("tls.ca_file", path), errno);
   ERR_clear_error();
   std::size_t count = 0;
@@ -91,7 +92,7 @@ Result<void> add_system_store(X509_STORE* store) {
 
 Result<void> add_trust(X509_STORE* store, const Settings& settings) {
   if (!settings.ca_file.empty()) {
-    Result<void> added = add_ca_file(store, settings.ca_file);
+    Result<void> added = add_ca_file(store, settings.ca_file, settings.ca_pem);
     if (!added) return added;
   }
   if (!settings.ca_directory.empty()) {

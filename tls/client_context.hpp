@@ -7,8 +7,8 @@
 
 namespace satellite::tls {
 
-/// Settings -> what a client connection starts from. Reads the CA file each time, so a context made
-/// anew for each connection follows a replaced file without a restart.
+/// Settings -> what a client connection starts from. Reads the CA file each time, unless its text
+/// is given.
 ///
 /// Shape:  TLS 1.2 or newer, OpenSSL security level 2 (112 bits: no SHA-1 signatures, no RSA below
 ///         2048), peer verification on. The name check belongs to the connection: peer_check.

@@ -63,4 +63,14 @@ std::string sha256_of(std::string_view bytes) {
   return digest.finish();
 }
 
+std::string base64_sha256_of(std::string_view bytes) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  must(::EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, ::EVP_sha256(), nullptr) ==
+       1);
+  std::array<unsigned char, 2 * EVP_MAX_MD_SIZE> text{};
+  const int length = ::EVP_EncodeBlock(text.data(), digest.data(), static_cast<int>(size));
+  return {text.begin(), text.begin() + length};
+}
+
 }  // namespace satellite::tls

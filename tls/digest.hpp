@@ -28,5 +28,7 @@ class Sha256 {
 };
 
 std::string sha256_of(std::string_view bytes);
+/// The same digest in base64, as a Content-Security-Policy names inline scripts.
+std::string base64_sha256_of(std::string_view bytes);
 
 }  // namespace satellite::tls

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 namespace satellite::tls {
 
@@ -12,10 +13,11 @@ enum class SystemStore {
 
 /// Whom we trust. Empty paths = only the system's store. There is no setting that trusts everybody.
 ///
-/// Shape:  an operator sets `ca_file` (setting `tls.ca_file`); no setting leads to the other two,
+/// Shape:  an operator sets `ca_file` (setting `tls.ca_file`); no setting leads to the others,
 ///         which are for callers in code.
 struct Settings {
   std::filesystem::path ca_file;       ///< PEM, one or many certificates
+  std::string ca_pem;                  ///< the text of that file, where it was read before
   std::filesystem::path ca_directory;  ///< hashed as by `openssl rehash`
   SystemStore system_store = SystemStore::replaced;
 };

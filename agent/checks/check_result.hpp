@@ -44,6 +44,7 @@ struct CollectorOutcome {
   std::optional<sandbox::EffectiveSandbox> sandbox;
   bool output_truncated = false;
   std::vector<std::string> dropped_environment;
+  bool never_ran = false;  ///< its script was refused, or could not be set up
 };
 
 /// Why this collector makes its check unhealthy; nothing if it does not.

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 namespace satellite::agent {
@@ -20,7 +21,9 @@ using Clock = std::chrono::steady_clock;
 /// Keeps what a script writes, up to what one frame could ever carry.
 class StreamCollector final : public sandbox::RunObserver {
  public:
-  void started(const sandbox::EffectiveSandbox&, std::chrono::system_clock::time_point) override {}
+  void started(const sandbox::EffectiveSandbox&, std::chrono::system_clock::time_point) override {
+    setup = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - asked);
+  }
 
   asio::awaitable<void> output(sandbox::OutputStream stream, std::string_view bytes) override {
     const std::size_t kept = streams.standard_output.size() + streams.standard_error.size();
@@ -33,6 +36,8 @@ class StreamCollector final : public sandbox::RunObserver {
   }
 
   CollectedStreams streams;
+  Clock::time_point asked = Clock::now();
+  std::optional<std::chrono::microseconds> setup;
 };
 
 /// Under file confinement the existing satellite ignores a check's directory and runs it in
@@ -78,13 +83,18 @@ asio::awaitable<CollectorRun> run_collector_script(CheckServices services,
   run.result.outcome = sandbox::Outcome::cancelled;
   run.result.sandbox.requested = policy.policy;
   StreamCollector collector;
+  const std::string id = request.id.text;
   const auto begin = Clock::now();
+  collector.asked = begin;
   if (!has_packages) {
     run.result = result_without_packages(has_packages.error(), policy.policy);
   } else if (slot) {
     auto result = co_await services.runner.run(std::move(request), std::move(policy), collector,
                                                control.cancel);
     run.result = std::move(result);
+  }
+  if (slot || !has_packages) {
+    services.statistics.ended(RunKind::check, id, run.result, collector.setup);
   }
   run.circumstances.took = std::chrono::round<std::chrono::milliseconds>(Clock::now() - begin);
   run.circumstances.deadline_passed = control.deadline_passed;

@@ -33,7 +33,9 @@ asio::awaitable<std::optional<CollectorOutcome>> run_inline_collector(CheckServi
                                                                       InlineCollectorInput input) {
   auto request = module_request_from(input, services);
   const auto run = co_await run_collector_script(services, std::move(request), input.control);
-  co_return inline_collector_outcome(run.result, run.streams, run.circumstances);
+  auto outcome = inline_collector_outcome(run.result, run.streams, run.circumstances);
+  if (outcome) outcome->never_ran = sandbox::never_ran(run.result.outcome);
+  co_return outcome;
 }
 
 }  // namespace satellite::agent

@@ -244,13 +244,16 @@ asio::awaitable<CheckOutcome> Check::execute() {
       co_return CheckOutcome{CheckOutcome::Kind::stopped, std::nullopt, "the run was stopped"};
     outcomes.push_back(*std::move(end));
   }
+  const bool never_ran =
+      std::any_of(outcomes.begin(), outcomes.end(), [](const auto& end) { return end.never_ran; });
   std::string message;
   for (auto end = outcomes.begin(); end != outcomes.end() && message.empty(); ++end) {
     message = failure_of(*end).value_or("");
   }
   co_return CheckOutcome{
       CheckOutcome::Kind::reported,
-      result_of_run(identity(), times, std::move(outcomes), limits::frame_size_max), message};
+      result_of_run(identity(), times, std::move(outcomes), limits::frame_size_max), message,
+      never_ran};
 }
 
 }  // namespace

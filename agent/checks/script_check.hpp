@@ -44,6 +44,7 @@ struct CheckOutcome {
   Kind kind = Kind::stopped;
   std::optional<protocol::CheckResult> result;  ///< with `reported`
   std::string message;                          ///< for the log; never output, never a secret
+  bool never_ran = false;  ///< a script of it was refused, or could not be set up
 };
 
 /// One check from assignment to result, its collectors side by side.

@@ -10,6 +10,7 @@ enum ExitCode : int {
   exit_done = 0,
   exit_failed = 1,         ///< the work was not done; the reason is on standard error
   exit_wrong_usage = 2,    ///< command line, settings or an input file is wrong
+  exit_no_answer = 4,      ///< of `status`: no satellite answers
   exit_launcher_lost = 3,  ///< the launcher process went away; the service manager restarts both
 };
 
@@ -19,6 +20,7 @@ int exec_command(const Invocation& invocation);
 int plan_command(const Invocation& invocation);
 int policy_command(const Invocation& invocation);
 int packages_command(const Invocation& invocation);
+int status_command(const Invocation& invocation);
 int doctor_command(const Invocation& invocation);
 int check_config_command(const Invocation& invocation);
 int version_command(const Invocation& invocation);

@@ -14,7 +14,8 @@ using Command = Invocation::Command;
 
 constexpr const char* footer =
     "Settings: built-in defaults < settings file < environment < options.\n"
-    "Exit codes: 0 done, 1 failed, 2 wrong command line or settings, 3 the launcher was lost.";
+    "Exit codes: 0 done, 1 failed, 2 wrong command line or settings, 3 the launcher was lost;\n"
+    "of status: 0 ready, 1 not ready, 4 no satellite answers.";
 
 CLI::App* add(CLI::App& app, Invocation& invocation, Command command, const char* name,
               const char* help) {
@@ -90,6 +91,10 @@ void describe(CLI::App& app, Invocation& invocation) {
                                "what this host's sandbox can do, and how to fix what it cannot");
   doctor->add_flag("--json", invocation.json, "print one JSON object instead of text");
   add_settings(*doctor, invocation);
+  CLI::App* const status = add(app, invocation, Command::status, "status",
+                               "how the satellite of this host is doing; 0 = ready for work");
+  status->add_flag("--json", invocation.json, "print one JSON object instead of text");
+  add_settings(*status, invocation);
   CLI::App* const check = add(app, invocation, Command::check_config, "check-config",
                               "check the settings and print each with its source");
   add_settings(*check, invocation);

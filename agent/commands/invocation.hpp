@@ -10,7 +10,7 @@ namespace satellite::agent {
 
 /// What the command line asked for, before any setting was looked at.
 struct Invocation {
-  enum class Command { run, exec, plan, policy, packages, doctor, check_config, version };
+  enum class Command { run, exec, plan, policy, packages, doctor, check_config, status, version };
 
   Command command = Command::version;
   std::map<std::string, std::string> options;  ///< setting key -> text, see config/setting_table

@@ -6,7 +6,7 @@
 #include "agent/packages/script_packages.hpp"
 #include "agent/runtime/event_loop.hpp"
 #include "agent/runtime/log.hpp"
-#include "agent/runtime/stop_signal.hpp"
+#include "agent/runtime/process_signals.hpp"
 #include "agent/runtime/version.hpp"
 #include "protocol/decode.hpp"
 #include "protocol/encode.hpp"
@@ -35,7 +35,7 @@ class PackagesSync {
       : settings_(std::move(settings)),
         packages_(context, log, place_of(settings_.loaded.config),
                   [this](const protocol::AgentMessage& message) { speak(message); }),
-        stop_signal_(context),
+        stop_signal_(context, {SIGTERM, SIGINT}),
         changed_(context) {}
 
   asio::awaitable<void> run() {
@@ -170,7 +170,7 @@ class PackagesSync {
 
   CoreSettings settings_;
   ScriptPackages packages_;
-  StopSignal stop_signal_;
+  ProcessSignals stop_signal_;
   Notification changed_;
   std::unique_ptr<WebSocketLink> link_;
   std::deque<std::string> queue_;
@@ -193,7 +193,7 @@ int sync_packages(const Invocation& invocation) {
     print_error("state.ephemeral is set: there is no directory to keep script packages in");
     return exit_wrong_usage;
   }
-  Log log(config.log_level);
+  Log log(config.log_level, config.log_format);
   EventLoop context;
   PackagesSync sync(context, *std::move(settings), log);
   std::exception_ptr thrown;

@@ -5,6 +5,7 @@
 #include "agent/config/sandbox_settings.hpp"
 #include "agent/config/token_watch.hpp"
 #include "agent/connection/core_url.hpp"
+#include "agent/operation/reload.hpp"
 #include "agent/storage/open_state.hpp"
 
 #include <malloc.h>
@@ -36,7 +37,8 @@ int run_command(const Invocation& invocation) {
     print_error(settings.error().message);
     return exit_wrong_usage;
   }
-  const Config& config = settings->loaded.config;
+  Config& config = settings->loaded.config;
+  NotifySocket service(NotifySocket::take_from_environment());
   if (const auto scratch = check_scratch_directory(config); !scratch) {
     print_error(scratch.error().message);
     return exit_wrong_usage;
@@ -54,8 +56,11 @@ int run_command(const Invocation& invocation) {
   // From here on this process holds the token and secrets of runs: no core dump, no debugger of
   // the same user.
   ::prctl(PR_SET_DUMPABLE, 0);
-  if (const auto authorities = check_authorities(config); !authorities) {
-    print_error(authorities.error().message);
+  tls::AuthorityFile authorities(config.ca_file);
+  const auto trusted = authorities.refresh();
+  const auto checked = trusted ? check_authorities(config) : trusted.error();
+  if (!checked) {
+    print_error(checked.error().message);
     return exit_wrong_usage;
   }
   // The launcher must not have a share in its lock.
@@ -64,11 +69,14 @@ int run_command(const Invocation& invocation) {
     print_error(state.error().message);
     return exit_failed;
   }
-  Log log(config.log_level);
+  Log log(config.log_level, config.log_format);
   TokenWatch watch(std::move(settings->loaded.token_source), std::move(token->value));
+  Reload reload(
+      {config, std::move(settings->loaded.settings), watch, authorities, log,
+       [&invocation] { return load_config(config_sources(invocation), SettingsUse::running); }});
   const AgentEnd end =
-      serve({config, log, *std::move(launcher), process_started, watch, state->store,
-             state->directory ? state->directory->path() : std::string()});
+      serve({config, log, *std::move(launcher), process_started, watch, authorities, reload,
+             service, state->store, state->directory ? state->directory->path() : std::string()});
   return end == AgentEnd::stopped ? exit_done : exit_launcher_lost;
 }
 

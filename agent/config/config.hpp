@@ -74,7 +74,13 @@ struct Config {
   ByteCount outbox_free_space_min;
   std::uint32_t replay_rate = 0;  ///< messages in a second; zero = no limit
 
+  std::string status_socket;  ///< path, `none`, or empty = below the state directory
+  std::string status_http;    ///< path or loopback address; empty = off
+
+  std::chrono::seconds drain_max{0};  ///< for runs that are under way when the agent stops
+
   LogLevel log_level = LogLevel::info;
+  LogFormat log_format = LogFormat::text;
   bool loop_watch = false;
 };
 

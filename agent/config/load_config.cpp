@@ -6,6 +6,7 @@
 #include "agent/config/token_source.hpp"
 #include "agent/config/toml_file.hpp"
 #include "agent/config/uid_range.hpp"
+#include "agent/http/listening_socket.hpp"
 #include "protocol/vocabulary/limits.hpp"
 #include "protocol/vocabulary/printable.hpp"
 
@@ -112,6 +113,12 @@ Values resolve(const ConfigSources& sources, const std::map<std::string, FileVal
       chosen.value = own->second.substr(0, own->second.find(':'));
       chosen.source = "environment STATE_DIRECTORY";
     }
+    const auto runtime = sources.environment.find("RUNTIME_DIRECTORY");
+    if (key == "status.socket" && chosen.source == "default" &&
+        runtime != sources.environment.end() && !runtime->second.empty()) {
+      chosen.value = runtime->second.substr(0, runtime->second.find(':')) + "/status.sock";
+      chosen.source = "environment RUNTIME_DIRECTORY";
+    }
     const auto variable = sources.environment.find(std::string(setting.environment));
     // A variable that is set to nothing is how container templates leave one out.
     if (variable != sources.environment.end() && !variable->second.empty()) {
@@ -153,6 +160,13 @@ Result<LogLevel> level(const EffectiveSetting& value) {
   if (value.value == "warn") return LogLevel::warn;
   if (value.value == "error") return LogLevel::error;
   return invalid(value, "'" + printable(value.value) + "' is not one of debug, info, warn, error");
+}
+
+Result<LogFormat> format(const EffectiveSetting& value) {
+  if (value.value == "text") return LogFormat::text;
+  if (value.value == "json") return LogFormat::json;
+  if (value.value == "logfmt") return LogFormat::logfmt;
+  return invalid(value, "'" + printable(value.value) + "' is not one of text, json, logfmt");
 }
 
 Result<void> take_identity(const Values& values, Config& config) {
@@ -370,12 +384,32 @@ Result<void> take_core(const Values& values, SettingsUse use, Config& config) {
   return config.client_id.empty() ? Result<void>{} : check_id(values.at("id"));
 }
 
-Result<void> take_log(const Values& values, const ConfigSources& sources, Config& config) {
+Result<void> take_status(const Values& values, Config& config) {
+  const EffectiveSetting& socket = values.at("status.socket");
+  const bool is_path = !socket.value.empty() && socket.value.front() == '/';
+  if (!socket.value.empty() && socket.value != "none" && !is_path) {
+    return invalid(socket, "must be an absolute path, or none");
+  }
+  config.status_socket = socket.value;
+  const EffectiveSetting& http = values.at("status.http");
+  config.status_http = http.value;
+  if (http.value.empty() || http.value.front() == '/') return {};
+  const auto checked = check_loopback(http.value);
+  return checked ? Result<void>{} : invalid(http, checked.error().message);
+}
+
+Result<void> take_stop_and_log(const Values& values, const ConfigSources& sources, Config& config) {
   const auto log_level = level(values.at("log.level"));
   if (!log_level) return log_level.error();
   config.log_level = *log_level;
+  const auto log_format = format(values.at("log.format"));
+  if (!log_format) return log_format.error();
+  config.log_format = *log_format;
   const auto loop_watch = toggle(values.at("log.loop_watch"));
   if (!loop_watch) return loop_watch.error();
+  const auto drain = number(values.at("stop.drain"));
+  if (!drain) return drain.error();
+  config.drain_max = std::chrono::seconds(*drain);
   config.loop_watch = *loop_watch;
   // The old satellite's switch: DEBUG set to anything means debug lines.
   const auto debug = sources.environment.find("DEBUG");
@@ -391,6 +425,7 @@ Result<void> take_token(const Values& values, const ConfigSources& sources, Sett
                         LoadedConfig& loaded) {
   if (use == SettingsUse::local) return {};
   auto source = find_token(values, sources);
+  if (!source && use == SettingsUse::running) return {};
   if (!source) return source.error();
   // Who does not need it yet does not have it in memory either.
   if (use == SettingsUse::connects) {
@@ -442,7 +477,9 @@ Result<LoadedConfig> load_config(const ConfigSources& sources, SettingsUse use) 
   if (!word) return word.error();
   const auto host_view = take_host_view(values, sources, config);
   if (!host_view) return host_view.error();
-  const auto log = take_log(values, sources, config);
+  const auto status = take_status(values, config);
+  if (!status) return status.error();
+  const auto log = take_stop_and_log(values, sources, config);
   if (!log) return log.error();
   const auto token = take_token(values, sources, use, loaded);
   if (!token) return token.error();

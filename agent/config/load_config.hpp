@@ -34,9 +34,10 @@ struct LoadedConfig {
 };
 
 /// What the settings are for. `connects` has the token in memory; `connects_later` only knows where
-/// one is, and the caller reads it when it may be in memory; `local` commands connect to nobody and
-/// need neither core, id nor token.
-enum class SettingsUse { connects, connects_later, local };
+/// one is, and the caller reads it when it may be in memory; `running` has read one before and only
+/// wants to know whether there is another; `local` commands connect to nobody and need neither
+/// core, id nor token.
+enum class SettingsUse { connects, connects_later, running, local };
 
 /// All sources -> one checked value, or the first thing that is wrong.
 ///

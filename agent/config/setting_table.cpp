@@ -160,8 +160,21 @@ constexpr std::array settings{
             SettingKind::count, "5000",
             "kept messages sent in a second after the core was away; 0 = as fast as it takes them",
             0, 1'000'000},
+    Setting{
+        "status.socket", "CHECKSTACK_SATELLITE_STATUS_SOCKET", "--status-socket", SettingKind::text,
+        "",
+        "path of the socket that `status` asks, or none; default: $RUNTIME_DIRECTORY/status.sock, "
+        "else status.sock in the state directory"},
+    Setting{"status.http", "CHECKSTACK_SATELLITE_STATUS_HTTP", "--status-http", SettingKind::text,
+            "",
+            "serve /metrics, /readyz, /livez and a page at a loopback address "
+            "(127.0.0.1:9464) or a second path"},
+    Setting{"stop.drain", "CHECKSTACK_SATELLITE_DRAIN", "--drain", SettingKind::seconds, "5",
+            "seconds that scripts may still run after SIGTERM before they are ended", 0, 3600},
     Setting{"log.level", "CHECKSTACK_SATELLITE_LOG_LEVEL", "--log-level", SettingKind::level,
             "info", "debug, info, warn or error"},
+    Setting{"log.format", "CHECKSTACK_SATELLITE_LOG_FORMAT", "--log-format", SettingKind::choice,
+            "text", "text, json or logfmt"},
     Setting{"log.loop_watch", "CHECKSTACK_SATELLITE_LOOP_WATCH", "", SettingKind::toggle, "false",
             "tell how long one piece of work keeps the event loop from all others"},
 };

@@ -59,4 +59,12 @@ Result<bool> TokenWatch::refresh() {
   return true;
 }
 
+Result<bool> TokenWatch::replace(TokenSource source) {
+  auto read = read_token(source);
+  if (!read) return read.error();
+  const bool is_new = read->value.reveal() != token_.reveal();
+  *this = TokenWatch(std::move(source), std::move(read->value));
+  return is_new;
+}
+
 }  // namespace satellite::agent

@@ -27,6 +27,9 @@ class TokenWatch {
   /// Errors: those of read_token_file, once per change of the file or, where that is not to
   ///         blame, of their words; the old token stays in use.
   Result<bool> refresh();
+  /// Where the token is from now on, if one can be read there. True if it is another one.
+  Result<bool> replace(TokenSource source);
+  const std::string& file() const { return source_.file; }
 
  private:
   struct Version {

@@ -74,12 +74,13 @@ asio::awaitable<EndedConnection> Session::run() {
 
 asio::awaitable<bool> Session::open() {
   LinkSettings settings;
-  settings.tls.ca_file = dependencies_.config.ca_file;
+  settings.tls = dependencies_.trust;
   settings.resolver = dependencies_.config.resolver;
   settings.user_agent = std::string("checkstack-satellite/") + program_version;
   auto attempt = co_await connect_websocket(dependencies_.address, std::move(settings), deadline_);
   if (!attempt.link) {
     retry_after_ = attempt.retry_after;
+    dependencies_.record.failed_with(attempt.link.error().message);
     dependencies_.log.warn("connect_failed", attempt.link.error().message,
                            {{"core", dependencies_.address.url()},
                             {"stage", name_of(attempt.stage)},
@@ -90,6 +91,8 @@ asio::awaitable<bool> Session::open() {
   link_ = *std::move(attempt.link);
   link_->on_pong([this](std::uint64_t number) { dependencies_.outbox.barrier_passed(number); });
   const LinkFacts& facts = attempt.facts;
+  dependencies_.record.peer = facts.peer;
+  dependencies_.record.tls_version = facts.tls_version;
   dependencies_.log.info("connected", "",
                          {{"core", dependencies_.address.url()},
                           {"peer", facts.peer},
@@ -100,6 +103,7 @@ asio::awaitable<bool> Session::open() {
                              announced_capabilities(dependencies_.config)});
   const auto written = co_await link_->write_and_wipe(std::move(frame));
   if (!written) {
+    dependencies_.record.failed_with(written.error().message);
     dependencies_.log.warn("connect_failed", written.error().message, {{"stage", "authenticate"}});
     tell(SessionEvent::connect_failed);
     co_return false;
@@ -108,7 +112,30 @@ asio::awaitable<bool> Session::open() {
   co_return true;
 }
 
+void Session::record(SessionEvent event, const std::optional<Error>& why) {
+  ConnectionRecord& record = dependencies_.record;
+  switch (event) {
+    case SessionEvent::authenticated:
+      ++record.authentications;
+      record.authenticated_at = SteadyClock::now();
+      record.changed.notify_all();
+      return;
+    case SessionEvent::refused:
+      ++record.refusals;
+      return record.failed_with("the core refused id or token");
+    case SessionEvent::shut_down:
+      return record.failed_with("the core told this satellite to stop");
+    case SessionEvent::link_ended:
+      // What began the end has been told by then.
+      if (machine_.state() == SessionState::closing || !why) return;
+      return record.failed_with(why->message);
+    default:
+      return;
+  }
+}
+
 void Session::tell(SessionEvent event, std::optional<Error> why) {
+  if (!machine_.ended()) record(event, why);
   const SessionFacts facts{SteadyClock::now(), dependencies_.outbox.empty(),
                            dependencies_.secrets.awaits_replies(), std::move(why)};
   for (const SessionAction& action : machine_.step(event, facts)) {
@@ -148,6 +175,10 @@ void Session::perform(const SendProbe&) {
 }
 
 void Session::perform(const CloseLink& action) {
+  // Every other end has a reason of its own, or none that anybody would call trouble.
+  if (machine_.end() == ConnectionEnd::lost && !machine_.ended()) {
+    dependencies_.record.failed_with("closed by this satellite: " + action.reason);
+  }
   close_ = action;
   changed_.notify_all();
 }
@@ -171,6 +202,7 @@ asio::awaitable<void> Session::read_frames() {
       tell(SessionEvent::link_ended, frame.error());
       co_return;
     }
+    dependencies_.record.bytes_received += frame->size();
     if (machine_.ended()) continue;
     const auto verdict = co_await dependencies_.inbox.receive(*std::move(frame));
     take(verdict);
@@ -207,8 +239,10 @@ asio::awaitable<void> Session::write_frames() {
     }
     const auto kept_as = outgoing->kept_as;
     if (outbox.may_write_together() && !std::exchange(holds_back, true)) link_->hold_back(true);
+    const std::size_t size = outgoing->frame.size();
     const auto written = co_await link_->write(std::move(outgoing->frame));
     if (written) {
+      dependencies_.record.bytes_sent += size;
       outbox.sent(kept_as);
       continue;
     }

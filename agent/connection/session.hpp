@@ -2,6 +2,7 @@
 
 #include "agent/checks/secret_fetch.hpp"
 #include "agent/config/config.hpp"
+#include "agent/connection/connection_record.hpp"
 #include "agent/connection/core_url.hpp"
 #include "agent/connection/session_machine.hpp"
 #include "agent/connection/websocket_link.hpp"
@@ -9,6 +10,7 @@
 #include "agent/outbound/outbox.hpp"
 #include "agent/runtime/log.hpp"
 #include "agent/runtime/notification.hpp"
+#include "tls/settings.hpp"
 
 #include <array>
 #include <boost/asio/awaitable.hpp>
@@ -41,6 +43,8 @@ class Session {
     Outbox& outbox;
     std::chrono::steady_clock::time_point process_started;
     const Secret& token;
+    tls::Settings trust;
+    ConnectionRecord& record;
     bool core_answers_registration_probe = false;  ///< as known from earlier connections
   };
   explicit Session(Dependencies dependencies);
@@ -55,6 +59,8 @@ class Session {
 
   /// Sends what waits in the outbox, within the closing deadline, and closes.
   void stop();
+  /// Ends it as a refresh does, so that the next one begins with what was reloaded.
+  void reload() { tell(SessionEvent::reload_asked); }
 
  private:
   boost::asio::awaitable<bool> open();
@@ -74,6 +80,7 @@ class Session {
   void perform(const SendProbe& action);
   void perform(const CloseLink& action);
   void perform(const EndLoops& action);
+  void record(SessionEvent event, const std::optional<Error>& why);
 
   Dependencies dependencies_;
   /// From the first DNS lookup to the core's answer.

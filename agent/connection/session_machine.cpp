@@ -45,7 +45,10 @@ SessionActions SessionMachine::connecting(SessionEvent event) {
       state_ = SessionState::ended;
       return {};
     case SessionEvent::stop_asked:
-      return close(CloseCode::normal, stop_reason);
+      return close(CloseCode::going_away, stop_reason);
+    case SessionEvent::reload_asked:
+      was_reloaded_ = true;
+      return {};
     default:
       return {};
   }
@@ -67,7 +70,11 @@ SessionActions SessionMachine::authenticating(SessionEvent event, const SessionF
     }
     case SessionEvent::stop_asked:
       // The core has taken nothing yet, so nothing can be drained.
-      return close(CloseCode::normal, stop_reason);
+      return close(CloseCode::going_away, stop_reason);
+    case SessionEvent::reload_asked:
+      // Too late for this connection; it is made anew when the core has answered.
+      was_reloaded_ = true;
+      return {};
     case SessionEvent::link_ended:
       return end_with(facts, CloseLink{});
     default:
@@ -91,6 +98,10 @@ SessionActions SessionMachine::serving(SessionEvent event, const SessionFacts& f
       return probe_step(facts.now);
     case SessionEvent::refresh_due:
     case SessionEvent::replies_settled:
+      return refresh_when_settled(facts);
+    case SessionEvent::reload_asked:
+      refresh_due_ = facts.now;
+      was_reloaded_ = true;
       return refresh_when_settled(facts);
     case SessionEvent::stop_asked:
       return drain_or_close(facts);
@@ -117,9 +128,9 @@ SessionActions SessionMachine::draining(SessionEvent event, const SessionFacts& 
               ArmTimer{SessionTimer::heartbeat, facts.now + limits::heartbeat_interval}};
     case SessionEvent::deadline_passed:
     case SessionEvent::outbox_empty:
-      return close(CloseCode::normal, stop_reason);
+      return close(CloseCode::going_away, stop_reason);
     case SessionEvent::link_ended:
-      return end_with(facts, CloseLink{CloseCode::normal, stop_reason});
+      return end_with(facts, CloseLink{CloseCode::going_away, stop_reason});
     default:
       return {};
   }
@@ -156,9 +167,12 @@ SessionActions SessionMachine::serve(Time now) {
   probe_.emplace(now, settings_.probe);
   SessionActions actions{RaiseFrameLimit{},
                          ArmTimer{SessionTimer::heartbeat, now + limits::heartbeat_interval}};
-  if (settings_.refresh_every.count() != 0) {
-    actions.push_back(ArmTimer{SessionTimer::refresh, now + settings_.refresh_every});
+  if (was_reloaded_) {
+    refresh_due_ = now;
+  } else if (settings_.refresh_every.count() != 0) {
+    refresh_due_ = now + settings_.refresh_every;
   }
+  if (refresh_due_) actions.push_back(ArmTimer{SessionTimer::refresh, *refresh_due_});
   append(actions, probe_step(now));
   return actions;
 }
@@ -191,19 +205,17 @@ SessionActions SessionMachine::probe_step(Time now) {
 /// The existing core pushes few edits, but sends them all after authentication. The scheduler keeps
 /// its timers and the times of last runs, so that nothing runs because of a refresh.
 SessionActions SessionMachine::refresh_when_settled(const SessionFacts& facts) {
-  const Time due = *authenticated_at_ + settings_.refresh_every;
-  const bool is_due = settings_.refresh_every.count() != 0 && facts.now >= due;
-  if (!is_due) return {};
-  if (facts.replies_pending && facts.now < due + replies_deadline) {
+  if (!refresh_due_ || facts.now < *refresh_due_) return {};
+  if (facts.replies_pending && facts.now < *refresh_due_ + replies_deadline) {
     state_ = SessionState::awaiting_replies;
-    return {ArmTimer{SessionTimer::refresh, due + replies_deadline}};
+    return {ArmTimer{SessionTimer::refresh, *refresh_due_ + replies_deadline}};
   }
   end_ = ConnectionEnd::refreshed;
   return close(CloseCode::normal, "Refresh");
 }
 
 SessionActions SessionMachine::drain_or_close(const SessionFacts& facts) {
-  if (facts.outbox_empty) return close(CloseCode::normal, stop_reason);
+  if (facts.outbox_empty) return close(CloseCode::going_away, stop_reason);
   state_ = SessionState::draining;
   return {ArmTimer{SessionTimer::deadline, facts.now + limits::close_deadline}};
 }
@@ -224,9 +236,9 @@ SessionActions SessionMachine::end_with(const SessionFacts& facts,
   state_ = SessionState::ended;
   SessionActions actions;
   if (end_ == ConnectionEnd::refreshed) {
-    actions.push_back(WriteLog{LogLevel::info, "refreshing",
-                               "connects anew to be told what the core does not push",
-                               std::nullopt});
+    const char* const why = was_reloaded_ ? "connects anew with what was reloaded"
+                                          : "connects anew to be told what the core does not push";
+    actions.push_back(WriteLog{LogLevel::info, "refreshing", why, std::nullopt});
   } else {
     const Error why = facts.why.value_or(Error{ErrorCode::internal, "ended without a reason"});
     actions.push_back(WriteLog{LogLevel::warn, "disconnected", why.message, why.code});

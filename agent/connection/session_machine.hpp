@@ -42,6 +42,7 @@ enum class SessionEvent {
   refresh_due,             ///< SessionTimer::refresh
   replies_settled,         ///< no check waits for a reply of the core any more
   stop_asked,              ///< by the agent
+  reload_asked,            ///< by the agent: what a connection begins with has changed
   outbox_empty,            ///< nothing waits and nothing is unacknowledged
 };
 
@@ -134,6 +135,8 @@ class SessionMachine {
   SessionState state_ = SessionState::connecting;
   ConnectionEnd end_ = ConnectionEnd::lost;
   std::optional<Time> authenticated_at_;
+  std::optional<Time> refresh_due_;
+  bool was_reloaded_ = false;
   std::optional<RegistrationProbe> probe_;
   bool silence_logged_ = false;
 };

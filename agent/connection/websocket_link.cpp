@@ -96,7 +96,7 @@ asio::awaitable<ConnectAttempt> connect_websocket(CoreAddress address, LinkSetti
   const Moment begun = std::chrono::steady_clock::now();
   asio::ssl::context context(asio::ssl::context::tls_client);
   if (address.transport == Transport::tls) {
-    // Anew for each connection: a replaced CA file is in force without a restart.
+    // Anew for each connection: what replaced the CA file is in force without a restart.
     Result<asio::ssl::context> made = tls::make_client_context(settings.tls);
     if (!made) co_return failed(ConnectStage::trust, made.error());
     context = std::move(*made);

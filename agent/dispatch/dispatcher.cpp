@@ -172,7 +172,7 @@ void Dispatcher::interrupt(const StoredRun& run) {
   result.error = "the satellite ended before the run; what it had not sent or written is lost";
   result.started_at = std::chrono::system_clock::time_point(std::chrono::seconds(run.accepted_at));
   result.sandbox.requested = policy_in_force();
-  log_run_end(services_.log, run.id.text, result);
+  note_end(run.id, result);
   auto message = finished_message_from(result, std::nullopt);
   message.run_id = run.id;
   // Higher than anything that may have been sent.
@@ -192,7 +192,14 @@ sandbox::Policy Dispatcher::policy_in_force() const {
   return policy_for_run(services_.policies.resolve(), services_.config).policy;
 }
 
+void Dispatcher::note_end(const RunId& id, const sandbox::RunResult& result,
+                          std::optional<std::chrono::microseconds> setup) {
+  log_run_end(services_.log, id.text, result);
+  services_.statistics.ended(RunKind::dispatched, id.text, result, setup);
+}
+
 void Dispatcher::reject(const RunId& id, protocol::RejectionCode code, const std::string& message) {
+  services_.statistics.rejected(protocol::name_of(code));
   services_.log.warn("script_rejected", message,
                      {{"run", id.text}, {"code", protocol::name_of(code)}});
   services_.outbox.push(protocol::ScriptRejected{id, code, message});
@@ -342,7 +349,7 @@ void Dispatcher::end_unstarted(const RunId& id, sandbox::Outcome outcome, const 
   result.error = why;
   result.started_at = std::chrono::system_clock::now();
   result.sandbox.requested = policy_in_force();
-  log_run_end(services_.log, id.text, result);
+  note_end(id, result);
   if (auto* stream = services_.outbox.find(id)) {
     finish(id, *stream, finished_message_from(result, std::nullopt));
   }
@@ -384,7 +391,7 @@ asio::awaitable<void> Dispatcher::run_to_its_end(std::shared_ptr<ActiveRun> run)
     end.message.outcome = std::string(sandbox::name_of(end.result.outcome));
     end.message.error = "the satellite was stopped";
   }
-  log_run_end(services_.log, id.text, end.result);
+  note_end(id, end.result, end.setup);
   finish(id, stream, std::move(end.message));
 }
 
@@ -406,7 +413,7 @@ void Dispatcher::end_broken(const RunId& id, const std::exception_ptr& broken) {
   result.error = "internal error of the satellite; its log says more";
   result.started_at = std::chrono::system_clock::now();
   result.sandbox.requested = policy_in_force();
-  log_run_end(services_.log, id.text, result);
+  note_end(id, result);
   finish(id, *stream, finished_message_from(result, std::nullopt));
 }
 
@@ -421,18 +428,24 @@ void Dispatcher::finish(const RunId& id, protocol::RunStream& stream,
   services_.outbox.stream_finished(id, std::move(frame));
 }
 
-asio::awaitable<void> Dispatcher::stop() {
-  stopping_ = true;
+void Dispatcher::admit_no_more() {
   admission_.shut_down();
   std::vector<RunId> waiting;
   for (const auto& [id, run] : runs_) {
-    run->cancel.cancel();
-    run->changed.notify_all();
     if (admission_.position_of(id)) waiting.push_back(id);
   }
   for (const RunId& id : waiting) {
     admission_.withdraw(id);
     end_unstarted(id, sandbox::Outcome::interrupted, "the satellite was stopped");
+  }
+}
+
+asio::awaitable<void> Dispatcher::stop() {
+  stopping_ = true;
+  admit_no_more();
+  for (const auto& [id, run] : runs_) {
+    run->cancel.cancel();
+    run->changed.notify_all();
   }
   services_.outbox.drain();
   co_await tasks_.drained();

@@ -8,10 +8,12 @@
 #include "protocol/dispatch_messages.hpp"
 
 #include <boost/asio/awaitable.hpp>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <variant>
 
@@ -41,6 +43,12 @@ class Dispatcher {
   void receive(protocol::QueryScript message);
   void receive(protocol::ScriptAck message);
 
+  /// Takes nothing new from now on and ends what only waits as `interrupted`; what runs goes on.
+  void admit_no_more();
+  /// Until no run is under way, or the wait is cancelled.
+  boost::asio::awaitable<void> idle() { return tasks_.idle(); }
+  std::size_t running() const { return admission_.running(); }
+  std::size_t queued() const { return admission_.queued(); }
   /// Takes nothing new, ends every run as `interrupted` and waits for the last.
   boost::asio::awaitable<void> stop();
 
@@ -62,6 +70,8 @@ class Dispatcher {
 
   /// What a run would get now, the operator's word included.
   sandbox::Policy policy_in_force() const;
+  void note_end(const RunId& id, const sandbox::RunResult& result,
+                std::optional<std::chrono::microseconds> setup = std::nullopt);
   void reject(const RunId& id, protocol::RejectionCode code, const std::string& message);
   void answer_status(const RunId& id);
   void forget_old_runs();

@@ -20,10 +20,9 @@ std::string in_one_line(const sandbox::LogText& log) {
 void log_run_end(Log& log, std::string_view run_id, const sandbox::RunResult& result) {
   // A refused run is a warning with its reason: nothing of it ran.
   const bool was_refused = result.outcome == sandbox::Outcome::refused;
-  const bool never_ran = was_refused || result.outcome == sandbox::Outcome::setup_failed;
   const std::string why = result.error.value_or("");
   const std::string report = sandbox::summary_line(result.sandbox);
-  const auto log_at = never_ran ? &Log::warn : &Log::info;
+  const auto log_at = sandbox::never_ran(result.outcome) ? &Log::warn : &Log::info;
   (log.*log_at)("script_finished", why,
                 {{"run", run_id},
                  {"outcome", sandbox::name_of(result.outcome)},

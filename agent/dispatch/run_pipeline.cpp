@@ -5,6 +5,7 @@
 #include "protocol/vocabulary/limits.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 namespace satellite::agent {
 
@@ -29,6 +30,8 @@ class StreamObserver final : public sandbox::RunObserver {
     protocol::ScriptStarted message;
     message.started_at = at;
     message.sandbox_json = report_json(report);
+    setup_ = std::chrono::duration_cast<std::chrono::microseconds>(
+        std::chrono::steady_clock::now() - asked_);
     stream_.started(std::move(message));
     outbox_.stream_changed(stream_.run_id());
   }
@@ -45,6 +48,10 @@ class StreamObserver final : public sandbox::RunObserver {
                    std::string(bytes));
     outbox_.stream_changed(stream_.run_id());
   }
+
+  /// Packages may have been waited for before: that is no part of the set-up.
+  void begin() { asked_ = std::chrono::steady_clock::now(); }
+  std::optional<std::chrono::microseconds> setup() const { return setup_; }
 
   std::optional<CollectedOutput> take_collected() {
     if (!collects_) return std::nullopt;
@@ -63,6 +70,8 @@ class StreamObserver final : public sandbox::RunObserver {
   protocol::RunStream& stream_;
   bool collects_;
   CollectedOutput collected_;
+  std::chrono::steady_clock::time_point asked_ = std::chrono::steady_clock::now();
+  std::optional<std::chrono::microseconds> setup_;
 };
 
 }  // namespace
@@ -77,10 +86,11 @@ asio::awaitable<RunPipelineOutcome> execute_run(RunPipelineDependencies dependen
     auto told = finished_message_from(without, std::nullopt);
     co_return RunPipelineOutcome{std::move(without), std::move(told)};
   }
+  observer.begin();
   auto result = co_await dependencies.runner.run(std::move(input.request), std::move(input.policy),
                                                  observer, dependencies.cancel);
   auto message = finished_message_from(result, observer.take_collected());
-  co_return RunPipelineOutcome{std::move(result), std::move(message)};
+  co_return RunPipelineOutcome{std::move(result), std::move(message), observer.setup()};
 }
 
 }  // namespace satellite::agent

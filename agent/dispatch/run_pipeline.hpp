@@ -7,6 +7,8 @@
 #include "protocol/dispatch_messages.hpp"
 
 #include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <optional>
 
 namespace satellite::agent {
 
@@ -30,6 +32,8 @@ struct RunPipelineInput {
 struct RunPipelineOutcome {
   sandbox::RunResult result;
   protocol::ScriptFinished message;
+  /// From the request to the first instruction; nothing if the script never started.
+  std::optional<std::chrono::microseconds> setup{};
 };
 boost::asio::awaitable<RunPipelineOutcome> execute_run(RunPipelineDependencies dependencies,
                                                        RunPipelineInput input);

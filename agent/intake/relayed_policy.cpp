@@ -38,6 +38,8 @@ void RelayedPolicy::accept(const sandbox::Policy& policy) {
   // Once per policy: a core relays the same one with every connection.
   const bool is_new = last_valid_ != policy;
   last_valid_ = policy;
+  accepted_at_ = std::chrono::steady_clock::now();
+  problem_.clear();
   provider_.register_source([policy]() -> Result<sandbox::Policy> { return policy; });
   provider_.set_remark(std::nullopt);
   if (!is_new) return;
@@ -48,6 +50,25 @@ void RelayedPolicy::accept(const sandbox::Policy& policy) {
   if (!restrictions.empty()) log_.warn("policy_restricted", restrictions);
 }
 
+RelayedPolicy::State RelayedPolicy::state() const {
+  State state;
+  state.has_valid = last_valid_.has_value();
+  state.accepted_at = accepted_at_;
+  state.problem = problem_;
+  if (!last_valid_) {
+    state.in_words = "none that is valid came from the core: the fail-closed profile";
+    return state;
+  }
+  const sandbox::Policy& policy = *last_valid_;
+  state.in_words = std::string(policy.enabled ? "sandbox on" : "sandbox off") + ", network " +
+                   word_of(policy.network.mode) + ", on unavailable " +
+                   (policy.on_unavailable == sandbox::OnUnavailable::fail ? "fail" : "degrade");
+  for (const auto& remark : policy_for_run({policy, false}, config_).remarks) {
+    state.restrictions.push_back(std::string(name_of(remark.layer)) + ": " + remark.note);
+  }
+  return state;
+}
+
 void RelayedPolicy::refuse(const Error& error) {
   const std::string consequence =
       last_valid_ ? "the last valid policy stays in force until the core sends a valid one"
@@ -56,6 +77,7 @@ void RelayedPolicy::refuse(const Error& error) {
   log_.error("policy_invalid", error.message + "; " + consequence, {{"error_code", error.code}});
   const bool is_long = error.message.size() > reason_in_reports_max;
   const std::string reason = printable(error.message, reason_in_reports_max);
+  problem_ = reason;
   provider_.set_remark("the policy that the core sent last is not valid (" + reason +
                        (is_long ? " the log has the whole); " : "); ") + consequence);
 }

@@ -4,8 +4,10 @@
 #include "agent/runtime/log.hpp"
 #include "sandbox/policy/policy_provider.hpp"
 
+#include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace satellite::agent {
 
@@ -26,6 +28,16 @@ class RelayedPolicy {
   /// One came that could not even be read.
   void refuse(const Error& error);
 
+  /// For whoever asks how the satellite is doing.
+  struct State {
+    bool has_valid = false;  ///< else runs get the fail-closed profile
+    std::optional<std::chrono::steady_clock::time_point> accepted_at;
+    std::string in_words;
+    std::string problem;                    ///< of a policy that came later and is not valid
+    std::vector<std::string> restrictions;  ///< by the operator's word
+  };
+  State state() const;
+
  private:
   void accept(const sandbox::Policy& policy);
 
@@ -33,6 +45,8 @@ class RelayedPolicy {
   Log& log_;
   const Config& config_;
   std::optional<sandbox::Policy> last_valid_;
+  std::optional<std::chrono::steady_clock::time_point> accepted_at_;
+  std::string problem_;
 };
 
 }  // namespace satellite::agent

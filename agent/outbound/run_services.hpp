@@ -4,6 +4,7 @@
 #include "agent/outbound/outbox.hpp"
 #include "agent/packages/script_packages.hpp"
 #include "agent/runtime/log.hpp"
+#include "agent/status/run_statistics.hpp"
 #include "sandbox/policy/policy_provider.hpp"
 #include "sandbox/running/runner.hpp"
 
@@ -23,6 +24,7 @@ struct RunServices {
   Outbox& outbox;
   ScriptPackages& packages;
   Store& store;
+  RunStatistics& statistics;
 };
 
 }  // namespace satellite::agent

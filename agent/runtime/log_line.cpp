@@ -1,7 +1,11 @@
 #include "agent/runtime/log_line.hpp"
 
+#include "agent/runtime/duration_text.hpp"
+
 #include <array>
 #include <cstdint>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
 
 namespace satellite::agent {
 namespace {
@@ -125,19 +129,89 @@ std::string escaped_for_terminal(std::string_view text) {
   return out;
 }
 
+namespace {
+
+void append_field(std::string& line, std::string_view key, std::string_view value,
+                  std::size_t size_max) {
+  ((line += ' ') += key) += '=';
+  std::string harmless;
+  const bool is_plain = append_harmless(harmless, value, size_max, Style::quoted_value);
+  if (is_plain && !harmless.empty()) {
+    line += harmless;
+  } else {
+    ((line += '"') += harmless) += '"';
+  }
+}
+
+long long digits_of(const LogField& field) {
+  return std::strtoll(field.value.c_str(), nullptr, 10);
+}
+
+/// Cut between two characters of UTF-8, with a mark that says so.
+std::string cut(std::string_view text, std::size_t size_max) {
+  if (text.size() <= size_max) return std::string(text);
+  std::size_t size = size_max;
+  while (size > 0 && (static_cast<std::uint8_t>(text[size]) & 0xc0U) == 0x80U) --size;
+  return std::string(text.substr(0, size)) + "…(" + std::to_string(text.size()) + " bytes)";
+}
+
+std::string json_line(LogLevel level, std::string_view event, std::string_view text,
+                      std::span<const LogField> fields) {
+  nlohmann::ordered_json line{{"level", name_of(level)}, {"event", event}};
+  for (const LogField& field : fields) {
+    switch (field.kind) {
+      case LogField::Kind::text:
+        line[std::string(field.key)] = cut(field.value, value_size_max);
+        break;
+      case LogField::Kind::number:
+        line[std::string(field.key)] = digits_of(field);
+        break;
+      case LogField::Kind::duration:
+        line[std::string(field.key) + "_ms"] = digits_of(field);
+        break;
+    }
+  }
+  if (!text.empty()) line["text"] = cut(text, text_size_max);
+  return line.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+std::string logfmt_line(LogLevel level, std::string_view event, std::string_view text,
+                        std::span<const LogField> fields) {
+  std::string line = "level=" + std::string(name_of(level)) + " event=" + std::string(event);
+  for (const LogField& field : fields) {
+    const bool is_duration = field.kind == LogField::Kind::duration;
+    append_field(line, std::string(field.key) + (is_duration ? "_ms" : ""), field.value,
+                 value_size_max);
+  }
+  if (!text.empty()) append_field(line, "text", text, text_size_max);
+  return line;
+}
+
+}  // namespace
+
+std::string format_log_line(LogFormat format, LogLevel level, std::string_view event,
+                            std::string_view text, std::span<const LogField> fields) {
+  switch (format) {
+    case LogFormat::text:
+      return format_log_line(level, event, text, fields);
+    case LogFormat::json:
+      return json_line(level, event, text, fields);
+    case LogFormat::logfmt:
+      return logfmt_line(level, event, text, fields);
+  }
+  return {};
+}
+
 std::string format_log_line(LogLevel level, std::string_view event, std::string_view text,
                             std::span<const LogField> fields) {
   std::string line(name_of(level));
   (line += ' ') += event;
   for (const LogField& field : fields) {
-    ((line += ' ') += field.key) += '=';
-    std::string value;
-    const bool is_plain = append_harmless(value, field.value, value_size_max, Style::quoted_value);
-    if (is_plain && !value.empty()) {
-      line += value;
-    } else {
-      ((line += '"') += value) += '"';
-    }
+    const bool is_duration = field.kind == LogField::Kind::duration;
+    append_field(
+        line, field.key,
+        is_duration ? duration_text(std::chrono::milliseconds(digits_of(field))) : field.value,
+        value_size_max);
   }
   if (!text.empty()) {
     line += ' ';

@@ -66,6 +66,18 @@ asio::awaitable<void> TaskGroup::drained() {
   }
 }
 
+asio::awaitable<void> TaskGroup::next_end() {
+  co_await state_->ended.wait();
+}
+
+asio::awaitable<void> TaskGroup::idle() {
+  while (!state_->running.empty()) {
+    co_await state_->ended.wait();
+    const auto cancellation = co_await asio::this_coro::cancellation_state;
+    if (cancellation.cancelled() != asio::cancellation_type::none) co_return;
+  }
+}
+
 std::size_t TaskGroup::size() const {
   return state_->running.size();
 }

@@ -35,6 +35,11 @@ class TaskGroup {
   /// Closes, then waits for the last one. May be awaited more than once.
   boost::asio::awaitable<void> drained();
 
+  /// Until one more task has ended and given its place back, or the wait is cancelled.
+  boost::asio::awaitable<void> next_end();
+  /// Returns when no task runs, or when the wait is cancelled; new ones may still begin.
+  boost::asio::awaitable<void> idle();
+
   std::size_t size() const;
 
  private:

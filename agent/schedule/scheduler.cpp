@@ -322,7 +322,7 @@ void Scheduler::report(const ActiveCheck& active, CheckOutcome end) {
                          {"took", end.result->latency.value_or(std::chrono::milliseconds(0))},
                          {"coalesced", active.start.coalesced}});
   }
-  note_status(active.start.plan.key, *end.result, end.message);
+  note_status(active.start.plan.key, end);
   const std::size_t dropped_before = services_.outbox.dropped_messages();
   services_.outbox.push(*std::move(end.result));
   const std::size_t dropped = services_.outbox.dropped_messages();
@@ -332,15 +332,17 @@ void Scheduler::report(const ActiveCheck& active, CheckOutcome end) {
   }
 }
 
-void Scheduler::note_status(const std::string& key, const protocol::CheckResult& result,
-                            const std::string& message) {
+/// A refused or failed set-up is this host's trouble, an unhealthy check may be none.
+void Scheduler::note_status(const std::string& key, const CheckOutcome& end) {
+  const protocol::CheckResult& result = *end.result;
   const bool healthy = result.status == protocol::HealthStatus::healthy;
   const bool changed = healthy ? unhealthy_.erase(key) == 1 : unhealthy_.insert(key).second;
   if (!changed) return;
-  services_.log.info(healthy ? "check_recovered" : "check_unhealthy", message,
-                     {{"check", result.config_id.text},
-                      {"system", result.system_id.text},
-                      {"environment", result.environment_id.value_or("")}});
+  const auto log_at = !healthy && end.never_ran ? &Log::warn : &Log::info;
+  (services_.log.*log_at)(healthy ? "check_recovered" : "check_unhealthy", end.message,
+                          {{"check", result.config_id.text},
+                           {"system", result.system_id.text},
+                           {"environment", result.environment_id.value_or("")}});
 }
 
 void Scheduler::stop_runs(const std::vector<std::uint64_t>& runs) {
@@ -366,9 +368,13 @@ void Scheduler::wake() {
   alarm_.cancel();
 }
 
-asio::awaitable<void> Scheduler::stop() {
+void Scheduler::start_no_more() {
   stopping_ = true;
   wake();
+}
+
+asio::awaitable<void> Scheduler::stop() {
+  start_no_more();
   for (const auto& [run, active] : active_) active->control.cancel.cancel();
   co_await tasks_.drained();
 }

@@ -38,6 +38,13 @@ class Scheduler {
 
   /// Until stop().
   boost::asio::awaitable<void> run();
+  /// Starts no check from now on; those that run go on and are reported.
+  void start_no_more();
+  /// Until no check is under way, or the wait is cancelled.
+  boost::asio::awaitable<void> idle() { return tasks_.idle(); }
+  std::size_t running() const { return tasks_.size(); }
+  std::size_t checks() const { return timetable_.checks(); }
+  std::uint64_t skipped() const { return skipped_; }
   /// Ends every run, reports none of them, and waits for the last.
   boost::asio::awaitable<void> stop();
 
@@ -58,8 +65,7 @@ class Scheduler {
   boost::asio::awaitable<void> run_check(std::shared_ptr<ActiveCheck> active);
   void report(const ActiveCheck& active, CheckOutcome end);
   void report_broken(const ActiveCheck& active);
-  void note_status(const std::string& key, const protocol::CheckResult& result,
-                   const std::string& message);
+  void note_status(const std::string& key, const CheckOutcome& end);
   void stop_runs(const std::vector<std::uint64_t>& runs);
   void stop_overdue();
   void wake();

@@ -26,4 +26,8 @@ std::string_view name_of(Outcome outcome) {
   return "interrupted";
 }
 
+bool never_ran(Outcome outcome) {
+  return outcome == Outcome::refused || outcome == Outcome::setup_failed;
+}
+
 }  // namespace satellite::sandbox

@@ -24,6 +24,8 @@ enum class Outcome {
   interrupted,   ///< the agent or the launcher went away
 };
 std::string_view name_of(Outcome outcome);
+/// Nothing of the script was executed, for a reason that an operator can mend.
+bool never_ran(Outcome outcome);
 
 enum class OutputStream { standard_output, standard_error };
 

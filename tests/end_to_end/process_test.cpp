@@ -195,3 +195,33 @@ TEST_CASE("a satellite without a standard error works all the same") {
   CHECK(connected);
   CHECK(WIFEXITED(status));
 }
+
+TEST_CASE("a check whose sandbox cannot be had is a warning, one that fails by itself is not") {
+  Scene::Options options = with_checks({shell_check("cfg", "echo alive", 1)});
+  options.environment["CHECKSTACK_SANDBOX_ENGINES"] = "nsjail";
+  options.environment["PATH"] = "/nonexistent";
+  Scene refusing(std::move(options));
+  refusing.wait_for_log("warn check_unhealthy ");
+  json unknown = shell_check("cfg", "echo alive", 1);
+  unknown["strategyId"] = "healthcheck-other.other";
+  Scene failing(with_checks({unknown}));
+  failing.wait_for_log("check_unhealthy ");
+  CHECK(failing.satellite().log().find("info check_unhealthy ") != std::string::npos);
+}
+
+TEST_CASE("log.format is JSON on every line when it is asked for") {
+  Scene::Options options = Scene::with_policy(default_policy);
+  options.environment["CHECKSTACK_SATELLITE_LOG_FORMAT"] = "json";
+  Scene scene(std::move(options));
+  scene.run("echo alive");
+  scene.wait_for_log("\"event\":\"script_finished\"");
+  std::istringstream lines(scene.satellite().log());
+  std::size_t count = 0;
+  for (std::string line; std::getline(lines, line) && !lines.eof(); ++count) {
+    CAPTURE(line);
+    const json parsed = json::parse(line, nullptr, false);
+    REQUIRE(parsed.is_object());
+    CHECK(parsed.contains("time"));
+  }
+  CHECK(count > 3);
+}

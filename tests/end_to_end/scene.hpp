@@ -50,6 +50,7 @@ class Scene {
   /// The same one again: same settings, same state directory.
   void start_satellite();
   std::filesystem::path state_directory() const { return state_directory_; }
+  std::filesystem::path authority_file() const { return files_.path() / "ca.pem"; }
   std::filesystem::path log_file() const { return start_.log_file; }
 
   /// The core is gone; start_core brings it back on the same port with the same identity.

@@ -22,6 +22,7 @@ const std::map<std::string, Check> targets{
     {"decode", fuzz::check_decode_target},
     {"handshake", fuzz::check_handshake_target},
     {"hints", fuzz::check_hints_target},
+    {"http_request", fuzz::check_http_request_target},
     {"kernel_text", fuzz::check_kernel_text_target},
     {"launcher_order", fuzz::check_launcher_order_target},
     {"launcher_record", fuzz::check_launcher_record_target},

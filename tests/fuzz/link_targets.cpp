@@ -2,6 +2,7 @@
 #include "agent/connection/name_services.hpp"
 #include "agent/connection/retry_after.hpp"
 #include "agent/connection/websocket_errors.hpp"
+#include "agent/http/http_request.hpp"
 #include "tests/fuzz/promises.hpp"
 #include "tests/fuzz/targets.hpp"
 
@@ -91,6 +92,20 @@ Broken check_handshake_target(std::string_view input) {
   if (!is_patient(attempt.retry_after)) return "a wait beyond its bounds";
   // The text of the peer is escaped where it is printed; here it only has to have an end.
   if (attempt.link.error().message.size() > 1024) return "an error without bounds";
+  return std::nullopt;
+}
+
+Broken check_http_request_target(std::string_view input) {
+  using State = ParsedRequest::State;
+  const ParsedRequest parsed = parse_http_request(input);
+  if (parsed.state == State::wrong && parsed.status < 400) return "an answer that is no refusal";
+  // A head is judged by what has come of it; what comes later does not make it complete earlier.
+  if (parsed.state == State::complete) {
+    if (!parsed.request.path.starts_with('/')) return "a path that is none";
+    if (parsed.request.path.find('?') != std::string::npos) return "a query in a path";
+    const std::string more = std::string(input) + "more";
+    if (parse_http_request(more).state != State::complete) return "what follows changed the head";
+  }
   return std::nullopt;
 }
 

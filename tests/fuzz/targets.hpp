@@ -17,6 +17,8 @@ std::optional<std::string> check_bounded_json_target(std::string_view input);
 std::optional<std::string> check_decode_target(std::string_view input);
 std::optional<std::string> check_output_target(std::string_view input);
 std::optional<std::string> check_run_stream_target(std::string_view input);
+/// What somebody on this host asks the satellite over its socket.
+std::optional<std::string> check_http_request_target(std::string_view input);
 /// An id that a core acknowledges, and the rest of a result's frame.
 std::optional<std::string> check_result_id_target(std::string_view input);
 std::optional<std::string> check_handshake_target(std::string_view input);

@@ -88,6 +88,8 @@ SatelliteProcess::SatelliteProcess(const Start& start) : log_file_(start.log_fil
   // The default is one for the whole host, and tests run side by side.
   environment.try_emplace("CHECKSTACK_SATELLITE_STATE_DIRECTORY", start.log_file + ".state");
   environment.try_emplace("CHECKSTACK_SATELLITE_OUTBOX_FREE_SPACE", "0");
+  // Tests leave scripts that sleep for minutes; who tests the drain says how long it may take.
+  environment.try_emplace("CHECKSTACK_SATELLITE_DRAIN", "0");
   pid_ =
       spawn(start.arguments, environment, Redirections{"/dev/null", "/dev/null", start.log_file});
 }

@@ -126,7 +126,8 @@ TEST_CASE("the agent's rooms point down") {
   // each other. Files at the folder's root are rooms of their own.
   const std::vector<std::vector<std::string>> agent_rooms{
       {"runtime"},
-      {"config", "javascript", "packages/manifest"},
+      {"http"},
+      {"config", "javascript", "packages/manifest", "status"},
       {"storage", "packages/placement", "packages/archive"},
       {"packages/store"},
       {"packages"},
@@ -136,6 +137,7 @@ TEST_CASE("the agent's rooms point down") {
       {"dispatch", "schedule"},
       {"intake"},
       {"connection"},
+      {"operation"},
       {"agent"},
       {"commands"},
       {"main"}};
@@ -166,12 +168,17 @@ TEST_CASE("each heavy library has one home") {
       {"agent/connection/websocket_", &beast}, {"agent/runtime/log", &spdlog},
       {"agent/storage/store_file", &sqlite},   {"agent/commands/invocation", &cli},
       {"agent/config/toml_file", &toml},       {"agent/packages/archive/gunzip", &zlib}};
+  // Beast reads frames there, and heads of requests here.
+  const std::string second_home_of_beast = "agent/http/http_request";
   for (const SourceFile& file : source_files({"protocol", "sandbox", "tls", "agent"})) {
     for (const std::string& line : file.lines) {
       if (line.rfind("#include", 0) != 0) continue;
       for (const auto& [home, library] : homes) {
         INFO(file.path << ": " << line);
-        CHECK((!std::regex_search(line, *library) || file.path.rfind(home, 0) == 0));
+        const bool is_second_home =
+            library == &beast && file.path.rfind(second_home_of_beast, 0) == 0;
+        CHECK((!std::regex_search(line, *library) || file.path.rfind(home, 0) == 0 ||
+               is_second_home));
       }
     }
   }

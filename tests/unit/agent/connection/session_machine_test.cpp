@@ -28,7 +28,7 @@ const char* session_word(SessionEvent event) {
   constexpr std::array<const char*, session_event_count> words{
       "opened",       "connect_failed",  "authenticated",   "refused",       "shut_down",
       "registration", "link_ended",      "deadline_passed", "heartbeat_due", "probe_due",
-      "refresh_due",  "replies_settled", "stop_asked",      "outbox_empty"};
+      "refresh_due",  "replies_settled", "stop_asked",      "reload_asked",  "outbox_empty"};
   return words.at(static_cast<std::size_t>(event));
 }
 
@@ -105,7 +105,8 @@ const std::vector<std::pair<SessionState, std::vector<std::pair<SessionEvent, st
           {SessionEvent::probe_due, "connecting"},
           {SessionEvent::refresh_due, "connecting"},
           {SessionEvent::replies_settled, "connecting"},
-          {SessionEvent::stop_asked, "closing; close 1000 'Client shutdown'"},
+          {SessionEvent::stop_asked, "closing; close 1001 'Client shutdown'"},
+          {SessionEvent::reload_asked, "connecting"},
           {SessionEvent::outbox_empty, "connecting"}}},
         {SessionState::authenticating,
          {{SessionEvent::opened, "authenticating"},
@@ -123,7 +124,8 @@ const std::vector<std::pair<SessionState, std::vector<std::pair<SessionEvent, st
           {SessionEvent::probe_due, "authenticating"},
           {SessionEvent::refresh_due, "authenticating"},
           {SessionEvent::replies_settled, "authenticating"},
-          {SessionEvent::stop_asked, "closing; close 1000 'Client shutdown'"},
+          {SessionEvent::stop_asked, "closing; close 1001 'Client shutdown'"},
+          {SessionEvent::reload_asked, "authenticating"},
           {SessionEvent::outbox_empty, "authenticating"}}},
         {SessionState::serving,
          {{SessionEvent::opened, "serving"},
@@ -139,6 +141,7 @@ const std::vector<std::pair<SessionState, std::vector<std::pair<SessionEvent, st
           {SessionEvent::refresh_due, "awaiting_replies; arm refresh at 132"},
           {SessionEvent::replies_settled, "awaiting_replies; arm refresh at 132"},
           {SessionEvent::stop_asked, "draining; arm deadline at 115"},
+          {SessionEvent::reload_asked, "awaiting_replies; arm refresh at 140"},
           {SessionEvent::outbox_empty, "serving"}}},
         {SessionState::awaiting_replies,
          {{SessionEvent::opened, "awaiting_replies"},
@@ -154,6 +157,7 @@ const std::vector<std::pair<SessionState, std::vector<std::pair<SessionEvent, st
           {SessionEvent::refresh_due, "awaiting_replies; arm refresh at 132"},
           {SessionEvent::replies_settled, "awaiting_replies; arm refresh at 132"},
           {SessionEvent::stop_asked, "draining; arm deadline at 115"},
+          {SessionEvent::reload_asked, "awaiting_replies; arm refresh at 140"},
           {SessionEvent::outbox_empty, "awaiting_replies"}}},
         {SessionState::draining,
          {{SessionEvent::opened, "draining"},
@@ -162,14 +166,15 @@ const std::vector<std::pair<SessionState, std::vector<std::pair<SessionEvent, st
           {SessionEvent::refused, "draining"},
           {SessionEvent::shut_down, "draining"},
           {SessionEvent::registration_confirmed, "draining"},
-          {SessionEvent::link_ended, "ended; log disconnected; close 1000 'Client shutdown'; end"},
-          {SessionEvent::deadline_passed, "closing; close 1000 'Client shutdown'"},
+          {SessionEvent::link_ended, "ended; log disconnected; close 1001 'Client shutdown'; end"},
+          {SessionEvent::deadline_passed, "closing; close 1001 'Client shutdown'"},
           {SessionEvent::heartbeat_due, "draining; heartbeat; arm heartbeat at 125"},
           {SessionEvent::probe_due, "draining"},
           {SessionEvent::refresh_due, "draining"},
           {SessionEvent::replies_settled, "draining"},
           {SessionEvent::stop_asked, "draining"},
-          {SessionEvent::outbox_empty, "closing; close 1000 'Client shutdown'"}}},
+          {SessionEvent::reload_asked, "draining"},
+          {SessionEvent::outbox_empty, "closing; close 1001 'Client shutdown'"}}},
         {SessionState::closing,
          {{SessionEvent::opened, "closing"},
           {SessionEvent::connect_failed, "ended"},
@@ -184,6 +189,7 @@ const std::vector<std::pair<SessionState, std::vector<std::pair<SessionEvent, st
           {SessionEvent::refresh_due, "closing"},
           {SessionEvent::replies_settled, "closing"},
           {SessionEvent::stop_asked, "closing"},
+          {SessionEvent::reload_asked, "closing"},
           {SessionEvent::outbox_empty, "closing"}}},
         {SessionState::ended,
          {{SessionEvent::opened, "ended"},
@@ -199,6 +205,7 @@ const std::vector<std::pair<SessionState, std::vector<std::pair<SessionEvent, st
           {SessionEvent::refresh_due, "ended"},
           {SessionEvent::replies_settled, "ended"},
           {SessionEvent::stop_asked, "ended"},
+          {SessionEvent::reload_asked, "ended"},
           {SessionEvent::outbox_empty, "ended"}}},
     };
 
@@ -251,12 +258,25 @@ TEST_CASE("replies do not bring a refresh forward, and without the setting there
 TEST_CASE("a stop with nothing to say closes at once, what the core says meanwhile still counts") {
   SessionMachine machine = machine_in(SessionState::serving);
   const auto actions = machine.step(SessionEvent::stop_asked, facts_at(3s, true));
-  CHECK(in_session_words(machine, actions) == "closing; close 1000 'Client shutdown'");
+  CHECK(in_session_words(machine, actions) == "closing; close 1001 'Client shutdown'");
   CHECK(machine.end() == ConnectionEnd::lost);
   machine.step(SessionEvent::shut_down, facts_at(3s));
   CHECK(machine.end() == ConnectionEnd::shut_down);
   machine.step(SessionEvent::refused, facts_at(3s));
   CHECK(machine.end() == ConnectionEnd::unauthorised);
+}
+
+TEST_CASE("a reload before the core has answered makes the connection anew right after it") {
+  const auto state = GENERATE(SessionState::connecting, SessionState::authenticating);
+  SessionMachine machine = machine_in(state);
+  CHECK(machine.step(SessionEvent::reload_asked, facts_at(1s)).empty());
+  if (state == SessionState::connecting) machine.step(SessionEvent::opened, facts_at(1s));
+  const auto served = machine.step(SessionEvent::authenticated, facts_at(2s));
+  CHECK(in_session_words(machine, served) ==
+        "serving; raise limit; arm heartbeat at 17; arm refresh at 2; probe; arm probe at 12");
+  const auto actions = machine.step(SessionEvent::refresh_due, facts_at(2s));
+  CHECK(in_session_words(machine, actions) == "closing; close 1000 'Refresh'");
+  CHECK(machine.end() == ConnectionEnd::refreshed);
 }
 
 TEST_CASE("only the first reason to close is performed") {

@@ -1,5 +1,5 @@
 #include "agent/runtime/event_loop.hpp"
-#include "agent/runtime/stop_signal.hpp"
+#include "agent/runtime/process_signals.hpp"
 #include "agent/runtime/task_group.hpp"
 #include "tests/unit/agent/connection/link_fixture.hpp"
 
@@ -107,7 +107,7 @@ TEST_CASE("cancelling a task group ends its tasks early, and it still waits for 
 
 TEST_CASE("a stop signal is received by name, also one that came before the wait") {
   asio::io_context context;
-  StopSignal stop(context);
+  ProcessSignals stop(context, {SIGTERM, SIGINT});
   REQUIRE(::raise(SIGTERM) == 0);
   CHECK(run(context, stop.received()) == "SIGTERM");
   REQUIRE(::raise(SIGINT) == 0);

@@ -89,8 +89,10 @@ class Bench {
   Outbox outbox_{context_, store_, {}};
   SecretFetch secrets_{context_, outbox_};
   ScriptPackages packages_{context_, log_, {}, [](const auto&) {}};
-  Scheduler scheduler_{{context_, log_, config_, runner_, policies_, outbox_, packages_, store_},
-                       secrets_};
+  RunStatistics statistics_;
+  Scheduler scheduler_{
+      {context_, log_, config_, runner_, policies_, outbox_, packages_, store_, statistics_},
+      secrets_};
 };
 
 }  // namespace

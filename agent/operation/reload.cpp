@@ -1,0 +1,151 @@
+#include "agent/operation/reload.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace satellite::agent {
+namespace {
+
+constexpr std::array<std::string_view, 10> reloaded_settings{"token_file",
+                                                             "tls.ca_file",
+                                                             "connection.refresh",
+                                                             "connection.route_probe",
+                                                             "operator.health_checks",
+                                                             "operator.automation",
+                                                             "operator.timeout_max",
+                                                             "stop.drain",
+                                                             "log.level",
+                                                             "log.format"};
+
+void take_values(Config& running, const Config& loaded) {
+  running.refresh_every = loaded.refresh_every;
+  running.registration_probe_every = loaded.registration_probe_every;
+  running.allow_health_checks = loaded.allow_health_checks;
+  running.allow_automation = loaded.allow_automation;
+  running.script_timeout_max = loaded.script_timeout_max;
+  running.drain_max = loaded.drain_max;
+  running.log_level = loaded.log_level;
+  running.log_format = loaded.log_format;
+}
+
+std::string in_one_line(const std::vector<std::string>& keys) {
+  std::string text;
+  for (const std::string& key : keys) text += (text.empty() ? "" : ", ") + key;
+  return text;
+}
+
+}  // namespace
+
+bool takes_effect_on_reload(std::string_view key) {
+  return std::find(reloaded_settings.begin(), reloaded_settings.end(), key) !=
+         reloaded_settings.end();
+}
+
+SettingChanges changes_between(const std::vector<EffectiveSetting>& running,
+                               const std::vector<EffectiveSetting>& loaded) {
+  SettingChanges changes;
+  for (const EffectiveSetting& setting : loaded) {
+    // Stands there without a value: its file is looked at by itself.
+    if (setting.key == "token") continue;
+    const auto before = std::find_if(running.begin(), running.end(), [&setting](const auto& other) {
+      return other.key == setting.key;
+    });
+    if (before != running.end() && before->value == setting.value) continue;
+    (takes_effect_on_reload(setting.key) ? changes.applied : changes.needing_restart)
+        .push_back(setting.key);
+  }
+  return changes;
+}
+
+bool Reload::perform() {
+  const bool names_others = take_settings();
+  return look_at_files() || names_others;
+}
+
+bool Reload::take_settings() {
+  auto loaded = parts_.load();
+  if (!loaded) {
+    parts_.log.warn("reload_failed",
+                    loaded.error().message + "; the settings that were read before stay in use",
+                    {{"error_code", loaded.error().code}});
+    return false;
+  }
+  SettingChanges changes = changes_between(parts_.settings, loaded->settings);
+  if (parts_.config.operators_word.ceiling != loaded->config.operators_word.ceiling &&
+      std::count(changes.needing_restart.begin(), changes.needing_restart.end(),
+                 "operator.ceiling") == 0) {
+    changes.needing_restart.push_back("operator.ceiling");
+  }
+  const bool names_others = take_files_of(*loaded);
+  take_values(parts_.config, loaded->config);
+  parts_.log.set_level(parts_.config.log_level);
+  parts_.log.set_format(parts_.config.log_format);
+  for (EffectiveSetting& setting : parts_.settings) {
+    if (!takes_effect_on_reload(setting.key)) continue;
+    const auto now =
+        std::find_if(loaded->settings.begin(), loaded->settings.end(),
+                     [&setting](const auto& other) { return other.key == setting.key; });
+    if (now != loaded->settings.end()) setting = *now;
+  }
+  log_changes(changes);
+  return names_others;
+}
+
+/// Other paths than before; the content of the files that stay is looked at by itself.
+bool Reload::take_files_of(LoadedConfig& loaded) {
+  bool changed = false;
+  const std::string& file = loaded.token_source.file;
+  if (!file.empty() && file != parts_.token.file()) {
+    const auto replaced = parts_.token.replace(std::move(loaded.token_source));
+    if (!replaced) {
+      parts_.log.warn("token_unreadable",
+                      replaced.error().message + "; the token that was read before stays in use",
+                      {{"error_code", replaced.error().code}});
+    }
+    changed = replaced && *replaced;
+  }
+  if (loaded.config.ca_file != parts_.authorities.path()) {
+    const auto replaced = parts_.authorities.replace(loaded.config.ca_file);
+    if (replaced) {
+      parts_.config.ca_file = loaded.config.ca_file;
+      return true;
+    }
+    parts_.log.warn("authorities_unreadable",
+                    replaced.error().message + "; those that were read before stay in use",
+                    {{"error_code", replaced.error().code}});
+  }
+  return changed;
+}
+
+bool Reload::look_at_files() {
+  const auto token = parts_.token.refresh();
+  if (!token) {
+    parts_.log.warn("token_unreadable",
+                    token.error().message + "; the token that was read before stays in use",
+                    {{"error_code", token.error().code}});
+  } else if (*token) {
+    parts_.log.info("token_changed", parts_.token.source());
+  }
+  const auto authorities = parts_.authorities.refresh();
+  if (!authorities) {
+    parts_.log.warn("authorities_unreadable",
+                    authorities.error().message + "; those that were read before stay in use",
+                    {{"error_code", authorities.error().code}});
+  } else if (*authorities) {
+    parts_.log.info("authorities_changed", parts_.authorities.path());
+  }
+  return (token && *token) || (authorities && *authorities);
+}
+
+void Reload::log_changes(const SettingChanges& changes) {
+  const std::string applied = in_one_line(changes.applied);
+  parts_.log.info("reloaded", applied.empty() ? "no setting that may change has changed" : "",
+                  {{"changed", applied}});
+  if (changes.needing_restart.empty()) return;
+  parts_.log.warn("reload_needs_restart",
+                  "these settings are different now and take effect after a restart only: " +
+                      in_one_line(changes.needing_restart));
+}
+
+}  // namespace satellite::agent
