@@ -115,6 +115,11 @@ struct Runner::State {
               return takes_own_identity(policy.policy, planner.facts);
             }) {}
 
+  RunResult told(RunResult& result) const {
+    if (planner.settings().on_result) planner.settings().on_result(result);
+    return std::move(result);
+  }
+
   class TryingEgress;
   asio::awaitable<void> until_host_is_known(const CancelSwitch& cancel);
   asio::awaitable<void> try_egress();
@@ -432,7 +437,7 @@ asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy
     if (auto ready = state_->prepared.take(policy)) {
       ActiveRun run{request, policy, observer, cancel, result, std::move(ready)};
       co_await state_->carry_out(run);
-      if (run.may_have_run || cancel.cancelled()) co_return result;
+      if (run.may_have_run || cancel.cancelled()) co_return state_->told(result);
       // The prepared run was lost and nothing of the script ran: start it as if nothing had been
       // prepared. An error that remains is reported then.
       missing_directory = give_way_to_scratch(request, result);
@@ -469,7 +474,7 @@ asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy
     }
   }
   if (missing_directory && has_started) report_directory(result, *missing_directory);
-  co_return result;
+  co_return state_->told(result);
 }
 
 asio::awaitable<Result<ModuleRuntime>> Runner::find_module_runtime() {
