@@ -2,18 +2,25 @@
 
 #include "agent/checks/secret_fetch.hpp"
 #include "agent/config/sandbox_settings.hpp"
+#include "agent/connection/core_rotation.hpp"
 #include "agent/connection/session.hpp"
+#include "agent/connection/short_connections.hpp"
 #include "agent/dispatch/dispatcher.hpp"
 #include "agent/intake/inbox.hpp"
+#include "agent/intake/offline_cache.hpp"
 #include "agent/intake/relayed_policy.hpp"
+#include "agent/outbound/run_resources.hpp"
 #include "agent/outbound/run_services.hpp"
 #include "agent/packages/script_packages.hpp"
+#include "agent/runtime/degraded_states.hpp"
 #include "agent/runtime/event_loop.hpp"
 #include "agent/runtime/log_flush.hpp"
 #include "agent/runtime/loop_watch.hpp"
+#include "agent/runtime/start_memory.hpp"
 #include "agent/runtime/stop_signal.hpp"
 #include "agent/runtime/version.hpp"
 #include "agent/schedule/scheduler.hpp"
+#include "protocol/vocabulary/limits.hpp"
 #include "sandbox/host/readiness.hpp"
 #include "sandbox/planning/observability.hpp"
 #include "sandbox/probing/probe.hpp"
@@ -42,6 +49,8 @@ namespace {
 constexpr std::chrono::seconds look_for_token_every{1};
 // A disk that does not take it in this time does not keep the service manager waiting.
 constexpr std::chrono::seconds store_flush_deadline{2};
+// By then most satellites are connected and have read what waits on disk.
+constexpr std::chrono::seconds started_after{2};
 
 KeptMessages::Settings outbox_settings(const Config& config) {
   KeptMessages::Settings settings;
@@ -62,13 +71,31 @@ PackagesPlace packages_place(const AgentDependencies& dependencies) {
   return place;
 }
 
+OfflineCache::Place cache_place(const AgentDependencies& dependencies,
+                                const std::vector<CoreAddress>& cores) {
+  OfflineCache::Place place;
+  if (!dependencies.state_directory.empty()) {
+    place.file = dependencies.state_directory + "/offline.cache";
+  }
+  for (const CoreAddress& core : cores) place.core_urls.push_back(core.url());
+  return place;
+}
+
+CoreRotation rotation_of(const Config& config, std::size_t cores) {
+  ReconnectPolicy::Settings settings;
+  settings.backoff_max = config.backoff_max;
+  settings.spread = config.reconnect_spread;
+  return CoreRotation(cores, settings);
+}
+
 class Agent {
  public:
-  Agent(AgentDependencies dependencies, asio::io_context& context, CoreAddress address)
+  Agent(AgentDependencies dependencies, asio::io_context& context, std::vector<CoreAddress> cores)
       : dependencies_(std::move(dependencies)),
         context_(context),
-        address_(std::move(address)),
-        runner_(context, *dependencies_.launcher, runner_settings(dependencies_.config)),
+        cores_(std::move(cores)),
+        run_resources_(dependencies_.log, degraded_),
+        runner_(context, *dependencies_.launcher, watched_runner_settings()),
         store_(context, dependencies_.store),
         outbox_(context, store_, outbox_settings(dependencies_.config)),
         secrets_(context, outbox_),
@@ -76,15 +103,19 @@ class Agent {
                   [this](const auto& message) { outbox_.push_for_this_connection(message); }),
         dispatcher_(run_services()),
         scheduler_(run_services(), secrets_),
-        relayed_policy_(policies_, dependencies_.log, dependencies_.config),
+        relayed_policy_(context, policies_, dependencies_.log, dependencies_.config, degraded_),
+        offline_(context, dependencies_.log, dependencies_.config, store_, dependencies_.token,
+                 degraded_, cache_place(dependencies_, cores_)),
         inbox_(dependencies_.log, dependencies_.config,
-               {relayed_policy_, dispatcher_, scheduler_, secrets_, packages_, outbox_}),
+               {relayed_policy_, dispatcher_, scheduler_, secrets_, packages_, outbox_, offline_}),
         log_flush_(context, dependencies_.log),
         loop_watch_(context, dependencies_.log),
         stop_signal_(context),
         wait_timer_(context),
+        lasting_timer_(context),
         stop_asked_(context),
-        stop_began_(context) {
+        stop_began_(context),
+        rotation_(rotation_of(dependencies_.config, cores_.size())) {
     store_.listen({[](const StoreSnapshot&) {},
                    [this](StoreFault fault, const std::string& why) { log_store(fault, why); }});
     dependencies_.launcher->attach(context, [this] { launcher_lost(); });
@@ -93,6 +124,7 @@ class Agent {
 
   asio::awaitable<void> run() {
     store_.open();
+    offline_.open([this](auto restored) { inbox_.restore(std::move(restored)); });
     co_await (stay_connected() && scheduler_.run() && watch_loop() && stop_when_told() &&
               look_at_host() && packages_.run());
     co_await flush_store();
@@ -105,6 +137,11 @@ class Agent {
   }
 
  private:
+  sandbox::RunnerSettings watched_runner_settings() {
+    auto settings = runner_settings(dependencies_.config);
+    settings.on_result = [this](const auto& result) { run_resources_.note(result); };
+    return settings;
+  }
   RunServices run_services() {
     return {
         context_, dependencies_.log, dependencies_.config, runner_, policies_, outbox_, packages_,
@@ -128,6 +165,7 @@ class Agent {
   }
   asio::awaitable<void> stay_connected();
   asio::awaitable<void> wait_before_next(EndedConnection ended);
+  void note_short_connections(const EndedConnection& ended);
   bool look_for_new_token();
   asio::awaitable<void> watch_loop();
   asio::awaitable<void> stop_when_told();
@@ -138,7 +176,9 @@ class Agent {
 
   AgentDependencies dependencies_;
   asio::io_context& context_;
-  CoreAddress address_;
+  std::vector<CoreAddress> cores_;
+  DegradedStates degraded_;
+  RunResources run_resources_;
   sandbox::PolicyProvider policies_;
   sandbox::Runner runner_;
   Store store_;
@@ -148,14 +188,17 @@ class Agent {
   Dispatcher dispatcher_;
   Scheduler scheduler_;
   RelayedPolicy relayed_policy_;
+  OfflineCache offline_;
   Inbox inbox_;
   LogFlush log_flush_;
   LoopWatch loop_watch_;
   StopSignal stop_signal_;
-  asio::steady_timer wait_timer_;
+  asio::steady_timer wait_timer_, lasting_timer_;
   Notification stop_asked_;
   Notification stop_began_;
-  ReconnectPolicy reconnect_;
+  CoreRotation rotation_;
+  ShortConnections short_connections_;
+  std::uint64_t attempts_ = 0;
   std::mt19937_64 random_{std::random_device{}()};
   Session* session_ = nullptr;  ///< the one of this moment, if any
   AgentEnd end_ = AgentEnd::stopped;
@@ -172,15 +215,20 @@ asio::awaitable<void> Agent::look_at_host() {
   if (first.index() == 1) co_return;  // no run starts any more
   runner_.learn(std::get<0>(std::move(first)));
   log_host_capabilities();
+  asio::steady_timer started(context_, started_after);
+  co_await (started.async_wait(asio::use_awaitable) || stop_began_.wait());
+  give_back_start_memory();
 }
 
 asio::awaitable<void> Agent::stay_connected() {
   while (!stopping_) {
     look_for_new_token();
-    Session session({context_, dependencies_.log, dependencies_.config, address_, inbox_, secrets_,
-                     outbox_, dependencies_.process_started, dependencies_.token.token(),
+    Session session({context_, dependencies_.log, dependencies_.config,
+                     cores_.at(rotation_.current()), inbox_, secrets_, outbox_,
+                     dependencies_.process_started, dependencies_.token.token(),
                      core_answers_registration_probe_});
     session_ = &session;
+    ++attempts_;
     const auto ended = co_await session.run();
     session_ = nullptr;
     core_answers_registration_probe_ =
@@ -190,10 +238,30 @@ asio::awaitable<void> Agent::stay_connected() {
   }
 }
 
+void Agent::note_short_connections(const EndedConnection& ended) {
+  if (!short_connections_.note(ended)) return degraded_.leave("connection");
+  const char* const why =
+      "the core accepts this satellite and the connection ends within a minute, again and again: "
+      "look for another satellite with the same id, and for what cuts connections on the way";
+  if (degraded_.find("connection") == nullptr) {
+    dependencies_.log.warn("connection_unstable", why,
+                           {{"in_a_row", short_connections_.in_a_row()}});
+  }
+  degraded_.enter("connection", "connection_unstable", why);
+  // The next one, if it lasts, is the end of it.
+  lasting_timer_.expires_after(dependencies_.config.connect_deadline + limits::stable_after);
+  lasting_timer_.async_wait([this, next = attempts_ + 1](const boost::system::error_code& failure) {
+    if (failure || attempts_ != next) return;
+    short_connections_ = {};
+    degraded_.leave("connection");
+  });
+}
+
 asio::awaitable<void> Agent::wait_before_next(EndedConnection ended) {
+  note_short_connections(ended);
   constexpr auto without_throwing = asio::as_tuple(asio::use_awaitable);
   const double random = std::uniform_real_distribution<double>(0.0, 1.0)(random_);
-  const auto wait = reconnect_.next_wait(ended, random);
+  const auto wait = rotation_.next_wait(ended, random, std::chrono::steady_clock::now());
   const bool watches_token =
       ended.end == ConnectionEnd::unauthorised && dependencies_.token.is_file();
   const char* const why =
@@ -203,7 +271,10 @@ asio::awaitable<void> Agent::wait_before_next(EndedConnection ended) {
           ? "the core refused id or token; check both, then restart or wait"
       : ended.end == ConnectionEnd::shut_down ? "the core told this satellite to stop"
                                               : "";
-  dependencies_.log.info("reconnect_waits", why, {{"in", wait}, {"attempt", reconnect_.attempt()}});
+  dependencies_.log.info("reconnect_waits", why,
+                         {{"in", wait},
+                          {"attempt", rotation_.attempt()},
+                          {"core", cores_.at(rotation_.current()).url()}});
   const auto until = std::chrono::steady_clock::now() + wait;
   while (!stopping_ && std::chrono::steady_clock::now() < until) {
     const auto look = std::chrono::steady_clock::now() + look_for_token_every;
@@ -222,7 +293,10 @@ bool Agent::look_for_new_token() {
         {{"error_code", changed.error().code}});
     return false;
   }
-  if (*changed) dependencies_.log.info("token_changed", dependencies_.token.source());
+  if (*changed) {
+    rotation_.credentials_changed();
+    dependencies_.log.info("token_changed", dependencies_.token.source());
+  }
   return *changed;
 }
 
@@ -270,6 +344,7 @@ void Agent::log_unkillable(const sandbox::UnkillableRun& run) {
 
 void Agent::log_store(StoreFault fault, const std::string& why) {
   if (fault == StoreFault::none) {
+    degraded_.leave("outbox");
     const auto& queue = outbox_.queue();
     dependencies_.log.info("outbox_ready",
                            "what waits for the core survives the end of this process",
@@ -281,6 +356,7 @@ void Agent::log_store(StoreFault fault, const std::string& why) {
                            why + ": what waits for the core is in memory and lost at the end");
     return;
   }
+  degraded_.enter("outbox", std::string(name_of(fault)), why);
   dependencies_.log.warn("outbox_degraded",
                          why +
                              "; what waits for the core is kept in memory, and lost should this "
@@ -317,14 +393,18 @@ class EndOfLoop {
 
 AgentEnd serve(AgentDependencies dependencies) {
   EventLoop context;
-  auto address = parse_core_url(dependencies.config.core_url);
+  auto cores = parse_core_urls(dependencies.config.core_url);
   // The command checked it; a core URL that is wrong here is our own mistake.
-  if (!address) throw std::logic_error(address.error().message);
+  if (!cores) throw std::logic_error(cores.error().message);
+  if (dependencies.config.core_order == CoreOrder::shuffled) {
+    std::shuffle(cores->begin(), cores->end(), std::mt19937_64(std::random_device{}()));
+  }
   dependencies.log.info("starting", "",
                         {{"version", program_version},
-                         {"core", address->url()},
+                         {"core", cores->front().url()},
+                         {"cores", cores->size()},
                          {"id", dependencies.config.client_id}});
-  Agent agent(std::move(dependencies), context, *std::move(address));
+  Agent agent(std::move(dependencies), context, *std::move(cores));
   std::exception_ptr failure;
   const EndOfLoop end_of_loop(agent, context);
   asio::co_spawn(context, agent.run(), [&](std::exception_ptr thrown) {

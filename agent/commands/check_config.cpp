@@ -57,7 +57,10 @@ int check_config_command(const Invocation& invocation) {
               << (setting.value.empty() ? "(none)" : setting.value) << "   # " << setting.source
               << '\n';
   }
-  std::cout << "connects to " << settings->core.url() << '\n';
+  for (const CoreAddress& core : settings->cores) {
+    std::cout << (&core == &settings->cores.front() ? "connects to " : "or to ") << core.url()
+              << '\n';
+  }
   return exit_done;
 }
 

@@ -38,6 +38,8 @@ class Scheduler {
 
   /// Until stop().
   boost::asio::awaitable<void> run();
+  /// Checks that did not run because their secrets could not be fetched without a core.
+  std::uint64_t skipped() const { return skipped_; }
   /// Ends every run, reports none of them, and waits for the last.
   boost::asio::awaitable<void> stop();
 
