@@ -382,10 +382,10 @@ Result<LoadedConfig> load_config(const ConfigSources& sources, SettingsUse use) 
   if (!dispatch) return dispatch.error();
   const auto connection = take_connection(values, config);
   if (!connection) return connection.error();
-  const auto offline = take_offline(values, config);
-  if (!offline) return offline.error();
   const auto state = take_state(values, config);
   if (!state) return state.error();
+  const auto offline = take_offline(values, config);
+  if (!offline) return offline.error();
   const auto outbox = take_outbox(values, config);
   if (!outbox) return outbox.error();
   const auto checks = take_checks(values, config);

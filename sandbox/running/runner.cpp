@@ -116,10 +116,8 @@ struct Runner::State {
             }) {}
 
   RunResult told(RunResult& result) const {
-    if (planner.settings().on_result) planner.settings().on_result(result);
-    return std::move(result);
+    return planner.settings().on_result(result), std::move(result);
   }
-
   class TryingEgress;
   asio::awaitable<void> until_host_is_known(const CancelSwitch& cancel);
   asio::awaitable<void> try_egress();

@@ -35,7 +35,8 @@ struct RunnerSettings {
   std::size_t prepared_runs = 0;             ///< how many may stand ready for a script; 0 = none
   std::size_t prepared_modules = 0;          ///< runtimes that may stand with a sandbox of theirs
   std::string module_runtime = "auto";       ///< of JavaScript: auto, none, or the path of one
-  std::function<void(const RunResult&)> on_result{};  ///< told of each run before its caller is
+  /// Told of each run, before its caller is.
+  std::function<void(const RunResult&)> on_result = [](const RunResult&) {};
 };
 
 class Launcher;  // launcher/client/launcher_link.hpp
