@@ -1,22 +1,30 @@
 #include "agent/agent.hpp"
 
+#include "agent/agent_parts.hpp"
 #include "agent/checks/secret_fetch.hpp"
 #include "agent/config/sandbox_settings.hpp"
+#include "agent/connection/core_rotation.hpp"
 #include "agent/connection/session.hpp"
+#include "agent/connection/short_connections.hpp"
 #include "agent/dispatch/dispatcher.hpp"
 #include "agent/intake/inbox.hpp"
+#include "agent/intake/offline_cache.hpp"
 #include "agent/intake/relayed_policy.hpp"
 #include "agent/operation/collect_status.hpp"
 #include "agent/operation/service_reports.hpp"
 #include "agent/operation/status_service.hpp"
+#include "agent/outbound/run_resources.hpp"
 #include "agent/outbound/run_services.hpp"
 #include "agent/packages/script_packages.hpp"
+#include "agent/runtime/degraded_states.hpp"
 #include "agent/runtime/event_loop.hpp"
 #include "agent/runtime/log_flush.hpp"
 #include "agent/runtime/loop_watch.hpp"
 #include "agent/runtime/process_signals.hpp"
+#include "agent/runtime/start_memory.hpp"
 #include "agent/runtime/version.hpp"
 #include "agent/schedule/scheduler.hpp"
+#include "protocol/vocabulary/limits.hpp"
 #include "sandbox/host/readiness.hpp"
 #include "sandbox/planning/observability.hpp"
 #include "sandbox/probing/probe.hpp"
@@ -48,46 +56,19 @@ constexpr std::chrono::seconds look_for_token_every{1};
 constexpr std::chrono::seconds stop_takes_at_most{15};
 // A disk that does not take it in this time does not keep the service manager waiting.
 constexpr std::chrono::seconds store_flush_deadline{2};
-
-KeptMessages::Settings outbox_settings(const Config& config) {
-  KeptMessages::Settings settings;
-  settings.bounds.count_max = config.outbox_count_max;
-  settings.bounds.size_max = config.outbox_size_max;
-  settings.bounds.age_max = config.outbox_age_max;
-  settings.bounds.replay_rate = config.replay_rate;
-  settings.guarantee = config.delivery == Delivery::at_most_once
-                           ? DeliveryQueue::Guarantee::at_most_once
-                           : DeliveryQueue::Guarantee::at_least_once;
-  return settings;
-}
-
-PackagesPlace packages_place(const AgentDependencies& dependencies) {
-  PackagesPlace place;
-  place.state_directory = dependencies.state_directory;
-  place.scratch_parent = dependencies.config.scratch_directory;
-  return place;
-}
-
-StatusService::Settings status_settings(const AgentDependencies& dependencies) {
-  const Config& config = dependencies.config;
-  StatusService::Settings settings{config.status_socket, config.status_http};
-  if (settings.socket == "none") {
-    settings.socket.clear();
-  } else if (settings.socket.empty() && !dependencies.state_directory.empty()) {
-    settings.socket = dependencies.state_directory + "/status.sock";
-  }
-  return settings;
-}
+// By then most satellites are connected and have read what waits on disk.
+constexpr std::chrono::seconds started_after{2};
 
 class Agent {
  public:
-  Agent(AgentDependencies dependencies, asio::io_context& context, CoreAddress address)
+  Agent(AgentDependencies dependencies, asio::io_context& context, std::vector<CoreAddress> cores)
       : dependencies_(std::move(dependencies)),
         context_(context),
-        address_(std::move(address)),
-        core_(address_.url()),
+        cores_(std::move(cores)),
+        core_(cores_.front().url()),
         record_(context),
-        runner_(context, *dependencies_.launcher, runner_settings(dependencies_.config)),
+        run_resources_(dependencies_.log, degraded_),
+        runner_(context, *dependencies_.launcher, watched_runner_settings()),
         store_(context, dependencies_.store),
         outbox_(context, store_, outbox_settings(dependencies_.config)),
         secrets_(context, outbox_),
@@ -96,9 +77,11 @@ class Agent {
         services_(run_services()),
         dispatcher_(services_),
         scheduler_(services_, secrets_),
-        relayed_policy_(policies_, dependencies_.log, dependencies_.config),
+        relayed_policy_(context, policies_, dependencies_.log, dependencies_.config, degraded_),
+        offline_(context, dependencies_.log, dependencies_.config, store_, dependencies_.token,
+                 degraded_, cache_place(dependencies_, cores_)),
         inbox_(dependencies_.log, dependencies_.config,
-               {relayed_policy_, dispatcher_, scheduler_, secrets_, packages_, outbox_}),
+               {relayed_policy_, dispatcher_, scheduler_, secrets_, packages_, outbox_, offline_}),
         log_flush_(context, dependencies_.log),
         service_reports_(context, dependencies_.service, record_, [this] { return core_; }),
         status_service_(context, dependencies_.log, status_settings(dependencies_),
@@ -108,8 +91,10 @@ class Agent {
         stop_signal_(context, {SIGTERM, SIGINT}),
         reload_signal_(context, {SIGHUP}),
         wait_timer_(context),
+        lasting_timer_(context),
         stop_asked_(context),
-        stop_began_(context) {
+        stop_began_(context),
+        rotation_(rotation_of(dependencies_.config, cores_.size())) {
     store_.listen({[](const StoreSnapshot&) {},
                    [this](StoreFault fault, const std::string& why) { log_store(fault, why); }});
     dependencies_.launcher->attach(context, [this] { launcher_lost(); });
@@ -119,6 +104,7 @@ class Agent {
 
   asio::awaitable<void> run() {
     store_.open();
+    offline_.open([this](auto restored) { inbox_.restore(std::move(restored)); });
     service_reports_.ready();
     co_await (stay_connected() && scheduler_.run() && watch_loop() && stop_when_told() &&
               look_at_host() && packages_.run() && reload_when_told() && service_reports_.run() &&
@@ -133,6 +119,11 @@ class Agent {
   }
 
  private:
+  sandbox::RunnerSettings watched_runner_settings() {
+    auto settings = runner_settings(dependencies_.config);
+    settings.on_result = [this](const auto& result) { run_resources_.note(result); };
+    return settings;
+  }
   RunServices run_services() {
     return {
         context_, dependencies_.log, dependencies_.config, runner_, policies_, outbox_, packages_,
@@ -144,6 +135,7 @@ class Agent {
             scheduler_,
             relayed_policy_,
             record_,
+            degraded_,
             core_,
             dependencies_.state_directory,
             dependencies_.process_started,
@@ -169,6 +161,8 @@ class Agent {
   }
   asio::awaitable<void> stay_connected();
   asio::awaitable<void> wait_before_next(EndedConnection ended);
+  void note_short_connections(const EndedConnection& ended);
+  bool look_at_files();
   asio::awaitable<void> watch_loop();
   asio::awaitable<void> reload_when_told();
   asio::awaitable<void> stop_when_told();
@@ -181,9 +175,11 @@ class Agent {
 
   AgentDependencies dependencies_;
   asio::io_context& context_;
-  CoreAddress address_;
-  const std::string core_;
+  std::vector<CoreAddress> cores_;
+  std::string core_;  ///< the one that is tried or used now
   ConnectionRecord record_;
+  DegradedStates degraded_;
+  RunResources run_resources_;
   sandbox::PolicyProvider policies_;
   RunStatistics statistics_;
   sandbox::Runner runner_;
@@ -195,16 +191,19 @@ class Agent {
   Dispatcher dispatcher_;
   Scheduler scheduler_;
   RelayedPolicy relayed_policy_;
+  OfflineCache offline_;
   Inbox inbox_;
   LogFlush log_flush_;
   ServiceReports service_reports_;
   StatusService status_service_;
   LoopWatch loop_watch_;
   ProcessSignals stop_signal_, reload_signal_;
-  asio::steady_timer wait_timer_;
+  asio::steady_timer wait_timer_, lasting_timer_;
   Notification stop_asked_;
   Notification stop_began_;
-  ReconnectPolicy reconnect_;
+  CoreRotation rotation_;
+  ShortConnections short_connections_;
+  std::uint64_t attempts_ = 0;
   std::mt19937_64 random_{std::random_device{}()};
   Session* session_ = nullptr;  ///< the one of this moment, if any
   AgentEnd end_ = AgentEnd::stopped;
@@ -225,18 +224,24 @@ asio::awaitable<void> Agent::look_at_host() {
   runner_.learn(std::get<0>(std::move(first)));
   host_is_known_ = true;
   log_host_capabilities();
+  asio::steady_timer started(context_, started_after);
+  co_await (started.async_wait(asio::use_awaitable) || stop_began_.wait());
+  give_back_start_memory();
 }
 
 asio::awaitable<void> Agent::stay_connected() {
   while (!stopping_) {
     wants_new_connection_ = false;
-    dependencies_.reload.look_at_files();
-    Session session({context_, dependencies_.log, dependencies_.config, address_, inbox_, secrets_,
+    look_at_files();
+    const CoreAddress& address = cores_.at(rotation_.current());
+    core_ = address.url();
+    Session session({context_, dependencies_.log, dependencies_.config, address, inbox_, secrets_,
                      outbox_, dependencies_.process_started, dependencies_.token.token(),
                      dependencies_.authorities.settings(), record_,
                      core_answers_registration_probe_});
     session_ = &session;
     ++record_.attempts;
+    ++attempts_;
     const auto ended = co_await session.run();
     session_ = nullptr;
     if (!record_.authenticated_at) ++record_.failures;
@@ -249,10 +254,30 @@ asio::awaitable<void> Agent::stay_connected() {
   }
 }
 
+void Agent::note_short_connections(const EndedConnection& ended) {
+  if (!short_connections_.note(ended)) return degraded_.leave("connection");
+  const char* const why =
+      "the core accepts this satellite and the connection ends within a minute, again and again: "
+      "look for another satellite with the same id, and for what cuts connections on the way";
+  if (degraded_.find("connection") == nullptr) {
+    dependencies_.log.warn("connection_unstable", why,
+                           {{"in_a_row", short_connections_.in_a_row()}});
+  }
+  degraded_.enter("connection", "connection_unstable", why);
+  // The next one, if it lasts, is the end of it.
+  lasting_timer_.expires_after(dependencies_.config.connect_deadline + limits::stable_after);
+  lasting_timer_.async_wait([this, next = attempts_ + 1](const boost::system::error_code& failure) {
+    if (failure || attempts_ != next) return;
+    short_connections_ = {};
+    degraded_.leave("connection");
+  });
+}
+
 asio::awaitable<void> Agent::wait_before_next(EndedConnection ended) {
+  note_short_connections(ended);
   constexpr auto without_throwing = asio::as_tuple(asio::use_awaitable);
   const double random = std::uniform_real_distribution<double>(0.0, 1.0)(random_);
-  const auto wait = reconnect_.next_wait(ended, random);
+  const auto wait = rotation_.next_wait(ended, random, std::chrono::steady_clock::now());
   const bool watches_token =
       ended.end == ConnectionEnd::unauthorised && dependencies_.token.is_file();
   const char* const why =
@@ -263,7 +288,9 @@ asio::awaitable<void> Agent::wait_before_next(EndedConnection ended) {
       : ended.end == ConnectionEnd::shut_down ? "the core told this satellite to stop"
                                               : "";
   dependencies_.log.info("reconnect_waits", why,
-                         {{"in", wait}, LogField::varying("attempt", reconnect_.attempt())});
+                         {{"in", wait},
+                          LogField::varying("attempt", rotation_.attempt()),
+                          {"core", cores_.at(rotation_.current()).url()}});
   const auto until = std::chrono::steady_clock::now() + wait;
   record_.next_attempt_at = until;
   record_.changed.notify_all();
@@ -271,9 +298,15 @@ asio::awaitable<void> Agent::wait_before_next(EndedConnection ended) {
     const auto look = std::chrono::steady_clock::now() + look_for_token_every;
     wait_timer_.expires_at(watches_token ? std::min(until, look) : until);
     co_await wait_timer_.async_wait(without_throwing);
-    if (watches_token && dependencies_.reload.look_at_files()) break;
+    if (watches_token && look_at_files()) break;
   }
   record_.next_attempt_at.reset();
+}
+
+bool Agent::look_at_files() {
+  const bool changed = dependencies_.reload.look_at_files();
+  if (changed) rotation_.credentials_changed();
+  return changed;
 }
 
 asio::awaitable<void> Agent::reload_when_told() {
@@ -282,6 +315,7 @@ asio::awaitable<void> Agent::reload_when_told() {
     if (told.index() == 1) co_return;
     service_reports_.reloading();
     const bool changed = dependencies_.reload.perform();
+    if (changed) rotation_.credentials_changed();
     // Who asks for a reload while the satellite waits wants it to try.
     wants_new_connection_ = changed || session_ == nullptr;
     wait_timer_.cancel();
@@ -366,6 +400,7 @@ void Agent::log_dropped(std::string_view what, std::string_view why) {
 
 void Agent::log_store(StoreFault fault, const std::string& why) {
   if (fault == StoreFault::none) {
+    degraded_.leave("outbox");
     const auto& queue = outbox_.queue();
     dependencies_.log.info("outbox_ready",
                            "what waits for the core survives the end of this process",
@@ -377,6 +412,7 @@ void Agent::log_store(StoreFault fault, const std::string& why) {
                            why + ": what waits for the core is in memory and lost at the end");
     return;
   }
+  degraded_.enter("outbox", std::string(name_of(fault)), why);
   dependencies_.log.warn("outbox_degraded",
                          why +
                              "; what waits for the core is kept in memory, and lost should this "
@@ -413,14 +449,18 @@ class EndOfLoop {
 
 AgentEnd serve(AgentDependencies dependencies) {
   EventLoop context;
-  auto address = parse_core_url(dependencies.config.core_url);
+  auto cores = parse_core_urls(dependencies.config.core_url);
   // The command checked it; a core URL that is wrong here is our own mistake.
-  if (!address) throw std::logic_error(address.error().message);
+  if (!cores) throw std::logic_error(cores.error().message);
+  if (dependencies.config.core_order == CoreOrder::shuffled) {
+    std::shuffle(cores->begin(), cores->end(), std::mt19937_64(std::random_device{}()));
+  }
   dependencies.log.info("starting", "",
                         {{"version", program_version},
-                         {"core", address->url()},
+                         {"core", cores->front().url()},
+                         {"cores", cores->size()},
                          {"id", dependencies.config.client_id}});
-  Agent agent(std::move(dependencies), context, *std::move(address));
+  Agent agent(std::move(dependencies), context, *std::move(cores));
   std::exception_ptr failure;
   const EndOfLoop end_of_loop(agent, context);
   asio::co_spawn(context, agent.run(), [&](std::exception_ptr thrown) {

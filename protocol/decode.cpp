@@ -231,6 +231,12 @@ bool pushes_policy(std::string_view refused_frame) {
   return !carrying || carrying->find("sandboxPolicy");  // refused = it is there twice
 }
 
+std::optional<std::string_view> assignments_of(std::string_view frame) {
+  constexpr std::array<std::string_view, 1> member{"assignments"};
+  const auto slices = JsonSlices::of(frame, member);
+  return slices ? slices->find("assignments") : std::nullopt;
+}
+
 Result<CoreMessage> decode(std::string_view text, const JsonBounds& bounds) {
   const auto judged = check_bounded_json(text, bounds);
   if (judged) return decode_valid(text);

@@ -5,6 +5,7 @@
 #include "protocol/vocabulary/limits.hpp"
 #include "protocol/vocabulary/result.hpp"
 
+#include <optional>
 #include <string_view>
 
 namespace satellite::protocol {
@@ -25,6 +26,9 @@ Result<CoreMessage> decode(std::string_view text,
 /// Whether a frame that decode() refuses says that it carries a sandbox policy: then the core has
 /// pushed one that is not valid, which is more than a frame that was lost.
 bool pushes_policy(std::string_view refused_frame);
+
+/// The JSON text of `assignments` in a frame that decode() took; it borrows from the frame.
+std::optional<std::string_view> assignments_of(std::string_view frame);
 
 /// The `type` that the message has on the wire, for logs.
 std::string_view type_of(const CoreMessage& message);

@@ -61,7 +61,10 @@ int check_config_command(const Invocation& invocation) {
   for (const auto& warning : host_view_warnings(loaded.config)) {
     std::cout << "warning: " << warning << '\n';
   }
-  std::cout << "connects to " << settings->core.url() << '\n';
+  for (const CoreAddress& core : settings->cores) {
+    std::cout << (&core == &settings->cores.front() ? "connects to " : "or to ") << core.url()
+              << '\n';
+  }
   return exit_done;
 }
 

@@ -34,9 +34,9 @@ Result<Config> local_settings(const Invocation& invocation) {
 Result<CoreSettings> core_settings(const Invocation& invocation, SettingsUse use) {
   auto loaded = load_config(config_sources(invocation), use);
   if (!loaded) return loaded.error();
-  auto core = parse_core_url(loaded->config.core_url);
-  if (!core) return Error{core.error().code, "core: " + core.error().message};
-  return CoreSettings{*std::move(loaded), *std::move(core)};
+  auto cores = parse_core_urls(loaded->config.core_url);
+  if (!cores) return Error{cores.error().code, "core: " + cores.error().message};
+  return CoreSettings{*std::move(loaded), *std::move(cores)};
 }
 
 }  // namespace satellite::agent

@@ -8,6 +8,7 @@
 #include "protocol/vocabulary/result.hpp"
 
 #include <string>
+#include <vector>
 
 namespace satellite::agent {
 
@@ -19,10 +20,10 @@ Result<std::string> read_input(const std::string& name, ByteCount size_max);
 /// The settings that matter on this host alone, for commands that connect to nobody.
 Result<Config> local_settings(const Invocation& invocation);
 
-/// Every setting with its source, and the core they name.
+/// Every setting with its source, and the cores they name, at least one.
 struct CoreSettings {
   LoadedConfig loaded;
-  CoreAddress core;
+  std::vector<CoreAddress> cores;
 };
 
 /// For commands that connect.

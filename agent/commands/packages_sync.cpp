@@ -58,7 +58,8 @@ class PackagesSync {
     link_settings.resolver = config.resolver;
     link_settings.user_agent = std::string("checkstack-satellite/") + program_version;
     const auto deadline = std::chrono::steady_clock::now() + limits::connect_deadline;
-    auto attempt = co_await connect_websocket(settings_.core, std::move(link_settings), deadline);
+    auto attempt =
+        co_await connect_websocket(settings_.cores.front(), std::move(link_settings), deadline);
     if (!attempt.link) {
       finish(attempt.link.error().message);
       co_return;

@@ -23,13 +23,17 @@ namespace satellite::agent {
 /// Whether a message whose delivery is uncertain is sent once more or given up.
 enum class Delivery { at_least_once, at_most_once };
 
+/// Which of several cores is tried first.
+enum class CoreOrder { ordered, shuffled };
+
 /// All settings as one value, checked. Made by load_config; every setting of the table comes from
 /// here. What else of the environment is read: agent/README.md "Environment".
 ///
 /// Units:  as the types say; counts are plain numbers.
 /// Source: config/setting_table.cpp is the one definition: key, environment variable, option, help.
 struct Config {
-  std::string core_url;
+  std::string core_url;  ///< one, or several between commas: core_url.hpp
+  CoreOrder core_order = CoreOrder::ordered;
   std::string client_id;
   Secret token;
   std::string ca_file;  ///< empty = the system's store
@@ -37,6 +41,14 @@ struct Config {
   Resolver resolver = Resolver::builtin;
   std::chrono::seconds refresh_every{0};  ///< zero = never
   std::chrono::seconds registration_probe_every{0};
+  std::chrono::seconds connect_deadline{0};  ///< DNS to the core's answer, absolute
+  std::chrono::seconds silence_max{0};       ///< then the peer is dead
+  std::chrono::seconds backoff_max{0};       ///< between attempts
+  std::chrono::seconds reconnect_spread{0};  ///< over which a lost core is tried again first
+
+  // What holds while no core is there.
+  std::chrono::seconds policy_age_max{0};  ///< zero = for as long as the process lives
+  bool offline_cache = false;              ///< policy and checks outlive the process
 
   std::uint32_t sandbox_uid = 0;  ///< what a run drops to when the policy names nobody
   std::uint32_t sandbox_gid = 0;

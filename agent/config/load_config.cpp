@@ -1,8 +1,10 @@
 #include "agent/config/load_config.hpp"
 
+#include "agent/config/connection_settings.hpp"
 #include "agent/config/host_view_settings.hpp"
 #include "agent/config/operator_settings.hpp"
 #include "agent/config/setting_table.hpp"
+#include "agent/config/setting_value.hpp"
 #include "agent/config/token_source.hpp"
 #include "agent/config/toml_file.hpp"
 #include "agent/config/uid_range.hpp"
@@ -13,7 +15,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <fstream>
 #include <sstream>
 
@@ -24,11 +25,6 @@ const char* const default_config_file = "/etc/checkstack-satellite/satellite.tom
 namespace {
 
 using Values = std::map<std::string, EffectiveSetting>;
-
-Error invalid(const EffectiveSetting& setting, const std::string& problem) {
-  return Error{ErrorCode::invalid_input,
-               setting.key + " (from " + setting.source + "): " + problem};
-}
 
 /// Who may change the settings may have scripts run as anybody.
 Result<void> check_settings_file(const std::string& path, std::uint32_t own_uid) {
@@ -132,26 +128,6 @@ Values resolve(const ConfigSources& sources, const std::map<std::string, FileVal
     values.emplace(key, std::move(chosen));
   }
   return values;
-}
-
-Result<std::uint32_t> number(const EffectiveSetting& value) {
-  const Setting& setting = *find_setting(value.key);
-  unsigned long parsed = 0;
-  const char* const end = value.value.data() + value.value.size();
-  const auto [rest, problem] = std::from_chars(value.value.data(), end, parsed);
-  if (problem != std::errc{} || rest != end || parsed < setting.minimum ||
-      parsed > setting.maximum) {
-    return invalid(value, "'" + printable(value.value) + "' is not a whole number from " +
-                              std::to_string(setting.minimum) + " to " +
-                              std::to_string(setting.maximum));
-  }
-  return static_cast<std::uint32_t>(parsed);
-}
-
-Result<bool> toggle(const EffectiveSetting& value) {
-  if (value.value == "true") return true;
-  if (value.value == "false") return false;
-  return invalid(value, "'" + printable(value.value) + "' is neither true nor false");
 }
 
 Result<LogLevel> level(const EffectiveSetting& value) {
@@ -293,16 +269,6 @@ Result<void> take_outbox(const Values& values, Config& config) {
   config.outbox_age_max = std::chrono::seconds(*age_max);
   config.outbox_free_space_min = ByteCount{std::uint64_t{*free_space_min} << 20U};
   config.replay_rate = *replay_rate;
-  return {};
-}
-
-Result<void> take_connection(const Values& values, Config& config) {
-  const auto refresh = number(values.at("connection.refresh"));
-  if (!refresh) return refresh.error();
-  const auto route_probe = number(values.at("connection.route_probe"));
-  if (!route_probe) return route_probe.error();
-  config.refresh_every = std::chrono::seconds(*refresh);
-  config.registration_probe_every = std::chrono::seconds(*route_probe);
   return {};
 }
 
@@ -465,6 +431,8 @@ Result<LoadedConfig> load_config(const ConfigSources& sources, SettingsUse use) 
   if (!connection) return connection.error();
   const auto state = take_state(values, config);
   if (!state) return state.error();
+  const auto offline = take_offline(values, config);
+  if (!offline) return offline.error();
   const auto outbox = take_outbox(values, config);
   if (!outbox) return outbox.error();
   const auto checks = take_checks(values, config);

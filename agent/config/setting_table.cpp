@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,8 +22,9 @@ constexpr std::string_view other_metadata_addresses =
 // The token itself has no option and no key: a command line and a configuration file are read by
 // more people than a secret may be.
 constexpr std::array settings{
-    Setting{"core", "CHECKSTACK_CORE_URL", "--core", SettingKind::url, "",
-            "URL of the core: https://…, or http:// to loopback"},
+    Setting{
+        "core", "CHECKSTACK_CORE_URL", "--core", SettingKind::url, "",
+        "URL of the core: https://…, or http:// to loopback; up to 8 of one cluster, with commas"},
     Setting{"id", "CHECKSTACK_SATELLITE_CLIENT_ID", "--id", SettingKind::text, "",
             "client id of this satellite, from the core"},
     Setting{"token_file", "CHECKSTACK_SATELLITE_TOKEN_FILE", "--token-file", SettingKind::path, "",
@@ -39,6 +41,30 @@ constexpr std::array settings{
     Setting{"connection.route_probe", "CHECKSTACK_SATELLITE_ROUTE_PROBE", "--route-probe",
             SettingKind::seconds, "60", "seconds between questions whether the core knows the way",
             1, 3600},
+    Setting{"connection.core_order", "CHECKSTACK_SATELLITE_CORE_ORDER", "--core-order",
+            SettingKind::choice, "ordered",
+            "which of several cores is tried first: ordered = the first named, or shuffled"},
+    Setting{"connection.reconnect_spread", "CHECKSTACK_SATELLITE_RECONNECT_SPREAD",
+            "--reconnect-spread", SettingKind::seconds, "5",
+            "a core that was lost is tried again at a random moment within so many seconds", 0,
+            3600},
+    Setting{"connection.backoff_max", "CHECKSTACK_SATELLITE_BACKOFF_MAX", "--backoff-max",
+            SettingKind::seconds, "30", "seconds between attempts at most, if none succeeds", 1,
+            3600},
+    Setting{"connection.silence_max", "CHECKSTACK_SATELLITE_SILENCE_MAX", "--silence-max",
+            SettingKind::seconds, "45",
+            "seconds without a byte of the core after which it is lost; it is asked three times", 3,
+            600},
+    Setting{"connection.deadline", "CHECKSTACK_SATELLITE_CONNECT_DEADLINE", "--connect-deadline",
+            SettingKind::seconds, "30",
+            "seconds from the look-up of its name to the core's answer to id and token", 1, 300},
+    Setting{"offline.max_policy_age", "CHECKSTACK_SATELLITE_MAX_POLICY_AGE", "--max-policy-age",
+            SettingKind::seconds, "0",
+            "seconds without the core after which its policy does not hold any more; 0 = no limit",
+            0, 31'536'000},
+    Setting{"offline.cache", "CHECKSTACK_SATELLITE_OFFLINE_CACHE", "--offline-cache",
+            SettingKind::toggle, "false",
+            "keep policy and checks on disk, to go on after a restart without the core"},
     Setting{"sandbox.uid", "CHECKSTACK_SANDBOX_UID", "--sandbox-uid", SettingKind::identity,
             "65532", "user id scripts run as when the agent runs as root", 1, 4'294'967'294},
     Setting{"sandbox.gid", "CHECKSTACK_SANDBOX_GID", "--sandbox-gid", SettingKind::identity, "",
@@ -179,6 +205,9 @@ constexpr std::array settings{
             "tell how long one piece of work keeps the event loop from all others"},
 };
 static_assert(limits::queue_length_default == 64);
+static_assert(limits::backoff_max == std::chrono::seconds(30));
+static_assert(limits::silence_max == std::chrono::seconds(45));
+static_assert(limits::connect_deadline == std::chrono::seconds(30));
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);

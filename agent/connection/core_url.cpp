@@ -229,4 +229,27 @@ Result<CoreAddress> parse_core_url(std::string_view url) {
   return address;
 }
 
+Result<std::vector<CoreAddress>> parse_core_urls(std::string_view urls) {
+  constexpr std::size_t cores_max = 8;
+  std::vector<CoreAddress> cores;
+  for (bool is_last = false; !is_last;) {
+    const std::size_t end = urls.find(',');
+    is_last = end == std::string_view::npos;
+    std::string_view one = urls.substr(0, end);
+    if (!is_last) urls.remove_prefix(end + 1);
+    while (one.starts_with(' ')) one.remove_prefix(1);
+    while (one.ends_with(' ')) one.remove_suffix(1);
+    auto core = parse_core_url(one);
+    if (!core) return core.error();
+    if (std::find(cores.begin(), cores.end(), *core) != cores.end()) {
+      return invalid("the same core is named twice");
+    }
+    if (cores.size() == cores_max) {
+      return Error{ErrorCode::limit_exceeded, "core URL: more than 8 cores are named"};
+    }
+    cores.push_back(*std::move(core));
+  }
+  return cores;
+}
+
 }  // namespace satellite::agent

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace satellite::agent {
 
@@ -38,6 +39,10 @@ struct CoreAddress {
 ///         hosts that are neither a name nor an address, bad ports, and `http`/`ws` to anything
 ///         but loopback. The text of the URL is repeated only where it can hold no password.
 Result<CoreAddress> parse_core_url(std::string_view url);
+
+/// The core URL setting where it may name several cores of one cluster: between commas, at most 8,
+/// none twice. Errors: those of parse_core_url; invalid_input, limit_exceeded.
+Result<std::vector<CoreAddress>> parse_core_urls(std::string_view urls);
 
 /// Is this numeric address, or the name `localhost`, certainly this very host?
 bool is_loopback_host(std::string_view host);

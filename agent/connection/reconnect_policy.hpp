@@ -26,9 +26,14 @@ struct EndedConnection {
 
 /// When to try again. Pure: time goes in with the event, randomness with the question.
 ///
-/// Shape:  full jitter: the n-th wait is uniform in [0, min(max, first * 2^n)], so that a thousand
-///         satellites do not come back in step; a `retry_after` is waited out and jitter added.
-///         Refused credentials wait 300 s and up to a fifth more, whatever happened before.
+/// Shape:  time after an end is divided into windows, and each has one attempt, at a moment drawn
+/// from
+///         the whole of it: what is left of a window is waited out before the next one begins. So a
+///         thousand satellites neither come back in step nor in a long tail. Windows double from
+///         `backoff_first` to half of `backoff_max`, which is therefore the longest wait. After a
+///         connection that the core had accepted they grow by half from `spread`, since all its
+///         satellites lost it at one moment. A `retry_after` is waited out before. Refused
+///         credentials wait 300 s and up to a fifth more, whatever happened before.
 /// Units:  `random` is uniform in [0, 1).
 /// Source: agent/README.md "Decisions"; core-contract 1.6 for the reference satellite; RFC 9110
 ///         10.2.3 for Retry-After.
@@ -39,6 +44,7 @@ class ReconnectPolicy {
     std::chrono::milliseconds backoff_max = limits::backoff_max;
     std::chrono::milliseconds stable_after = limits::stable_after;
     std::chrono::milliseconds unauthorised_retry = limits::unauthorised_retry;
+    std::chrono::milliseconds spread{0};  ///< zero = none
   };
 
   ReconnectPolicy() = default;
@@ -49,12 +55,16 @@ class ReconnectPolicy {
 
   /// Ends in a row without a stable connection between them; 0 after a stable one.
   unsigned attempt() const { return attempt_; }
-  /// The upper bound of the last wait, for the log: `retry in 7s (window 0-16s)`.
+  /// The upper bound of the last wait.
   std::chrono::milliseconds window() const { return window_; }
 
  private:
+  std::chrono::milliseconds window_of(unsigned attempt, bool is_shared) const;
+
   Settings settings_;
   unsigned attempt_ = 0;
+  bool is_shared_ = false;             ///< the core had accepted a connection before
+  std::chrono::milliseconds left_{0};  ///< of the window of the last attempt
   std::chrono::milliseconds window_{0};
 };
 

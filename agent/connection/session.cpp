@@ -44,7 +44,7 @@ asio::steady_timer unarmed(asio::io_context& context) {
 
 Session::Session(Dependencies dependencies)
     : dependencies_(dependencies),
-      deadline_(SteadyClock::now() + limits::connect_deadline),
+      deadline_(SteadyClock::now() + dependencies.config.connect_deadline),
       machine_(machine_settings(dependencies, deadline_)),
       changed_(dependencies.context),
       timers_{unarmed(dependencies.context), unarmed(dependencies.context),
@@ -76,6 +76,9 @@ asio::awaitable<bool> Session::open() {
   LinkSettings settings;
   settings.tls = dependencies_.trust;
   settings.resolver = dependencies_.config.resolver;
+  settings.heartbeat.silence_max = dependencies_.config.silence_max;
+  // Two answers may get lost on the way.
+  settings.heartbeat.ping_interval = settings.heartbeat.silence_max / 3;
   settings.user_agent = std::string("checkstack-satellite/") + program_version;
   auto attempt = co_await connect_websocket(dependencies_.address, std::move(settings), deadline_);
   if (!attempt.link) {
@@ -90,6 +93,7 @@ asio::awaitable<bool> Session::open() {
   }
   link_ = *std::move(attempt.link);
   link_->on_pong([this](std::uint64_t number) { dependencies_.outbox.barrier_passed(number); });
+  dependencies_.inbox.connection_made(dependencies_.address.url());
   const LinkFacts& facts = attempt.facts;
   dependencies_.record.peer = facts.peer;
   dependencies_.record.tls_version = facts.tls_version;

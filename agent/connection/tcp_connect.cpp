@@ -1,6 +1,9 @@
 #include "agent/connection/tcp_connect.hpp"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -15,6 +18,10 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 using Moment = std::chrono::steady_clock::time_point;
+
+// Nothing overtakes what waits in the kernel, which on a slow link would be megabytes: what is
+// urgent would come minutes late.
+constexpr int unsent_max = 128 << 10;
 
 /// All attempts at one connection. Shared with the handlers of attempts that are being closed,
 /// which Asio calls after the race is over.
@@ -119,6 +126,8 @@ asio::awaitable<Result<tcp::socket>> tcp_connect(std::vector<tcp::endpoint> endp
   boost::system::error_code ignored;
   // Frames are written whole; waiting for more to send would only add latency.
   socket.set_option(tcp::no_delay(true), ignored);
+  ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_max,
+               sizeof unsent_max);
   co_return socket;
 }
 

@@ -11,7 +11,7 @@ std::size_t AdmissionQueue::queued() const {
 }
 
 Admission AdmissionQueue::admit(const AdmissionRequest& request,
-                                std::chrono::system_clock::time_point now) {
+                                std::chrono::steady_clock::time_point now) {
   if (shutting_down_) return RejectionCode::shutting_down;
   if (request.start_before && *request.start_before <= now) return RejectionCode::expired;
   const std::size_t free_places =
@@ -38,7 +38,7 @@ std::optional<RunId> AdmissionQueue::next_to_start() {
   return std::nullopt;
 }
 
-std::vector<RunId> AdmissionQueue::take_expired(std::chrono::system_clock::time_point now) {
+std::vector<RunId> AdmissionQueue::take_expired(std::chrono::steady_clock::time_point now) {
   std::vector<RunId> expired;
   for (auto& queue : queues_) {
     const auto late =

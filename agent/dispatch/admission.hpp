@@ -20,7 +20,7 @@ enum class Priority { high, normal, low };
 struct AdmissionRequest {
   RunId id;
   Priority priority = Priority::normal;
-  std::optional<std::chrono::system_clock::time_point> start_before;
+  std::optional<std::chrono::steady_clock::time_point> start_before;
 };
 
 struct Admitted {
@@ -40,19 +40,19 @@ struct AdmissionLimits {
 ///
 /// Shape:  `concurrency` places; behind them one queue, high before normal before low, first come
 ///         first served within a priority. Bounded by construction: a full queue rejects.
-/// Units:  wall-clock time is an argument, as `startBefore` is the core's wall clock.
+/// Units:  time is an argument, of a clock that nobody can set.
 class AdmissionQueue {
  public:
   explicit AdmissionQueue(AdmissionLimits limits) : limits_(limits) {}
 
   /// A run that finds a free place is still queued: next_to_start hands it out.
-  Admission admit(const AdmissionRequest& request, std::chrono::system_clock::time_point now);
+  Admission admit(const AdmissionRequest& request, std::chrono::steady_clock::time_point now);
 
   /// The next run to start, which takes a place; nothing while all places are taken.
   std::optional<RunId> next_to_start();
 
   /// Queued runs whose time has passed; they leave the queue.
-  std::vector<RunId> take_expired(std::chrono::system_clock::time_point now);
+  std::vector<RunId> take_expired(std::chrono::steady_clock::time_point now);
 
   /// Removes a run that waits; false if it does not.
   bool withdraw(const RunId& id);
@@ -69,7 +69,7 @@ class AdmissionQueue {
  private:
   struct Waiting {
     RunId id;
-    std::optional<std::chrono::system_clock::time_point> start_before;
+    std::optional<std::chrono::steady_clock::time_point> start_before;
   };
 
   AdmissionLimits limits_;

@@ -8,8 +8,10 @@
 #include "protocol/wire_words.hpp"
 #include "sandbox/report/outcome.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
+#include <optional>
 #include <utility>
 
 namespace satellite::agent {
@@ -87,9 +89,16 @@ const char* rejection_text(RejectionCode code) {
 constexpr std::size_t early_max = 1'024;
 constexpr std::uint64_t forget_every = 256;
 
-std::int64_t seconds_now() {
-  const auto since = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::seconds>(since).count();
+/// The core's moment on a clock that nobody can set: a step of this host's clock while the run
+/// waits neither ends it nor keeps it.
+std::optional<std::chrono::steady_clock::time_point> steady_moment(
+    const std::optional<std::chrono::system_clock::time_point>& moment) {
+  if (!moment) return std::nullopt;
+  const auto steady = std::chrono::steady_clock::now();
+  // Years away is as good as never, and does not overflow.
+  constexpr std::chrono::hours far{24 * 366};
+  const auto left = *moment - std::chrono::system_clock::now();
+  return steady + std::clamp<std::chrono::system_clock::duration>(left, -far, far);
 }
 
 bool permitted(const Config& config, protocol::ScriptKind kind) {
@@ -146,7 +155,7 @@ void Dispatcher::take_early() {
 
 void Dispatcher::restore(const StoreSnapshot& snapshot) {
   const auto now = std::chrono::steady_clock::now();
-  const std::int64_t wall = seconds_now();
+  const std::int64_t wall = time_.now();
   for (const StoredRun& run : snapshot.runs) {
     if (runs_.count(run.id) == 1) continue;
     const bool is_known = journal_.find(run.id).has_value();
@@ -183,7 +192,7 @@ void Dispatcher::interrupt(const StoredRun& run) {
 
 void Dispatcher::forget_old_runs() {
   constexpr std::chrono::seconds kept_for = limits::run_ids_kept_for;
-  services_.store.write(ForgetRuns{seconds_now() - kept_for.count(), limits::run_ids_kept_max});
+  services_.store.write(ForgetRuns{time_.now() - kept_for.count(), limits::run_ids_kept_max});
 }
 
 Dispatcher::~Dispatcher() = default;
@@ -233,21 +242,22 @@ void Dispatcher::receive(protocol::RunScript message) {
       return reject(id, protocol::RejectionCode::invalid, "no JavaScript runtime: " + *why);
     }
   }
-  const AdmissionRequest request{id, priority_of(message.priority), message.start_before};
+  const AdmissionRequest request{id, priority_of(message.priority),
+                                 steady_moment(message.start_before)};
   auto run_request = run_request_from(std::move(message));
   if (!run_request) {
     return reject(id, protocol::RejectionCode::invalid, run_request.error().message);
   }
   hold_timeout(*run_request, services_.config);
   end_expired();
-  const Admission admission = admission_.admit(request, std::chrono::system_clock::now());
+  const Admission admission = admission_.admit(request, std::chrono::steady_clock::now());
   if (const auto* code = std::get_if<RejectionCode>(&admission)) {
     return reject(id, wire_code(*code), rejection_text(*code));
   }
   journal_.accept(id, std::chrono::steady_clock::now());
   runs_.emplace(id, std::make_shared<ActiveRun>(services_.context, *std::move(run_request), kind));
   const std::size_t position = std::get<Admitted>(admission).position;
-  services_.store.write(AcceptRun{id, seconds_now(), 0},
+  services_.store.write(AcceptRun{id, time_.now(), 0},
                         [this, id, position](bool) { journalled(id, position); });
   services_.outbox.open(id, bounds_for(policy_in_force()));
   if (++accepted_ % forget_every == 0) forget_old_runs();
@@ -338,7 +348,7 @@ void Dispatcher::start_what_fits() {
 }
 
 void Dispatcher::end_expired() {
-  for (const RunId& id : admission_.take_expired(std::chrono::system_clock::now())) {
+  for (const RunId& id : admission_.take_expired(std::chrono::steady_clock::now())) {
     end_unstarted(id, sandbox::Outcome::cancelled, "startBefore passed while it waited");
   }
 }

@@ -4,6 +4,7 @@
 #include "agent/dispatch/run_journal.hpp"
 #include "agent/dispatch/run_pipeline.hpp"
 #include "agent/outbound/run_services.hpp"
+#include "agent/runtime/process_time.hpp"
 #include "agent/runtime/task_group.hpp"
 #include "protocol/dispatch_messages.hpp"
 
@@ -88,6 +89,7 @@ class Dispatcher {
   Execute execute_;
   AdmissionQueue admission_;
   RunJournal journal_;
+  ProcessTime time_;
   std::unordered_map<RunId, std::shared_ptr<ActiveRun>> runs_;  ///< accepted and not ended
   std::deque<Message> early_;
   bool restored_ = false;

@@ -25,17 +25,31 @@ constexpr std::size_t registration_requests_max = 8;
 // Smaller ones are read within the time that handing them over would take twice.
 constexpr std::size_t large_frame = 64U << 10U;
 
-void read(std::string& frame, const JsonBounds& bounds, std::optional<ReadFrame>& into) {
-  into.emplace(ReadFrame{protocol::decode(frame, bounds)});
+/// How a frame is read.
+struct Reading {
+  const JsonBounds& bounds;
+  bool keeps_set = false;
+};
+
+bool brings_set(const protocol::CoreMessage& message) {
+  return std::holds_alternative<protocol::Authenticated>(message) ||
+         std::holds_alternative<protocol::ConfigUpdated>(message);
+}
+
+void read(std::string& frame, const Reading& reading, std::optional<ReadFrame>& into) {
+  into.emplace(ReadFrame{protocol::decode(frame, reading.bounds)});
   if (!into->message) into->refuses_policy = protocol::pushes_policy(frame);
+  if (reading.keeps_set && into->message && brings_set(*into->message)) {
+    into->set_json = protocol::assignments_of(frame).value_or("[]");
+  }
   wipe(frame);
   frame.shrink_to_fit();  // here rather than on the event loop: millions of bytes are given back
 }
 
 /// The same, for the thread of large frames; the caller waits, so that what it borrows stays.
-asio::awaitable<void> read_elsewhere(std::string& frame, const JsonBounds& bounds,
+asio::awaitable<void> read_elsewhere(std::string& frame, const Reading& how,
                                      std::optional<ReadFrame>& into) {
-  read(frame, bounds, into);
+  read(frame, how, into);
   co_return;
 }
 
@@ -50,20 +64,24 @@ void Inbox::join_reader() {
 }
 
 asio::awaitable<SessionVerdict> Inbox::receive(std::string frame) {
-  const JsonBounds bounds =
-      authenticated_ ? limits::frame_after_authentication : limits::frame_before_authentication;
+  const Reading how{
+      authenticated_ ? limits::frame_after_authentication : limits::frame_before_authentication,
+      owners_.offline.is_on()};
   std::optional<ReadFrame> made;
   if (frame.size() < large_frame) {
-    read(frame, bounds, made);
+    read(frame, how, made);
   } else {
-    auto reading = read_elsewhere(frame, bounds, made);
+    auto reading = read_elsewhere(frame, how, made);
     co_await asio::co_spawn(reader_, std::move(reading), asio::use_awaitable);
   }
   co_return take(*std::move(made));
 }
 
 SessionVerdict Inbox::take(ReadFrame read) {
-  if (read.message) return deliver(*std::move(read.message));
+  if (read.message) {
+    set_json_ = std::move(read.set_json);
+    return deliver(*std::move(read.message));
+  }
   const Error& error = read.message.error();
   if (read.refuses_policy) owners_.policy.refuse(error);
   // The existing core and satellite go on after a bad message; so do we, but visibly. Only the 1st,
@@ -83,6 +101,35 @@ void Inbox::connection_lost() {
   registration_requests_.clear();
   owners_.secrets.connection_lost();
   owners_.packages.connection_lost();
+  owners_.policy.connection_lost();
+  owners_.offline.connection_lost();
+}
+
+void Inbox::restore(OfflineCache::Restored restored) {
+  if (was_told_set_ || owners_.policy.was_received()) return;
+  log_.warn("offline_cache_used",
+            "no core was reached yet: policy and checks are those that an earlier process kept",
+            {{"age", std::chrono::milliseconds(restored.age)},
+             {"assignments", restored.set.assignments.accepted.size()}});
+  owners_.policy.restore(restored.policy_json, restored.age);
+  owners_.scheduler.receive(std::move(restored.set.assignments));
+  owners_.packages.receive(restored.set.script_packages);
+}
+
+void Inbox::take_set(protocol::AssignmentSet set,
+                     const protocol::ScriptPackagesStatement& packages) {
+  was_told_set_ = true;
+  owners_.scheduler.receive(std::move(set));
+  owners_.offline.note_set(std::move(set_json_), packages);
+}
+
+/// Who was told to stop runs nothing more of what that core wanted, now or after a restart; what
+/// waits for it stays.
+SessionVerdict Inbox::stop_for_core(const protocol::Shutdown& message) {
+  log_.warn("shutdown_received", message.reason);
+  owners_.offline.forget();
+  owners_.scheduler.receive({});
+  return SessionVerdict::shut_down;
 }
 
 void Inbox::expect_registration_answer(RequestId id) {
@@ -115,6 +162,10 @@ void Inbox::note_once(const std::string& event, const std::string& kind, const s
   log_.info(event, text, {{"type", kind}});
 }
 
+void Inbox::receive_policy(const std::string& policy_json) {
+  if (owners_.policy.receive(policy_json)) owners_.offline.note_policy(policy_json);
+}
+
 SessionVerdict Inbox::deliver_authenticated(protocol::Authenticated message) {
   if (authenticated_) return SessionVerdict::go_on;  // answered twice, core-contract 1.2
   authenticated_ = true;
@@ -124,8 +175,9 @@ SessionVerdict Inbox::deliver_authenticated(protocol::Authenticated message) {
   for (const auto& ignored : negotiated.ignored) {
     note_once("extension_ignored", ignored, "this satellite does not know the extension");
   }
-  if (message.sandbox_policy_json) owners_.policy.receive(*message.sandbox_policy_json);
-  owners_.scheduler.receive(std::move(message.assignments));
+  if (message.sandbox_policy_json) receive_policy(*message.sandbox_policy_json);
+  owners_.offline.connection_up(core_url_);
+  take_set(std::move(message.assignments), message.script_packages);
   log_.info("authenticated", "",
             {{"satellite", message.satellite_id},
              {"script_dispatch", script_dispatch_ ? "on" : "off"},
@@ -149,14 +201,14 @@ SessionVerdict Inbox::deliver(protocol::CoreMessage message) {
           return deliver_authenticated(std::move(one));
         } else if constexpr (std::is_same_v<Message, protocol::AuthFailed>) {
           log_.error("auth_failed", one.reason);
+          owners_.offline.forget();
           return SessionVerdict::unauthorised;
         } else if constexpr (std::is_same_v<Message, protocol::Shutdown>) {
-          log_.warn("shutdown_received", one.reason);
-          return SessionVerdict::shut_down;
+          return stop_for_core(one);
         } else if constexpr (std::is_same_v<Message, protocol::SandboxPolicy>) {
-          owners_.policy.receive(one.policy_json);
+          receive_policy(one.policy_json);
         } else if constexpr (std::is_same_v<Message, protocol::ConfigUpdated>) {
-          owners_.scheduler.receive(std::move(one.assignments));
+          take_set(std::move(one.assignments), one.script_packages);
           owners_.packages.receive(one.script_packages);
         } else if constexpr (std::is_same_v<Message, protocol::RefreshScriptPackages>) {
           owners_.packages.receive(

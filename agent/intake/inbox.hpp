@@ -3,6 +3,7 @@
 #include "agent/checks/secret_fetch.hpp"
 #include "agent/config/config.hpp"
 #include "agent/dispatch/dispatcher.hpp"
+#include "agent/intake/offline_cache.hpp"
 #include "agent/intake/relayed_policy.hpp"
 #include "agent/packages/script_packages.hpp"
 #include "agent/runtime/log.hpp"
@@ -15,6 +16,7 @@
 #include <deque>
 #include <set>
 #include <string>
+#include <utility>
 
 namespace satellite::agent {
 
@@ -31,6 +33,7 @@ enum class SessionVerdict {
 struct ReadFrame {
   Result<protocol::CoreMessage> message;
   bool refuses_policy = false;  ///< no message, and a policy was in it
+  std::string set_json = {};    ///< the text of its assignments, for the offline cache
 };
 
 /// One message -> its owner. Knows the owner of each kind of message, decides nothing else.
@@ -46,6 +49,7 @@ class Inbox {
     SecretFetch& secrets;
     ScriptPackages& packages;
     Outbox& outbox;
+    OfflineCache& offline;
   };
   Inbox(Log& log, const Config& config, Owners owners)
       : log_(log), config_(config), owners_(owners) {}
@@ -55,7 +59,10 @@ class Inbox {
   /// read on a thread of its own, so that nothing else has to wait meanwhile. It is wiped
   /// afterwards, since it may carry secrets.
   boost::asio::awaitable<SessionVerdict> receive(std::string frame);
+  void connection_made(std::string core_url) { core_url_ = std::move(core_url); }
   void connection_lost();
+  /// What an earlier process kept; nothing of it once a core has spoken.
+  void restore(OfflineCache::Restored restored);
   /// What the core sent last is larger than we read: the connection ends by it.
   void frame_too_large() { owners_.packages.frame_too_large(); }
   /// Waits for the thread of large frames, whose frame belongs to a suspended receive().
@@ -68,6 +75,9 @@ class Inbox {
   SessionVerdict deliver(protocol::CoreMessage message);
   SessionVerdict deliver_authenticated(protocol::Authenticated message);
   SessionVerdict deliver_capability_answer(const protocol::CapabilitySecretResponse& message);
+  void receive_policy(const std::string& policy_json);
+  void take_set(protocol::AssignmentSet set, const protocol::ScriptPackagesStatement& packages);
+  SessionVerdict stop_for_core(const protocol::Shutdown& message);
   void note_reply(const Result<void>& taken);
   void note_once(const std::string& event, const std::string& kind, const std::string& text);
 
@@ -75,6 +85,9 @@ class Inbox {
   const Config& config_;
   Owners owners_;
   boost::asio::thread_pool reader_{1};  ///< touches nothing but the frame it is given
+  std::string core_url_;
+  std::string set_json_;  ///< of the message that is delivered
+  bool was_told_set_ = false;
   bool authenticated_ = false;
   bool script_dispatch_ = false;
   bool result_ack_ = false;

@@ -120,6 +120,10 @@ void add_degraded(const StatusSources& sources, Status& status) {
   if (!status.policy.problem.empty()) {
     add("policy_invalid", "the core sent a policy that is not valid: " + status.policy.problem);
   }
+  for (const DegradedState& state : sources.degraded.all()) {
+    // What the disk has is below, with what the store itself says.
+    if (state.name != name_of(sources.services.store.fault())) add(state.name.c_str(), state.detail);
+  }
   const StoreFault fault = sources.services.store.fault();
   if (fault != StoreFault::none && fault != StoreFault::opening) {
     add("outbox", status.outbox.fault + ": " + status.outbox.why);

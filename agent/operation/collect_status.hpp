@@ -4,6 +4,7 @@
 #include "agent/dispatch/dispatcher.hpp"
 #include "agent/intake/relayed_policy.hpp"
 #include "agent/outbound/run_services.hpp"
+#include "agent/runtime/degraded_states.hpp"
 #include "agent/schedule/scheduler.hpp"
 #include "agent/status/status.hpp"
 
@@ -21,6 +22,7 @@ struct StatusSources {
   const Scheduler& scheduler;
   const RelayedPolicy& policy;
   const ConnectionRecord& connection;
+  const DegradedStates& degraded;
   const std::string& core;             ///< as one address, without secrets
   const std::string& state_directory;  ///< empty = none
   std::chrono::steady_clock::time_point process_started;

@@ -21,10 +21,6 @@ constexpr std::size_t page_count_max = 128;
 constexpr std::size_t page_size_max = 512U << 10U;
 constexpr const char* marker_id = "checkstack-satellite.outbox";
 
-std::int64_t seconds_since_1970(std::chrono::system_clock::time_point at) {
-  return std::chrono::duration_cast<std::chrono::seconds>(at.time_since_epoch()).count();
-}
-
 /// Above all numbers of earlier processes, unless the clock went back: then what the database holds
 /// decides. A process has a million numbers for each millisecond that it lives.
 std::uint64_t first_seq() {
@@ -43,9 +39,7 @@ KeptMessages::KeptMessages(boost::asio::io_context& context, Store& store, Setti
       pace_(context),
       guarantee_(settings.guarantee),
       queue_(settings.bounds, settings.guarantee),
-      seq_(first_seq()),
-      started_at_(seconds_since_1970(std::chrono::system_clock::now())),
-      started_(Clock::now()) {
+      seq_(first_seq()) {
   store_.listen({[this](const StoreSnapshot& snapshot) { opened(snapshot); },
                  [this](StoreFault fault, const std::string&) {
                    if (fault == StoreFault::none) store_all();
@@ -53,13 +47,8 @@ KeptMessages::KeptMessages(boost::asio::io_context& context, Store& store, Setti
                  }});
 }
 
-std::int64_t KeptMessages::now() const {
-  return started_at_ +
-         std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - started_).count();
-}
-
 void KeptMessages::push(std::string frame, Lane lane) {
-  const MessageFacts facts{++seq_, lane, static_cast<std::uint32_t>(frame.size()), now()};
+  const MessageFacts facts{++seq_, lane, static_cast<std::uint32_t>(frame.size()), time_.now()};
   queue_.add(facts, Stored::no);
   keep_frame(facts.seq, std::move(frame));
   // What may be sent once at most, and is sent in a moment, need not be on disk before.
@@ -127,7 +116,7 @@ void KeptMessages::lost(std::uint64_t seq) {
 }
 
 void KeptMessages::enforce() {
-  const auto dropped = queue_.enforce(now());
+  const auto dropped = queue_.enforce(time_.now());
   if (dropped.empty()) return write_gap();
   dropped_ += dropped.size();
   removed(dropped);

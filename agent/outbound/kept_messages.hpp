@@ -2,6 +2,7 @@
 
 #include "agent/outbound/delivery_queue.hpp"
 #include "agent/runtime/notification.hpp"
+#include "agent/runtime/process_time.hpp"
 #include "agent/storage/store.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -72,7 +73,6 @@ class KeptMessages {
   /// False while the disk still has it and it must not be sent twice.
   bool may_be_sent(std::uint64_t seq);
   std::string marker() const;
-  std::int64_t now() const;
 
   boost::asio::io_context& context_;
   Store& store_;
@@ -87,9 +87,7 @@ class KeptMessages {
   std::size_t dropped_ = 0;
   bool reading_ = false, withdrawing_ = false;
   bool connected_ = false, adds_result_ids_ = false;
-  // The process's own clock: seconds since 1970 as they were at its start, and steady since.
-  std::int64_t started_at_;
-  std::chrono::steady_clock::time_point started_;
+  ProcessTime time_;
 };
 
 }  // namespace satellite::agent

@@ -26,11 +26,6 @@ constexpr auto held_at_start = 4ms;
 // Numbers that may be sent before the disk hears of further ones; asked for when half are used.
 constexpr std::uint64_t bound_first = 64, bound_step = 1'024;
 
-std::int64_t now() {
-  const auto since = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::seconds>(since).count();
-}
-
 PutRunMessages as_change(const RunId& id, std::vector<NumberedFrame> frames) {
   PutRunMessages change{id, {}};
   change.messages.reserve(frames.size());
@@ -205,7 +200,7 @@ void RunStreams::loaded(const RunId& id, StoredRunStream stored) {
     // A disk that fails is asked again; one that works and has no end of it never will have.
     if (store_.fault() != StoreFault::none) return parked_.push_front(id);
     ++forgotten_;
-    store_.write(DeliverRun{id, now()});
+    store_.write(DeliverRun{id, time_.now()});
     return load_parked();
   }
   if (!connected_) return parked_.push_front(id);
@@ -229,7 +224,7 @@ Result<void> RunStreams::acknowledge(const RunId& id, std::uint64_t seq) {
   if (!freed) return freed.error();
   in_flight_ -= *freed;
   if (found->stream.complete()) {
-    store_.write(DeliverRun{id, now()});
+    store_.write(DeliverRun{id, time_.now()});
     remove(id);
     load_parked();
   }
@@ -286,7 +281,7 @@ void RunStreams::store_again() {
   for (Entry& one : streams_) {
     if (one.end_stored) continue;
     one.stream.forget_stored();
-    store_.write(AcceptRun{one.stream.run_id(), now(), one.stream.send_bound()});
+    store_.write(AcceptRun{one.stream.run_id(), time_.now(), one.stream.send_bound()});
     if (one.stream.ended() && !one.end.empty()) store_end(one);
   }
   arm_tick();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/runtime/notification.hpp"
+#include "agent/runtime/process_time.hpp"
 #include "agent/storage/store.hpp"
 #include "protocol/run_stream.hpp"
 #include "protocol/vocabulary/result.hpp"
@@ -98,6 +99,7 @@ class RunStreams {
   Store& store_;
   Notification& changed_;
   boost::asio::steady_timer tick_, hold_;
+  ProcessTime time_;
   Streams streams_;  ///< in the order of their turns; the front is next
   std::unordered_map<RunId, Streams::iterator> by_id_;
   std::deque<RunId> parked_;

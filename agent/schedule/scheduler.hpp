@@ -44,6 +44,7 @@ class Scheduler {
   boost::asio::awaitable<void> idle() { return tasks_.idle(); }
   std::size_t running() const { return tasks_.size(); }
   std::size_t checks() const { return timetable_.checks(); }
+  /// Checks that did not run because their secrets could not be fetched without a core.
   std::uint64_t skipped() const { return skipped_; }
   /// Ends every run, reports none of them, and waits for the last.
   boost::asio::awaitable<void> stop();

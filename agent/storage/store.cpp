@@ -121,6 +121,10 @@ void Store::read_run(RunId id, std::function<void(StoredRunStream)> done) {
   asio::post(context_, [done = std::move(done)] { done({}); });
 }
 
+void Store::perform(std::function<void()> deed, std::function<void()> done) {
+  if (worker_) worker_->ask(Worker::Deed{std::move(deed), std::move(done)});
+}
+
 void Store::flush(std::function<void()> done) {
   if (worker_) return worker_->ask(Worker::Flush{std::move(done)});
   asio::post(context_, std::move(done));

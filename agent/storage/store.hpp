@@ -67,6 +67,9 @@ class Store {
   /// An empty answer if it cannot be read.
   void read(StoreFile::Page page, std::function<void(std::vector<StoredFrame>)> done);
   void read_run(RunId id, std::function<void(StoredRunStream)> done);
+  /// Something else that has to wait for the disk: `deed` on the thread of the disk, which must own
+  /// what it touches, then `done` on the event loop. Nothing of it where there is no file.
+  void perform(std::function<void()> deed, std::function<void()> done);
   /// Called when all that was asked for before is synced, or cannot be.
   void flush(std::function<void()> done);
 

@@ -166,6 +166,10 @@ void Store::Worker::serve(std::deque<Request> requests) {
   for (Request& request : requests) {
     if (auto* page = std::get_if<ReadPage>(&request)) serve_read(std::move(*page));
     if (auto* run = std::get_if<ReadRun>(&request)) serve_read(std::move(*run));
+    if (auto* other = std::get_if<Deed>(&request)) {
+      other->deed();
+      post(std::move(other->done));
+    }
   }
   for (Flush& flush : flushes) {
     await_sync_.push_back([done = std::move(flush.done)](bool) { done(); });

@@ -40,7 +40,10 @@ class Store::Worker {
   struct Flush {
     std::function<void()> done;
   };
-  using Request = std::variant<Change, ReadPage, ReadRun, Flush>;
+  struct Deed {
+    std::function<void()> deed, done;
+  };
+  using Request = std::variant<Change, ReadPage, ReadRun, Deed, Flush>;
 
   Worker(boost::asio::io_context& context, Settings settings, Told told)
       : context_(&context), settings_(std::move(settings)), told_(std::move(told)) {}

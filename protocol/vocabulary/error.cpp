@@ -77,7 +77,7 @@ Error error_from_errno(std::string_view what, int error_number) {
   const char* description = ::strerrordesc_np(error_number);
   message += description != nullptr ? description : "unknown error";
   message += " (errno " + std::to_string(error_number) + ")";
-  return Error{code_of_errno(error_number), std::move(message)};
+  return Error{code_of_errno(error_number), std::move(message), error_number};
 }
 
 }  // namespace satellite

@@ -27,6 +27,7 @@ enum class ErrorCode {
 struct Error {
   ErrorCode code = ErrorCode::internal;
   std::string message;
+  int error_number = 0;  ///< the kernel's, where a system call failed
 
   bool operator==(const Error&) const = default;
 };

@@ -93,6 +93,7 @@ Result<std::optional<ReceivedMessage>> receive_message(int socket, std::span<std
   ReceivedMessage message;
   message.size = static_cast<std::size_t>(size);
   message.truncated = (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+  message.lost_descriptors = (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == MSG_CTRUNC;
   take_control(header, message);
   return std::optional<ReceivedMessage>(std::move(message));
 }

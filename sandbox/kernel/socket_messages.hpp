@@ -28,6 +28,7 @@ Result<void> send_message(int socket, std::span<const std::byte> bytes,
 struct ReceivedMessage {
   std::size_t size = 0;  ///< 0 = the peer closed
   bool truncated = false;
+  bool lost_descriptors = false;  ///< only they were: there was no room for them here
   std::vector<UniqueFd> descriptors;
   std::optional<pid_t> sender;
 };

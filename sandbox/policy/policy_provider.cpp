@@ -20,6 +20,9 @@ ResolvedPolicy PolicyProvider::from_source() const {
   try {
     auto policy = source_();
     if (policy) return ResolvedPolicy{std::move(*policy), false};
+    ResolvedPolicy closed;
+    closed.remarks.push_back({Layer::network, policy.error().message});
+    return closed;
   } catch (...) {
     // A source that breaks must not widen the sandbox; it reports its trouble itself.
   }

@@ -64,6 +64,7 @@ struct RunResult {
   std::optional<ModuleAnswer> answer;     ///< of a module; without one it gave none
   bool lacked_working_directory = false;  ///< setup_failed, because it is not in the sandbox
   std::optional<std::string> error;  ///< set for refused, setup_failed, interrupted: what and where
+  int error_number = 0;              ///< of setup_failed, where the kernel said no
   std::vector<std::string> dropped_environment;
   EffectiveSandbox sandbox;
 };

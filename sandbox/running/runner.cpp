@@ -96,6 +96,9 @@ struct Runner::State {
                  }),
         ready_runs(io, process, planner) {}
 
+  RunResult told(RunResult& result) const {
+    return planner.settings().on_result(result), std::move(result);
+  }
   class TryingEgress;
   asio::awaitable<void> until_host_is_known(const CancelSwitch& cancel);
   asio::awaitable<void> try_egress();
@@ -395,7 +398,7 @@ asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy
     if (auto ready = state_->ready_runs.take_for_shell(policy)) {
       ActiveRun run{request, policy, observer, cancel, result, std::move(ready)};
       co_await state_->carry_out(run);
-      if (run.may_have_run || cancel.cancelled()) co_return result;
+      if (run.may_have_run || cancel.cancelled()) co_return state_->told(result);
       // The prepared run was lost and nothing of the script ran: start it as if nothing had been
       // prepared. An error that remains is reported then.
       state_->ready_runs.tell_dropped("prepared_run", result.error.value_or(""));
@@ -435,7 +438,7 @@ asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy
     }
   }
   if (missing_directory && has_started) report_directory(result, *missing_directory);
-  co_return result;
+  co_return state_->told(result);
 }
 
 asio::awaitable<Result<ModuleRuntime>> Runner::find_module_runtime() {

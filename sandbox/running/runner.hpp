@@ -41,6 +41,8 @@ struct RunnerSettings {
   std::string module_runtime = "auto";  ///< of JavaScript: auto, none, or the path of one
   HostView host_view{};                 ///< what the operator shows scripts of the host
   bool honours_first_line = false;      ///< a `#!` line names what runs a script, instead of `sh -c`
+  /// Told of each run, before its caller is.
+  std::function<void(const RunResult&)> on_result = [](const RunResult&) {};
 };
 
 class Launcher;  // launcher/client/launcher_link.hpp

@@ -61,6 +61,9 @@ Scene::Scene(Options options) : core_settings_(std::move(options.core)) {
   state_directory_ =
       options.state_directory.empty() ? files_.path() / "state" : options.state_directory;
   environment["CHECKSTACK_SATELLITE_STATE_DIRECTORY"] = state_directory_.string();
+  // A fleet that comes back spread over seconds is of no use to one satellite that a test waits
+  // for.
+  environment["CHECKSTACK_SATELLITE_RECONNECT_SPREAD"] = "0";
   for (const auto& [name, value] : options.environment) environment[name] = value;
   start_ = {{"run"}, environment, (files_.path() / "log").string()};
   if (!options.settings_file.empty()) {

@@ -31,6 +31,7 @@ const std::map<std::string, Check> targets{
     {"module_answer", fuzz::check_module_answer_target},
     {"user_script", fuzz::check_user_script_target},
     {"netlink", fuzz::check_netlink_target},
+    {"offline_record", fuzz::check_offline_record_target},
     {"output", fuzz::check_output_target},
     {"package_json", fuzz::check_package_json_target},
     {"plan_question", fuzz::check_plan_question_target},

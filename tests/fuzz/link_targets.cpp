@@ -31,9 +31,23 @@ bool is_patient(const std::optional<std::chrono::seconds>& wait) {
   return !wait || (*wait >= 1s && *wait <= 15min);
 }
 
+Broken check_list_of_cores(std::string_view input) {
+  const auto cores = parse_core_urls(input);
+  if (!cores) return unless_fit_for_log(cores.error(), 512);
+  if (cores->empty() || cores->size() > 8) return "a list of cores beyond its bounds";
+  for (const CoreAddress& core : *cores) {
+    if (std::count(cores->begin(), cores->end(), core) != 1) return "a core that is there twice";
+    if (core.transport == Transport::plain && !is_loopback_host(core.host)) {
+      return "a token would leave this host unencrypted, to one of several";
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Broken check_core_url_target(std::string_view input) {
+  if (const auto broken = check_list_of_cores(input)) return broken;
   const auto address = parse_core_url(input);
   if (!address) return unless_fit_for_log(address.error(), 512);
   if (!is_safe_in_request(address->host_header) || !is_safe_in_request(address->target) ||

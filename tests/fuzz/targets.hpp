@@ -38,6 +38,9 @@ std::optional<std::string> check_manifest_target(std::string_view input);
 /// Two package.json.
 std::optional<std::string> check_package_json_target(std::string_view input);
 
+/// The file of the offline cache: two texts in one, and what happens to the file.
+std::optional<std::string> check_offline_record_target(std::string_view input);
+
 // What an operator writes.
 std::optional<std::string> check_settings_target(std::string_view input);
 std::optional<std::string> check_core_url_target(std::string_view input);

@@ -71,6 +71,7 @@ struct EndDescription {
       return;
     }
     result.outcome = Outcome::setup_failed;
+    result.error_number = failure.error_number;
     result.lacked_working_directory =
         reason != StopReason::timed_out && lacks_working_directory(failure);
     result.error = reason == StopReason::timed_out ? "the set-up took too long" : text_of(failure);
@@ -146,6 +147,7 @@ void describe_refusal(RunResult& result, EffectiveSandbox promise) {
 void describe_failure(RunResult& result, const Error& error) {
   result.outcome = Outcome::setup_failed;
   result.error = error.message;
+  result.error_number = error.error_number;
 }
 
 void describe_output(RunResult& result, const OutputBudget& budget) {

@@ -154,11 +154,20 @@ void LauncherLoop::on_agent() {
   const std::string_view bytes(reinterpret_cast<const char*>(buffer.data()), message.size);
   const auto request = decode_request(bytes);
   // A peer that does not speak our language is not our agent any more: same as gone.
-  if (!request || message.truncated) {
+  if (!request || (message.truncated && !message.lost_descriptors)) {
     agent_gone_ = true;
     return;
   }
+  if (message.lost_descriptors) return fail_for_lack_of_descriptors(*request);
   on_request(*request, std::move(message.descriptors));
+}
+
+/// The order of a run lies behind a descriptor, so that nothing of it is known.
+void LauncherLoop::fail_for_lack_of_descriptors(const LauncherRequest& request) {
+  const RunSetupFailed failure{SetupStep::decode_order, 0, EMFILE, "of the launcher"};
+  LaunchedRun* const run = find(request.run_number);
+  if (run != nullptr) return run->fail(failure);
+  send({request.run_number, failure});
 }
 
 void LauncherLoop::on_request(const LauncherRequest& request, std::vector<UniqueFd> descriptors) {

@@ -37,6 +37,7 @@ class LauncherLoop {
   void turn();
   int wait_milliseconds() const;
   void on_agent();
+  void fail_for_lack_of_descriptors(const LauncherRequest& request);
   void on_request(const LauncherRequest& request, std::vector<UniqueFd> descriptors);
   void start_run(std::uint64_t number, std::vector<UniqueFd> descriptors, Task task);
   void begin_run(std::uint64_t number, std::vector<UniqueFd> descriptors);

@@ -460,3 +460,32 @@ TEST_CASE("a wrong setting of what is kept is named") {
   REQUIRE_FALSE(loaded);
   CHECK(mentions(loaded.error(), key + " (from option"));
 }
+
+TEST_CASE("an offline cache needs a state directory") {
+  auto sources = minimal();
+  sources.environment["CHECKSTACK_SATELLITE_OFFLINE_CACHE"] = "true";
+  sources.environment["CHECKSTACK_SATELLITE_MAX_POLICY_AGE"] = "3600";
+  const auto loaded = load_config(sources, SettingsUse::connects);
+  REQUIRE(loaded);
+  CHECK(loaded->config.offline_cache);
+  CHECK(loaded->config.policy_age_max == std::chrono::hours(1));
+  sources.environment["CHECKSTACK_SATELLITE_EPHEMERAL"] = "true";
+  const auto refused = load_config(sources, SettingsUse::connects);
+  REQUIRE_FALSE(refused);
+  CHECK(mentions(refused.error(), "offline.cache"));
+}
+
+TEST_CASE("how a lost core is looked for is a setting, within bounds") {
+  auto sources = minimal();
+  const auto loaded = load_config(sources, SettingsUse::connects);
+  REQUIRE(loaded);
+  CHECK(loaded->config.reconnect_spread == std::chrono::seconds(5));
+  CHECK(loaded->config.silence_max == std::chrono::seconds(45));
+  CHECK(loaded->config.connect_deadline == std::chrono::seconds(30));
+  CHECK(loaded->config.backoff_max == std::chrono::seconds(30));
+  CHECK(loaded->config.core_order == CoreOrder::ordered);
+  sources.environment["CHECKSTACK_SATELLITE_CORE_ORDER"] = "random";
+  const auto refused = load_config(sources, SettingsUse::connects);
+  REQUIRE_FALSE(refused);
+  CHECK(mentions(refused.error(), "connection.core_order"));
+}

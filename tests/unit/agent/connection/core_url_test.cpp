@@ -110,3 +110,24 @@ TEST_CASE("names and labels are as long as DNS allows and not longer") {
   CHECK_FALSE(parse_core_url("https://" + name + "b"));
   CHECK_FALSE(parse_core_url("https://a/" + std::string(2'048, 'p')));
 }
+
+TEST_CASE("several cores are named with commas, none of them twice and not too many") {
+  const auto one = parse_core_urls("https://core.example");
+  REQUIRE(one);
+  CHECK(*one == std::vector<CoreAddress>{*parse_core_url("https://core.example")});
+  const auto two = parse_core_urls("https://a.example , wss://b.example:8443/x");
+  REQUIRE(two);
+  CHECK(*two == std::vector<CoreAddress>{*parse_core_url("https://a.example"),
+                                         *parse_core_url("wss://b.example:8443/x")});
+  for (const char* wrong :
+       {"", ",", "https://a.example,", "https://a.example,,https://b.example",
+        "https://a.example,http://b.example", "https://a.example,wss://a.example/",
+        "https://a.example;https://b.example"}) {
+    INFO(wrong);
+    CHECK_FALSE(parse_core_urls(wrong));
+  }
+  std::string many = "https://h0.example";
+  for (int i = 1; i < 8; ++i) many += ",https://h" + std::to_string(i) + ".example";
+  CHECK(parse_core_urls(many)->size() == 8);
+  CHECK(parse_core_urls(many + ",https://h8.example").error().code == ErrorCode::limit_exceeded);
+}

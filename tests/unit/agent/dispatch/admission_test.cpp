@@ -8,7 +8,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const auto now = std::chrono::system_clock::time_point(1'000h);
+const auto now = std::chrono::steady_clock::time_point(1'000h);
 
 AdmissionRequest named(const char* id, Priority priority = Priority::normal) {
   return AdmissionRequest{RunId(id), priority, std::nullopt};

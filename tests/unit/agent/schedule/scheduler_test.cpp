@@ -158,7 +158,9 @@ TEST_CASE("reports quote the start of why a policy is not valid, the log all of 
   const UniqueFd nowhere(::open("/dev/null", O_WRONLY | O_CLOEXEC));
   Log log(LogLevel::error, nowhere.get());
   const Config config;
-  RelayedPolicy relayed(policies, log, config);
+  boost::asio::io_context context;
+  DegradedStates degraded;
+  RelayedPolicy relayed(context, policies, log, config, degraded);
   relayed.refuse({ErrorCode::invalid_input, "surprise " + std::string(8'000, 'x')});
   const auto remarks = policies.resolve().remarks;
   REQUIRE(remarks.size() == 1);

@@ -1,0 +1,52 @@
+#include "agent/agent_parts.hpp"
+
+namespace satellite::agent {
+
+KeptMessages::Settings outbox_settings(const Config& config) {
+  KeptMessages::Settings settings;
+  settings.bounds.count_max = config.outbox_count_max;
+  settings.bounds.size_max = config.outbox_size_max;
+  settings.bounds.age_max = config.outbox_age_max;
+  settings.bounds.replay_rate = config.replay_rate;
+  settings.guarantee = config.delivery == Delivery::at_most_once
+                           ? DeliveryQueue::Guarantee::at_most_once
+                           : DeliveryQueue::Guarantee::at_least_once;
+  return settings;
+}
+
+PackagesPlace packages_place(const AgentDependencies& dependencies) {
+  PackagesPlace place;
+  place.state_directory = dependencies.state_directory;
+  place.scratch_parent = dependencies.config.scratch_directory;
+  return place;
+}
+
+StatusService::Settings status_settings(const AgentDependencies& dependencies) {
+  const Config& config = dependencies.config;
+  StatusService::Settings settings{config.status_socket, config.status_http};
+  if (settings.socket == "none") {
+    settings.socket.clear();
+  } else if (settings.socket.empty() && !dependencies.state_directory.empty()) {
+    settings.socket = dependencies.state_directory + "/status.sock";
+  }
+  return settings;
+}
+
+OfflineCache::Place cache_place(const AgentDependencies& dependencies,
+                                const std::vector<CoreAddress>& cores) {
+  OfflineCache::Place place;
+  if (!dependencies.state_directory.empty()) {
+    place.file = dependencies.state_directory + "/offline.cache";
+  }
+  for (const CoreAddress& core : cores) place.core_urls.push_back(core.url());
+  return place;
+}
+
+CoreRotation rotation_of(const Config& config, std::size_t cores) {
+  ReconnectPolicy::Settings settings;
+  settings.backoff_max = config.backoff_max;
+  settings.spread = config.reconnect_spread;
+  return CoreRotation(cores, settings);
+}
+
+}  // namespace satellite::agent

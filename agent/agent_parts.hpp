@@ -1,0 +1,24 @@
+#pragma once
+
+#include "agent/agent.hpp"
+#include "agent/connection/core_rotation.hpp"
+#include "agent/connection/core_url.hpp"
+#include "agent/intake/offline_cache.hpp"
+#include "agent/operation/status_service.hpp"
+#include "agent/outbound/kept_messages.hpp"
+#include "agent/packages/script_packages.hpp"
+
+#include <cstddef>
+#include <vector>
+
+namespace satellite::agent {
+
+/// What the parts of the agent are given, from settings and state directory. Pure.
+KeptMessages::Settings outbox_settings(const Config& config);
+PackagesPlace packages_place(const AgentDependencies& dependencies);
+StatusService::Settings status_settings(const AgentDependencies& dependencies);
+OfflineCache::Place cache_place(const AgentDependencies& dependencies,
+                                const std::vector<CoreAddress>& cores);
+CoreRotation rotation_of(const Config& config, std::size_t cores);
+
+}  // namespace satellite::agent

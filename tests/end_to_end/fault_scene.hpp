@@ -1,0 +1,48 @@
+#pragma once
+
+#include "tests/end_to_end/check_scene.hpp"
+#include "tests/support/fault_proxy.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace satellite::tests {
+
+/// A satellite with a check a second, a core that acknowledges, and a network between them that can
+/// be broken. Deadlines and waits are those of seconds, by settings.
+class FaultScene {
+ public:
+  struct Options {
+    Scene::Options scene;
+    LinkFault to_core, to_satellite;  ///< from the first connection on
+    bool waits_until_connected = true;
+  };
+  FaultScene() : FaultScene(Options{}) {}
+  explicit FaultScene(Options options);
+
+  Scene* operator->() { return &scene_; }
+  Scene& scene() { return scene_; }
+  FaultProxy& proxy() { return proxy_; }
+
+  std::size_t lines(const std::string& words) const;
+  void wait_for_line(const std::string& words, std::size_t more = 1);
+
+  /// What must hold whatever the network does: the process lives, has used little processor time
+  /// and memory since the last call or the beginning, and checks go on, so nothing keeps its loop.
+  void check_well();
+  /// The network is right again: connected, and every result that was made has come, none under two
+  /// ids.
+  void check_recovery();
+
+ private:
+  std::chrono::nanoseconds processor_time();
+
+  FaultProxy proxy_;
+  Scene scene_;
+  std::chrono::steady_clock::time_point since_;
+  std::chrono::nanoseconds used_before_{0};
+};
+
+}  // namespace satellite::tests

@@ -1,0 +1,100 @@
+// What the host does not give: descriptors, processes.
+#include "tests/end_to_end/check_scene.hpp"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <chrono>
+
+using namespace satellite;
+using namespace satellite::tests;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A limit of another process, until the end of the block.
+class LoweredLimit {
+ public:
+  LoweredLimit(pid_t pid, int resource, rlim_t value) : pid_(pid), resource_(resource) {
+    REQUIRE(::prlimit(pid_, kind(), nullptr, &before_) == 0);
+    const rlimit lowered{value, before_.rlim_max};
+    REQUIRE(::prlimit(pid_, kind(), &lowered, nullptr) == 0);
+  }
+  ~LoweredLimit() { ::prlimit(pid_, kind(), &before_, nullptr); }
+  LoweredLimit(const LoweredLimit&) = delete;
+  LoweredLimit& operator=(const LoweredLimit&) = delete;
+
+ private:
+  __rlimit_resource kind() const { return static_cast<__rlimit_resource>(resource_); }
+  pid_t pid_;
+  int resource_;
+  rlimit before_{};
+};
+
+Scene::Options without_prepared_runs() {
+  auto options = with_checks({shell_check("alive", "echo alive", 1)});
+  options.environment["CHECKSTACK_SATELLITE_PREPARED_RUNS"] = "0";
+  return options;
+}
+
+pid_t launcher_of(Scene& scene) {
+  const auto children = children_of(scene.satellite().pid());
+  REQUIRE(children.size() == 1);
+  return children[0];
+}
+
+std::string latest_status(Scene& scene) {
+  const auto results = results_of(scene, "alive");
+  return results.empty() ? "" : results.back().at("status").get<std::string>();
+}
+
+void wait_for_status(Scene& scene, const std::string& status) {
+  INFO(scene.satellite().log());
+  eventually("a check is " + status, [&] { return latest_status(scene) == status; });
+}
+
+}  // namespace
+
+TEST_CASE("an agent without descriptors fails its runs by name, lives, and recovers by itself") {
+  Scene scene(without_prepared_runs());
+  wait_for_status(scene, "healthy");
+  {
+    const LoweredLimit none(scene.satellite().pid(), RLIMIT_NOFILE, 4);
+    scene.wait_for_log(" run_resources_lacking state=no_descriptors ");
+    wait_for_status(scene, "unhealthy");
+    // A connection that breaks meanwhile is tried again with pauses, and the reason is told.
+    scene.core().misbehave(devcore::Misbehaviour::reset);
+    scene.wait_for_log(" connect_failed ");
+    CHECK(scene.satellite().running());
+  }
+  REQUIRE(scene.core().wait_until_authenticated(60s, 2));
+  scene.wait_for_log(" run_resources_back ");
+  wait_for_status(scene, "healthy");
+}
+
+TEST_CASE("a launcher without descriptors fails runs by name, lives, and recovers by itself") {
+  Scene scene(without_prepared_runs());
+  wait_for_status(scene, "healthy");
+  {
+    const LoweredLimit none(launcher_of(scene), RLIMIT_NOFILE, 4);
+    wait_for_status(scene, "unhealthy");
+    scene.wait_for_log(" run_resources_lacking state=no_descriptors ");
+    CHECK(scene.satellite().running());
+  }
+  wait_for_status(scene, "healthy");
+  scene.wait_for_log(" run_resources_back ");
+}
+
+TEST_CASE("a launcher that may start no process fails runs by name and recovers by itself") {
+  if (::geteuid() == 0) return;  // root is not held to this limit
+  Scene scene(without_prepared_runs());
+  wait_for_status(scene, "healthy");
+  {
+    const LoweredLimit none(launcher_of(scene), RLIMIT_NPROC, 0);
+    wait_for_status(scene, "unhealthy");
+    scene.wait_for_log(" run_resources_lacking state=no_processes ");
+    CHECK(scene.satellite().running());
+  }
+  wait_for_status(scene, "healthy");
+}
