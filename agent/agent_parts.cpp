@@ -14,29 +14,28 @@ KeptMessages::Settings outbox_settings(const Config& config) {
   return settings;
 }
 
-PackagesPlace packages_place(const AgentDependencies& dependencies) {
+PackagesPlace packages_place(const Config& config, const std::string& state_directory) {
   PackagesPlace place;
-  place.state_directory = dependencies.state_directory;
-  place.scratch_parent = dependencies.config.scratch_directory;
+  place.state_directory = state_directory;
+  place.scratch_parent = config.scratch_directory;
   return place;
 }
 
-StatusService::Settings status_settings(const AgentDependencies& dependencies) {
-  const Config& config = dependencies.config;
+StatusService::Settings status_settings(const Config& config, const std::string& state_directory) {
   StatusService::Settings settings{config.status_socket, config.status_http};
   if (settings.socket == "none") {
     settings.socket.clear();
-  } else if (settings.socket.empty() && !dependencies.state_directory.empty()) {
-    settings.socket = dependencies.state_directory + "/status.sock";
+  } else if (settings.socket.empty() && !state_directory.empty()) {
+    settings.socket = state_directory + "/status.sock";
   }
   return settings;
 }
 
-OfflineCache::Place cache_place(const AgentDependencies& dependencies,
+OfflineCache::Place cache_place(const std::string& state_directory,
                                 const std::vector<CoreAddress>& cores) {
   OfflineCache::Place place;
-  if (!dependencies.state_directory.empty()) {
-    place.file = dependencies.state_directory + "/offline.cache";
+  if (!state_directory.empty()) {
+    place.file = state_directory + "/offline.cache";
   }
   for (const CoreAddress& core : cores) place.core_urls.push_back(core.url());
   return place;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "agent/agent.hpp"
+#include "agent/config/config.hpp"
 #include "agent/connection/core_rotation.hpp"
 #include "agent/connection/core_url.hpp"
 #include "agent/intake/offline_cache.hpp"
@@ -9,15 +9,16 @@
 #include "agent/packages/script_packages.hpp"
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 namespace satellite::agent {
 
-/// What the parts of the agent are given, from settings and state directory. Pure.
+/// What the parts of the agent are given, from settings and state directory (empty = none). Pure.
 KeptMessages::Settings outbox_settings(const Config& config);
-PackagesPlace packages_place(const AgentDependencies& dependencies);
-StatusService::Settings status_settings(const AgentDependencies& dependencies);
-OfflineCache::Place cache_place(const AgentDependencies& dependencies,
+PackagesPlace packages_place(const Config& config, const std::string& state_directory);
+StatusService::Settings status_settings(const Config& config, const std::string& state_directory);
+OfflineCache::Place cache_place(const std::string& state_directory,
                                 const std::vector<CoreAddress>& cores);
 CoreRotation rotation_of(const Config& config, std::size_t cores);
 

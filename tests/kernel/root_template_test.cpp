@@ -41,7 +41,7 @@ void copy_etc(const fs::path& to) {
                fs::copy_options::skip_existing);
 }
 
-bool can_mount() {
+bool can_change_mounts() {
   return require_layer("root", is_root(), "only root can change what is mounted on the host");
 }
 
@@ -98,7 +98,7 @@ TEST_CASE("another policy has another root, and the first one's runs keep theirs
 }
 
 TEST_CASE("a change of the host is seen by the next run, in a file as in a mount") {
-  if (!can_mount()) return;
+  if (!can_change_mounts()) return;
   const TempDir files;
   const std::string hosts = files.write("hosts", "192.0.2.7 first\n");
   const std::string seen = in_child([&]() -> std::string {
@@ -130,7 +130,7 @@ TEST_CASE("a change of the host is seen by the next run, in a file as in a mount
 }
 
 TEST_CASE("a file of the host that appears is shown, one that goes is not") {
-  if (!can_mount()) return;
+  if (!can_change_mounts()) return;
   const std::string seen = in_child([]() -> std::string {
     take_own_mounts();
     const TempDir etc;
@@ -155,7 +155,7 @@ TEST_CASE("a file of the host that appears is shown, one that goes is not") {
 }
 
 TEST_CASE("what appears several directories below one that was missing is shown") {
-  if (!can_mount()) return;
+  if (!can_change_mounts()) return;
   const std::string seen = in_child([]() -> std::string {
     take_own_mounts();
     const TempDir etc;

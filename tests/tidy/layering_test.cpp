@@ -138,6 +138,7 @@ TEST_CASE("the agent's rooms point down") {
       {"intake"},
       {"connection"},
       {"operation"},
+      {"agent_parts"},
       {"agent"},
       {"commands"},
       {"main"}};

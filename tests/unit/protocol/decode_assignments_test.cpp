@@ -19,7 +19,7 @@ std::string good_with(const std::string& member) {
   return tests::with_member(good, member);
 }
 
-AssignmentSet assignments_of(const std::string& entries) {
+AssignmentSet decoded_assignments(const std::string& entries) {
   return decoded<ConfigUpdated>(R"({"type":"config_updated","assignments":[)" + entries + "]}")
       .assignments;
 }
@@ -27,7 +27,7 @@ AssignmentSet assignments_of(const std::string& entries) {
 }  // namespace
 
 TEST_CASE("an assignment keeps ids, names and interval, and the rest as it stood in the frame") {
-  const auto set = assignments_of(
+  const auto set = decoded_assignments(
       R"({"configId":"c0b0f4b2","systemId":"sys-pay","strategyId":"healthcheck-script.script",
           "config":{"timeout":3e4, "b":1,"a":2},"intervalSeconds":60,"configName":"Queue depth",
           "systemName":"Payments","systemMetadata":{"tier":1,"owner":"team-pay"},
@@ -52,7 +52,7 @@ TEST_CASE("an assignment keeps ids, names and interval, and the rest as it stood
 }
 
 TEST_CASE("what an assignment leaves out is empty, not missing") {
-  const auto set = assignments_of(good);
+  const auto set = decoded_assignments(good);
   REQUIRE(set.accepted.size() == 1);
   CHECK(set.accepted[0].collectors_json == "[]");
   CHECK(set.accepted[0].environments_json == "[]");
@@ -61,7 +61,7 @@ TEST_CASE("what an assignment leaves out is empty, not missing") {
 }
 
 TEST_CASE("one bad assignment is named by its place and does not lose the others") {
-  const auto set = assignments_of(good + R"(,null,{"configId":7},)" + good);
+  const auto set = decoded_assignments(good + R"(,null,{"configId":7},)" + good);
   CHECK(set.accepted.size() == 2);
   REQUIRE(set.rejected.size() == 2);
   CHECK(set.rejected[0].index == 1);
@@ -94,7 +94,7 @@ TEST_CASE("every rule of an assignment is checked") {
       {R"("environments":[{"id":"e","name":"n","fields":[]}])", "environments[0].fields"},
   }));
   CAPTURE(member);
-  const auto set = assignments_of(good_with(member));
+  const auto set = decoded_assignments(good_with(member));
   CHECK(set.accepted.empty());
   REQUIRE(set.rejected.size() == 1);
   const std::string expected = "$." + path + ": ";
@@ -102,15 +102,15 @@ TEST_CASE("every rule of an assignment is checked") {
 }
 
 TEST_CASE("members that are missing are named") {
-  const auto set = assignments_of(R"({"configId":"c","systemId":"s","config":{}})");
+  const auto set = decoded_assignments(R"({"configId":"c","systemId":"s","config":{}})");
   REQUIRE(set.rejected.size() == 1);
   CHECK(set.rejected[0].why == "$.strategyId: is missing");
 }
 
 TEST_CASE("any number is an interval here, because the floor belongs to the scheduler") {
-  CHECK(assignments_of(good_with(R"("intervalSeconds":-0.5)")).accepted.at(0).interval.count() ==
+  CHECK(decoded_assignments(good_with(R"("intervalSeconds":-0.5)")).accepted.at(0).interval.count() ==
         -0.5);
-  CHECK(assignments_of(good_with(R"("intervalSeconds":1e9)")).accepted.at(0).interval.count() ==
+  CHECK(decoded_assignments(good_with(R"("intervalSeconds":1e9)")).accepted.at(0).interval.count() ==
         1e9);
 }
 
@@ -119,11 +119,11 @@ TEST_CASE("counts and lengths within an assignment are bounded") {
   for (std::size_t i = 1; i < limits::collectors_per_assignment_max; ++i) {
     collectors += R"(,{"id":"1","collectorId":"k","config":{}})";
   }
-  CHECK(assignments_of(good_with("\"collectors\":[" + collectors + "]")).accepted.size() == 1);
-  CHECK(assignments_of(good_with("\"collectors\":[" + collectors + ",{}]")).rejected.size() == 1);
+  CHECK(decoded_assignments(good_with("\"collectors\":[" + collectors + "]")).accepted.size() == 1);
+  CHECK(decoded_assignments(good_with("\"collectors\":[" + collectors + ",{}]")).rejected.size() == 1);
   const std::string id(limits::id_size_max.value, 'i');
-  CHECK(assignments_of(good_with("\"configId\":\"" + id + "\"")).accepted.size() == 1);
-  CHECK(assignments_of(good_with("\"configId\":\"" + id + "i\"")).rejected.size() == 1);
+  CHECK(decoded_assignments(good_with("\"configId\":\"" + id + "\"")).accepted.size() == 1);
+  CHECK(decoded_assignments(good_with("\"configId\":\"" + id + "i\"")).rejected.size() == 1);
 }
 
 TEST_CASE("more assignments than the limit are no set at all") {
