@@ -71,8 +71,14 @@ std::optional<Outbox::Outgoing> Outbox::next() {
     queue->pop_front();
     return outgoing;
   }
-  for (const auto urgency : {DeliveryQueue::Urgency::control, DeliveryQueue::Urgency::live}) {
-    if (auto outgoing = next_kept(urgency)) return outgoing;
+  if (auto outgoing = next_kept(DeliveryQueue::Urgency::control)) return outgoing;
+  // Checks that say more than a slow link carries must not keep runs from saying anything.
+  if (std::exchange(last_was_live_, false)) {
+    if (auto outgoing = next_of_runs()) return outgoing;
+  }
+  if (auto outgoing = next_kept(DeliveryQueue::Urgency::live)) {
+    last_was_live_ = true;
+    return outgoing;
   }
   Turn turns[] = {&Outbox::next_of_runs, &Outbox::next_replay};
   if (replays_next_) std::swap(turns[0], turns[1]);

@@ -107,7 +107,7 @@ class Outbox {
   KeptMessages kept_;
   std::deque<std::string> for_this_connection_, once_;
   RunStreams streams_;
-  bool replays_next_ = false;
+  bool replays_next_ = false, last_was_live_ = false;
   bool connected_ = false;
   bool script_dispatch_ = false;
   bool draining_ = false;

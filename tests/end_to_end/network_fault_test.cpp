@@ -68,7 +68,8 @@ TEST_CASE("name servers that do not answer cost an attempt its deadline and noth
                 options.scene.environment["CHECKSTACK_SATELLITE_CONNECT_DEADLINE"] = "1";
                 FaultScene scene(std::move(options));
                 check_waits(scene, 2);
-                return std::string(scene.lines("no answer for core.example.org in time") >= 2
+                // The same again is counted, not written.
+                return std::string(scene.lines("no answer for core.example.org in time") >= 1
                                        ? "told"
                                        : scene->satellite().log());
               });

@@ -58,7 +58,7 @@ void end_with_cache(Scene& scene) {
 
 }  // namespace
 
-TEST_CASE("checks go on without the core, under its policy; those with secrets are skipped") {
+TEST_CASE("checks go on without the core, under its policy, and those with secrets are skipped") {
   Scene scene(offline_checks(
       {shell_check("count", "echo counted", 1), with_token(shell_check("secret", "echo ran", 1))}));
   nth_result(scene, "count");

@@ -56,7 +56,7 @@ std::string story_of_a_lost_uplink(Engine engine, FlowPeer& peer) {
       allowing_only(engine, {TestNetwork::router}), listener);
   story += answers_of(ran);
   for (const auto& note : ran.result.sandbox.notes) {
-    if (note.note.find("slirp4netns") != std::string::npos) {
+    if (note.note.find("(slirp4netns)") != std::string::npos) {
       story += note.note.substr(0, note.note.find(')') + 6) + "\n";
     }
   }

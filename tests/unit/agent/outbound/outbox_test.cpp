@@ -138,6 +138,21 @@ TEST_CASE("a core that reads frames in order gets a short run at once, a long on
   CHECK(all_frames(outbox).size() == 1);
 }
 
+TEST_CASE("runs and results of checks take turns, so that neither keeps the other waiting") {
+  boost::asio::io_context context;
+  Store store(context, tests::memory_only());
+  Outbox outbox(context, store, {});
+  outbox.connection_up({true, false, false});
+  begin_run(outbox, RunId("one"));
+  context.poll();
+  for (int i = 0; i < 4; ++i) outbox.push(result_of_size(1));
+  std::string order;
+  for (const auto& frame : all_frames(outbox)) {
+    order += frame.find("script_") != std::string::npos ? 'r' : 'c';
+  }
+  CHECK(order == "crcrcc");
+}
+
 TEST_CASE("a core that does not say that it reads in order hears of a start at once") {
   boost::asio::io_context context;
   Store store(context, tests::memory_only());
