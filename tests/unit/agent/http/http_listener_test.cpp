@@ -158,7 +158,7 @@ TEST_CASE("peers that say nothing hold nobody up for longer than their time, how
 }
 
 TEST_CASE(
-    "a request that is too large is answered and read no further; one peer's end is its own") {
+    "a request that is too large is answered and read no further, and one peer's end is its own") {
   const TempDir directory;
   const std::string path = (directory.path() / "status.sock").string();
   ListenerBench bench(on(path));

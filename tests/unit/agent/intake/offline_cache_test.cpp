@@ -88,7 +88,7 @@ TEST_CASE("what the core said is there for the next process, with its age") {
   CHECK(restored->age < 60s);
 }
 
-TEST_CASE("a policy alone, or checks alone, are not kept; nor what this connection did not say") {
+TEST_CASE("a policy alone, or checks alone, are not kept, nor what this connection did not say") {
   CacheBench bench;
   bench.make();
   bench.cache->connection_up(core_url);
