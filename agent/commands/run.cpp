@@ -10,6 +10,7 @@
 
 #include <malloc.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <chrono>
 
@@ -32,6 +33,7 @@ void keep_freed_memory() {
 int run_command(const Invocation& invocation) {
   const auto process_started = std::chrono::steady_clock::now();
   keep_freed_memory();
+  const bool had_default_file = ::access(default_config_file, F_OK) == 0;
   auto settings = core_settings(invocation, SettingsUse::connects_later);
   if (!settings) {
     print_error(settings.error().message);
@@ -71,9 +73,14 @@ int run_command(const Invocation& invocation) {
   }
   Log log(config.log_level, config.log_format);
   TokenWatch watch(std::move(settings->loaded.token_source), std::move(token->value));
-  Reload reload(
-      {config, std::move(settings->loaded.settings), watch, authorities, log,
-       [&invocation] { return load_config(config_sources(invocation), SettingsUse::running); }});
+  Reload reload({config, std::move(settings->loaded.settings), watch, authorities, log,
+                 [&invocation, had_default_file] {
+                   auto sources = config_sources(invocation);
+                   // A file that is gone for a moment must not count as one without any
+                   // restriction.
+                   if (!sources.file && had_default_file) sources.file = default_config_file;
+                   return load_config(sources, SettingsUse::running);
+                 }});
   const AgentEnd end =
       serve({config, log, *std::move(launcher), process_started, watch, authorities, reload,
              service, state->store, state->directory ? state->directory->path() : std::string()});

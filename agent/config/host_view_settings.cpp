@@ -71,6 +71,17 @@ std::vector<std::string> own_paths(const SettingValues& values, const ConfigSour
   if (sources.file && sources.file->starts_with('/')) own.push_back(*sources.file);
   const auto& token = values.at("token_file").value;
   if (token.starts_with('/')) own.push_back(token);
+  // Where a service manager put the token.
+  const auto credentials = sources.environment.find("CREDENTIALS_DIRECTORY");
+  if (credentials != sources.environment.end() && credentials->second.starts_with('/')) {
+    own.push_back(credentials->second);
+  }
+  // Grants are judged by where they lead, so these are, too.
+  for (std::size_t i = own.size(); i-- > 0;) {
+    std::error_code problem;
+    const auto real = std::filesystem::weakly_canonical(own[i], problem);
+    if (!problem && real != own[i]) own.push_back(real.string());
+  }
   for (auto& path : own) {
     while (path.size() > 1 && path.back() == '/') path.pop_back();
   }

@@ -387,6 +387,12 @@ asio::awaitable<void> Dispatcher::run_to_its_end(std::shared_ptr<ActiveRun> run)
   while (!run->is_journalled && !stopping_) {
     co_await run->changed.wait();
   }
+  // Settings may have been read again while it waited.
+  if (!permitted(services_.config, run->kind)) {
+    end_unstarted(id, sandbox::Outcome::refused, "the operator of this host forbids it by now");
+    co_return;
+  }
+  hold_timeout(run->request, services_.config);
   journal_.running(id);
   protocol::RunStream& stream = *services_.outbox.find(id);
   RunPipelineDependencies pipeline{services_.runner, services_.outbox, services_.packages, stream,

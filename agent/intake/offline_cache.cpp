@@ -66,6 +66,7 @@ struct Read {
 /// One piece of work for the thread of the disk.
 struct OfflineCache::Write {
   std::string file;
+  bool is_news = false;                 ///< what the file says until now does not hold any more
   std::optional<OfflineRecord> record;  ///< nothing = only the head
   Secret token;
   std::int64_t now = 0;
@@ -156,6 +157,8 @@ void OfflineCache::connection_up(const std::string& core_url) {
 }
 
 void OfflineCache::connection_lost() {
+  // What came last is written when the disk has what came before.
+  owes_write_ = is_on_ && is_current_ && is_writing_ && is_changed_;
   if (is_on_ && is_current_) write();
   is_current_ = false;
   timer_.cancel();
@@ -165,7 +168,7 @@ void OfflineCache::forget() {
   record_.policy_json.clear();
   record_.set_frame.clear();
   sealed_.reset();
-  is_changed_ = false;
+  is_changed_ = owes_write_ = false;
   is_current_ = false;
   timer_.cancel();
   if (is_on_) remove();
@@ -186,12 +189,13 @@ void OfflineCache::arm(std::chrono::milliseconds wait) {
 /// Only what this connection's core stated: a policy that it does not speak of may be old.
 void OfflineCache::write() {
   const bool is_whole = !record_.policy_json.empty() && !record_.set_frame.empty();
-  if (!is_current_ || !is_whole || is_writing_) return;
+  if (!(is_current_ || owes_write_) || !is_whole || is_writing_) return;
   if (!is_changed_) return confirm();
   auto write = std::make_shared<Write>();
   write->record = record_;
   write->token = token_.token().duplicate();
-  is_changed_ = false;
+  write->is_news = true;
+  is_changed_ = owes_write_ = false;
   start(std::move(write));
 }
 
@@ -213,6 +217,8 @@ void OfflineCache::start(std::shared_ptr<Write> write) {
 void OfflineCache::written(Write& write) {
   is_writing_ = false;
   if (record_.set_frame.empty()) return remove();  // forgotten meanwhile
+  // An older word of the core must not outlive a newer one, which may be stricter.
+  if (!write.done && write.is_news) remove();
   if (write.done) {
     sealed_ = std::move(write.sealed);
     degraded_.leave(cache_subject);
@@ -223,6 +229,7 @@ void OfflineCache::written(Write& write) {
   }
   if (is_current_) arm(!write.done ? retry_after : is_changed_ ? write_after : confirm_every);
   if (!write.done) is_changed_ = true;
+  if (owes_write_) this->write();
 }
 
 }  // namespace satellite::agent

@@ -77,6 +77,7 @@ class OfflineCache {
   std::optional<SealedRecord> sealed_;  ///< what is on disk, without its texts
   bool is_current_ = false;             ///< the core's word on this connection
   bool is_changed_ = false, is_writing_ = false;
+  bool owes_write_ = false;  ///< the connection ended before its last word could be written
 };
 
 }  // namespace satellite::agent

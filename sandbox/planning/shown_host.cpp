@@ -29,6 +29,17 @@ constexpr std::array<std::string_view, 6> session_paths{
     "/run/utmp",          "/run/systemd/sessions", "/run/systemd/users",
     "/run/systemd/seats", "/var/log/wtmp",         "/var/log/lastlog"};
 
+// The kernel's own, of which only what host_view.system and a run's own /proc and /dev show is
+// shown, wherever they are mounted.
+constexpr std::array<std::string_view, 17> kernel_types{
+    "proc",    "sysfs",     "devtmpfs",    "devpts", "cgroup",   "cgroup2",
+    "debugfs", "tracefs",   "securityfs",  "bpf",    "configfs", "efivarfs",
+    "pstore",  "selinuxfs", "binfmt_misc", "mqueue", "fusectl"};
+
+bool is_of_kernel(std::string_view type) {
+  return std::find(kernel_types.begin(), kernel_types.end(), type) != kernel_types.end();
+}
+
 bool waits_for_others(std::string_view type) {
   return std::find(waiting_types.begin(), waiting_types.end(), type) != waiting_types.end() ||
          type.starts_with("fuse.");
@@ -81,8 +92,24 @@ class Finder {
     return nearest == nullptr ? std::string_view() : nearest->type;
   }
 
+  /// What lies on a path or below it and must not be shown with it; empty = nothing.
+  std::string reason_against(const std::string& path, Use use) const {
+    if (use == Use::connect) return {};
+    if (const auto type = type_at(path); is_of_kernel(type)) {
+      return "it is on " + std::string(type) + ", which belongs to the kernel";
+    }
+    for (const auto& mount : mounts_) {
+      const bool is_below = mount.target != path && is_at_or_below(mount.target, path);
+      if (is_below && (is_of_kernel(mount.type) || waits_for_others(mount.type))) {
+        return mount.type + " is mounted below it at " + mount.target +
+               "; name the directories beside that";
+      }
+    }
+    return {};
+  }
+
   /// The path without links, or nothing and a remark.
-  std::optional<std::string> look_for(const std::string& path) {
+  std::optional<std::string> look_for(const std::string& path, Use use) {
     if (const auto type = type_at(path); waits_for_others(type)) {
       leave_out(path, "it is on " + std::string(type) + ", which a run would have to wait for");
       return std::nullopt;
@@ -92,6 +119,10 @@ class Finder {
       leave_out(path, "it is not there, or not for the satellite's user");
       return std::nullopt;
     }
+    if (const auto reason = reason_against(*real, use); !reason.empty()) {
+      leave_out(path, reason);
+      return std::nullopt;
+    }
     if (*real == path) return real;
     if (const auto type = type_at(*real); waits_for_others(type)) {
       leave_out(path, "it leads to " + std::string(type) + ", which a run would have to wait for");
@@ -99,7 +130,8 @@ class Finder {
     }
     HostView behind_link;
     behind_link.paths = {*real};
-    const auto allowed = parse_shown_paths(*real);
+    const auto allowed =
+        use == Use::connect ? parse_shown_sockets(*real) : parse_shown_paths(*real);
     const auto beside = check_own_paths(behind_link, view_.own);
     if (!allowed || !beside) {
       leave_out(path, "it leads to " + (allowed ? beside.error() : allowed.error()).message);
@@ -115,7 +147,7 @@ class Finder {
     if (std::any_of(shown_to_all.begin(), shown_to_all.end(), holds)) {
       return leave_out(path, "every script sees it anyway");
     }
-    const auto real = look_for(path);
+    const auto real = look_for(path, use);
     if (!real) return;
     if (host_.is_socket(*real) != (use == Use::connect)) {
       return leave_out(
