@@ -64,6 +64,7 @@ enum class Leaf {
   socket_pair,
   socket_option,
   ioctl,
+  file_control,
   limits,
   personality,
   seccomp,
@@ -195,6 +196,10 @@ Program check_of(Leaf leaf) {
     case Leaf::ioctl:
       // A line discipline would let a script choose among the kernel's drivers for modems.
       return refuse_values(1, {TIOCSTI, TIOCLINUX, TIOCSETD});
+    case Leaf::file_control:
+      // Without root the files of a shared root are the script's own: a lease on one of them would
+      // hold up every other run that opens it.
+      return refuse_values(1, {F_SETLEASE});
     case Leaf::limits:
       // Init has the script's user, which is all that the kernel asks of who changes its limits.
       return {load_argument(0),   jump(BPF_JEQ, 0, 4, 0), load_argument(2), jump(BPF_JEQ, 0, 0, 3),
@@ -273,6 +278,7 @@ Ranges script_ranges() {
   put(ranges, __NR_socketpair, Leaf::socket_pair);
   put(ranges, __NR_setsockopt, Leaf::socket_option);
   put(ranges, __NR_ioctl, Leaf::ioctl);
+  put(ranges, __NR_fcntl, Leaf::file_control);
   put(ranges, __NR_prlimit64, Leaf::limits);
   put(ranges, __NR_personality, Leaf::personality);
   put(ranges, __NR_seccomp, Leaf::seccomp);

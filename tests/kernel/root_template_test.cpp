@@ -85,6 +85,19 @@ TEST_CASE("a run in a copy of a root has its own processes, host name and mounts
   CHECK(std::stoi(pids.standard_output) <= 5);
 }
 
+TEST_CASE("no run holds up another one by a lease on a file of the root that they share") {
+  const std::string lease =
+      "perl -e 'open(F, \"<\", $ARGV[0]); print fcntl(F, 1024, 1) ? "
+      "\"taken\" : 0 + $!' ";
+  const TempDir files;
+  const std::string own = files.write("own", "x");
+  REQUIRE(std::system((lease + own + " | grep -q taken").c_str()) == 0);
+  ScriptBench bench(Engine::native);
+  const Policy policy = policy_for(Engine::native);
+  REQUIRE(share_a_root(bench, policy));
+  CHECK(bench.run(script(lease + "/etc/hosts"), policy).standard_output == "1");
+}
+
 TEST_CASE("another policy has another root, and the first one's runs keep theirs") {
   ScriptBench bench(Engine::native);
   Policy policy = policy_for(Engine::native);

@@ -53,10 +53,15 @@ bool NamespaceBuilder::start(unsigned long new_namespaces,
 }
 
 NamespaceBuilder::Answer NamespaceBuilder::take_answer() {
-  const Incoming incoming = receive_report(answer_.get());
-  if (!incoming.report && !incoming.closed) return Answer::none;
-  const bool is_ready = incoming.report && incoming.report->kind == InitReportKind::ready;
-  return is_ready ? Answer::ready : Answer::failed;
+  InitReport report;
+  auto received =
+      kernel::receive_message(answer_.get(), std::as_writable_bytes(std::span(&report, 1)));
+  if (received && !*received) return Answer::none;
+  const bool is_ready =
+      received && (*received)->size == sizeof(report) && report.kind == InitReportKind::ready;
+  if (!is_ready) return Answer::failed;
+  descriptors_ = std::move((*received)->descriptors);
+  return Answer::ready;
 }
 
 void NamespaceBuilder::finish() {
@@ -104,12 +109,11 @@ void become_builder(int socket) {
   ::umask(0);
 }
 
-void say_ready_and_wait() {
-  // The launcher may open our namespaces only while we are dumpable.
-  ::prctl(PR_SET_DUMPABLE, 1);
+void say_ready_and_wait(std::span<const int> descriptors) {
   InitReport report;
   report.kind = InitReportKind::ready;
-  static_cast<void>(kernel::send_message(builder_answer_fd, std::as_bytes(std::span(&report, 1))));
+  static_cast<void>(
+      kernel::send_message(builder_answer_fd, std::as_bytes(std::span(&report, 1)), descriptors));
   char byte = 0;
   while (::read(builder_answer_fd, &byte, 1) < 0 && errno == EINTR) {
   }

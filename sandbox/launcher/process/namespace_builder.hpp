@@ -8,12 +8,13 @@
 #include <chrono>
 #include <functional>
 #include <optional>
+#include <span>
+#include <utility>
 #include <vector>
 
 namespace satellite::sandbox {
 
-/// A child of the launcher that makes namespaces, says so, and stays until they were opened; they
-/// outlive it in what was opened.
+/// A child of the launcher that makes namespaces and sends them, in which they outlive it.
 ///
 /// Shape:  one at a time. Nothing here waits: the loop watches and calls. Its process is told apart
 ///         from others' by on_exit(), also after give_up().
@@ -33,8 +34,10 @@ class NamespaceBuilder {
   pid_t pid() const { return pid_; }
 
   enum class Answer { none, ready, failed };
-  /// What the child says now; after `ready` the namespaces are opened and then finish() is called.
+  /// What the child says now; after `ready` come take_descriptors() and finish().
   Answer take_answer();
+  /// What it said that it is ready with, in its order.
+  std::vector<UniqueFd> take_descriptors() { return std::move(descriptors_); }
   /// Lets the child go.
   void finish();
   void give_up();
@@ -50,6 +53,7 @@ class NamespaceBuilder {
  private:
   pid_t pid_ = -1;
   UniqueFd pidfd_, answer_;
+  std::vector<UniqueFd> descriptors_;
   Clock::time_point deadline_{}, not_before_{};
   std::vector<pid_t> ending_;  ///< those that have nothing more to do
 };
@@ -61,7 +65,9 @@ inline constexpr int builder_answer_fd = 3;
 /// Dies with the launcher, holds nothing but its socket as builder_answer_fd, and makes files with
 /// the modes that it asks for.
 void become_builder(int socket);
-/// Until the launcher has opened what it wants.
-[[noreturn]] void say_ready_and_wait();
+/// Sends what was made, and waits until the launcher has looked. A copy of the launcher, whose
+/// memory holds orders, it never becomes dumpable for that: another process of its user could read
+/// them.
+[[noreturn]] void say_ready_and_wait(std::span<const int> descriptors);
 
 }  // namespace satellite::sandbox

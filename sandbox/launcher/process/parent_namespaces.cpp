@@ -4,6 +4,7 @@
 #include "sandbox/launcher/bare/rootfs.hpp"
 #include "sandbox/launcher/process/namespace_builder.hpp"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@ void make_user_namespace(const bare::Attempt& attempt, const Identity& own) {
   };
   const std::string uids = alone(own.uid), gids = alone(own.gid);
   bare::write_id_maps(attempt, {uids.c_str(), gids.c_str()});
+  ::prctl(PR_SET_DUMPABLE, 0);
 }
 
 }  // namespace
@@ -38,6 +40,8 @@ void make_parent_namespaces(const std::string& scratch_area, const Identity& own
   const bare::Attempt attempt(no_fault, builder_answer_fd);
   if (!is_inside) make_user_namespace(attempt, own);
   enter_new(attempt, CLONE_NEWNS);
+  const int user = ::open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
+  const int mounts = ::open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
   bare::PreparedStep area;
   area.kind = FileStepKind::bind;
   // Relative, as all targets of a root that is being built.
@@ -49,7 +53,10 @@ void make_parent_namespaces(const std::string& scratch_area, const Identity& own
   setup.step_count = setup.root_step_count = 1;
   setup.confined = true;
   bare::build_template(attempt, setup);
-  say_ready_and_wait();
+  const int area_seen = ::open(area_in_parent_mounts, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  const int made[] = {user, mounts, area_seen};
+  if (user < 0 || mounts < 0 || area_seen < 0) attempt.give_up(SetupStep::namespaces, 1, -errno);
+  say_ready_and_wait(made);
 }
 
 }  // namespace satellite::sandbox

@@ -26,7 +26,7 @@ struct ParentNamespaces {
 inline constexpr const char* area_in_parent_mounts = "/scratch";
 
 /// The life of the process that makes them, a child of the launcher; they outlive it in the
-/// descriptors that the launcher opens when it says that it is ready on `socket`. A user namespace
+/// descriptors that it sends on `socket`: the two, and the area as they show it. A user namespace
 /// that is there already is entered; -1 = there is none.
 [[noreturn]] void make_parent_namespaces(const std::string& scratch_area, const Identity& own,
                                          int user_namespace, int socket);

@@ -37,19 +37,16 @@ constexpr std::size_t templates_max = 4;
   // a pid namespace in which nobody lives.
   const int kinds = CLONE_NEWNS | (native.setup().own_user ? CLONE_NEWPID : 0);
   if (::unshare(kinds) != 0) attempt.give_up(SetupStep::namespaces, 0, -errno);
+  const int mounts = ::open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+  if (mounts < 0) attempt.give_up(SetupStep::namespaces, 1, -errno);
   bare::build_template(attempt, native.setup());
-  say_ready_and_wait();
+  say_ready_and_wait(std::span(&mounts, 1));
 }
 
-UniqueFd namespace_of(pid_t process, const char* kind) {
-  const std::string path = "/proc/" + std::to_string(process) + "/ns/" + kind;
-  return UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-}
-
-bool fill(RootTemplate& made, pid_t builder) {
-  const std::string process = "/proc/" + std::to_string(builder);
-  made.mount_namespace = namespace_of(builder, "mnt");
-  const auto text = kernel::read_small_file(AT_FDCWD, process + "/mountinfo");
+bool fill(RootTemplate& made, UniqueFd mount_namespace, pid_t builder) {
+  made.mount_namespace = std::move(mount_namespace);
+  const auto text =
+      kernel::read_small_file(AT_FDCWD, "/proc/" + std::to_string(builder) + "/mountinfo");
   if (!made.mount_namespace || !text) return false;
   const auto mounts = kernel::parse_mountinfo(*text);
   if (!mounts) return false;
@@ -170,18 +167,21 @@ bool RootTemplates::parents_show_the_area() const {
 }
 
 void RootTemplates::begin_parents() {
+  // One that is gone is made anew for the run that is launched now.
+  struct stat area {};
+  if (::stat(scratch_area_.c_str(), &area) != 0) return;
   const Identity own{::geteuid(), ::getegid()};
   const int user = parents_ ? parents_->user.get() : -1;
-  builder_.start(0, [&](int socket) { make_parent_namespaces(scratch_area_, own, user, socket); });
+  const bool begun = builder_.start(
+      0, [&](int socket) { make_parent_namespaces(scratch_area_, own, user, socket); });
+  if (begun) unfinished_.reset();  // of a builder that was given up
 }
 
 /// Runs and networks that exist are below the user namespace that is there, which therefore stays.
-bool RootTemplates::take_parents() {
-  const std::string area =
-      "/proc/" + std::to_string(builder_.pid()) + "/root" + area_in_parent_mounts;
+bool RootTemplates::take_parents(std::vector<UniqueFd> sent) {
   struct stat shown {};
-  ParentNamespaces made{namespace_of(builder_.pid(), "user"), namespace_of(builder_.pid(), "mnt")};
-  if (!made.user || !made.mounts || ::stat(area.c_str(), &shown) != 0) return false;
+  if (sent.size() != 3 || ::fstat(sent[2].get(), &shown) != 0) return false;
+  ParentNamespaces made{std::move(sent[0]), std::move(sent[1])};
   made.area_device = shown.st_dev;
   made.area_inode = shown.st_ino;
   if (parents_) made.user = std::move(parents_->user);
@@ -215,8 +215,12 @@ void RootTemplates::take_builders_answer() {
   if (answer == NamespaceBuilder::Answer::none) return;
   auto unfinished = std::exchange(unfinished_, std::nullopt);
   bool is_made = answer == NamespaceBuilder::Answer::ready;
-  if (is_made && unfinished) is_made = fill(*unfinished->made, builder_.pid());
-  if (is_made && !unfinished) is_made = take_parents();
+  auto sent = builder_.take_descriptors();
+  if (is_made && unfinished) {
+    is_made = sent.size() == 1 && fill(*unfinished->made, std::move(sent[0]), builder_.pid());
+  } else if (is_made) {
+    is_made = take_parents(std::move(sent));
+  }
   if (!is_made) return builder_.give_up();
   builder_.finish();
   if (unfinished) keep(*std::move(unfinished));

@@ -77,7 +77,7 @@ class RootTemplates {
   void begin(const LaunchOrder& order);
   bool parents_show_the_area() const;
   void begin_parents();
-  bool take_parents();
+  bool take_parents(std::vector<UniqueFd> sent);
   void take_builders_answer();
   void keep(Unfinished finished);
 

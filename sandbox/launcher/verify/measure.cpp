@@ -168,7 +168,8 @@ Result<void> measure_mounts(int process, std::string_view scratch_directory, con
   for (const auto& mount : *mounts) {
     // That of nobody, which a root template of a launcher without root has, below the run's own.
     const bool is_hidden = mount.type == "proc" && mount.target == "/proc" &&
-                           others.have(mount.device) && kernel::is_covered(mount, *mounts);
+                           others.shared != nullptr && others.shared->contains(mount.device) &&
+                           kernel::is_covered(mount, *mounts);
     if (is_hidden) continue;
     ++posture.mounts;
     if (mount.target == "/tmp") {
