@@ -86,9 +86,20 @@ std::vector<Place> places_of(const std::vector<std::uint16_t>& ports) {
   return places;
 }
 
+/// With buffers that do not grow: they are this process's memory and not the run's, whose limits do
+/// not count them. The kernel doubles the size.
+UniqueFd make_socket(const LoopbackAddress& address) {
+  UniqueFd socket(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const int size = 64 << 10;
+  for (const int buffer : {SO_RCVBUF, SO_SNDBUF}) {
+    ::setsockopt(socket.get(), SOL_SOCKET, buffer, &size, sizeof(size));
+  }
+  return socket;
+}
+
 UniqueFd bound_socket(const Place& place) {
   const LoopbackAddress address(place);
-  UniqueFd socket(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  UniqueFd socket = make_socket(address);
   const int yes = 1;
   ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
   if (!socket || ::bind(socket.get(), address.get(), address.size()) != 0) return {};
@@ -232,7 +243,7 @@ class Forwarder {
 
   void carry(const Place& place, UniqueFd inner) {
     const LoopbackAddress address(place);
-    UniqueFd outer(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    UniqueFd outer = make_socket(address);
     const bool is_begun = outer && (::connect(outer.get(), address.get(), address.size()) == 0 ||
                                     errno == EINPROGRESS);
     auto made = CarriedConnection::make(std::move(inner), std::move(outer));
