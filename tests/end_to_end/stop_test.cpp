@@ -49,6 +49,16 @@ std::string last_goodbye(Scene& scene) {
   return goodbyes.empty() ? "" : goodbyes.back();
 }
 
+/// Until it says something, of what takes ten minutes; its id.
+std::string begin_long_run(Scene& scene) {
+  auto message = script("echo begun; sleep 600");
+  message.timeout = 600s;
+  const std::string id = message.run_id.text;
+  scene.core().dispatch(std::move(message));
+  REQUIRE(scene.core().wait_output(id, 6));
+  return id;
+}
+
 }  // namespace
 
 TEST_CASE("a run that is under way at SIGTERM ends by itself, and its output and end arrive") {
@@ -87,11 +97,7 @@ TEST_CASE("a run that outlives the drain is interrupted, within the limit") {
   Scene::Options options = with_drain();
   options.environment["CHECKSTACK_SATELLITE_DRAIN"] = "1";
   Scene scene(std::move(options));
-  auto message = script("echo begun; sleep 600");
-  message.timeout = 600s;
-  const std::string id = message.run_id.text;
-  scene.core().dispatch(std::move(message));
-  REQUIRE(scene.core().wait_output(id, 6));
+  const std::string id = begin_long_run(scene);
   scene.satellite().signal(SIGTERM);
   CHECK(scene.satellite().wait(16s) == 0);
   const auto run = scene.core().wait_finished(id);
@@ -102,11 +108,7 @@ TEST_CASE("a run that outlives the drain is interrupted, within the limit") {
 
 TEST_CASE("a second SIGTERM ends the drain at once") {
   Scene scene(with_drain());
-  auto message = script("echo begun; sleep 600");
-  message.timeout = 600s;
-  const std::string id = message.run_id.text;
-  scene.core().dispatch(std::move(message));
-  REQUIRE(scene.core().wait_output(id, 6));
+  const std::string id = begin_long_run(scene);
   scene.satellite().signal(SIGTERM);
   scene.wait_for_log("draining");
   scene.satellite().signal(SIGTERM);
