@@ -163,7 +163,7 @@ class Agent {
   }
   asio::awaitable<void> stay_connected();
   asio::awaitable<void> wait_before_next(EndedConnection ended);
-  void note_short_connections(const EndedConnection& ended);
+  void note_short_connections(const EndedConnection& ended, std::chrono::milliseconds wait);
   bool look_at_files();
   asio::awaitable<void> watch_loop();
   asio::awaitable<void> reload_when_told();
@@ -256,7 +256,7 @@ asio::awaitable<void> Agent::stay_connected() {
   }
 }
 
-void Agent::note_short_connections(const EndedConnection& ended) {
+void Agent::note_short_connections(const EndedConnection& ended, std::chrono::milliseconds wait) {
   if (!short_connections_.note(ended)) return degraded_.leave("connection");
   const char* const why =
       "the core accepts this satellite and the connection ends within a minute, again and again: "
@@ -267,7 +267,7 @@ void Agent::note_short_connections(const EndedConnection& ended) {
   }
   degraded_.enter("connection", "connection_unstable", why);
   // The next one, if it lasts, is the end of it.
-  lasting_timer_.expires_after(dependencies_.config.connect_deadline + limits::stable_after);
+  lasting_timer_.expires_after(wait + dependencies_.config.connect_deadline + limits::stable_after);
   lasting_timer_.async_wait([this, next = attempts_ + 1](const boost::system::error_code& failure) {
     if (failure || attempts_ != next) return;
     short_connections_ = {};
@@ -276,10 +276,10 @@ void Agent::note_short_connections(const EndedConnection& ended) {
 }
 
 asio::awaitable<void> Agent::wait_before_next(EndedConnection ended) {
-  note_short_connections(ended);
   constexpr auto without_throwing = asio::as_tuple(asio::use_awaitable);
   const double random = std::uniform_real_distribution<double>(0.0, 1.0)(random_);
   const auto wait = rotation_.next_wait(ended, random, std::chrono::steady_clock::now());
+  note_short_connections(ended, wait);
   const bool watches_token =
       ended.end == ConnectionEnd::unauthorised && dependencies_.token.is_file();
   const char* const why =
@@ -402,7 +402,6 @@ void Agent::log_dropped(std::string_view what, std::string_view why) {
 
 void Agent::log_store(StoreFault fault, const std::string& why) {
   if (fault == StoreFault::none) {
-    degraded_.leave("outbox");
     const auto& queue = outbox_.queue();
     dependencies_.log.info("outbox_ready",
                            "what waits for the core survives the end of this process",
@@ -414,7 +413,6 @@ void Agent::log_store(StoreFault fault, const std::string& why) {
                            why + ": what waits for the core is in memory and lost at the end");
     return;
   }
-  degraded_.enter("outbox", std::string(name_of(fault)), why);
   dependencies_.log.warn("outbox_degraded",
                          why +
                              "; what waits for the core is kept in memory, and lost should this "

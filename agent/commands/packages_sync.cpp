@@ -13,6 +13,7 @@
 #include "protocol/negotiation.hpp"
 #include "protocol/vocabulary/limits.hpp"
 
+#include <sys/prctl.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <deque>
@@ -184,6 +185,8 @@ class PackagesSync {
 }  // namespace
 
 int sync_packages(const Invocation& invocation) {
+  // This process will hold the token: no core dump, no debugger of the same user.
+  ::prctl(PR_SET_DUMPABLE, 0);
   auto settings = core_settings(invocation, SettingsUse::connects);
   if (!settings) {
     print_error(settings.error().message);

@@ -7,6 +7,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace satellite::agent {
@@ -38,8 +39,9 @@ Result<void> check_scratch_directory(const Config& config) {
 
 Result<void> check_authorities(const Config& config) {
   // A core on this host without TLS needs nobody to vouch for it, and a host for it no store.
-  const auto core = parse_core_url(config.core_url);
-  const bool has_tls = !core || core->transport == Transport::tls;
+  const auto cores = parse_core_urls(config.core_url);
+  const auto takes_tls = [](const CoreAddress& core) { return core.transport == Transport::tls; };
+  const bool has_tls = !cores || std::any_of(cores->begin(), cores->end(), takes_tls);
   if (!has_tls && config.ca_file.empty()) return {};
   tls::Settings settings;
   settings.ca_file = config.ca_file;

@@ -49,6 +49,7 @@ void RelayedPolicy::restore(const std::string& policy_json, std::chrono::seconds
   if (!parsed) return refuse(parsed.error());
   age_.restored(boot_time(), age);
   accept(*parsed);
+  accepted_at_ = std::chrono::steady_clock::now() - age;
 }
 
 void RelayedPolicy::connection_lost() {
@@ -112,11 +113,14 @@ void RelayedPolicy::accept(const sandbox::Policy& policy) {
 
 RelayedPolicy::State RelayedPolicy::state() const {
   State state;
-  state.has_valid = last_valid_.has_value();
+  const bool is_expired = age_.expired(boot_time());
+  state.has_valid = last_valid_.has_value() && !is_expired;
   state.accepted_at = accepted_at_;
   state.problem = problem_;
-  if (!last_valid_) {
-    state.in_words = "none that is valid came from the core: the fail-closed profile";
+  if (!state.has_valid) {
+    state.in_words =
+        is_expired ? "the core's is older than offline.max_policy_age: the fail-closed profile"
+                   : "none that is valid came from the core: the fail-closed profile";
     return state;
   }
   const sandbox::Policy& policy = *last_valid_;

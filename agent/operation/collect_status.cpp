@@ -116,16 +116,16 @@ void add_degraded(const StatusSources& sources, Status& status) {
     const std::string& reason = status.connection.last_reason;
     add("not_connected", reason.empty() ? name_of(status.connection.state) : reason);
   }
-  if (!status.policy.is_valid) add("policy_missing", status.policy.in_words);
+  if (!sources.policy.was_received()) add("policy_missing", status.policy.in_words);
   if (!status.policy.problem.empty()) {
     add("policy_invalid", "the core sent a policy that is not valid: " + status.policy.problem);
   }
   for (const DegradedState& state : sources.degraded.all()) {
-    // What the disk has is below, with what the store itself says.
-    if (state.name != name_of(sources.services.store.fault())) add(state.name.c_str(), state.detail);
+    add(state.name.c_str(), state.detail);
   }
   const StoreFault fault = sources.services.store.fault();
-  if (fault != StoreFault::none && fault != StoreFault::opening) {
+  const bool is_meant = fault == StoreFault::ephemeral;
+  if (fault != StoreFault::none && fault != StoreFault::opening && !is_meant) {
     add("outbox", status.outbox.fault + ": " + status.outbox.why);
   }
   if (status.outbox.dropped > 0) {

@@ -96,7 +96,10 @@ bool Reload::take_settings() {
 bool Reload::take_files_of(LoadedConfig& loaded) {
   bool changed = false;
   const std::string& file = loaded.token_source.file;
-  if (!file.empty() && file != parts_.token.file()) {
+  // The variable, which outranks the credential, was taken out of the environment at the start.
+  const bool is_fallback =
+      !parts_.token.is_file() && loaded.token_source.setting == "$CREDENTIALS_DIRECTORY";
+  if (!file.empty() && !is_fallback && file != parts_.token.file()) {
     const auto replaced = parts_.token.replace(std::move(loaded.token_source));
     if (!replaced) {
       parts_.log.warn("token_unreadable",

@@ -16,9 +16,9 @@ struct DegradedState {
   bool operator==(const DegradedState&) const = default;
 };
 
-/// All that is degraded at this moment, for whoever asks.
+/// All that is degraded at this moment, as status shows it.
 ///
-/// Shape:  one entry for each subject (`outbox`, `policy`, `descriptors`), which has one state at a
+/// Shape:  one entry for each subject (`connection`, `policy`, `runs`), which has one state at a
 ///         time; `since` stays while the name does.
 class DegradedStates {
  public:
