@@ -137,11 +137,13 @@ int doctor_command(const Invocation& invocation) {
   facts.findings.push_back(authorities_finding(*config));
   facts.findings.push_back(try_module_runtime(context, **launcher, *config, facts));
   facts.findings.push_back(script_packages_finding(*config));
-  if (!config->host_view.empty()) {
-    facts.findings.push_back(sandbox::examine_host_view(config->host_view, facts));
-  }
   auto usable = facts;
   sandbox::restrict_engines(usable, config->sandbox_engines);
+  if (!config->host_view.empty()) {
+    // As a run finds it, which has those engines alone.
+    facts.findings.push_back(sandbox::examine_host_view(config->host_view, usable));
+    usable.findings = facts.findings;
+  }
   const auto readiness = sandbox::assess_readiness(usable, config->sandbox_engines,
                                                    config->operators_word.may_be_unconfined());
   invocation.json ? print_json(facts, readiness) : print_text(facts, readiness);

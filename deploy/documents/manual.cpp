@@ -124,6 +124,9 @@ wrong command line or settings; starting again would not mend them
 .TP
 3
 the launcher was lost
+.TP
+4
+no satellite answers (status)
 .PP
 .B exec
 ends as its script does.

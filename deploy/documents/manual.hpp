@@ -7,7 +7,7 @@
 
 namespace satellite::documents {
 
-/// checkstack-satellite(8): commands, options, signals, files, exit codes.
+/// checkstack-satellite(8): commands, options, files, exit codes.
 ///
 /// Shape:  man(7) text.
 std::string manual_of_program(const std::vector<agent::CommandDescription>& commands,

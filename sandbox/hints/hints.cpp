@@ -33,8 +33,8 @@ constexpr std::array<Answer, host_topic_count> answers{{
 }};
 
 /// Directories of which a root of the run's own has the host's content, or content of the run's.
-constexpr std::array<std::string_view, 9> shown_directories{
-    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/proc", "/dev", "/tmp"};
+constexpr std::array<std::string_view, 8> shown_directories{"/usr",   "/bin",  "/sbin", "/lib",
+                                                            "/lib64", "/proc", "/dev",  "/tmp"};
 
 bool lies_in(std::string_view path, std::string_view directory) {
   return path.starts_with(directory) &&

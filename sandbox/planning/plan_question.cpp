@@ -150,7 +150,7 @@ Result<std::string> answer_plan_question(std::string_view text,
   if (!facts) return wrong("caps", facts.error().message);
   auto inputs = inputs_of(*question, engines);
   if (!inputs) return inputs.error();
-  inputs->host_view = host_view;
+  if (host_view.is_for(RunKind::health_check)) inputs->host_view = host_view;
   word.supervisor_is_root = facts->euid_is_root;
   resolved = apply_operators_word(std::move(resolved), word);
   if (word.identity.uid != 0) inputs->default_identity = word.identity;

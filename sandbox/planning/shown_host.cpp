@@ -10,8 +10,7 @@ namespace satellite::sandbox {
 namespace {
 
 // Where every script finds the host's content anyway.
-constexpr std::array<std::string_view, 6> shown_to_all{"/usr", "/bin",   "/sbin",
-                                                       "/lib", "/lib64", "/lib32"};
+constexpr std::array<std::string_view, 5> shown_to_all{"/usr", "/bin", "/sbin", "/lib", "/lib64"};
 
 // Who looks at a file of one of these may wait for another machine, or for ever.
 constexpr std::array<std::string_view, 14> waiting_types{
@@ -222,7 +221,8 @@ CapabilityFinding examine_host_view(const HostView& view, const HostFacts& facts
   for (const auto& remark : shown.remarks) {
     finding.detail += (finding.detail.empty() ? "" : "; ") + remark;
   }
-  if (!finding.present) finding.remedy = "take out of [host_view] what this host does not have";
+  if (!finding.present)
+    finding.remedy = "take out of [host_view] what is not shown, or name it as its reason says";
   return finding;
 }
 

@@ -423,7 +423,7 @@ namespace {
 /// Somebody without the host's privileges may mount a proc only where he sees a whole one. This one
 /// belongs to the pid namespace of the caller's next child, which ends with it: it shows nothing.
 /// Each run covers it with its own.
-void mount_proc_of_nobody(const Attempt& attempt) {
+void mount_empty_proc(const Attempt& attempt) {
   const long child = attempt.must(SetupStep::new_root, 2, __NR_clone, SIGCHLD, 0, 0, 0, 0);
   if (child == 0) {
     constexpr long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
@@ -443,7 +443,7 @@ void build_template(const Attempt& attempt, const NativeSetup& setup) {
   keep_mounts_private(attempt);
   enter_staging_root(attempt, setup);
   build_steps(attempt, setup, 0, setup.root_step_count);
-  if (setup.own_user) mount_proc_of_nobody(attempt);
+  if (setup.own_user) mount_empty_proc(attempt);
   pivot_into_root(attempt, setup);
 }
 

@@ -10,8 +10,8 @@
 
 namespace satellite::sandbox {
 
-/// The networks of all runs that have one of their own with a way out: made beside the other runs'
-/// work, and gone before a run's last record is sent.
+/// The networks of all runs that have one of their own that the launcher makes before the run: made
+/// beside the other runs' work, and gone before a run's last record is sent.
 ///
 /// Shape:  a run waits here with its order until it may join. One macvlan address serves one run
 ///         at a time; others wait for it in the order in which they came.

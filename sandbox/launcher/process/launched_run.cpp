@@ -90,7 +90,8 @@ struct LaunchedRun::ChildMemory {
     return made;
   }
 
-  /// A wrapper enters its network itself, and a root launcher's child whatever it is to be in.
+  /// A wrapper enters its network itself. The child of a root launcher enters template and network
+  /// by itself (InitLaunch), unless another user namespace owns the network.
   BirthPlace birth_place(const RunPlace& place) {
     BirthPlace birth;
     if (!prepared.wrapper.empty()) return birth;

@@ -28,13 +28,12 @@ constexpr auto pause_after_failure = 30s;
 
 }  // namespace
 
-bool NamespaceBuilder::start(unsigned long new_namespaces,
-                             const std::function<void(int socket)>& live) {
+bool NamespaceBuilder::start(const std::function<void(int socket)>& live) {
   const auto now = Clock::now();
   if (is_busy() || now < not_before_) return false;
   auto sockets = kernel::make_message_sockets();
   if (!sockets) return false;
-  const unsigned long flags = new_namespaces | CLONE_PIDFD | SIGCHLD;
+  const unsigned long flags = CLONE_PIDFD | SIGCHLD;
   int pidfd = -1;
   const long pid = ::syscall(SYS_clone, flags, nullptr, &pidfd, 0, 0);
   if (pid == 0) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "protocol/vocabulary/unique_fd.hpp"
-#include "sandbox/launcher/process/barrier.hpp"
 
 #include <poll.h>
 #include <sys/types.h>
@@ -27,9 +26,9 @@ class NamespaceBuilder {
   NamespaceBuilder(const NamespaceBuilder&) = delete;
   NamespaceBuilder& operator=(const NamespaceBuilder&) = delete;
 
-  /// Forks a child with these CLONE_NEW* for which `live`, given its socket, never returns. Does
+  /// Forks a child for which `live`, given its socket, never returns. Does
   /// nothing shortly after a failure, which would only repeat itself.
-  bool start(unsigned long new_namespaces, const std::function<void(int socket)>& live);
+  bool start(const std::function<void(int socket)>& live);
   bool is_busy() const { return pid_ >= 0; }
   pid_t pid() const { return pid_; }
 

@@ -172,8 +172,8 @@ void RootTemplates::begin_parents() {
   if (::stat(scratch_area_.c_str(), &area) != 0) return;
   const Identity own{::geteuid(), ::getegid()};
   const int user = parents_ ? parents_->user.get() : -1;
-  const bool begun = builder_.start(
-      0, [&](int socket) { make_parent_namespaces(scratch_area_, own, user, socket); });
+  const bool begun =
+      builder_.start([&](int socket) { make_parent_namespaces(scratch_area_, own, user, socket); });
   if (begun) unfinished_.reset();  // of a builder that was given up
 }
 
@@ -199,7 +199,7 @@ void RootTemplates::begin(const LaunchOrder& order) {
   made.files = stamps_of_host_files(made.steps);
   const NativePreparation native(order, Identity{::geteuid(), ::getegid()}, is_root_);
   const int parent = parents_ ? parents_->user.get() : -1;
-  const bool begun = builder_.start(0, [&](int socket) { build(native, parent, socket); });
+  const bool begun = builder_.start([&](int socket) { build(native, parent, socket); });
   if (begun) unfinished_ = std::move(unfinished);
 }
 

@@ -166,7 +166,8 @@ Result<void> measure_mounts(int process, std::string_view scratch_directory, con
   const auto mounts = kernel::parse_mountinfo(*text);
   if (!mounts) return mounts.error();
   for (const auto& mount : *mounts) {
-    // That of nobody, which a root template of a launcher without root has, below the run's own.
+    // The empty proc of a root template, which the run's own proc covers; only a launcher without
+    // root has it.
     const bool is_hidden = mount.type == "proc" && mount.target == "/proc" &&
                            others.shared != nullptr && others.shared->contains(mount.device) &&
                            kernel::is_covered(mount, *mounts);

@@ -176,8 +176,8 @@ struct EventWriter {
 
 RunStarted read_started(ByteReader& in) {
   RunStarted event{read_posture(in)};
-  event.made_ahead.root = in.number<std::uint8_t>() != 0;
-  event.made_ahead.network = in.number<std::uint8_t>() != 0;
+  event.made_ahead.root = in.flag();
+  event.made_ahead.network = in.flag();
   return event;
 }
 
