@@ -84,10 +84,16 @@ class ChannelStream final : public Channel {
   }
 
   boost::asio::awaitable<Result<void>> write_past(const std::string& text) override {
-    // RFC 6455 5.2: a final text frame, unmasked, with its length in two bytes.
-    std::string frame("\x81\x7e", 2);
-    frame += static_cast<char>(text.size() >> 8U);
-    frame += static_cast<char>(text.size() & 0xffU);
+    // RFC 6455 5.2: a final text frame, unmasked, its length in the shortest form.
+    constexpr std::size_t one_byte_max = 125;
+    std::string frame("\x81", 1);
+    if (text.size() <= one_byte_max) {
+      frame += static_cast<char>(text.size());
+    } else {
+      frame += '\x7e';
+      frame += static_cast<char>(text.size() >> 8U);
+      frame += static_cast<char>(text.size() & 0xffU);
+    }
     frame += text;
     const auto bytes = boost::asio::buffer(frame);
     const auto written =

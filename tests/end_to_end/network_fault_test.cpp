@@ -154,18 +154,18 @@ TEST_CASE("a connection that is reset or cut within a frame leaves no half of on
 }
 
 TEST_CASE("a link that is slow carries what is urgent beside a backlog") {
-  const std::string bulk = "head -c 300000 /dev/zero | tr '\\0' x";
+  const std::string bulk = "head -c 60000 /dev/zero | tr '\\0' x";
   FaultScene::Options options;
   options.scene = with_checks({shell_check("alive", "echo alive", 1), shell_check("bulk", bulk, 1),
                                shell_check("bulk-2", bulk, 1)});
-  // A large frame takes some seconds.
+  // A large frame takes its time.
   options.scene.environment["CHECKSTACK_SATELLITE_SILENCE_MAX"] = "30";
   FaultScene scene(std::move(options));
   scene.proxy().set(Direction::to_core, {.close_at = 0});
-  scene.wait_for_line(" check_finished check=bulk", 8);
+  scene.wait_for_line(" check_finished check=bulk", 10);
   const std::size_t made = scene.lines(" check_finished check=bulk");
   const auto known = scene->core().ledger().counters().authentications;
-  scene.proxy().set(Direction::to_core, {.bytes_per_tick = 2'000});
+  scene.proxy().set(Direction::to_core, {.bytes_per_tick = 1'000});
   REQUIRE(scene->core().wait_until_authenticated(60s, known + 1));
   CHECK(scene->run("echo through").standard_output == "through\n");
   // It overtook the backlog.
