@@ -38,30 +38,26 @@ Scene::Options with_checks(const std::vector<json>& checks, devcore::SecretRepli
 
 std::vector<json> results_of(Scene& scene, const std::string& config_id) {
   std::vector<json> results;
-  for (const std::string& text : scene.core().ledger().frames("result")) {
-    json result = json::parse(text);
-    if (result.at("configId") == config_id) results.push_back(std::move(result));
+  for (const json& result : scene.results()) {
+    if (result.at("configId") == config_id) results.push_back(result);
   }
   return results;
 }
 
 json nth_result(Scene& scene, const std::string& config_id, std::size_t count) {
-  const devcore::Ledger& ledger = scene.core().ledger();
-  std::size_t frames_read = 0, found = 0;
   json result;
-  // Each frame is parsed once: one may have 15 MB.
   const auto has_come = [&] {
-    const std::vector<std::string> frames = ledger.frames("result", frames_read);
-    frames_read += frames.size();
-    for (const std::string& text : frames) {
-      json next = json::parse(text);
-      if (next.at("configId") == config_id && ++found == count) result = std::move(next);
+    std::size_t found = 0;
+    for (const json& next : scene.results()) {
+      if (next.at("configId") != config_id || ++found < count) continue;
+      result = next;
+      return true;
     }
-    return found >= count;
+    return false;
   };
   eventually("result " + std::to_string(count) + " of " + config_id, has_come,
              std::chrono::seconds(has_thread_sanitizer ? 240 : 90));
-  CHECK(ledger.invalid_frames() == std::vector<std::string>{});
+  CHECK(scene.core().ledger().invalid_frames() == std::vector<std::string>{});
   return result;
 }
 

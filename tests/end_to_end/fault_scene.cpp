@@ -64,7 +64,8 @@ std::size_t FaultScene::lines(const std::string& words) const {
 
 void FaultScene::wait_for_line(const std::string& words, std::size_t more) {
   const std::size_t before = lines(words);
-  eventually("the log says " + words, [&] { return lines(words) >= before + more; });
+  const auto says_so = [&] { return lines(words) >= before + more; };
+  eventually("the log says " + words, says_so, scene_.satellite());
 }
 
 /// Of the agent and of its launcher, without what they started.
@@ -85,9 +86,9 @@ std::chrono::nanoseconds FaultScene::processor_time() {
 }
 
 void FaultScene::check_well() {
-  INFO(scene_.satellite().log());
   const std::size_t before = lines(" check_finished ");
-  eventually("checks go on", [&] { return lines(" check_finished ") >= before + 2; });
+  const auto go_on = [&] { return lines(" check_finished ") >= before + 2; };
+  eventually("checks go on", go_on, scene_.satellite());
   REQUIRE(scene_.satellite().running());
   const auto now = std::chrono::steady_clock::now();
   const auto used = processor_time();
@@ -104,13 +105,13 @@ void FaultScene::check_well() {
 
 void FaultScene::check_recovery() {
   proxy_.heal();
-  INFO(scene_.satellite().log());
-  eventually("every result has come", [&] {
+  const auto has_come = [&] {
     std::set<std::string> moments;
     for (const json& one : results_of(scene_, "alive")) moments.insert(one.at("executedAt"));
     // Read after what came, so that one that is lost keeps this from being true for ever.
     return moments.size() >= lines(" check_finished check=alive ");
-  });
+  };
+  eventually("every result has come", has_come, scene_.satellite());
   std::map<std::string, std::set<std::string>> ids;
   for (const json& one : results_of(scene_, "alive")) {
     ids[one.at("executedAt")].insert(one.value("resultId", ""));

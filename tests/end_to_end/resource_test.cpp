@@ -35,6 +35,7 @@ class LoweredLimit {
 Scene::Options without_prepared_runs() {
   auto options = with_checks({shell_check("alive", "echo alive", 1)});
   options.environment["CHECKSTACK_SATELLITE_PREPARED_RUNS"] = "0";
+  options.environment["CHECKSTACK_SATELLITE_LOG_LEVEL"] = "debug";
   return options;
 }
 
@@ -50,8 +51,8 @@ std::string latest_status(Scene& scene) {
 }
 
 void wait_for_status(Scene& scene, const std::string& status) {
-  INFO(scene.satellite().log());
-  eventually("a check is " + status, [&] { return latest_status(scene) == status; });
+  const auto is_so = [&] { return latest_status(scene) == status; };
+  eventually("a check is " + status, is_so, scene.satellite());
 }
 
 }  // namespace

@@ -81,6 +81,13 @@ void Scene::start_satellite() {
   satellite_ = std::make_unique<SatelliteProcess>(start_);
 }
 
+const std::vector<nlohmann::json>& Scene::results() {
+  for (const std::string& text : core_->ledger().frames("result", results_.size())) {
+    results_.push_back(nlohmann::json::parse(text));
+  }
+  return results_;
+}
+
 void Scene::end_satellite(int signal) {
   satellite_->signal(signal);
   satellite_->wait();
@@ -107,8 +114,8 @@ devcore::CollectedRun Scene::run(protocol::RunScript message) {
 }
 
 void Scene::wait_for_log(const std::string& words) {
-  eventually("the log says " + words,
-             [&] { return satellite_->log().find(words) != std::string::npos; });
+  const auto says_so = [&] { return satellite_->log().find(words) != std::string::npos; };
+  eventually("the log says " + words, says_so, *satellite_);
 }
 
 protocol::RunScript script(const std::string& text) {

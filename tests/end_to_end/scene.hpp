@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
@@ -45,6 +46,10 @@ class Scene {
   devcore::CollectedRun run(protocol::RunScript message);
   void wait_for_log(const std::string& words);
 
+  /// Every result that this core has got, in order, each parsed once however often they are asked
+  /// for: one may have 15 MB.
+  const std::vector<nlohmann::json>& results();
+
   /// Ends the satellite as kill -9 or a service manager does.
   void end_satellite(int signal = SIGKILL);
   /// The same one again: same settings, same state directory.
@@ -54,7 +59,10 @@ class Scene {
   std::filesystem::path log_file() const { return start_.log_file; }
 
   /// The core is gone; start_core brings it back on the same port with the same identity.
-  void stop_core() { core_.reset(); }
+  void stop_core() {
+    core_.reset();
+    results_.clear();
+  }
   void start_core();
 
  private:
@@ -64,6 +72,7 @@ class Scene {
   SatelliteProcess::Start start_;
   std::filesystem::path state_directory_;
   std::unique_ptr<SatelliteProcess> satellite_;
+  std::vector<nlohmann::json> results_;
 };
 
 /// A run_script with a fresh id and 20 s to live.

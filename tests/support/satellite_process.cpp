@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
@@ -156,12 +158,24 @@ std::vector<pid_t> children_of(pid_t pid) {
 
 void eventually(const std::string& what, const std::function<bool()>& condition,
                 std::chrono::milliseconds limit) {
-  const auto deadline = std::chrono::steady_clock::now() + limit;
+  using std::chrono::milliseconds;
+  // Ever less often: a look may cost much, and many tests look at a time.
+  constexpr milliseconds pause_min(5), pause_max(100);
+  const auto begun = std::chrono::steady_clock::now();
   while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) {
-      throw std::runtime_error("never came true: " + what);
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    const auto waited =
+        std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - begun);
+    if (waited > limit) throw std::runtime_error("never came true: " + what);
+    std::this_thread::sleep_for(std::clamp(waited / 8, pause_min, pause_max));
+  }
+}
+
+void eventually(const std::string& what, const std::function<bool()>& condition,
+                const SatelliteProcess& satellite) {
+  try {
+    eventually(what, condition);
+  } catch (const std::runtime_error& late) {
+    throw std::runtime_error(satellite.log() + late.what());
   }
 }
 

@@ -61,5 +61,8 @@ std::vector<pid_t> children_of(pid_t pid);
 /// nothing announces, such as another process's end.
 void eventually(const std::string& what, const std::function<bool()>& condition,
                 std::chrono::milliseconds limit = std::chrono::seconds(60));
+/// A failure tells what the satellite had logged by then.
+void eventually(const std::string& what, const std::function<bool()>& condition,
+                const SatelliteProcess& satellite);
 
 }  // namespace satellite::tests
