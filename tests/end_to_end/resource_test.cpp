@@ -6,6 +6,8 @@
 
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <string>
+#include <utility>
 
 using namespace satellite;
 using namespace satellite::tests;
@@ -78,7 +80,16 @@ TEST_CASE("a launcher without descriptors fails runs by name, lives, and recover
   Scene scene(without_prepared_runs());
   wait_for_status(scene, "healthy");
   {
+    // It holds more than the limit then, and poll(2) refuses so many.
+    auto long_one = script("sleep 3; echo over");
+    const std::string id = long_one.run_id.text;
+    scene.core().dispatch(std::move(long_one));
+    REQUIRE(scene.core().wait_started(id));
     const LoweredLimit none(launcher_of(scene), RLIMIT_NOFILE, 4);
+    const auto over = scene.core().wait_finished(id);
+    INFO(scene.satellite().log());
+    REQUIRE(over);
+    CHECK(over->standard_output == "over\n");
     wait_for_status(scene, "unhealthy");
     scene.wait_for_log(" run_resources_lacking state=no_descriptors ");
     CHECK(scene.satellite().running());

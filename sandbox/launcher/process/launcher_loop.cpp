@@ -5,6 +5,7 @@
 #include "sandbox/kernel/socket_messages.hpp"
 #include "sandbox/launcher/bare/kill_descendants.hpp"
 #include "sandbox/launcher/process/detach_from_agent.hpp"
+#include "sandbox/launcher/process/event_wait.hpp"
 #include "sandbox/launcher/process/namespace_probe.hpp"
 #include "sandbox/launcher/wire/order_codec.hpp"
 
@@ -99,7 +100,7 @@ void LauncherLoop::turn() {
   networks_.watch(watched);
   templates_.watch(watched);
   stock_.watch(watched);
-  if (::poll(watched.data(), watched.size(), wait_milliseconds()) < 0) return;
+  wait_for_events(watched, wait_milliseconds());
   for (std::size_t i = 0; i < known; ++i) {
     LaunchedRun& run = *runs_[i];
     if (watched[2 + 2 * i].revents != 0) report_standing(run, run.on_barrier(state_));
