@@ -87,6 +87,22 @@ TEST_CASE("intervals of nothing, of less and of for ever are held within bounds"
   scene.check_well();
 }
 
+TEST_CASE("a hundred thousand assignments are refused together, and those in force go on") {
+  FaultScene scene;
+  std::string set = "[";
+  for (int i = 0; i < 100'000; ++i) {
+    set += (i == 0 ? R"({"configId":"c)" : R"(,{"configId":"c)") + std::to_string(i);
+    set += R"(","systemId":"s","strategyId":"healthcheck-script.script","intervalSeconds":60})";
+  }
+  scene->core().push_assignments(set + ']');
+  scene.wait_for_line("$.assignments: ");
+  CHECK(scene.lines("20000") == 1);
+  scene.check_well();
+  CHECK(scene->run("echo through").standard_output == "through\n");
+  CHECK(scene->core().ledger().counters().authentications == 1);
+  scene.check_recovery();
+}
+
 TEST_CASE("a policy that comes while a run goes on holds for the next one") {
   FaultScene scene;
   auto message = script("echo started; sleep 1; ulimit -n");
