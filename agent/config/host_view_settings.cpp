@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
@@ -58,9 +59,13 @@ std::vector<std::string> sockets_below(const std::string& path) {
 std::string services_text() {
   constexpr std::size_t size_max = 4U << 20U;
   std::ifstream file("/etc/services", std::ios::binary);
-  std::string text(size_max, '\0');
-  file.read(text.data(), std::ssize(text));
-  text.resize(static_cast<std::size_t>(std::max<std::streamsize>(file.gcount(), 0)));
+  std::string text;
+  // Room for the largest that is read would cost two milliseconds of each start.
+  std::array<char, 16'384> piece{};
+  while (file && text.size() < size_max) {
+    file.read(piece.data(), std::ssize(piece));
+    text.append(piece.data(), static_cast<std::size_t>(file.gcount()));
+  }
   return text;
 }
 
@@ -104,7 +109,8 @@ Result<void> take_host_view(const SettingValues& values, const ConfigSources& so
     *target = setting.value == "true";
   }
   const EffectiveSetting& loopback = values.at("host_view.loopback");
-  auto ports = sandbox::parse_loopback_ports(loopback.value, services_text());
+  auto ports = sandbox::parse_loopback_ports(
+      loopback.value, loopback.value.empty() ? std::string() : services_text());
   if (!ports) return wrong_grant(loopback, ports.error());
   view.loopback = *std::move(ports);
   const EffectiveSetting& kinds = values.at("host_view.kinds");
