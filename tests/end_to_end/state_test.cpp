@@ -55,7 +55,7 @@ bool is_one_after_the_other(const std::vector<int>& counts) {
 TEST_CASE("a check finds what its last run kept, also after the satellite was started again") {
   Scene scene(keeping({shell_check("counts", counting, 1)}));
   const json first = nth_result(scene, "counts", 2);
-  const auto& sandbox = collector_of(first).at("_sandbox");
+  const json sandbox = collector_of(first).at("_sandbox");
   CHECK(sandbox.at("grants") == json::array({"state 64KiB"}));
   CHECK_FALSE(sandbox.contains("notes"));
   scene.end_satellite(SIGTERM);

@@ -257,6 +257,7 @@ TEST_CASE("a state that is larger than the operator grants now is not used, and 
 
 TEST_CASE("without a state directory every run begins with nothing and says why nothing is kept") {
   StatesBench bench;
+  bench.settle();
   const UniqueFd nowhere(::open("/dev/null", O_WRONLY | O_CLOEXEC));
   Log log(LogLevel::error, nowhere.get());
   bench.states =
