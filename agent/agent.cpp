@@ -71,6 +71,9 @@ class Agent {
         runner_(context, *dependencies_.launcher, watched_runner_settings()),
         store_(context, dependencies_.store),
         outbox_(context, store_, outbox_settings(dependencies_.config)),
+        states_(context, dependencies_.log, store_,
+                states_place(dependencies_.store, dependencies_.state_directory),
+                ByteCount{dependencies_.config.host_view.state_bytes}),
         secrets_(context, outbox_),
         packages_(context, dependencies_.log,
                   packages_place(dependencies_.config, dependencies_.state_directory),
@@ -106,6 +109,7 @@ class Agent {
 
   asio::awaitable<void> run() {
     store_.open();
+    states_.open();
     offline_.open([this](auto restored) { inbox_.restore(std::move(restored)); });
     service_reports_.ready();
     co_await (stay_connected() && scheduler_.run() && watch_loop() && stop_when_told() &&
@@ -127,9 +131,16 @@ class Agent {
     return settings;
   }
   RunServices run_services() {
-    return {
-        context_, dependencies_.log, dependencies_.config, runner_, policies_, outbox_, packages_,
-        store_,   statistics_};
+    return {context_,
+            dependencies_.log,
+            dependencies_.config,
+            runner_,
+            policies_,
+            outbox_,
+            packages_,
+            store_,
+            statistics_,
+            states_};
   }
   StatusSources status_sources() const {
     return {services_,
@@ -187,6 +198,7 @@ class Agent {
   sandbox::Runner runner_;
   Store store_;
   Outbox outbox_;
+  CheckStates states_;
   SecretFetch secrets_;
   ScriptPackages packages_;
   const RunServices services_;

@@ -41,6 +41,11 @@ OfflineCache::Place cache_place(const std::string& state_directory,
   return place;
 }
 
+CheckStates::Place states_place(const Store::Settings& store, const std::string& state_directory) {
+  if (state_directory.empty()) return {{}, store.why};
+  return {state_directory + "/check-state", {}};
+}
+
 CoreRotation rotation_of(const Config& config, std::size_t cores) {
   ReconnectPolicy::Settings settings;
   settings.backoff_max = config.backoff_max;

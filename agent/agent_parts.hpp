@@ -7,6 +7,7 @@
 #include "agent/operation/status_service.hpp"
 #include "agent/outbound/kept_messages.hpp"
 #include "agent/packages/script_packages.hpp"
+#include "agent/storage/check_states.hpp"
 
 #include <cstddef>
 #include <string>
@@ -20,6 +21,7 @@ PackagesPlace packages_place(const Config& config, const std::string& state_dire
 StatusService::Settings status_settings(const Config& config, const std::string& state_directory);
 OfflineCache::Place cache_place(const std::string& state_directory,
                                 const std::vector<CoreAddress>& cores);
+CheckStates::Place states_place(const Store::Settings& store, const std::string& state_directory);
 CoreRotation rotation_of(const Config& config, std::size_t cores);
 
 }  // namespace satellite::agent

@@ -70,9 +70,11 @@ void add_secrets(sandbox::RunRequest& request, CollectorSecrets secrets,
 
 asio::awaitable<CollectorRun> run_collector_script(CheckServices services,
                                                    sandbox::RunRequest request,
-                                                   CheckControl& control) {
+                                                   CheckControl& control, StateKey state) {
   // Before a slot is taken: others need none of it.
   const auto has_packages = co_await add_packages(services.packages, request, control.cancel);
+  auto loan = co_await services.states.take(std::move(state));
+  request.state = loan.state();
   const auto slot = co_await services.slots.take(control.cancel);
   auto policy = policy_for_run(services.policies.resolve(), services.config);
   if (request.working_directory) {
@@ -92,6 +94,7 @@ asio::awaitable<CollectorRun> run_collector_script(CheckServices services,
     auto result = co_await services.runner.run(std::move(request), std::move(policy), collector,
                                                control.cancel);
     run.result = std::move(result);
+    loan.give_back(run.result.has_new_state);
   }
   if (slot || !has_packages) {
     services.statistics.ended(RunKind::check, id, run.result, collector.setup);

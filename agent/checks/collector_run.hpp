@@ -2,6 +2,7 @@
 
 #include "agent/checks/collector_outcome.hpp"
 #include "agent/checks/script_check.hpp"
+#include "agent/storage/check_state_file.hpp"
 #include "protocol/vocabulary/secret.hpp"
 #include "sandbox/report/run_request.hpp"
 
@@ -30,9 +31,10 @@ struct CollectorRun {
   RunCircumstances circumstances;
 };
 
-/// Runs a collector's script: waits for a slot, takes the policy in force, keeps what is written.
+/// Runs a collector's script: waits for a slot, takes the policy in force, keeps what is written
+/// and, where that is granted, the state that it leaves for its next run.
 boost::asio::awaitable<CollectorRun> run_collector_script(CheckServices services,
                                                           sandbox::RunRequest request,
-                                                          CheckControl& control);
+                                                          CheckControl& control, StateKey state);
 
 }  // namespace satellite::agent

@@ -32,7 +32,8 @@ sandbox::RunRequest module_request_from(InlineCollectorInput& input,
 asio::awaitable<std::optional<CollectorOutcome>> run_inline_collector(CheckServices services,
                                                                       InlineCollectorInput input) {
   auto request = module_request_from(input, services);
-  const auto run = co_await run_collector_script(services, std::move(request), input.control);
+  const auto run = co_await run_collector_script(services, std::move(request), input.control,
+                                                 std::move(input.state));
   auto outcome = inline_collector_outcome(run.result, run.streams, run.circumstances);
   if (outcome) outcome->never_ran = sandbox::never_ran(run.result.outcome);
   co_return outcome;

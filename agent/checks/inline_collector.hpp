@@ -20,6 +20,7 @@ struct InlineCollectorInput {
   CollectorSecrets secrets;
   const std::vector<Secret>& configured_values;  ///< secrets inside the configuration; outlive it
   CheckControl& control;
+  StateKey state;  ///< whose what it keeps is
 };
 
 /// `healthcheck-script.inline-script`: waits for a slot, runs the module, reports what it returned.

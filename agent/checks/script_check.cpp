@@ -1,6 +1,7 @@
 // One check from top to bottom: definition, configuration secrets, collectors side by side, result.
 #include "agent/checks/script_check.hpp"
 
+#include "agent/checks/check_key.hpp"
 #include "agent/checks/check_result.hpp"
 #include "agent/checks/config/check_definition.hpp"
 #include "agent/checks/config/collector_config.hpp"
@@ -48,6 +49,7 @@ class Check {
         assignment_(std::move(input.assignment)),
         environment_id_(std::move(input.environment_id)),
         control_(input.control),
+        key_(check_key(*assignment_, environment_id_)),
         definition_(define_check(*assignment_, environment_id_)),
         strategy_config_(std::string(assignment_->config_json)) {}
 
@@ -62,6 +64,7 @@ class Check {
 
  private:
   asio::awaitable<Result<void>> resolve_config_secrets();
+  void forget_gone_collectors() const;
   asio::awaitable<void> collect(std::size_t index);
   asio::awaitable<std::optional<CollectorOutcome>> collect_shell(const CollectorEntry& collector);
   asio::awaitable<std::optional<CollectorOutcome>> collect_inline(const CollectorEntry& collector);
@@ -75,6 +78,7 @@ class Check {
   std::shared_ptr<const protocol::Assignment> assignment_;
   std::optional<std::string> environment_id_;
   CheckControl& control_;
+  std::string key_;
   CheckDefinition definition_;
   Secret strategy_config_;
   std::vector<Secret> configured_values_;
@@ -169,7 +173,7 @@ asio::awaitable<std::optional<CollectorOutcome>> Check::collect_shell(
     secrets = *std::move(fetched.values);
   }
   ShellCollectorInput input{std::move(validation.config), definition_, std::move(secrets),
-                            configured_values_, control_};
+                            configured_values_,           control_,    {key_, collector.id}};
   auto end = co_await run_shell_collector(services_, std::move(input));
   co_return end;
 }
@@ -188,9 +192,17 @@ asio::awaitable<std::optional<CollectorOutcome>> Check::collect_inline(
     secrets.references = std::move(validation.config.secret_references);
   }
   InlineCollectorInput input{std::move(validation.config), collector,          definition_,
-                             std::move(secrets),           configured_values_, control_};
+                             std::move(secrets),           configured_values_, control_,
+                             {key_, collector.id}};
   auto end = co_await run_inline_collector(services_, std::move(input));
   co_return end;
+}
+
+/// What collectors kept that the check no longer has.
+void Check::forget_gone_collectors() const {
+  std::vector<std::string> ids;
+  for (const CollectorEntry& collector : definition_.collectors) ids.push_back(collector.id);
+  services_.states.collect_others(key_, ids);
 }
 
 asio::awaitable<void> Check::collect(std::size_t index) {
@@ -221,6 +233,7 @@ asio::awaitable<CheckOutcome> Check::execute() {
   const auto resolved = co_await resolve_config_secrets();
   if (!resolved) co_return ended_without(resolved.error());
 
+  forget_gone_collectors();
   const auto begin = Clock::now();
   outcomes_.resize(definition_.collectors.size());
   std::exception_ptr broken;

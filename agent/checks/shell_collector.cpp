@@ -70,7 +70,8 @@ asio::awaitable<std::optional<CollectorOutcome>> run_shell_collector(CheckServic
   }
   auto request = request_from(input, services);
   if (!directory->empty()) request.working_directory = *std::move(directory);
-  const auto run = co_await run_collector_script(services, std::move(request), input.control);
+  const auto run = co_await run_collector_script(services, std::move(request), input.control,
+                                                 std::move(input.state));
   auto outcome = shell_collector_outcome(run.result, run.streams, run.circumstances);
   if (outcome) outcome->never_ran = sandbox::never_ran(run.result.outcome);
   co_return outcome;

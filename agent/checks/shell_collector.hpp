@@ -4,6 +4,7 @@
 #include "agent/checks/config/check_definition.hpp"
 #include "agent/checks/config/collector_config.hpp"
 #include "agent/checks/script_check.hpp"
+#include "agent/storage/check_state_file.hpp"
 #include "protocol/vocabulary/secret.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -21,6 +22,7 @@ struct ShellCollectorInput {
   std::map<std::string, Secret> secrets;         ///< variables by name
   const std::vector<Secret>& configured_values;  ///< secrets inside the configuration; outlive it
   CheckControl& control;
+  StateKey state;  ///< whose what it keeps is
 };
 
 /// `healthcheck-script.execute`: renders, waits for a slot, runs, reports. Nothing when the run was

@@ -129,6 +129,9 @@ std::string toml_of(const sandbox::HostView& view) {
   }
   if (view.system) text += "system = true\n";
   if (view.sessions) text += "sessions = true\n";
+  if (view.state_bytes > 0) {
+    text += "state = " + toml_text(sandbox::state_size_text(view.state_bytes)) + "\n";
+  }
   return text;
 }
 

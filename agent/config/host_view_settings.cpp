@@ -113,6 +113,10 @@ Result<void> take_host_view(const SettingValues& values, const ConfigSources& so
       loopback.value, loopback.value.empty() ? std::string() : services_text());
   if (!ports) return wrong_grant(loopback, ports.error());
   view.loopback = *std::move(ports);
+  const EffectiveSetting& state = values.at("host_view.state");
+  const auto state_bytes = sandbox::parse_state_size(state.value);
+  if (!state_bytes) return wrong_grant(state, state_bytes.error());
+  view.state_bytes = *state_bytes;
   const EffectiveSetting& kinds = values.at("host_view.kinds");
   if (const auto read = sandbox::parse_kinds(kinds.value, view); !read) {
     return wrong_grant(kinds, read.error());

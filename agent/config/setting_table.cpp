@@ -162,6 +162,8 @@ constexpr std::array settings{
             "false", "show scripts the host's /sys, read-only, without its dangerous parts"},
     Setting{"host_view.sessions", "CHECKSTACK_SATELLITE_HOST_VIEW_SESSIONS", "",
             SettingKind::toggle, "false", "show scripts who is logged in"},
+    Setting{"host_view.state", "CHECKSTACK_SATELLITE_HOST_VIEW_STATE", "", SettingKind::text,
+            "none", "what a check may keep between its runs (1MiB), or none"},
     Setting{"host_view.kinds", "CHECKSTACK_SATELLITE_HOST_VIEW_KINDS", "", SettingKind::list,
             "health-check", "which scripts see all this: health-check, automation, or both"},
     Setting{"state.directory", "CHECKSTACK_SATELLITE_STATE_DIRECTORY", "--state-dir",

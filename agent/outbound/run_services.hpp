@@ -5,6 +5,7 @@
 #include "agent/packages/script_packages.hpp"
 #include "agent/runtime/log.hpp"
 #include "agent/status/run_statistics.hpp"
+#include "agent/storage/check_states.hpp"
 #include "sandbox/policy/policy_provider.hpp"
 #include "sandbox/running/runner.hpp"
 
@@ -25,6 +26,7 @@ struct RunServices {
   ScriptPackages& packages;
   Store& store;
   RunStatistics& statistics;
+  CheckStates& states;
 };
 
 }  // namespace satellite::agent

@@ -1,5 +1,7 @@
 #include "agent/schedule/expand_runs.hpp"
 
+#include "agent/checks/check_key.hpp"
+
 #include <cmath>
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -40,14 +42,12 @@ std::vector<PlannedRun> expand_runs(std::shared_ptr<const protocol::Assignment> 
   PlannedRun run;
   run.interval = bounded(assignment->interval);
   run.fingerprint = fingerprint_of(*assignment);
-  // A separator no id needs; `-` and `+` tell "no environment" from one with an empty id.
-  const std::string prefix = assignment->config_id.text + '\0' + assignment->system_id.text + '\0';
   const Json environments = assignment->environments_json == "[]"
                                 ? Json::array()
                                 : Json::parse(assignment->environments_json, nullptr, false);
   std::vector<PlannedRun> runs;
   if (!environments.is_array() || environments.empty()) {
-    run.key = prefix + '-';
+    run.key = check_key(*assignment, std::nullopt);
     run.assignment = std::move(assignment);
     runs.push_back(std::move(run));
     return runs;
@@ -56,7 +56,7 @@ std::vector<PlannedRun> expand_runs(std::shared_ptr<const protocol::Assignment> 
     const Json& environment = environments[i];
     PlannedRun one = run;
     one.environment_id = environment.value("id", std::string());
-    one.key = prefix + '+' + *one.environment_id;
+    one.key = check_key(*assignment, one.environment_id);
     one.fingerprint =
         joined(one.fingerprint, environment.dump(-1, ' ', false, Json::error_handler_t::replace));
     one.assignment = assignment;

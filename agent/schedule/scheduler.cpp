@@ -208,6 +208,7 @@ bool Scheduler::apply_slice() {
     if (Clock::now() >= end) return true;
   }
   log_set_applied();
+  services_.states.collect([this](const std::string& check) { return timetable_.holds(check); });
   // Keys of removed checks would stay for ever. The price of clearing: a state is logged once more.
   if (unhealthy_.size() > timetable_.checks()) unhealthy_.clear();
   intake_.reset();

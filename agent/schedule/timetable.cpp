@@ -207,4 +207,9 @@ std::optional<Timetable::Time> Timetable::next_event() const {
   return next;
 }
 
+bool Timetable::holds(std::string_view key) const {
+  const auto found = index_.find(key);
+  return found != index_.end() && !found->second->removed;
+}
+
 }  // namespace satellite::agent

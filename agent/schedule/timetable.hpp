@@ -83,6 +83,8 @@ class Timetable {
   std::optional<Time> next_event() const;
 
   std::size_t checks() const { return index_.size() - leaving_.size(); }
+  /// Whether the core wants a check of this key.
+  bool holds(std::string_view key) const;
   std::size_t running() const { return running_.size(); }
   std::uint64_t coalesced() const { return coalesced_; }
 

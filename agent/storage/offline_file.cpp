@@ -13,7 +13,7 @@ namespace satellite::agent {
 namespace {
 
 Error cannot_cache(const std::string& what, int failure) {
-  return error_from_errno("offline cache: " + what, failure);
+  return error_from_errno(what, failure);
 }
 
 Result<void> write_whole(int file, std::string_view content) {

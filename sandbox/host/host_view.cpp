@@ -1,5 +1,7 @@
 #include "sandbox/host/host_view.hpp"
 
+#include "sandbox/state/packed_state.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -190,7 +192,7 @@ bool HostView::shows_files() const {
 }
 
 bool HostView::empty() const {
-  return !shows_files() && loopback.empty();
+  return !shows_files() && loopback.empty() && state_bytes == 0;
 }
 
 bool HostView::is_for(RunKind kind) const {
@@ -223,6 +225,29 @@ Result<std::vector<std::uint16_t>> parse_loopback_ports(std::string_view text,
     ports.push_back(*port);
   }
   return ports;
+}
+
+Result<std::uint64_t> parse_state_size(std::string_view text) {
+  constexpr std::uint64_t page = 4U << 10U;
+  const auto whole = trimmed(text);
+  if (whole.empty() || whole == "none") return std::uint64_t{0};
+  std::uint64_t number = 0;
+  const auto parsed = std::from_chars(whole.data(), whole.data() + whole.size(), number);
+  const auto unit = trimmed(whole.substr(static_cast<std::size_t>(parsed.ptr - whole.data())));
+  const unsigned shift = unit == "MiB" ? 20U : unit == "KiB" ? 10U : 0U;
+  const bool is_size = parsed.ec == std::errc{} && (shift != 0 || unit.empty());
+  if (!is_size) return wrong_path(whole, "is no size: write it as 1MiB, 64KiB, or none");
+  // Compared before it is shifted, which could overflow.
+  if (number > state_size_max.value >> shift || number << shift < state_size_min.value) {
+    return wrong_path(whole, "must be from 4KiB to 64MiB");
+  }
+  return ((number << shift) + page - 1) / page * page;
+}
+
+std::string state_size_text(std::uint64_t bytes) {
+  constexpr std::uint64_t mebibyte = 1U << 20U;
+  return bytes % mebibyte == 0 ? std::to_string(bytes >> 20U) + "MiB"
+                               : std::to_string(bytes >> 10U) + "KiB";
 }
 
 Result<void> parse_kinds(std::string_view text, HostView& view) {

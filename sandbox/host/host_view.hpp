@@ -22,6 +22,7 @@ struct HostView {
   std::vector<std::uint16_t> loopback;  ///< TCP ports of services on 127.0.0.1 and ::1
   bool system = false;                  ///< /sys
   bool sessions = false;                ///< who is logged in
+  std::uint64_t state_bytes = 0;        ///< what a check may keep between its runs; 0 = nothing
   bool for_health_checks = true, for_automation = false;
   /// What no grant may show: the satellite's state, settings, token and scratch directories.
   std::vector<std::string> own;
@@ -53,6 +54,12 @@ inline constexpr std::size_t loopback_ports_max = 16;
 ///         limit_exceeded.
 Result<std::vector<std::uint16_t>> parse_loopback_ports(std::string_view text,
                                                         std::string_view services);
+
+/// `1MiB`, `64KiB` or bytes, whole pages of 4 KiB; `none` or nothing = 0.
+/// Errors: invalid_input for what is no size, or one out of bounds (sandbox/state).
+Result<std::uint64_t> parse_state_size(std::string_view text);
+/// The same backwards.
+std::string state_size_text(std::uint64_t bytes);
 
 /// `health-check`, `automation` or both. Errors: invalid_input.
 Result<void> parse_kinds(std::string_view text, HostView& view);

@@ -7,6 +7,7 @@
 #include "sandbox/planning/plan_builder.hpp"
 #include "sandbox/planning/promised_layers.hpp"
 #include "sandbox/planning/resource_layer.hpp"
+#include "sandbox/state/packed_state.hpp"
 
 #include <algorithm>
 #include <string>
@@ -123,6 +124,24 @@ void grant_ports(PlanBuilder& builder) {
   }
 }
 
+/// A directory that a check finds again, where this run has a file system of its own for it.
+void grant_state(PlanBuilder& builder) {
+  const auto wanted = builder.inputs.host_view.state_bytes;
+  if (wanted == 0) return;
+  const auto& sizes = builder.plan.memory_sizes;
+  const bool is_there = std::any_of(sizes.begin(), sizes.end(), [](const MemorySize& size) {
+    return size.path == state_directory;
+  });
+  if (!is_there) {
+    builder.note(Layer::filesystem,
+                 "host_view.state: this run keeps nothing: only the native engine, nsjail, and "
+                 "bubblewrap since 0.7 can give it a directory with a size");
+    return;
+  }
+  builder.plan.state_bytes = wanted;
+  builder.plan.promise.grants.push_back("state " + state_size_text(wanted));
+}
+
 void plan_wrapper(PlanBuilder& builder) {
   FilesystemInputs inputs;
   inputs.engines = builder.inputs.engines;
@@ -141,6 +160,7 @@ void plan_wrapper(PlanBuilder& builder) {
   inputs.identity_is_own = builder.plan.identity_is_own;
   const bool confined = builder.policy.filesystem.mode != FilesystemMode::off;
   if (confined) inputs.shown = show_granted(builder);
+  inputs.state_bytes = builder.inputs.host_view.state_bytes;
   inputs.has_loopback_ports = !builder.inputs.host_view.loopback.empty();
   builder.wrapper = build_filesystem_layer(builder.policy.filesystem, builder.facts, inputs,
                                            builder.network, builder.host);
@@ -170,6 +190,7 @@ void plan_wrapper(PlanBuilder& builder) {
   }
   if (!builder.plan.has_own_view) builder.plan.promise.grants.clear();
   grant_ports(builder);
+  grant_state(builder);
   note_missing_sizes(builder);
   // Within its own file view bubblewrap changes directory itself, and so would the reference
   // satellite's nsjail.
@@ -238,6 +259,7 @@ void plan_environment(PlanBuilder& builder) {
                                           late.dropped.begin(), late.dropped.end());
   // The wrapper mounts a fresh /tmp; the host's TMPDIR need not exist behind it.
   if (confined) builder.plan.environment["TMPDIR"] = "/tmp";
+  if (builder.plan.state_bytes > 0) builder.plan.environment[state_variable] = state_directory;
 }
 
 /// What the operator's word means for this run beyond its policy.

@@ -87,6 +87,7 @@ NativeRequest view_request(const FilesystemPolicy& policy, const HostFacts& fact
   request.own_identity = inputs.identity_is_own;
   if (!request.confined) return request;
   request.shown = inputs.shown;
+  request.state_bytes = inputs.state_bytes;
   request.host_name = host.host_name;
   request.hosts_addition =
       hosts_addition(host.public_text("/etc/hosts").value_or(""), host.host_name);
@@ -134,8 +135,12 @@ void show_own_view(NativeRequest view, const HostFacts& facts, const HostPaths& 
   const bool by_nsjail = layer.engine == Engine::nsjail;
   request.host_name = host.host_name;
   request.sizes_memory = by_nsjail || facts.wrapper_sizes_memory;
-  // A scratch directory in memory without a size limit would be worse than one on the disk.
-  if (!request.sizes_memory) view.scratch_bytes.reset();
+  // A scratch directory in memory without a size limit would be worse than one on the disk, and a
+  // state without one is none.
+  if (!request.sizes_memory) {
+    view.scratch_bytes.reset();
+    view.state_bytes = 0;
+  }
   if (view.confined) request.view = plan_native(view).steps;
   if (by_nsjail) layer.reason = nsjail_reason_to_reject(request);
   layer.kind =

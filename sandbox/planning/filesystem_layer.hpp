@@ -26,6 +26,7 @@ struct FilesystemInputs {
   bool launcher_makes_network = false;      ///< see RunInputs
   bool has_loopback_ports = false;          ///< of the host, see RunInputs::host_view
   ShownHost shown;                          ///< what the operator grants of the host
+  std::uint64_t state_bytes = 0;            ///< see NativeRequest
   /// The wrapper is to give the script the native engine's view; else the reference satellite's.
   bool wants_own_view = false;
   std::vector<Engine> engines = all_engines();  ///< see RunInputs

@@ -1,6 +1,7 @@
 #include "sandbox/planning/native_plan.hpp"
 
 #include "sandbox/planning/account.hpp"
+#include "sandbox/state/packed_state.hpp"
 
 #include <algorithm>
 #include <array>
@@ -271,6 +272,14 @@ void add_scratch(View& view, const NativeRequest& request) {
   if (needs_area) view.own.add({FileStepKind::seal, area, {}});
 }
 
+/// Empty when the run's root is made; what the check kept is copied in before its script starts.
+void add_state(View& view, const NativeRequest& request) {
+  if (request.state_bytes == 0) return;
+  const std::string target = without_root(std::string(state_directory));
+  if (request.shares_root) view.root.directory(target);
+  view.own.add({FileStepKind::memory, target, {}, request.state_bytes, 0700, false, true});
+}
+
 /// Whether everything that belongs to one run can be had without the host's mounts: its scratch
 /// directory is handed in, and what lies below that is then there.
 bool add_read_only_paths(View& view, const NativeRequest& request) {
@@ -321,6 +330,7 @@ NativePlan plan_native(const NativeRequest& request) {
   if (request.shares_root) add_places(view.root);
   view.own.add({FileStepKind::memory, "tmp", {}, temporary_bytes, 01777, false, true});
   add_scratch(view, request);
+  add_state(view, request);
   add_accounts(view, request);
   add_own_files(view.root, request.own_files);
   const bool is_shared = add_read_only_paths(view, request) && request.shares_root;
@@ -332,7 +342,9 @@ NativePlan plan_native(const NativeRequest& request) {
 
 std::vector<std::string> writable_paths(const NativeRequest& request) {
   if (!request.confined) return {};
-  return {"/tmp", "/dev", request.scratch_directory};
+  std::vector<std::string> paths{"/tmp", "/dev", request.scratch_directory};
+  if (request.state_bytes > 0) paths.emplace_back(state_directory);
+  return paths;
 }
 
 std::vector<ReadablePath> readable_paths(const NativeRequest& request) {
@@ -341,6 +353,7 @@ std::vector<ReadablePath> readable_paths(const NativeRequest& request) {
   for (const char* path : shown_directories) paths.push_back({std::string("/") + path, true});
   for (const char* path : {"/etc", "/proc", "/dev", "/tmp"}) paths.push_back({path, true});
   paths.push_back({request.scratch_directory, true});
+  if (request.state_bytes > 0) paths.push_back({std::string(state_directory), true});
   for (const auto& path : request.read_only_paths) paths.push_back({path, true});
   for (const auto& text : request.own_files.texts) paths.push_back({text.path, false});
   if (!request.own_files.node_modules.empty()) paths.push_back({"/node_modules", true});

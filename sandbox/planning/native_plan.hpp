@@ -19,6 +19,7 @@ struct NativeRequest {
   bool launcher_is_root = false;
   std::string scratch_directory;
   std::optional<std::uint64_t> scratch_bytes;
+  std::uint64_t state_bytes = 0;             ///< of the memory for what its check keeps; 0 = none
   std::vector<std::string> read_only_paths;  ///< beyond the system directories; may lie in scratch
   OwnFiles own_files;
   std::optional<Identity> identity;  ///< whom made-up accounts name

@@ -69,6 +69,8 @@ struct PlannedRun {
   /// does not look.
   std::uint64_t watched_memory_bytes = 0;
   CgroupLimits cgroup;  ///< set = the run is born in a group of its own with these limits
+  /// Size of the memory file system for what its check keeps between runs; 0 = none.
+  std::uint64_t state_bytes = 0;
 };
 
 /// Everything the launcher has to do for one run, decided before anything is done.

@@ -25,6 +25,7 @@
 #include <initializer_list>
 #include <iterator>
 #include <map>
+#include <span>
 #include <utility>
 
 namespace satellite::sandbox {
@@ -334,6 +335,16 @@ Program for_own_architecture() {
           answer(SECCOMP_RET_KILL_PROCESS), load(offsetof(seccomp_data, nr))};
 }
 
+/// What is not in the list is EPERM. Not killed: a runtime may try calls that it can do without.
+Program only(std::span<const std::uint32_t> calls) {
+  Program program = for_own_architecture();
+  std::size_t left = calls.size();
+  for (const auto number : calls) program.push_back(jump(BPF_JEQ, number, left--, 0));
+  program.push_back(answer(SECCOMP_RET_ERRNO | EPERM));
+  program.push_back(allow());
+  return program;
+}
+
 }  // namespace
 
 std::vector<sock_filter> script_seccomp_filter() {
@@ -354,13 +365,11 @@ std::vector<sock_filter> init_seccomp_filter() {
 }
 
 std::vector<sock_filter> forwarder_seccomp_filter() {
-  Program program = for_own_architecture();
-  std::size_t left = std::size(forwarder_calls);
-  for (const auto number : forwarder_calls) program.push_back(jump(BPF_JEQ, number, left--, 0));
-  // Not killed: a runtime may try calls that it can do without.
-  program.push_back(answer(SECCOMP_RET_ERRNO | EPERM));
-  program.push_back(allow());
-  return program;
+  return only(forwarder_calls);
+}
+
+std::vector<sock_filter> state_copy_seccomp_filter() {
+  return only(state_copy_calls);
 }
 
 }  // namespace satellite::sandbox

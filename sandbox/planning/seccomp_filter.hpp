@@ -22,4 +22,7 @@ std::vector<sock_filter> init_seccomp_filter();
 /// The filter of the process that carries connections to the host's loopback; all else is EPERM.
 std::vector<sock_filter> forwarder_seccomp_filter();
 
+/// The filter of the process that copies a check's state; all else is EPERM.
+std::vector<sock_filter> state_copy_seccomp_filter();
+
 }  // namespace satellite::sandbox

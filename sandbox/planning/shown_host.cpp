@@ -212,7 +212,15 @@ ShownTo whom_to_show(const HostFacts& facts) {
 }
 
 CapabilityFinding examine_host_view(const HostView& view, const HostFacts& facts) {
-  const auto shown = find_shown(view, this_host_paths(), whom_to_show(facts));
+  auto shown = find_shown(view, this_host_paths(), whom_to_show(facts));
+  const bool sizes_memory = facts.native_engine || facts.wrapper == Wrapper::nsjail ||
+                            (facts.wrapper == Wrapper::bwrap && facts.wrapper_sizes_memory);
+  if (view.state_bytes > 0 && sizes_memory) {
+    shown.grants.push_back("state " + state_size_text(view.state_bytes));
+  } else if (view.state_bytes > 0) {
+    shown.remarks.emplace_back(
+        "host_view: state is not given: no engine here can give it a directory with a size");
+  }
   CapabilityFinding finding;
   finding.name = "host_view";
   finding.present = shown.remarks.empty();

@@ -66,6 +66,7 @@ struct RunResult {
   std::optional<std::string> error;  ///< set for refused, setup_failed, interrupted: what and where
   int error_number = 0;              ///< of setup_failed, where the kernel said no
   std::vector<std::string> dropped_environment;
+  bool has_new_state = false;  ///< RunRequest::state holds what is to be kept from now on
   EffectiveSandbox sandbox;
 };
 

@@ -3,6 +3,7 @@
 #include "protocol/vocabulary/byte_count.hpp"
 #include "protocol/vocabulary/ids.hpp"
 #include "protocol/vocabulary/secret.hpp"
+#include "sandbox/state/state_file.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -66,6 +67,9 @@ struct RunRequest {
   std::chrono::milliseconds timeout{30'000};
   /// The timeout that was asked for, where operator.timeout_max cut it; the report names both.
   std::optional<std::chrono::milliseconds> longer_timeout{};
+  /// What its check keeps between runs, where the operator grants that. Without it a run that is
+  /// granted a state begins with nothing, and nothing of it is kept.
+  std::optional<KeptState> state{};
 };
 
 }  // namespace satellite::sandbox

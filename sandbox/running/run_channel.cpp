@@ -26,6 +26,14 @@ Result<UniqueFd> make_task_file(const Plan& plan, const RunRequest& request) {
   return file;
 }
 
+Result<UniqueFd> state_of_run(const Plan& plan, const RunRequest& request) {
+  if (plan.state_bytes == 0) return UniqueFd();
+  if (!request.state) return kernel::make_scratch_file("state");
+  UniqueFd copy(::fcntl(request.state->file->get(), F_DUPFD_CLOEXEC, 0));
+  if (!copy) return error_from_errno("fcntl(F_DUPFD_CLOEXEC)", errno);
+  return copy;
+}
+
 }  // namespace
 
 Result<RunPipes> make_run_pipes(const Plan& plan, const RunRequest& request) {
@@ -34,6 +42,9 @@ Result<RunPipes> make_run_pipes(const Plan& plan, const RunRequest& request) {
   if (!standard_output) return standard_output.error();
   if (!standard_error) return standard_error.error();
   RunPipes pipes{*std::move(standard_output), *std::move(standard_error)};
+  auto state = state_of_run(plan, request);
+  if (!state) return state.error();
+  pipes.state = *std::move(state);
   if (request.language != Language::module) return pipes;
   auto answer = make_pipe();
   if (!answer) return answer.error();
@@ -46,7 +57,7 @@ Result<RunPipes> make_run_pipes(const Plan& plan, const RunRequest& request) {
 
 Launcher::Streams scripts_ends(RunPipes& pipes) {
   return {std::move(pipes.standard_output.write_end), std::move(pipes.standard_error.write_end),
-          std::move(pipes.task), std::move(pipes.answer.write_end)};
+          std::move(pipes.task), std::move(pipes.answer.write_end), std::move(pipes.state)};
 }
 
 asio::awaitable<void> write_task(asio::io_context& context, UniqueFd pipe, Secret text) {

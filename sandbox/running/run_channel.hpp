@@ -29,6 +29,7 @@ struct RunPipes {
   Pipe standard_output, standard_error;
   Pipe answer{};
   UniqueFd task{};
+  UniqueFd state{};  ///< KeptState::file, or one that nobody looks at afterwards
 };
 Result<RunPipes> make_run_pipes(const Plan& plan, const RunRequest& request);
 /// What of them the script gets.

@@ -149,6 +149,11 @@ bool RunPlanner::may_use_prepared(const RunRequest& request) const {
   return view.empty() || view.is_for(request.kind) == view.is_for(RunRequest{}.kind);
 }
 
+bool RunPlanner::may_stand() const {
+  const HostView& view = settings_.host_view;
+  return view.state_bytes == 0 || !view.is_for(RunRequest{}.kind);
+}
+
 Result<std::string> RunPlanner::task_for(const Plan& plan, const RunRequest& request) {
   const auto place = place_of_bootstrap(plan);
   ModuleTask task;

@@ -36,6 +36,8 @@ class RunPlanner {
                                 const RunSlot& slot) const;
   /// Whether runs stand prepared with what this one may see of the host.
   bool may_use_prepared(const RunRequest& request) const;
+  /// Whether a runtime may be started before it is known whose state its script is to find.
+  bool may_stand() const;
   /// What the bootstrap of a module run is to read. Errors: limit_exceeded.
   static Result<std::string> task_for(const Plan& plan, const RunRequest& request);
   /// The order of a run that has nothing to do yet.

@@ -248,6 +248,7 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder
   }
   describe_end(result, execution.end(), execution.stopped_by());
   describe_missing_command(result, execution.end(), plan.command.front());
+  describe_state(result, execution.end(), run.request.state);
   if (!result.error) result.error = limit_reached(result, plan);
   if (ready) result.sandbox.hints = hints_of(run.request, plan, beginning.text());
   if (ready && has_answer) {
@@ -318,7 +319,7 @@ asio::awaitable<void> Runner::State::find_runtime(ActiveRun& run) {
 }
 
 void Runner::State::take_standing(ActiveRun& run) {
-  if (!run.runtime) return;
+  if (!run.runtime || !planner.may_stand()) return;
   auto standing = ready_runs.take_standing(run.request, run.policy, *run.runtime);
   if (standing) run.standing.emplace(*std::move(standing));
 }

@@ -5,6 +5,7 @@
 #include "sandbox/launcher/client/launcher_link.hpp"
 #include "sandbox/probing/probe.hpp"
 #include "sandbox/running/runner.hpp"
+#include "sandbox/state/packed_state.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -48,6 +49,21 @@ sandbox::Policy policy_for(const RunsToMeasure& what) {
   return policy;
 }
 
+constexpr std::uint64_t state_bytes = 4U << 20U;  // each file takes whole pages
+
+/// 1 MiB in a hundred files.
+std::string packed_files() {
+  constexpr int files = 100;
+  const std::string content((1U << 20U) / files, 'x');
+  std::string packed = sandbox::packed_state_head();
+  for (int i = 0; i < files; ++i) {
+    const std::string name = std::to_string(100 + i);
+    const sandbox::StateEntry entry{sandbox::StateEntry::Kind::file, name, 0600, 0, 0, content};
+    packed += sandbox::packed_entry_head(entry, content.size()) + content;
+  }
+  return packed + sandbox::packed_state_end();
+}
+
 class Runs final : public MeasuringProcess::Measurement {
  public:
   explicit Runs(std::unique_ptr<sandbox::Launcher> launcher) : launcher_(std::move(launcher)) {
@@ -62,7 +78,7 @@ class Runs final : public MeasuringProcess::Measurement {
     std::istringstream order(text);
     int without = 0;
     RunsToMeasure what;
-    order >> what.prepared >> what.allowlist >> what.set_up >> without >> what.runs >>
+    order >> what.prepared >> what.allowlist >> what.set_up >> what.state >> without >> what.runs >>
         what.at_a_time;
     until_start_ = what.set_up;
     what.without = static_cast<Without>(without);
@@ -72,6 +88,8 @@ class Runs final : public MeasuringProcess::Measurement {
  private:
   std::string measure(const RunsToMeasure& what) {
     policy_ = policy_for(what);
+    settings_.host_view.state_bytes = what.state ? state_bytes : 0;
+    packed_ = what.state ? packed_files() : std::string();
     settings_.prepared_runs = what.prepared ? static_cast<std::size_t>(what.at_a_time) : 0;
     sandbox::Runner runner(context_, *launcher_, facts_, settings_);
     if (what.prepared || what.allowlist) run_some(runner, what.at_a_time, what.at_a_time);
@@ -133,6 +151,9 @@ class Runs final : public MeasuringProcess::Measurement {
     while (left_-- > 0) {
       sandbox::RunRequest request;
       request.script = "echo hi";
+      if (!packed_.empty()) {
+        request.state = sandbox::KeptState{*sandbox::make_state_file(packed_), {}, {}};
+      }
       const auto start = Clock::now();
       const auto result = co_await runner.run(std::move(request), policy, silence, cancel);
       const auto end = until_start_ ? silence.started_at : Clock::now();
@@ -144,6 +165,7 @@ class Runs final : public MeasuringProcess::Measurement {
       if (result.outcome != sandbox::Outcome::exited || !result.sandbox.downgrades.empty()) {
         throw std::runtime_error("a run failed: " + result.error.value_or("downgraded"));
       }
+      if (result.has_new_state == packed_.empty()) throw std::runtime_error("a state was lost");
     }
     if (--going_ == 0) context_.stop();
   }
@@ -154,6 +176,7 @@ class Runs final : public MeasuringProcess::Measurement {
   sandbox::HostFacts facts_;
   sandbox::Policy policy_;
   std::ostringstream answer_;
+  std::string packed_;  ///< what their check keeps; empty = nothing
   int left_ = 0, going_ = 0, came_cold_ = 0, roots_ready_ = 0, networks_ready_ = 0;
   double scripts_ = 0;
   bool until_start_ = false;
@@ -199,6 +222,7 @@ pid_t SandboxProcess::launcher() {
 Timing SandboxProcess::measure(const RunsToMeasure& what) {
   std::ostringstream order;
   order << what.prepared << ' ' << what.allowlist << ' ' << what.set_up << ' '
+        << what.state << ' '
         << static_cast<int>(what.without) << ' ' << what.runs << ' ' << what.at_a_time;
   return process_.ask(order.str());
 }

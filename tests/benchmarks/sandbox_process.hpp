@@ -14,6 +14,7 @@ struct RunsToMeasure {
   bool prepared = false;   ///< they stood ready; between the rounds is a pause until they do again
   bool allowlist = false;  ///< with a filtered way out
   bool set_up = false;     ///< only until the script may start
+  bool state = false;      ///< their check keeps 1 MiB in a hundred files, copied in and out
   Without without = Without::nothing;
   int runs = 0, at_a_time = 1;
 };

@@ -133,7 +133,7 @@ std::vector<std::string> bubblewrap_command() {
 }
 
 struct Latencies {
-  Samples bare, bubblewrap, native, warm, dispatch, allowlist, allowlist_warm;
+  Samples bare, bubblewrap, native, warm, dispatch, allowlist, allowlist_warm, state;
   double bare_c8 = 0, bubblewrap_c8 = 0, native_c8 = 0, warm_c8 = 0,
          dispatch_c8 = 0;  ///< runs per second
   Samples dispatch_c8_latency;
@@ -194,6 +194,7 @@ Latencies measure_latencies(Bench& bench, ReferenceProcess& reference, SandboxPr
     append(latencies.bare, reference.measure(bare, runs_per_round, 1).latencies);
     append(latencies.bubblewrap, reference.measure(wrapped, runs_per_round, 1).latencies);
     append(latencies.native, sandbox.measure({.runs = runs_per_round}).latencies);
+    append(latencies.state, sandbox.measure({.state = true, .runs = runs_per_round}).latencies);
     append(latencies.warm, sandbox.measure({.prepared = true, .runs = runs_per_round}).latencies);
     const double before = processor_time(family);
     append(latencies.dispatch, dispatch_some(bench, runs_per_round));
@@ -319,6 +320,8 @@ std::vector<Figure> measure_runs(std::vector<Distribution>& distributions, int r
        times(percentile_99(latencies.native)), "<= 10x"},
       {"native_cold_c8", "share of bare", latencies.native_c8, "runs/s",
        latencies.native_c8 / latencies.bare_c8, ">= 0.30"},
+      {"state_1mib", "a cold run that finds and keeps 1 MiB in 100 files", median(latencies.state),
+       "us", times(median(latencies.state)), ""},
       {"native_warm", "the same from a run that stood ready", median(latencies.warm), "us",
        times(median(latencies.warm)), "<= 2x, then 1.5x"},
       {"native_warm_p99", "", percentile_99(latencies.warm), "us",

@@ -41,6 +41,11 @@ std::optional<std::string> check_package_json_target(std::string_view input);
 /// The file of the offline cache: two texts in one, and what happens to the file.
 std::optional<std::string> check_offline_record_target(std::string_view input);
 
+/// What a check keeps between runs, as packed by our own process from what a script left.
+std::optional<std::string> check_packed_state_target(std::string_view input);
+/// The file of it: a text, and what happens to the file.
+std::optional<std::string> check_check_state_target(std::string_view input);
+
 // What an operator writes.
 std::optional<std::string> check_settings_target(std::string_view input);
 std::optional<std::string> check_core_url_target(std::string_view input);

@@ -212,8 +212,8 @@ struct InitBlock {
   std::uint32_t proc_is_read_only = 0;  ///< nsjail's is mounted so, which answers before Landlock
   /// A prepared run: what to execute comes later, through the barrier.
   std::uint32_t waits_for_task = 0;
-  /// Init stays until the launcher has reported the end: taking its namespaces down takes the
-  /// kernel longer than the report may wait.
+  /// Init stays until the launcher has reported the end, since taking its namespaces down takes the
+  /// kernel longer than the report may wait; or until the run's state was packed.
   std::uint32_t stays_until_released = 0;
   /// Nobody between the launcher and init can have ignored a signal.
   std::uint32_t signals_are_default = 0;

@@ -174,6 +174,31 @@ void describe_end(RunResult& result, const LauncherRecord& record, StopReason re
                  "; what they hold is set aside until they are gone";
 }
 
+void describe_state(RunResult& result, const LauncherRecord& record,
+                    const std::optional<KeptState>& state) {
+  const auto* const end = std::get_if<RunEnded>(&record.event);
+  if (end == nullptr) return;
+  const auto note = [&result](const std::string& text) {
+    result.sandbox.notes.push_back({Layer::filesystem, "state" + text});
+  };
+  for (const auto& why : {end->state_lost, state ? state->lost : std::string()}) {
+    if (!why.empty()) note(": the script began without what its check kept: " + why);
+  }
+  if (end->state == StateEnd::none) return;
+  if (!state || !state->not_kept.empty()) {
+    return note(" not kept: " + (state ? state->not_kept
+                                       : std::string("only assigned health checks have one of "
+                                                     "their own")));
+  }
+  if (end->state == StateEnd::refused) {
+    return note(" not kept: " + end->state_problem + "; the earlier one stays");
+  }
+  if (end->state == StateEnd::left || result.outcome != Outcome::exited) {
+    return note(" not kept: the script did not end by itself; the earlier one stays");
+  }
+  result.has_new_state = true;
+}
+
 void describe_missing_command(RunResult& result, const LauncherRecord& record,
                               std::string_view command) {
   const auto* failure = std::get_if<RunSetupFailed>(&record.event);

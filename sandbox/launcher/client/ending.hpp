@@ -5,8 +5,10 @@
 #include "sandbox/capture/run_observer.hpp"
 #include "sandbox/launcher/wire/records.hpp"
 #include "sandbox/report/outcome.hpp"
+#include "sandbox/state/state_file.hpp"
 
 #include <exception>
+#include <optional>
 #include <string_view>
 
 namespace satellite::sandbox {
@@ -22,6 +24,10 @@ void describe_refusal(RunResult& result, EffectiveSandbox promise);
 void describe_failure(RunResult& result, const Error& error);
 void describe_output(RunResult& result, const OutputBudget& budget);
 void describe_end(RunResult& result, const LauncherRecord& record, StopReason reason);
+
+/// What became of the state of its check, where the run had one. After describe_end.
+void describe_state(RunResult& result, const LauncherRecord& record,
+                    const std::optional<KeptState>& state);
 
 /// Adds the name of the program that a run could not be started with, if that is why it ended.
 void describe_missing_command(RunResult& result, const LauncherRecord& record,

@@ -184,6 +184,7 @@ Result<void> Launcher::State::send_order(RequestKind kind, const LaunchOrder& or
       descriptors.push_back(streams->module_task.get());
       descriptors.push_back(streams->module_answer.get());
     }
+    if (order.state_bytes > 0) descriptors.push_back(streams->state.get());
   }
   return kernel::send_message(*socket, std::as_bytes(std::span(request)), descriptors);
 }

@@ -114,7 +114,6 @@ void add_native_setup(const bare::NativeSetup& setup, BlockText& text, NativeBlo
 
 void add_native(const BlockFacts& facts, BlockText& text, InitBlock& head) {
   head.sheds_capabilities = 1;
-  head.stays_until_released = 1;
   if (facts.native != nullptr) add_native_setup(*facts.native, text, head.native);
   if (!facts.launcher_is_root) {
     head.nested_user_namespace = 1;
@@ -182,6 +181,7 @@ std::string build_init_block(const LaunchOrder& order, const BlockFacts& facts) 
   head.signals_are_default = order.wrapper.empty() ? 1 : 0;
   head.proc_is_read_only = order.engine == Engine::nsjail ? 1 : 0;
   head.waits_for_task = facts.waits_for_task ? 1 : 0;
+  head.stays_until_released = order.native || order.state_bytes > 0 ? 1 : 0;
   add_limits(order, facts, head);
   if (wrapped) {
     head.seccomp_length = static_cast<std::uint32_t>(facts.filter.size());

@@ -135,6 +135,7 @@ SetupResult<std::unique_ptr<LaunchedRun>> LaunchedRun::start(const LaunchOrder& 
                                                              RunStreams streams,
                                                              const LauncherState& state,
                                                              const RunPlace& place, Task task) {
+  UniqueFd state_file = std::move(streams.state);
   auto preparation = prepare_run(order, std::move(streams), state, task, place);
   if (!preparation) return std::move(preparation).error();
   auto child = std::make_unique<ChildMemory>();
@@ -170,6 +171,8 @@ SetupResult<std::unique_ptr<LaunchedRun>> LaunchedRun::start(const LaunchOrder& 
   run->barrier_ = Barrier(std::move(made.barrier.first));
   run->wrapper_messages_ = std::move(made.wrapper_messages);
   run->scratch_name_ = std::move(made.scratch_name);
+  run->state_ = RunState(order.state_bytes);
+  run->state_.take_file(std::move(state_file));
   run->expected_descriptors_ =
       task == Task::given ? descriptors_of_script(order) : descriptors_without_task;
   run->prepared_ = std::move(prepared);
@@ -264,6 +267,9 @@ std::optional<LauncherRecord> LaunchedRun::verify(const LauncherState& state) {
   if (facts_.confined && !posture->no_new_privileges) {
     missing.push_back("privilege: no_new_privs is not set");
   }
+  if (auto opened = state_.open_directory(*barrier_.script()); !opened) {
+    missing.push_back("filesystem: " + opened.error().message);
+  }
   if (!missing.empty()) {
     std::string text;
     for (const auto& one : missing) text += (text.empty() ? "" : "; ") + one;
@@ -351,9 +357,7 @@ void LaunchedRun::on_control() {
   if (incoming.report->kind == InitReportKind::failed) take_failure(*incoming.report);
   if (incoming.report->kind != InitReportKind::ended) return;
   ended_ = *incoming.report;
-  // nsjail may miss the end of its child and looks again after a second; until then it holds the
-  // script's pipes open. Everything below it is dead, and it has nothing to clean up.
-  if (facts_.engine == Engine::nsjail) kill_first_process();
+  if (!state_.is_given()) end_nsjail();
 }
 
 std::optional<LauncherRecord> LaunchedRun::take_early_end(bool lost_uplink) {
@@ -369,9 +373,16 @@ std::optional<LauncherRecord> LaunchedRun::take_early_end(bool lost_uplink) {
   return record;
 }
 
+/// It may miss the end of its child and looks again after a second; until then it holds the
+/// script's pipes open. Everything below it is dead, and it has nothing to clean up.
+void LaunchedRun::end_nsjail() const {
+  if (facts_.engine == Engine::nsjail) kill_first_process();
+}
+
 void LaunchedRun::release_init() {
-  if (!is_native() || std::exchange(init_released_, true)) return;
+  if (!init_waits() || std::exchange(init_released_, true)) return;
   kill();  // init exits on any command; from now on it has a bounded time to do so
+  end_nsjail();
 }
 
 void LaunchedRun::send_command(InitCommand command) {
@@ -463,6 +474,7 @@ std::optional<LauncherRecord> LaunchedRun::on_exit() {
   }
   if (leaf_) add_usage(*leaf_, facts_.expectation.cgroup, record);
   auto* const end = std::get_if<RunEnded>(&record.event);
+  if (end != nullptr) state_.write_to(*end);
   if (end != nullptr && memory_watch_.exceeded() > 0) {
     end->memory_limit_hit = memory_watch_.exceeded();
     end->memory_was_watched = true;

@@ -6,6 +6,7 @@
 #include "sandbox/launcher/process/killing.hpp"
 #include "sandbox/launcher/process/memory_watch.hpp"
 #include "sandbox/launcher/process/run_preparation.hpp"
+#include "sandbox/launcher/process/run_state.hpp"
 #include "sandbox/launcher/verify/census.hpp"
 #include "sandbox/launcher/wire/records.hpp"
 #include "sandbox/launcher/wire/setup_result.hpp"
@@ -45,11 +46,19 @@ class LaunchedRun {
   /// Who the script is, and whether nobody else may be.
   const std::optional<Identity>& identity() const { return facts_.identity; }
   bool identity_is_own() const { return facts_.identity_is_own; }
+  /// Whom the launcher changes to for it; nothing where it has that user itself.
+  std::optional<Identity> changed_identity() const {
+    return facts_.change_identity ? facts_.identity : std::nullopt;
+  }
   pid_t pid() const { return facts_.pid; }
+  RunState& state() { return state_; }
+  const RunState& state() const { return state_; }
   int control_fd() const { return control_.get(); }
   int barrier_fd() const { return barrier_.fd(); }
   /// Init said that it is the last process of the run.
   bool tree_is_dead() const { return ended_.has_value(); }
+  /// It was told to end: nothing that arrives now may start or release it.
+  bool is_ending() const { return killing_.has_begun(); }
   /// Somebody removed it while the run stood prepared.
   bool lost_scratch(const kernel::ScratchArea& area) const {
     return !scratch_name_.empty() && !area.holds(scratch_name_);
@@ -80,8 +89,8 @@ class LaunchedRun {
   /// it and holds nothing but namespaces, whose end takes the kernel longer than a script may wait;
   /// the same is true of the program behind its uplink, which was killed.
   std::optional<LauncherRecord> take_early_end(bool lost_uplink);
-  /// Lets the init of a native run whose tree is dead exit; called after the end was reported, if
-  /// that is to be first. Idempotent.
+  /// Lets the init of a run whose tree is dead exit, where it waits for that; called after the end
+  /// was reported, if that is to be first. Idempotent.
   void release_init();
   /// The first process (wrapper or init) was reaped: the record of the end, unless it was reported
   /// already.
@@ -155,10 +164,9 @@ class LaunchedRun {
 
   explicit LaunchedRun(Facts facts);
   bool is_native() const { return facts_.engine == Engine::native; }
+  bool init_waits() const { return is_native() || state_.is_given(); }
   /// Before this the script never ran, and init may not listen for commands.
   bool is_set_up() const { return stage_ == Stage::verified || stage_ == Stage::released; }
-  /// It was told to end: nothing that arrives now may start or release it.
-  bool is_ending() const { return killing_.has_begun(); }
   std::optional<LauncherRecord> verify(const LauncherState& state);
   MeasureRequest measure_request() const;
   Result<Posture> measure_script(const LauncherState& state) const;
@@ -170,6 +178,7 @@ class LaunchedRun {
   void refuse(std::string missing);
   void send_command(InitCommand command);
   void kill_first_process() const;
+  void end_nsjail() const;
 
   const Facts facts_;
   Stage stage_ = Stage::setting_up;
@@ -177,6 +186,7 @@ class LaunchedRun {
   Killing killing_;
   MemoryWatch memory_watch_;
   UniqueFd pidfd_, control_, wrapper_messages_, own_network_;
+  RunState state_;
   std::string scratch_name_;
   std::uint32_t expected_descriptors_ = 0;
   std::optional<Prepared> prepared_;  ///< set for Task::awaited

@@ -45,7 +45,8 @@ Result<LaunchOrder> order_among(const std::vector<UniqueFd>& descriptors, std::u
   if (descriptors.empty()) return wrong;
   auto order = take_order(descriptors[0].get(), number);
   if (!order) return order.error();
-  const std::size_t further = order->is_module ? module_descriptors : 0;
+  const std::size_t further =
+      (order->is_module ? module_descriptors : 0) + (order->state_bytes > 0 ? 1 : 0);
   const std::size_t wanted =
       task == Task::given ? start_descriptors + further : prepare_descriptors;
   if (descriptors.size() != wanted) return wrong;
@@ -53,11 +54,13 @@ Result<LaunchOrder> order_among(const std::vector<UniqueFd>& descriptors, std::u
 }
 
 /// The rest of them.
-RunStreams streams_among(std::vector<UniqueFd> descriptors) {
+RunStreams streams_among(std::vector<UniqueFd> descriptors, const LaunchOrder& order) {
   RunStreams streams{std::move(descriptors[1]), std::move(descriptors[2]), {}, {}};
-  if (descriptors.size() == start_descriptors) return streams;
-  streams.module_task = std::move(descriptors[3]);
-  streams.module_answer = std::move(descriptors[4]);
+  if (order.is_module) {
+    streams.module_task = std::move(descriptors[3]);
+    streams.module_answer = std::move(descriptors[4]);
+  }
+  if (order.state_bytes > 0) streams.state = std::move(descriptors.back());
   return streams;
 }
 
@@ -105,15 +108,7 @@ void LauncherLoop::turn() {
     LaunchedRun& run = *runs_[i];
     if (watched[2 + 2 * i].revents != 0) report_standing(run, run.on_barrier(state_));
     if (watched[3 + 2 * i].revents != 0) run.on_control();
-    // While wrapper and namespaces come down there is time for it.
-    if (run.tree_is_dead()) {
-      const bool lost_uplink = networks_.end_uplink(run.number());
-      removals_.remove(run.take_scratch_name());
-      if (may_report_early()) {
-        if (const auto end = run.take_early_end(lost_uplink)) send(*end);
-      }
-      run.release_init();
-    }
+    if (run.tree_is_dead() && !copies_.pack(run)) bring_down(run);
   }
   const auto others = std::span(watched).subspan(2 + 2 * known);
   networks_.work_off(others);
@@ -128,6 +123,31 @@ void LauncherLoop::turn() {
   if (watched[1].revents != 0) on_signals();
   if (watched[0].revents != 0) on_agent();
   refill_stock();
+}
+
+/// While wrapper and namespaces come down there is time for it.
+void LauncherLoop::bring_down(LaunchedRun& run) {
+  const bool lost_uplink = networks_.end_uplink(run.number());
+  removals_.remove(run.take_scratch_name());
+  if (may_report_early()) {
+    if (const auto end = run.take_early_end(lost_uplink)) send(*end);
+  }
+  run.release_init();
+}
+
+/// The script may go, or what it left is packed.
+void LauncherLoop::on_copied(const StateCopies::Ended& copy) {
+  LaunchedRun* const run = find(copy.run_number);
+  if (run == nullptr) return;
+  if (!copy.started) {
+    run->state().packed(copy.problem);
+  } else if (!run->state().filled(copy.problem)) {
+    run->fail({SetupStep::prepare, 0, 0, "the state of its check: " + copy.problem});
+  } else if (!run->is_ending()) {
+    send(*copy.started);
+    run->release();
+  }
+  if (run->tree_is_dead() && !copies_.pack(*run)) bring_down(*run);
 }
 
 /// Beside what scripts do, never beside the set-up that somebody waits for.
@@ -204,7 +224,7 @@ void LauncherLoop::start_run(std::uint64_t number, std::vector<UniqueFd> descrip
   }
   if (const auto refusal = refusal_of(*order)) return send({number, *refusal});
   RunNetworks::Waiting run{*std::move(order), {}, task};
-  if (task == Task::given) run.streams = streams_among(std::move(descriptors));
+  if (task == Task::given) run.streams = streams_among(std::move(descriptors), run.order);
   if (run.order.network) {
     if (templates_.parents() != nullptr) networks_.make_below(templates_.parents()->user.get());
     return networks_.begin(std::move(run));
@@ -225,7 +245,9 @@ void LauncherLoop::begin_run(std::uint64_t number, std::vector<UniqueFd> descrip
   if (networks_.lost_uplink(number)) {
     return run->fail({SetupStep::network_slirp4netns, 0, 0, "the way out is gone"});
   }
-  run->begin(*order, streams_among(std::move(descriptors)), templates_.mounts_generation());
+  auto streams = streams_among(std::move(descriptors), *order);
+  run->state().take_file(std::move(streams.state));
+  run->begin(*order, streams, templates_.mounts_generation());
 }
 
 /// A run without a way out, unless raising its loopback interface is made to fail.
@@ -261,8 +283,10 @@ SetupResult<void> LauncherLoop::launch(RunNetworks::Waiting run, RunPlace place)
 
 void LauncherLoop::report_standing(LaunchedRun& run, const std::optional<LauncherRecord>& record) {
   if (!record) return;
+  const bool is_start = std::holds_alternative<RunStarted>(record->event);
+  if (is_start && copies_.fill(run, *record)) return;
   send(*record);
-  if (std::holds_alternative<RunStarted>(record->event)) run.release();
+  if (is_start) run.release();
 }
 
 RunNetworks::Events LauncherLoop::network_events() {
@@ -309,6 +333,7 @@ void LauncherLoop::end_all_runs() {
   templates_.end();
   stock_.end();
   removals_.stop_sweeping();
+  copies_.end();
   for (const auto& run : runs_) run->kill();
   const auto deadline = Clock::now() + farewell_max;
   while (!is_quiet() && Clock::now() < deadline) turn();
@@ -388,6 +413,10 @@ void LauncherLoop::reap() {
     if (pid <= 0) return;
     if (removals_.on_exit(pid, status) || networks_.on_exit(pid)) continue;
     if (templates_.on_exit(pid) || stock_.on_exit(pid)) continue;
+    if (const auto copy = copies_.on_exit(pid, status)) {
+      on_copied(*copy);
+      continue;
+    }
     const auto run = std::find_if(runs_.begin(), runs_.end(),
                                   [&](const auto& one) { return one->pid() == pid; });
     if (run != runs_.end()) finish(run);
@@ -397,6 +426,7 @@ void LauncherLoop::reap() {
 void LauncherLoop::finish(Runs::iterator position) {
   EndedRun ended{std::move(*position), std::nullopt, Clock::now() + unkillable_after};
   runs_.erase(position);
+  copies_.abandon(ended.run->number());
   ended.record = ended.run->on_exit();
   if (!ended.run->may_have_orphans() || kill_orphans()) return complete(std::move(ended));
   orphan_pause_ = orphan_pause_min;
@@ -457,6 +487,7 @@ bool LauncherLoop::kill_orphans() {
   for (const pid_t pid : networks_.processes()) spared.push_back(pid);
   for (const pid_t pid : templates_.processes()) spared.push_back(pid);
   for (const pid_t pid : stock_.processes()) spared.push_back(pid);
+  for (const pid_t pid : copies_.processes()) spared.push_back(pid);
   return bare::kill_descendants(spared.data(), static_cast<int>(spared.size()),
                                 orphan_passes_inline);
 }

@@ -5,6 +5,7 @@
 #include "sandbox/launcher/process/launched_run.hpp"
 #include "sandbox/launcher/process/root_templates.hpp"
 #include "sandbox/launcher/process/scratch_removals.hpp"
+#include "sandbox/launcher/process/state_copies.hpp"
 
 #include <chrono>
 #include <memory>
@@ -24,7 +25,8 @@ class LauncherLoop {
         state_(std::move(state)),
         networks_(std::move(means), network_events()),
         templates_(state_.is_root, state_.scratch.path(), state_.made_ahead.root),
-        removals_(state_.scratch) {}
+        removals_(state_.scratch),
+        copies_(state_.landlock_abi) {}
 
   /// Until the agent is gone.
   void serve();
@@ -47,6 +49,8 @@ class LauncherLoop {
   SetupResult<void> check_room(const LaunchOrder& order) const;
   bool user_id_is_taken(const LaunchOrder& order) const;
   void report_standing(LaunchedRun& run, const std::optional<LauncherRecord>& record);
+  void bring_down(LaunchedRun& run);
+  void on_copied(const StateCopies::Ended& copy);
   void on_signals();
   void send(const LauncherRecord& record);
   LaunchedRun* find(std::uint64_t number);
@@ -79,6 +83,7 @@ class LauncherLoop {
   RootTemplates templates_;
   NetworkStock stock_;
   ScratchRemovals removals_;
+  StateCopies copies_;
   std::vector<EndedRun> ended_runs_;
   Clock::time_point orphan_look_at_{};
   Clock::duration orphan_pause_{};

@@ -3,6 +3,7 @@
 #include "protocol/vocabulary/unique_fd.hpp"
 #include "sandbox/kernel/proc_facts.hpp"
 #include "sandbox/launcher/verify/route_table.hpp"
+#include "sandbox/state/packed_state.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -132,8 +133,8 @@ struct Others {
 /// proc and terminals, and the few device nodes. All else came from the host and must be read-only.
 bool may_be_writable(const kernel::MountEntry& mount, std::string_view scratch_directory,
                      const Others& others) {
-  constexpr std::array<std::string_view, 5> private_targets{"/", "/tmp", "/dev", "/dev/shm",
-                                                            "/run"};
+  constexpr std::array<std::string_view, 6> private_targets{"/",        "/tmp", "/dev",
+                                                            "/dev/shm", "/run", state_directory};
   constexpr std::array<std::string_view, 6> device_nodes{"/dev/null",   "/dev/zero",    "/dev/full",
                                                          "/dev/random", "/dev/urandom", "/dev/tty"};
   const auto is_target = [&](std::string_view target) { return target == mount.target; };

@@ -48,6 +48,7 @@ struct RunStreams {
   UniqueFd standard_output, standard_error;  ///< write ends
   /// Of a module alone: what its bootstrap reads, and where it answers.
   UniqueFd module_task{}, module_answer{};
+  UniqueFd state{};  ///< PlannedRun::state_bytes: the packed state of its check, before and after
 };
 
 /// One run as the launcher gets it: plain data, bounded, sent as one sealed memory file.

@@ -7,6 +7,7 @@
 #include "sandbox/host/host_view.hpp"
 #include "sandbox/kernel/memory_file.hpp"
 #include "sandbox/launcher/wire/byte_codec.hpp"
+#include "sandbox/state/packed_state.hpp"
 
 #include <span>
 
@@ -14,7 +15,7 @@ namespace satellite::sandbox {
 namespace {
 
 constexpr std::uint32_t order_magic = 0x4353'4f52;  // "CSOR"
-constexpr std::uint32_t order_version = 7;
+constexpr std::uint32_t order_version = 8;
 constexpr std::uint32_t words_max = 4'096;
 constexpr std::size_t word_size_max = (128U << 10U) - 1;  // MAX_ARG_STRLEN, execve(2)
 constexpr std::size_t text_size_max = 2U << 20U;
@@ -161,6 +162,7 @@ void write_setup(ByteWriter& out, const LaunchOrder& order) {
   write_network(out, order.network);
   write_cgroup(out, order.cgroup);
   out.number(order.watched_memory_bytes);
+  out.number(order.state_bytes);
 }
 
 /// What it does then.
@@ -392,6 +394,8 @@ void read_setup(ByteReader& in, LaunchOrder& order) {
   order.network = read_network(in);
   order.cgroup = read_cgroup(in);
   order.watched_memory_bytes = in.number<std::uint64_t>();
+  order.state_bytes = in.number<std::uint64_t>();
+  if (order.state_bytes > state_size_max.value) in.fail();
 }
 
 void read_task(ByteReader& in, LaunchOrder& order) {
@@ -420,6 +424,9 @@ Result<void> make_sense(const LaunchOrder& order) {
     return not_an_order("the wrapper is not an absolute path");
   }
   if (order.is_module && order.long_script) return not_an_order("a module has no long script");
+  if (order.state_bytes > 0 && order.engine == Engine::none) {
+    return not_an_order("a state needs a file system of the run's own");
+  }
   if (order.network && order.engine == Engine::none) {
     return not_an_order("a network of its own needs an engine");
   }

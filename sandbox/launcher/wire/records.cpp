@@ -8,7 +8,7 @@ namespace satellite::sandbox {
 namespace {
 
 constexpr std::uint32_t record_magic = 0x4353'5243;  // "CSRC"
-constexpr std::uint32_t record_version = 5;
+constexpr std::uint32_t record_version = 6;
 constexpr std::size_t record_text_size_max = 512;
 constexpr std::size_t name_size_max = 128;
 constexpr std::uint32_t names_max = 4;
@@ -165,6 +165,9 @@ struct EventWriter {
     out.number(event.memory_limit_hit);
     out.number(static_cast<std::uint8_t>(event.memory_was_watched));
     out.number(event.process_limit_hit);
+    out.number(static_cast<std::uint8_t>(event.state));
+    out.text(bounded(event.state_lost, record_text_size_max));
+    out.text(bounded(event.state_problem, record_text_size_max));
   }
   void operator()(const RunGone&) const {}
   void operator()(const RunPrepared& event) const { out.number(event.own_memory); }
@@ -203,6 +206,11 @@ RunEnded read_ended(ByteReader& in) {
   event.memory_limit_hit = in.number<std::uint64_t>();
   event.memory_was_watched = in.flag();
   event.process_limit_hit = in.number<std::uint64_t>();
+  const auto state = in.number<std::uint8_t>();
+  if (state > static_cast<std::uint8_t>(StateEnd::left)) in.fail();
+  event.state = static_cast<StateEnd>(state);
+  event.state_lost = in.text(record_text_size_max);
+  event.state_problem = in.text(record_text_size_max);
   return event;
 }
 

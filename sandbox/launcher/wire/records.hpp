@@ -32,8 +32,8 @@ enum class RequestKind : std::uint32_t {
 };
 
 /// What the agent asks. `start` carries three descriptors: the order (a sealed memory file) and the
-/// write ends for standard output and standard error, and for a module two more, its task and its
-/// answer. `prepare` carries an order alone, whose
+/// write ends for standard output and standard error, for a module two more, its task and its
+/// answer, and for a run with a state its file. `prepare` carries an order alone, whose
 /// command is ignored: the run is made up to the point where only that is missing, and `begin`,
 /// with the descriptors of a start, gives it one. `count` has a prepared module that was let go
 /// looked at from outside: first when it waits for its task, and again before it gets one.
@@ -75,6 +75,14 @@ struct RunRefused {
   bool operator==(const RunRefused&) const = default;
 };
 
+/// What became of the state of its check.
+enum class StateEnd : std::uint8_t {
+  none,     ///< there is none, before and after
+  packed,   ///< the agent's file has it
+  refused,  ///< it holds what no state may, or too much
+  left,     ///< there was one, and the run was killed
+};
+
 struct RunEnded {
   bool status_known = false;  ///< false: init died, or was killed, before it could tell
   std::int32_t wait_status = 0;
@@ -85,6 +93,9 @@ struct RunEnded {
   // watched; else 0.
   std::uint64_t memory_limit_hit = 0, process_limit_hit = 0;
   bool memory_was_watched = false;
+  StateEnd state = StateEnd::none;
+  std::string state_lost{};     ///< why the script began without the state of before
+  std::string state_problem{};  ///< why that of now is refused
   bool operator==(const RunEnded&) const = default;
 };
 

@@ -33,8 +33,9 @@ TEST_CASE("nothing of the host is shown unless the operator says so, and then wh
   const auto loaded = with_section(
       "paths = [\"/var/log/\", \"/srv\"]\nprograms = [\"/opt/checks\"]\n"
       "sockets = [\"/run/app.sock\"]\nloopback = [8080, 6379]\nsystem = true\nsessions = true\n"
-      "kinds = [\"health-check\", \"automation\"]\n");
+      "kinds = [\"health-check\", \"automation\"]\nstate = \"1MiB\"\n");
   REQUIRE(loaded);
+  CHECK(loaded->config.host_view.state_bytes == 1U << 20U);
   const auto view = runner_settings(loaded->config).host_view;
   CHECK(view.paths == std::vector<std::string>{"/var/log", "/srv"});
   CHECK(view.programs == std::vector<std::string>{"/opt/checks"});
@@ -50,7 +51,7 @@ TEST_CASE("a grant that must not be is refused with its setting and its place") 
                "paths = [\"/var/lib/checkstack-satellite\"]", "paths = [\"/var/lib\"]",
                "programs = [\"/etc\"]", "sockets = [\"/tmp/x\"]", "loopback = [0]",
                "loopback = [\"no-such-service\"]", "system = \"maybe\"", "kinds = [\"all\"]",
-               "disks = true");
+               "state = \"1MB\"", "state = \"1GiB\"", "state = true", "disks = true");
   INFO(section);
   const auto loaded = with_section(section + "\n");
   REQUIRE_FALSE(loaded);

@@ -58,8 +58,10 @@ TEST_CASE("a run that a mistake of ours ends has its one end and gives its place
   outbox.connection_up({true, false});
   ScriptPackages packages(context, log, {}, [](const auto&) {});
   RunStatistics statistics;
+  CheckStates states(context, log, store, {}, {});
   Dispatcher dispatcher(
-      {context, log, config, runner, policies, outbox, packages, store, statistics}, execute);
+      {context, log, config, runner, policies, outbox, packages, store, statistics, states},
+      execute);
   for (const char* text : {"early", "late", "well"}) dispatcher.receive(script(text));
   std::map<std::string, json> ends;
   for (int i = 0; i < 1'000 && ends.size() < 3; ++i) {

@@ -90,9 +90,10 @@ class Bench {
   SecretFetch secrets_{context_, outbox_};
   ScriptPackages packages_{context_, log_, {}, [](const auto&) {}};
   RunStatistics statistics_;
-  Scheduler scheduler_{
-      {context_, log_, config_, runner_, policies_, outbox_, packages_, store_, statistics_},
-      secrets_};
+  CheckStates states_{context_, log_, store_, {}, {}};
+  Scheduler scheduler_{{context_, log_, config_, runner_, policies_, outbox_, packages_, store_,
+                        statistics_, states_},
+                       secrets_};
 };
 
 }  // namespace

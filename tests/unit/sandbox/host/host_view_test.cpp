@@ -92,3 +92,22 @@ TEST_CASE("ports are numbers, or names with exactly one TCP port") {
   CHECK_FALSE(warning_of_port(6379).empty());
   CHECK(warning_of_port(8080).empty());
 }
+
+TEST_CASE("the size of a state is written in words or bytes, within bounds, in whole pages") {
+  CHECK(*parse_state_size("1MiB") == 1U << 20U);
+  CHECK(*parse_state_size(" 64 KiB ") == 64U << 10U);
+  CHECK(*parse_state_size("5000") == 8'192);
+  CHECK(*parse_state_size("64MiB") == 64U << 20U);
+  CHECK(*parse_state_size("") == 0);
+  CHECK(*parse_state_size("none") == 0);
+  const auto wrong = GENERATE(as<std::string>{}, "0", "1KiB", "65MiB", "1MB", "MiB", "-1", "1MiBx",
+                              "18446744073709551615", "18446744073709551615MiB", "true");
+  INFO(wrong);
+  CHECK(parse_state_size(wrong).error().code == ErrorCode::invalid_input);
+}
+
+TEST_CASE("a size of a state is said as an operator writes it") {
+  CHECK(state_size_text(1U << 20U) == "1MiB");
+  CHECK(state_size_text(8'192) == "8KiB");
+  CHECK(*parse_state_size(state_size_text(3U << 19U)) == 3U << 19U);
+}

@@ -1,6 +1,7 @@
 #include "sandbox/launcher/wire/order_codec.hpp"
 #include "sandbox/launcher/wire/records.hpp"
 #include "sandbox/planning/egress_rules.hpp"
+#include "sandbox/state/packed_state.hpp"
 
 #include <catch2/catch.hpp>
 #include <random>
@@ -33,9 +34,11 @@ LaunchOrder full_order() {
   order.expectation.memory_sizes = {{"/tmp", 1ULL << 28U}};
   order.expectation.uplink = "tap0";
   order.expectation.filter_rules = 8;
-  order.network = NetworkOrder{
-      Egress::slirp4netns, *packet_filter({EgressRules::Kind::allowlist, {"2001:db8::/32"}, true}),
-      {80, 65'535}};
+  order.network =
+      NetworkOrder{Egress::slirp4netns,
+                   *packet_filter({EgressRules::Kind::allowlist, {"2001:db8::/32"}, true}),
+                   {80, 65'535}};
+  order.state_bytes = 1U << 20U;
   return order;
 }
 
@@ -55,6 +58,8 @@ std::vector<LauncherRecord> sample_records() {
           {2, RunSetupFailed{SetupStep::working_directory, 3, 2, "words"}},
           {3, RunRefused{"network: shared"}},
           {4, RunEnded{true, 0x0F00, 10, 20, 30, true}},
+          {4, RunEnded{true, 0, 1, 2, 3, false, 0, 0, false, StateEnd::packed, "torn", {}}},
+          {4, RunEnded{true, 0, 1, 2, 3, false, 0, 0, false, StateEnd::refused, {}, "a link"}},
           {5, RunEnded{true}, Remains::unkillable},
           {5, RunEnded{true}, Remains::overdue},
           {5, RunGone{}},
@@ -95,6 +100,22 @@ TEST_CASE("an order survives its journey unchanged") {
   CHECK(back->network->filter == order.network->filter);
   CHECK(back->network->loopback_ports == order.network->loopback_ports);
   CHECK(back->readable_paths == order.readable_paths);
+  CHECK(back->state_bytes == order.state_bytes);
+}
+
+TEST_CASE("an order for a state is refused where it is too large, and where no engine holds it") {
+  LaunchOrder order = full_order();
+  order.state_bytes = state_size_max.value + 1;
+  CHECK_FALSE(decode_order(encode_order(order)));
+  order.state_bytes = state_size_max.value;
+  REQUIRE(decode_order(encode_order(order)));
+  order.engine = Engine::none;
+  order.wrapper.clear();
+  order.wrapper_files.clear();
+  order.network.reset();
+  CHECK_FALSE(decode_order(encode_order(order)));
+  order.state_bytes = 0;
+  CHECK(decode_order(encode_order(order)));
 }
 
 TEST_CASE("the frame of an order is all of it but the task") {
@@ -126,6 +147,9 @@ TEST_CASE("the frame of an order is all of it but the task") {
   }
   SECTION("another port of the host's loopback") {
     other.network->loopback_ports.pop_back();
+  }
+  SECTION("another size of its state") {
+    other.state_bytes *= 2;
   }
   SECTION("another scratch directory") {
     other.scratch_directory += "1";

@@ -1,0 +1,241 @@
+// What a check keeps between its runs: there again, bounded, its own, and as it was after a run
+// that did not end by itself.
+#include "tests/support/require_layer.hpp"
+#include "tests/support/state_keeper.hpp"
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+
+using namespace satellite;
+using namespace satellite::sandbox;
+using namespace satellite::tests;
+
+namespace {
+
+class GrantingBench : public ScriptBench {
+ public:
+  explicit GrantingBench(Engine used, std::optional<IdentityRange> identities = std::nullopt)
+      : ScriptBench(used, Egress::untried, std::nullopt, identities), engine(used) {
+    settings.host_view.state_bytes = StateKeeper::size_max.value;
+  }
+  Ran run_kept(StateKeeper& keeper, const std::string& text) {
+    return keeper.run(*this, script("cd \"$CHECKSTACK_STATE_DIRECTORY\" || exit 9; " + text),
+                      policy_for(engine));
+  }
+  /// Whether the launcher has a process left that copies states.
+  bool has_copies() const {
+    namespace fs = std::filesystem;
+    for (const auto& entry : fs::directory_iterator("/proc")) {
+      std::ifstream comm(entry.path() / "comm"), stat(entry.path() / "stat");
+      std::string name, line;
+      if (!std::getline(comm, name) || name != "csat-state" || !std::getline(stat, line)) continue;
+      const auto parent = line.substr(line.rfind(')') + 4);
+      if (parent.starts_with(std::to_string(launcher->pid()) + " ")) return true;
+    }
+    return false;
+  }
+
+  const Engine engine;
+};
+
+std::string all_of(const Ran& ran) {
+  return ran.standard_output + ran.standard_error + ran.result.error.value_or("");
+}
+
+bool names_grant(const Ran& ran) {
+  const auto& grants = ran.result.sandbox.grants;
+  return std::find(grants.begin(), grants.end(), "state 1MiB") != grants.end();
+}
+
+}  // namespace
+
+TEST_CASE("what a script leaves in its state is there in the next run, after success and failure") {
+  const Engine engine = each_confining_engine();
+  const auto code = GENERATE(0, 2);
+  GrantingBench bench(engine);
+  StateKeeper keeper;
+  const Ran first = bench.run_kept(
+      keeper,
+      "ls -A; pwd; mkdir -p d/e; printf 'one' > d/e/count; printf x > 'with space'; : > empty; "
+      "chmod 640 d/e/count; chmod 500 d; touch -d @1000000000 d/e/count; exit " +
+          std::to_string(code));
+  INFO(name_of(engine) << " " << all_of(first) << state_notes_of(first.result));
+  CHECK(all_of(first) == "/.state\n");
+  CHECK(first.result.exit_code == code);
+  CHECK(names_grant(first));
+  CHECK(first.result.has_new_state);
+  CHECK(state_notes_of(first.result).empty());
+  const Ran second =
+      bench.run_kept(keeper,
+                     "cat d/e/count; stat -c ' %a %Y' d/e/count; stat -c %a d; ls -A; "
+                     "test -O d/e/count && echo own");
+  CHECK(all_of(second) == "one 640 1000000000\n500\nd\nempty\nwith space\nown\n");
+  CHECK(second.result.has_new_state);
+}
+
+TEST_CASE("a state counts up over runs that come cold, prepared and on a shared root") {
+  GrantingBench bench(Engine::native);
+  bench.keep_prepared(2);
+  StateKeeper one, other;
+  const std::string count = "echo x >> log; wc -l < log";
+  CHECK(all_of(bench.run_kept(one, count)) == "1\n");
+  for (int i = 2; i <= 4; ++i) {
+    REQUIRE(bench.wait_until_prepared(1));
+    const Ran ran = bench.run_kept(one, count);
+    CHECK(all_of(ran) == std::to_string(i) + "\n");
+    CHECK(ran.result.was_prepared);
+    CHECK(names_grant(ran));
+  }
+  // Another check, in a sandbox that was made before it was known whose it is.
+  REQUIRE(bench.wait_until_prepared(1));
+  const Ran ran = bench.run_kept(other, count);
+  CHECK(all_of(ran) == "1\n");
+  CHECK(ran.result.was_prepared);
+}
+
+TEST_CASE("the earlier state stays after a run that was killed, timed out or cancelled") {
+  const Engine engine = each_confining_engine();
+  GrantingBench bench(engine);
+  StateKeeper keeper;
+  REQUIRE(bench.run_kept(keeper, "echo old > f").result.has_new_state);
+  const std::string before = keeper.packed;
+  const auto ending = GENERATE(as<std::string>{}, "kill -KILL $$", "kill -SEGV $$", "sleep 100",
+                               "trap 'exit 0' TERM; sleep 100 & wait");
+  RunRequest request =
+      script("cd \"$CHECKSTACK_STATE_DIRECTORY\"; echo new > f; echo more > g; " + ending);
+  if (ending.find("sleep") != std::string::npos) request.timeout = std::chrono::seconds(2);
+  const Ran ran = keeper.run(bench, std::move(request), policy_for(engine));
+  INFO(name_of(engine) << ": " << ending);
+  CHECK(ran.result.outcome != Outcome::exited);
+  CHECK_FALSE(ran.result.has_new_state);
+  CHECK(state_notes_of(ran.result).find("the earlier one stays") != std::string::npos);
+  CHECK(keeper.packed == before);
+  CHECK(all_of(bench.run_kept(keeper, "cat *")) == "old\n");
+}
+
+TEST_CASE("a state has no more room than is granted, and what does not fit changes nothing") {
+  const Engine engine = each_confining_engine();
+  GrantingBench bench(engine);
+  StateKeeper keeper;
+  REQUIRE(bench.run_kept(keeper, "echo old > f").result.has_new_state);
+  // Nothing keeps a script from a smaller file than it wanted; that is its own affair.
+  const Ran full = bench.run_kept(
+      keeper, "rm f; head -c 3000000 /dev/zero > big 2>/dev/null || echo full; stat -c %s big");
+  INFO(name_of(engine) << all_of(full));
+  CHECK(full.standard_output.starts_with("full\n"));
+  const auto size = std::stoul(full.standard_output.substr(5));
+  CHECK(size <= StateKeeper::size_max.value);
+  CHECK(size > StateKeeper::size_max.value / 2);  // positive control
+  // More than a state may be, although it takes no room.
+  const std::string before = keeper.packed;
+  const Ran sparse = bench.run_kept(keeper, "rm -f big; truncate -s 200M hole");
+  CHECK(sparse.result.exit_code == 0);
+  CHECK_FALSE(sparse.result.has_new_state);
+  CHECK(state_notes_of(sparse.result).find("more than 1048576 bytes") != std::string::npos);
+  CHECK(keeper.packed == before);
+}
+
+TEST_CASE("no state is anybody else's, at the same time or later") {
+  const Engine engine = each_confining_engine();
+  GrantingBench bench(engine);
+  StateKeeper one, other;
+  CHECK(bench.run_kept(one, "echo one > f").result.has_new_state);
+  CHECK(all_of(bench.run_kept(other, "ls -A; echo other > f")).empty());
+  CHECK(all_of(bench.run_kept(one, "cat f")) == "one\n");
+  std::vector<RunRequest> together;
+  const std::string look =
+      "cd \"$CHECKSTACK_STATE_DIRECTORY\"; cat f; echo $$ > mine; sleep 0.2; ls";
+  together.push_back(one.begin(script(look)));
+  together.push_back(other.begin(script(look)));
+  const auto ran = bench.run_together(std::move(together), policy_for(engine));
+  CHECK(ran.at(0).standard_output == "one\nf\nmine\n");
+  CHECK(ran.at(1).standard_output == "other\nf\nmine\n");
+}
+
+TEST_CASE("a script that keeps nothing costs no copy and says nothing") {
+  const Engine engine = each_confining_engine();
+  GrantingBench bench(engine);
+  StateKeeper keeper;
+  const Ran ran = bench.run_kept(keeper, "echo done");
+  CHECK(all_of(ran) == "done\n");
+  CHECK_FALSE(ran.result.has_new_state);
+  CHECK(state_notes_of(ran.result).empty());
+}
+
+TEST_CASE("a state that is emptied is kept empty") {
+  const Engine engine = each_confining_engine();
+  GrantingBench bench(engine);
+  StateKeeper keeper;
+  REQUIRE(bench.run_kept(keeper, "echo old > f").result.has_new_state);
+  const Ran ran = bench.run_kept(keeper, "rm f");
+  CHECK(ran.result.has_new_state);
+  CHECK(read_packed_state(keeper.packed, StateKeeper::size_max)->empty());
+  CHECK(all_of(bench.run_kept(keeper, "ls -A")).empty());
+}
+
+TEST_CASE(
+    "a run that no check owns begins with nothing, and its report says that nothing is kept") {
+  const Engine engine = each_confining_engine();
+  GrantingBench bench(engine);
+  for (int i = 0; i < 2; ++i) {
+    const Ran ran = bench.run(
+        script("ls -A $CHECKSTACK_STATE_DIRECTORY; echo x > $CHECKSTACK_STATE_DIRECTORY/f"),
+        policy_for(engine));
+    CHECK(all_of(ran).empty());
+    CHECK(names_grant(ran));
+    CHECK_FALSE(ran.result.has_new_state);
+    CHECK(state_notes_of(ran.result).find("not kept") != std::string::npos);
+  }
+}
+
+TEST_CASE("without a grant there is no state directory, nor for scripts of another kind") {
+  const Engine engine = each_confining_engine();
+  GrantingBench bench(engine);
+  const std::string look =
+      "echo \"${CHECKSTACK_STATE_DIRECTORY-none}\"; test -e /.state || echo gone";
+  RunRequest automation = script(look);
+  automation.kind = RunKind::automation;
+  CHECK(all_of(bench.run(std::move(automation), policy_for(engine))) == "none\ngone\n");
+  bench.settings.host_view.state_bytes = 0;
+  CHECK(all_of(bench.run(script(look), policy_for(engine))) == "none\ngone\n");
+}
+
+TEST_CASE("a kept state that cannot be read costs the script its state and not its run") {
+  const Engine engine = each_confining_engine();
+  GrantingBench bench(engine);
+  StateKeeper keeper{"nothing that was packed"};
+  const Ran ran = bench.run_kept(keeper, "ls -A; echo new > f");
+  INFO(name_of(engine));
+  CHECK(all_of(ran).empty());
+  CHECK(state_notes_of(ran.result).find("began without") != std::string::npos);
+  CHECK(ran.result.has_new_state);
+  CHECK(all_of(bench.run_kept(keeper, "cat f")) == "new\n");
+}
+
+TEST_CASE("a state is its script's own also where each run has another user") {
+  if (!require_layer("root", is_root(), "only root can give a run a user of its own")) return;
+  const Engine engine = each_confining_engine();
+  GrantingBench bench(engine, identities_of_this_process(4));
+  StateKeeper keeper;
+  std::string users;
+  for (int i = 1; i <= 3; ++i) {
+    const Ran ran = bench.run_kept(
+        keeper, "echo x >> f && chmod 600 f && stat -c %u f | grep -qx $(id -u) && wc -l < f");
+    INFO(name_of(engine) << all_of(ran));
+    CHECK(all_of(ran) == std::to_string(i) + "\n");
+  }
+}
+
+TEST_CASE("copying leaves no process, and a run's end waits for it") {
+  const Engine engine = each_confining_engine();
+  GrantingBench bench(engine);
+  StateKeeper keeper;
+  for (int i = 0; i < 3; ++i) {
+    const Ran ran =
+        bench.run_kept(keeper, "for n in $(seq 1 200); do echo $n > file-$n; done; ls | wc -l");
+    CHECK(all_of(ran) == "200\n");
+    CHECK(ran.result.has_new_state);
+  }
+  CHECK(eventually([&] { return !bench.has_copies(); }));
+}
