@@ -221,8 +221,7 @@ pid_t SandboxProcess::launcher() {
 
 Timing SandboxProcess::measure(const RunsToMeasure& what) {
   std::ostringstream order;
-  order << what.prepared << ' ' << what.allowlist << ' ' << what.set_up << ' '
-        << what.state << ' '
+  order << what.prepared << ' ' << what.allowlist << ' ' << what.set_up << ' ' << what.state << ' '
         << static_cast<int>(what.without) << ' ' << what.runs << ' ' << what.at_a_time;
   return process_.ask(order.str());
 }
