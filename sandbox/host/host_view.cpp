@@ -190,7 +190,7 @@ bool HostView::shows_files() const {
 }
 
 bool HostView::empty() const {
-  return !shows_files() && loopback.empty();
+  return !shows_files() && !disks && loopback.empty();
 }
 
 bool HostView::is_for(RunKind kind) const {
