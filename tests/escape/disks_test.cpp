@@ -17,7 +17,7 @@ using namespace satellite::tests;
 
 namespace {
 
-enum class Launcher { of_root, unprivileged };
+enum class Satellite { of_root, unprivileged };
 enum class Beginning { at_once, prepared };
 
 /// What is tried at one place, as words of the probe.
@@ -51,13 +51,13 @@ std::string answers_other_than(const std::string& wanted, const std::string& tex
   return others;
 }
 
-std::string in_mounts_with(const HostDisks& disks, Launcher launcher,
+std::string in_mounts_with(const HostDisks& disks, Satellite satellite,
                            const std::function<std::string()>& body) {
   static_cast<void>(probe_image());  // which that user may not be able to read
   return in_child([&] {
     take_own_mounts();
     disks.mount_all();
-    return launcher == Launcher::of_root ? body() : as_uid_65532(body);
+    return satellite == Satellite::of_root ? body() : as_uid_65532(body);
   });
 }
 
@@ -90,13 +90,13 @@ bool shows(const EffectiveSandbox& report, const std::string& grant) {
 
 TEST_CASE("in a disk that is shown nothing is reached, whether it is there or not", "[disks]") {
   if (!can_have_disks()) return;
-  const auto launcher = GENERATE(Launcher::of_root, Launcher::unprivileged);
+  const auto satellite = GENERATE(Satellite::of_root, Satellite::unprivileged);
   const auto beginning = GENERATE(Beginning::at_once, Beginning::prepared);
   const std::string name = GENERATE("closed", "plain", "open");
   // Without privilege nothing stands for it, so that it is not there at all.
-  if (launcher == Launcher::unprivileged && name == "plain") return;
+  if (satellite == Satellite::unprivileged && name == "plain") return;
   const HostDisks disks;
-  const std::string seen = in_mounts_with(disks, launcher, [&]() -> std::string {
+  const std::string seen = in_mounts_with(disks, satellite, [&]() -> std::string {
     EscapeBench bench(Engine::native);
     bench.settings.host_view.disks = true;
     const Policy policy = policy_for(Engine::native);
@@ -121,7 +121,7 @@ TEST_CASE("without a sandbox the same attempts reach what is in those disks", "[
   if (!can_have_disks()) return;
   const HostDisks disks;
   const std::string name = GENERATE("closed", "plain", "open");
-  const std::string seen = in_mounts_with(disks, Launcher::of_root, [&]() -> std::string {
+  const std::string seen = in_mounts_with(disks, Satellite::of_root, [&]() -> std::string {
     EscapeBench bench(Engine::none);
     const std::string place = disks.at(name);
     return answers_other_than(
@@ -135,15 +135,15 @@ TEST_CASE("without a sandbox the same attempts reach what is in those disks", "[
                   policy_for(Engine::none)));
   });
   INFO(name);
-  CHECK(answers_other_than("ok", seen) == "with an open network\n");
+  CHECK(seen.empty());
 }
 
 TEST_CASE("no mount of a run with disks takes a write but its own, and none can be changed",
           "[disks]") {
   if (!can_have_disks()) return;
-  const auto launcher = GENERATE(Launcher::of_root, Launcher::unprivileged);
+  const auto satellite = GENERATE(Satellite::of_root, Satellite::unprivileged);
   const HostDisks disks;
-  const std::string seen = in_mounts_with(disks, launcher, [&]() -> std::string {
+  const std::string seen = in_mounts_with(disks, satellite, [&]() -> std::string {
     EscapeBench bench(Engine::native);
     bench.settings.host_view.disks = true;
     std::string text;
@@ -156,10 +156,11 @@ TEST_CASE("no mount of a run with disks takes a write but its own, and none can 
     }
     if (everywhere.said != "ok") text += "nothing takes a write: " + everywhere.said + "\n";
     const std::string place = disks.at("closed");
-    for (const std::string words :
-         {"remount-writable " + place, "clear-read-only " + place, "unmount " + place,
-          "clone-tree " + place, "bind " + place + " /tmp", "remount-writable /",
-          "clear-read-only /", "move-tree " + place + " /tmp"}) {
+    const std::vector<std::string> changes{
+        "remount-writable " + place, "clear-read-only " + place,    "unmount " + place,
+        "clone-tree " + place,       "bind " + place + " /tmp",     "remount-writable /",
+        "clear-read-only /",         "move-tree " + place + " /tmp"};
+    for (const auto& words : changes) {
       const Answer answer = bench.attempt(words);
       if (answer.said != "EPERM") text += words + ": " + answer.said + "\n";
     }
@@ -173,7 +174,7 @@ TEST_CASE("a directory with a list of accesses or of the scripts' user stands fo
           "[disks]") {
   if (!can_have_disks()) return;
   const HostDisks disks;
-  const std::string seen = in_mounts_with(disks, Launcher::of_root, [&]() -> std::string {
+  const std::string seen = in_mounts_with(disks, Satellite::of_root, [&]() -> std::string {
     EscapeBench bench(Engine::native);
     bench.settings.host_view.disks = true;
     const std::string place = disks.at("closed");

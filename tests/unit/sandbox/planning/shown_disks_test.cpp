@@ -237,7 +237,7 @@ TEST_CASE("disks become steps behind the places that they need, and covers are s
   }
   CHECK(text ==
         "memory /var of at most 65536 bytes; directory /srv; disk /srv/a; disk /srv/b; directory "
-        "/var; seal /var; seal /var/tmp/csat-1/runs; ");
+        "/var; seal /var; directory /var; seal /var/tmp/csat-1/runs; ");
   const auto number_of = [&plan](const std::string& target) {
     const auto found =
         std::find_if(plan.steps.begin(), plan.steps.end(), [&target](const FileStep& step) {
