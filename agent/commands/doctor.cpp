@@ -141,7 +141,8 @@ int doctor_command(const Invocation& invocation) {
   sandbox::restrict_engines(usable, config->sandbox_engines);
   if (!config->host_view.empty()) {
     // As a run finds it, which has those engines alone.
-    facts.findings.push_back(sandbox::examine_host_view(config->host_view, usable));
+    facts.findings.push_back(
+        sandbox::examine_host_view(config->host_view, usable, config->scratch_directory));
     usable.findings = facts.findings;
   }
   const auto readiness = sandbox::assess_readiness(usable, config->sandbox_engines,

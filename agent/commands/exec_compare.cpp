@@ -127,6 +127,7 @@ std::string toml_of(const sandbox::HostView& view) {
     }
     text += "loopback = [" + ports + "]\n";
   }
+  if (view.disks) text += "disks = true\n";
   if (view.system) text += "system = true\n";
   if (view.sessions) text += "sessions = true\n";
   if (view.state_bytes > 0) {
@@ -152,6 +153,7 @@ sandbox::HostView joined(const sandbox::HostView& granted, sandbox::HostView pro
       view.loopback.push_back(port);
     }
   }
+  view.disks = view.disks || proposed.disks;
   view.system = view.system || proposed.system;
   view.sessions = view.sessions || proposed.sessions;
   return view;

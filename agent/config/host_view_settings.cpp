@@ -100,8 +100,9 @@ Result<void> take_host_view(const SettingValues& values, const ConfigSources& so
   sandbox::HostView view;
   view.own = own_paths(values, sources, config);
   if (const auto taken = take_paths(values, view); !taken) return taken.error();
-  for (const auto& [key, target] :
-       {std::pair{"host_view.system", &view.system}, {"host_view.sessions", &view.sessions}}) {
+  for (const auto& [key, target] : {std::pair{"host_view.disks", &view.disks},
+                                    {"host_view.system", &view.system},
+                                    {"host_view.sessions", &view.sessions}}) {
     const EffectiveSetting& setting = values.at(key);
     if (setting.value != "true" && setting.value != "false") {
       return wrong_grant(setting, {ErrorCode::invalid_input, "is neither true nor false"});

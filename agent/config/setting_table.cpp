@@ -158,6 +158,8 @@ constexpr std::array settings{
     Setting{"host_view.loopback", "CHECKSTACK_SATELLITE_HOST_VIEW_LOOPBACK", "", SettingKind::list,
             "",
             "TCP ports (8080,postgresql) on this host's loopback that answer scripts there, too"},
+    Setting{"host_view.disks", "CHECKSTACK_SATELLITE_HOST_VIEW_DISKS", "", SettingKind::toggle,
+            "false", "show scripts sizes, type and device of local file systems, never content"},
     Setting{"host_view.system", "CHECKSTACK_SATELLITE_HOST_VIEW_SYSTEM", "", SettingKind::toggle,
             "false", "show scripts the host's /sys, read-only, without its dangerous parts"},
     Setting{"host_view.sessions", "CHECKSTACK_SATELLITE_HOST_VIEW_SESSIONS", "",

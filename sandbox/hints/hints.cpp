@@ -15,7 +15,7 @@ struct Answer {
   std::string_view grant;  ///< which setting would show the host's; empty = none
 };
 constexpr std::array<Answer, host_topic_count> answers{{
-    {"disk figures are those of the sandbox, not of the host's disks", ""},
+    {"disk figures are those of the sandbox, not of the host's disks", "disks of host_view"},
     {"the host's package database is not shown",
      "paths of host_view: /var/lib/dpkg, /var/lib/apt, /etc/apt, or /var/lib/rpm"},
     {"only the processes of this run are seen, not the host's", ""},
@@ -46,6 +46,17 @@ std::string_view first_directory(std::string_view path) {
   return path.substr(0, path.find('/', 1));
 }
 
+/// As a word of its own.
+bool names_place(std::string_view script, std::string_view place) {
+  constexpr std::string_view ends = " \t\n;|&)'\"";
+  for (auto at = script.find(place); at != script.npos; at = script.find(place, at + 1)) {
+    const auto next = at + place.size();
+    const bool begins = at == 0 || ends.find(script[at - 1]) != ends.npos;
+    if (begins && (next == script.size() || ends.find(script[next]) != ends.npos)) return true;
+  }
+  return false;
+}
+
 class Hints {
  public:
   explicit Hints(const HostInView& host) : host_(host) {}
@@ -63,6 +74,16 @@ class Hints {
     const Answer& answer = answers[index];
     const std::string grant = answer.grant.empty() ? "" : "; " + std::string(answer.grant);
     add(word + std::string(answer.text) + grant);
+  }
+
+  /// Where the host's disks are shown, these are not among them.
+  void add_own_places(std::string_view script) {
+    if (!host_.has_own_files || !host_[HostTopic::disks]) return;
+    for (const std::string_view place : {"/tmp", "/dev/shm"}) {
+      if (names_place(script, place)) {
+        add("the size of " + std::string(place) + " is that of the sandbox's own, not the host's");
+      }
+    }
   }
 
   void add_missing(std::string_view path) {
@@ -108,7 +129,10 @@ std::vector<std::string> hints_for(const HintInputs& inputs) {
   const auto evidence = evidence_in(inputs.output);
   for (const auto& mention : evidence.topics) hints.add(mention);
   for (const auto& path : evidence.missing_paths) hints.add_missing(path);
-  for (const auto& mention : topics_of_script(inputs.script, kind_of(inputs))) hints.add(mention);
+  for (const auto& mention : topics_of_script(inputs.script, kind_of(inputs))) {
+    hints.add(mention);
+    if (mention.topic == HostTopic::disks) hints.add_own_places(inputs.script);
+  }
   return hints.take();
 }
 

@@ -30,6 +30,7 @@ void add_grants(const Plan& plan, HostInView& host) {
   };
   host[HostTopic::sessions] = has("sessions");
   host[HostTopic::hardware] = has("system");
+  host[HostTopic::disks] = plan.shows_host_disks;
 }
 
 }  // namespace

@@ -35,6 +35,8 @@ class Proposal {
         view_.system = true;
         return;
       case HostTopic::disks:
+        view_.disks = true;
+        return;
       case HostTopic::processes:
       case HostTopic::loopback:
       case HostTopic::connections:

@@ -192,7 +192,7 @@ bool HostView::shows_files() const {
 }
 
 bool HostView::empty() const {
-  return !shows_files() && loopback.empty() && state_bytes == 0;
+  return !shows_files() && !disks && loopback.empty() && state_bytes == 0;
 }
 
 bool HostView::is_for(RunKind kind) const {

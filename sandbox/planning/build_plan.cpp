@@ -107,7 +107,13 @@ void note_missing_sizes(PlanBuilder& builder) {
 
 /// What of the operator's grants this host has; what it lacks is a note.
 ShownHost show_granted(PlanBuilder& builder) {
-  auto shown = find_shown(builder.inputs.host_view, builder.host, whom_to_show(builder.facts));
+  const auto& inputs = builder.inputs;
+  auto run = showing_run(builder.facts, inputs.scratch_directory.value_or(""));
+  for (const auto* path : {&inputs.interpreter, &inputs.package_directory}) {
+    if (!*path) continue;
+    run.further_paths.push_back(builder.host.real_path(**path).value_or(**path));
+  }
+  auto shown = find_shown(inputs.host_view, builder.host, run);
   builder.plan.promise.grants = shown.grants;
   for (const auto& text : shown.remarks) builder.note(Layer::filesystem, text);
   return shown;
@@ -186,6 +192,10 @@ void plan_wrapper(PlanBuilder& builder) {
     builder.plan.readable_paths = builder.wrapper.readable_paths;
     builder.plan.memory_sizes = builder.wrapper.memory_sizes;
     builder.plan.has_own_view = builder.wrapper.has_own_view;
+    if (builder.plan.native) {
+      builder.plan.disks = inputs.shown.disks.disks;
+      builder.plan.shows_host_disks = inputs.shown.disks.are_whole();
+    }
     if (namespaced) builder.plan.egress = builder.network.egress;
   }
   if (!builder.plan.has_own_view) builder.plan.promise.grants.clear();

@@ -41,6 +41,9 @@ struct NativePlan {
   bool own_network = false;
   bool root_owned = false;  ///< namespaces that belong to the host's own user namespace
   std::uint32_t root_steps = 0;
+  /// The root is a directory on the file system that the scratch directory lies on, which is the
+  /// one of the host's root; only its /etc and /dev are in memory.
+  bool root_on_disk = false;
   std::vector<FileStep> steps;
   bool operator==(const NativePlan&) const = default;
 };

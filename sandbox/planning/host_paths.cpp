@@ -20,12 +20,17 @@ namespace {
 constexpr std::size_t public_text_size_max = 1U << 20U;
 constexpr std::size_t mountinfo_size_max = 4U << 20U;
 
-bool is_public(const std::filesystem::path& path) {
+bool is_reachable(const std::filesystem::path& path) {
   struct stat facts {};
   for (auto directory = path.parent_path();; directory = directory.parent_path()) {
     if (::stat(directory.c_str(), &facts) != 0 || (facts.st_mode & S_IXOTH) == 0) return false;
-    if (directory == directory.root_path()) break;
+    if (directory == directory.root_path()) return true;
   }
+}
+
+bool is_public(const std::filesystem::path& path) {
+  struct stat facts {};
+  if (!is_reachable(path)) return false;
   if (::stat(path.c_str(), &facts) != 0) return false;
   const mode_t needed = S_ISDIR(facts.st_mode) ? S_IROTH | S_IXOTH : S_IROTH;
   return (facts.st_mode & needed) == needed;
@@ -68,6 +73,9 @@ HostPaths this_host_paths() {
     return real.string();
   };
   host.is_public = [](const std::string& path) { return path.starts_with('/') && is_public(path); };
+  host.is_reachable = [](const std::string& path) {
+    return path.starts_with('/') && is_reachable(path);
+  };
   host.public_text = public_text;
   host.is_socket = [](const std::string& path) {
     std::error_code ignored;

@@ -17,6 +17,10 @@ struct HostPaths {
   /// The content of a file that every user of the host may read and that is not large.
   std::function<std::optional<std::string>(const std::string& path)> public_text =
       [](const std::string&) { return std::optional<std::string>(); };
+  /// Whether every user of the host may walk to it; what it is itself does not count.
+  std::function<bool(const std::string& path)> is_reachable = [](const std::string&) {
+    return true;
+  };
   std::function<bool(const std::string& path)> is_socket = [](const std::string&) { return false; };
   /// The mounts that the satellite sees, as proc(5) has them.
   std::function<std::string()> mountinfo = [] { return std::string(); };

@@ -1,10 +1,12 @@
 #include "sandbox/planning/native_plan.hpp"
 
 #include "sandbox/planning/account.hpp"
+#include "sandbox/planning/file_system_types.hpp"
 #include "sandbox/state/packed_state.hpp"
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <set>
 #include <utility>
 
@@ -202,6 +204,48 @@ void add_shown(Steps& steps, const ShownHost& shown) {
   }
 }
 
+/// As statx(2) has it, in one number; 0 where it tells another one than mountinfo.
+std::uint64_t device_of(const ShownDisk& disk) {
+  if (has_subvolumes(disk.type)) return 0;
+  const auto colon = disk.device.find(':');
+  std::uint64_t major = 0, minor = 0;
+  const char* const end = disk.device.data() + disk.device.size();
+  if (colon == std::string::npos) return 0;
+  std::from_chars(disk.device.data(), disk.device.data() + colon, major);
+  std::from_chars(disk.device.data() + colon + 1, end, minor);
+  return (major << 32U) | minor;
+}
+
+/// File systems of the host. The one of its root is the run's root (NativePlan::root_on_disk).
+void add_disks(Steps& steps, const ShownDisks& shown) {
+  for (const auto& disk : shown.disks) {
+    if (disk.target == "/") continue;
+    const std::string target = without_root(disk.target);
+    steps.way_to(target);
+    steps.add({FileStepKind::disk, target, disk.target, device_of(disk), 0755, true});
+  }
+}
+
+/// Entered by everybody who knows what to look for, listed by nobody: an empty list would be a lie.
+void add_known_places(Steps& steps, const ShownDisks& shown) {
+  for (const auto& place : shown.places) steps.directory(without_root(place), 0111);
+}
+
+/// Before anything is made in them.
+void add_covers(Steps& steps, const ShownDisks& shown) {
+  for (const auto& cover : shown.covers) {
+    const std::string target = without_root(cover);
+    steps.way_to(target);
+    steps.add({FileStepKind::memory, target, {}, area_bytes, 0755});
+  }
+}
+
+void seal_covers(Steps& steps, const ShownDisks& shown) {
+  for (auto cover = shown.covers.rbegin(); cover != shown.covers.rend(); ++cover) {
+    steps.add({FileStepKind::seal, without_root(*cover), {}});
+  }
+}
+
 /// Settings of the run's own namespaces go in before proc/sys is sealed.
 void add_proc(Steps& steps, const NativeRequest& request) {
   steps.add({FileStepKind::processes, "proc", {}, 0, 0555});
@@ -324,7 +368,10 @@ NativePlan plan_native(const NativeRequest& request) {
   for (const char* path : shown_directories) view.root.as_on_host(path);
   add_etc(view.root, request);
   add_masks(view.root);
+  add_covers(view.root, request.shown.disks);
   add_shown(view.root, request.shown);
+  add_disks(view.root, request.shown.disks);
+  add_known_places(view.root, request.shown.disks);
   add_proc(view.own, request);
   add_devices(view, request);
   if (request.shares_root) add_places(view.root);
@@ -334,6 +381,9 @@ NativePlan plan_native(const NativeRequest& request) {
   add_accounts(view, request);
   add_own_files(view.root, request.own_files);
   const bool is_shared = add_read_only_paths(view, request) && request.shares_root;
+  seal_covers(view.root, request.shown.disks);
+  const auto& disks = request.shown.disks.disks;
+  plan.root_on_disk = !disks.empty() && disks.front().target == "/";
   plan.steps = view.root.take();
   if (is_shared) plan.root_steps = static_cast<std::uint32_t>(plan.steps.size());
   for (auto& step : view.own.take()) plan.steps.push_back(std::move(step));
@@ -371,10 +421,10 @@ std::vector<MemorySize> memory_sizes(const std::vector<FileStep>& steps) {
 }
 
 std::string describe_step(const FileStep& step) {
-  static constexpr std::array names{"directory", "link",   "text",    "copy",  "mirror",
-                                    "bind",      "device", "memory",  "proc",  "devpts",
-                                    "read-only", "mask",   "setting", "place", "device",
-                                    "append to", "text",   "seal",    "show",  "show programs"};
+  static constexpr std::array names{
+      "directory", "link",      "text",   "copy",      "mirror", "bind",          "device",
+      "memory",    "proc",      "devpts", "read-only", "mask",   "setting",       "place",
+      "device",    "append to", "text",   "seal",      "show",   "show programs", "disk"};
   static_assert(names.size() == static_cast<std::size_t>(FileStepKind::last) + 1);
   std::string text = names[static_cast<std::size_t>(step.kind)];
   text += " /" + step.target;

@@ -74,6 +74,7 @@ class ViewWords {
       case FileStepKind::setting:
       case FileStepKind::place:
       case FileStepKind::seal:
+      case FileStepKind::disk:  // by the native engine alone
         return;
     }
   }

@@ -42,6 +42,14 @@ struct ReadablePath {
   bool operator==(const ReadablePath&) const = default;
 };
 
+/// A file system of the host that a run shows at its place: its sizes, type and device, and nothing
+/// that is in it.
+struct ShownDisk {
+  std::string target;        ///< absolute
+  std::string type, device;  ///< as mountinfo has them
+  bool operator==(const ShownDisk&) const = default;
+};
+
 /// How packets leave a run: by the host's network namespace, or by what uplink of its own.
 enum class Egress { host, routeless, macvlan, slirp4netns };
 std::string_view name_of(Egress egress);
@@ -83,6 +91,8 @@ struct Plan : PlannedRun {
   bool has_own_view = false;
   /// Memory file systems that the script may fill; empty where the wrapper cannot give them a size.
   std::vector<MemorySize> memory_sizes;
+  std::vector<ShownDisk> disks;   ///< of the host; which of them are there is measured
+  bool shows_host_disks = false;  ///< every place of the run gives figures of the host's disks
   std::map<std::string, std::string> environment;
   /// What a module's bootstrap sets before the script; in no file of /proc.
   std::map<std::string, std::string> late_environment;

@@ -1,21 +1,18 @@
 #include "sandbox/planning/shown_host.hpp"
 
 #include "sandbox/kernel/proc_facts.hpp"
+#include "sandbox/planning/file_system_types.hpp"
 
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <utility>
 
 namespace satellite::sandbox {
 namespace {
 
 // Where every script finds the host's content anyway.
 constexpr std::array<std::string_view, 5> shown_to_all{"/usr", "/bin", "/sbin", "/lib", "/lib64"};
-
-// Who looks at a file of one of these may wait for another machine, or for ever.
-constexpr std::array<std::string_view, 14> waiting_types{
-    "nfs", "nfs4",  "cifs",      "smb3",   "smbfs", "9p",      "ceph",
-    "afs", "ncpfs", "glusterfs", "autofs", "fuse",  "fuseblk", "lustre"};
 
 // What /sys holds beyond facts about the host: file systems of their own, tables of the firmware.
 constexpr std::array<std::string_view, 11> masked_in_sys{
@@ -27,22 +24,6 @@ constexpr std::string_view masked_file_in_sys = "/sys/kernel/vmcoreinfo";
 constexpr std::array<std::string_view, 6> session_paths{
     "/run/utmp",          "/run/systemd/sessions", "/run/systemd/users",
     "/run/systemd/seats", "/var/log/wtmp",         "/var/log/lastlog"};
-
-// The kernel's own, of which only what host_view.system and a run's own /proc and /dev show is
-// shown, wherever they are mounted.
-constexpr std::array<std::string_view, 17> kernel_types{
-    "proc",    "sysfs",     "devtmpfs",    "devpts", "cgroup",   "cgroup2",
-    "debugfs", "tracefs",   "securityfs",  "bpf",    "configfs", "efivarfs",
-    "pstore",  "selinuxfs", "binfmt_misc", "mqueue", "fusectl"};
-
-bool is_of_kernel(std::string_view type) {
-  return std::find(kernel_types.begin(), kernel_types.end(), type) != kernel_types.end();
-}
-
-bool waits_for_others(std::string_view type) {
-  return std::find(waiting_types.begin(), waiting_types.end(), type) != waiting_types.end() ||
-         type.starts_with("fuse.");
-}
 
 class Finder {
  public:
@@ -211,8 +192,13 @@ ShownTo whom_to_show(const HostFacts& facts) {
   return is_anybody ? ShownTo::everybody : ShownTo::satellite;
 }
 
-CapabilityFinding examine_host_view(const HostView& view, const HostFacts& facts) {
-  auto shown = find_shown(view, this_host_paths(), whom_to_show(facts));
+ShowingRun showing_run(const HostFacts& facts, std::string scratch_directory) {
+  return {whom_to_show(facts), facts.native_engine, std::move(scratch_directory), {}};
+}
+
+CapabilityFinding examine_host_view(const HostView& view, const HostFacts& facts,
+                                    const std::string& scratch_parent) {
+  auto shown = find_shown(view, this_host_paths(), showing_run(facts, scratch_parent));
   const bool sizes_memory = facts.native_engine || facts.wrapper == Wrapper::nsjail ||
                             (facts.wrapper == Wrapper::bwrap && facts.wrapper_sizes_memory);
   if (view.state_bytes > 0 && sizes_memory) {
@@ -223,7 +209,9 @@ CapabilityFinding examine_host_view(const HostView& view, const HostFacts& facts
   }
   CapabilityFinding finding;
   finding.name = "host_view";
-  finding.present = shown.remarks.empty();
+  // Of disks some are never shown: those in whose place a run has its own, say.
+  finding.present = shown.remarks.size() == shown.disks.remarks.size() &&
+                    (!view.disks || !shown.disks.disks.empty());
   for (const auto& grant : shown.grants)
     finding.detail += (finding.detail.empty() ? "" : ", ") + grant;
   for (const auto& remark : shown.remarks) {
@@ -234,9 +222,17 @@ CapabilityFinding examine_host_view(const HostView& view, const HostFacts& facts
   return finding;
 }
 
-ShownHost find_shown(const HostView& view, const HostPaths& host, ShownTo whom) {
-  if (!view.shows_files()) return {};
-  return Finder(view, host, whom).find();
+ShownHost find_shown(const HostView& view, const HostPaths& host, const ShowingRun& run) {
+  ShownHost shown;
+  if (view.shows_files()) shown = Finder(view, host, run.whom).find();
+  if (!view.disks) return shown;
+  DiskQuestion question{run.by_native_engine, run.scratch_directory, run.further_paths};
+  for (const auto& path : shown.paths) question.shown_paths.push_back(path.target);
+  if (shown.links_var_run) question.shown_paths.emplace_back("/var/run");
+  shown.disks = find_disks(host, question);
+  for (const auto& grant : shown.disks.grants) shown.grants.push_back(grant);
+  for (const auto& remark : shown.disks.remarks) shown.remarks.push_back(remark);
+  return shown;
 }
 
 }  // namespace satellite::sandbox

@@ -3,6 +3,7 @@
 #include "sandbox/host/host_facts.hpp"
 #include "sandbox/host/host_view.hpp"
 #include "sandbox/planning/host_paths.hpp"
+#include "sandbox/planning/shown_disks.hpp"
 
 #include <string>
 #include <vector>
@@ -23,11 +24,12 @@ struct ShownPath {
 struct ShownHost {
   std::vector<ShownPath> paths;
   std::vector<std::string> masked_directories, masked_files;  ///< below /sys
+  ShownDisks disks;
   bool links_var_run = false;        ///< /var/run is a link, as programs expect
   std::vector<std::string> grants;   ///< for the report: what is shown
   std::vector<std::string> remarks;  ///< and what is not, with the reason
 
-  bool empty() const { return paths.empty(); }
+  bool empty() const { return paths.empty() && disks.disks.empty(); }
 };
 
 /// Who must be able to open what is shown.
@@ -36,13 +38,24 @@ enum class ShownTo { satellite, everybody };
 /// Who it is on this host, by what starts the scripts.
 ShownTo whom_to_show(const HostFacts& facts);
 
+/// Where a run is made, as far as it decides what of the host can be shown.
+struct ShowingRun {
+  ShownTo whom = ShownTo::satellite;
+  bool by_native_engine = false;
+  std::string scratch_directory;
+  std::vector<std::string> further_paths{};  ///< that it shows whatever is granted
+};
+ShowingRun showing_run(const HostFacts& facts, std::string scratch_directory);
+
 /// Looks for what the operator grants.
 ///
 /// Shape:  pure; `host` answers. What is missing, lies on a network file system (which may not
 ///         answer), or leads to something of the satellite's own is left out with a remark.
-ShownHost find_shown(const HostView& view, const HostPaths& host, ShownTo whom);
+ShownHost find_shown(const HostView& view, const HostPaths& host, const ShowingRun& run);
 
-/// What of the operator's grants this host has, for `doctor`.
-CapabilityFinding examine_host_view(const HostView& view, const HostFacts& facts);
+/// What of the operator's grants this host has, for `doctor`. Runs get their scratch directories
+/// below `scratch_parent`.
+CapabilityFinding examine_host_view(const HostView& view, const HostFacts& facts,
+                                    const std::string& scratch_parent);
 
 }  // namespace satellite::sandbox

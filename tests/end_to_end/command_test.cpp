@@ -155,6 +155,21 @@ TEST_CASE("exec --compare tells what a script sees otherwise, and which grant sh
   std::filesystem::remove_all(place);
 }
 
+TEST_CASE(
+    "exec --grants proposes disks to a script that asks for them, and a run then shows them") {
+  const TempDir directory;
+  const std::string file = directory.write("disk.sh", "df --output=fstype,itotal / | tail -n 1\n");
+  const auto proposed = run_satellite({"exec", file, "--compare", "--grants"}, shell_path);
+  CHECK(proposed.standard_output == "[host_view]\ndisks = true\n");
+  const std::string settings = directory.write("satellite.toml", proposed.standard_output);
+  const auto granted = run_satellite(
+      {"exec", file, "--config", settings, "--scratch-directory", "/var/tmp"}, shell_path);
+  INFO(granted.standard_error);
+  CHECK(granted.exit_code == 0);
+  CHECK(granted.standard_error.find("shown disk /\n") != std::string::npos);
+  CHECK(granted.standard_error.find("hint") == std::string::npos);
+}
+
 TEST_CASE("exec takes the engine that sandbox.engines leaves, and an unknown one is wrong usage") {
   const TempDir files;
   const std::string file = files.write("check.sh", "echo out");

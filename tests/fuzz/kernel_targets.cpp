@@ -1,7 +1,10 @@
+#include "sandbox/host/host_view.hpp"
 #include "sandbox/kernel/cgroup_text.hpp"
 #include "sandbox/kernel/netlink.hpp"
 #include "sandbox/kernel/proc_facts.hpp"
 #include "sandbox/launcher/verify/route_table.hpp"
+#include "sandbox/planning/file_system_types.hpp"
+#include "sandbox/planning/shown_disks.hpp"
 #include "tests/fuzz/promises.hpp"
 #include "tests/fuzz/targets.hpp"
 
@@ -62,6 +65,24 @@ Broken check_status(std::string_view text) {
   return std::nullopt;
 }
 
+/// Whatever the table says, nothing that may wait is looked at, and no more is shown than an order
+/// has room for.
+Broken check_disks(std::string_view text) {
+  HostPaths host;
+  host.mountinfo = [text] { return std::string(text); };
+  host.real_path = [](const std::string& path) { return std::optional(path); };
+  const auto shown = find_disks(host, {true, "/tmp/csat-1/runs/run-1/scratch", {"/var/log"}});
+  if (shown.disks.size() > shown_disks_max) return "more disks than there may be";
+  for (const auto& disk : shown.disks) {
+    if (!disk.target.starts_with('/')) return "a disk at no place";
+    if (waits_for_others(disk.type)) return "a disk that may wait for others";
+    if (is_at_or_below("/var/log", disk.target) && disk.target != "/") {
+      return "a disk in the place of something else";
+    }
+  }
+  return std::nullopt;
+}
+
 Broken check_mountinfo(std::string_view text) {
   const auto mounts = parse_mountinfo(text);
   if (!mounts) return unless_fit_for_log(mounts.error());
@@ -70,7 +91,7 @@ Broken check_mountinfo(std::string_view text) {
     if (mount.target.empty() || mount.type.empty()) return "a mount without target or type";
   }
   mounted_path(text, "/group/of/a/run");
-  return std::nullopt;
+  return check_disks(text);
 }
 
 Broken check_small_texts(std::string_view text) {

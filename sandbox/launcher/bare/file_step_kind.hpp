@@ -27,7 +27,9 @@ enum class FileStepKind : std::uint32_t {
   seal,            ///< a mount of the run's own, made read-only when everything in it has its place
   shown,           ///< the host's `source`, which holds no links, read-only and never executed
   shown_programs,  ///< the same, and executed
-  last = shown_programs,
+  disk,            ///< the file system at the host's place `source`, device `size`, by a directory
+                   ///< of it that gives nothing away; where there is none, nothing
+  last = disk,
 };
 
 }  // namespace satellite::sandbox

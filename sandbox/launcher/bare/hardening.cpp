@@ -85,12 +85,13 @@ void allow_reading(const Attempt& attempt, long ruleset, const char* entry) {
 }
 
 /// Everything that is there; or, where the host shows more than programs and libraries, the
-/// directories of that and the places that are told.
+/// directories of that and the places that are told. With file systems that are shown without
+/// content only those places: a right to list the root would be one to list them.
 void allow_reading(const Attempt& attempt, long ruleset, const InitBlock& block) {
   const bool is_listed = block.landlock_readable_count != 0;
   const std::uint64_t everywhere =
       landlock_read_directory | (is_listed ? 0 : landlock_execute | landlock_read_file);
-  allow_beneath(attempt, ruleset, "/", everywhere, 1);
+  if (block.disk_count == 0) allow_beneath(attempt, ruleset, "/", everywhere, 1);
   const char* entry = reinterpret_cast<const char*>(&block) + block.landlock_readable;
   for (std::uint32_t i = 0; i < block.landlock_readable_count; ++i) {
     allow_reading(attempt, ruleset, entry);

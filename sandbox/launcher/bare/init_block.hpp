@@ -63,7 +63,8 @@ enum class SetupStep : std::uint32_t {
   receive_task,
   exec_init,
   network_forwarder,
-  last = network_forwarder,
+  disk,
+  last = disk,
 };
 
 /// Whether steps can be made to fail at all: a released program (NDEBUG) cannot, and refuses an
@@ -169,10 +170,11 @@ struct NativeBlock {
   std::uint32_t change_identity = 0;
   std::uint32_t in_template = 0;  ///< born in a copy of its root
   std::uint32_t steps = 0, step_count = 0, root_step_count = 0;
+  std::uint32_t disk_root = 0;  ///< an empty directory of the host that becomes the root
 };
 
 constexpr std::uint32_t init_block_magic = 0x43534942;  // "CSIB"
-constexpr std::uint32_t init_block_version = 7;
+constexpr std::uint32_t init_block_version = 8;
 constexpr std::size_t init_limits_max = 8;
 
 /// Head of the block; strings follow. Offsets count from the start of the block, 0 = absent.
@@ -209,6 +211,9 @@ struct InitBlock {
   /// Paths that may be read, and after an `x` executed, one text after the other: an `r` or `x`,
   /// then the path. Without any, everything may. One that is not there is left out.
   std::uint32_t landlock_readable = 0, landlock_readable_count = 0;
+  /// Places of the host's file systems that are shown without content, one text after the other;
+  /// where there are any, Landlock lets nobody list the root, since that would let him list them.
+  std::uint32_t disks = 0, disk_count = 0;
   std::uint32_t proc_is_read_only = 0;  ///< nsjail's is mounted so, which answers before Landlock
   /// A prepared run: what to execute comes later, through the barrier.
   std::uint32_t waits_for_task = 0;

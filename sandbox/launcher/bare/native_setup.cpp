@@ -111,6 +111,7 @@ NativeSetup setup_of(InitBlock& block) {
   setup.change_identity = native.change_identity != 0;
   setup.uid_map = text_at(block, native.uid_map);
   setup.gid_map = text_at(block, native.gid_map);
+  setup.disk_root = text_at(block, native.disk_root);
   return setup;
 }
 

@@ -30,6 +30,8 @@ struct NativeSetup {
   bool change_identity = false;
   const char* uid_map = nullptr;  ///< own_user: of the run's namespaces
   const char* gid_map = nullptr;
+  /// An empty directory of the host that becomes the root; null = one in memory.
+  const char* disk_root = nullptr;
 };
 
 /// From the first instruction of init in its namespaces to an init without any privilege, on the

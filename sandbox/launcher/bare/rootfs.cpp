@@ -1,11 +1,11 @@
 // Runs between clone and the start of init: raw system calls over prepared values, no libc.
 #include "sandbox/launcher/bare/rootfs.hpp"
 
+#include "sandbox/launcher/bare/carrier.hpp"
 #include "sandbox/launcher/bare/hardening.hpp"
 
 #include <asm/errno.h>
 #include <asm/signal.h>
-#include <asm/statfs.h>
 #include <linux/fcntl.h>
 #include <linux/limits.h>
 #include <linux/mount.h>
@@ -32,9 +32,6 @@ static_assert(MOUNT_ATTR_RDONLY == MS_RDONLY && MOUNT_ATTR_NOSUID == MS_NOSUID &
               MOUNT_ATTR_NODEV == MS_NODEV && MOUNT_ATTR_NOEXEC == MS_NOEXEC);
 constexpr std::uint64_t nosuid_nodev = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 constexpr std::uint64_t nosuid_noexec = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
-constexpr std::uint64_t all_attributes =
-    MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-
 class RootfsStep {
  public:
   RootfsStep(const Attempt& attempt, int index, const PreparedStep& step)
@@ -82,6 +79,9 @@ class RootfsStep {
         return show(nosuid_nodev | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY);
       case FileStepKind::shown_programs:
         return show(nosuid_nodev | MOUNT_ATTR_RDONLY);
+      case FileStepKind::disk:
+        attempt_.check_fault(SetupStep::file_step, index_);
+        return show_disk(source_text(), step_.number, target_text());
       case FileStepKind::seal:
         return remount(target_text(), nosuid_nodev | MOUNT_ATTR_RDONLY);
     }
@@ -112,7 +112,7 @@ class RootfsStep {
   std::uint64_t read_only() const { return step_.writable != 0 ? 0 : MOUNT_ATTR_RDONLY; }
 
   void make_directory() const {
-    const long made = may(__NR_mkdirat, AT_FDCWD, target(), step_.mode | 0500U);
+    const long made = may(__NR_mkdirat, AT_FDCWD, target(), step_.mode | 0100U);
     if (made != -EEXIST) succeed(made);
   }
   void make_link(const char* to) const { must(__NR_symlinkat, address(to), AT_FDCWD, target()); }
@@ -328,15 +328,10 @@ class RootfsStep {
   }
 
   /// mount_setattr(2) exists since Linux 5.12. A remount changes the top mount alone; writable
-  /// mounts below it are found at the barrier, which refuses the run. A remount replaces all flags,
-  /// so the present ones are passed again: a user namespace may not clear a flag that its parent
-  /// set.
+  /// mounts below it are found at the barrier, which refuses the run.
   void add_flags_before_5_12(std::uint64_t attributes) const {
-    struct statfs facts {};
-    must(__NR_statfs, target(), address(&facts));
-    const std::uint64_t kept = static_cast<std::uint64_t>(facts.f_flags) & all_attributes;
-    const auto flags = static_cast<long>(MS_BIND | MS_REMOUNT | attributes | kept);
-    must(__NR_mount, 0, target(), 0, flags, 0);
+    attempt_.check_fault(SetupStep::file_step, index_);
+    succeed(add_mount_flags(target_text(), attributes));
   }
 
   void mount_fresh(const char* type, unsigned long flags, const char* options) const {
@@ -359,21 +354,57 @@ class RootfsStep {
 
 /// A root launcher makes device nodes in the root, so there it cannot be nodev. The script cannot
 /// make any: it holds no capability, and the root is remounted read-only.
-unsigned long root_flags(const NativeSetup& setup) {
+unsigned long memory_flags(const NativeSetup& setup) {
   return setup.own_user ? nosuid_nodev : MS_NOSUID;
+}
+
+// What a root on a disk has in memory all the same: files made for the run, device nodes.
+constexpr const char* in_memory[] = {"etc", "dev"};
+constexpr const char* in_staging_root[] = {"/proc/etc", "/proc/dev"};
+constexpr const char* disk_root_place = ".root";
+
+/// The directory of the host that becomes the root is mounted in the staging root, and entered.
+void enter_disk_root(const Attempt& attempt, const char* directory) {
+  const long tree = attempt.must(SetupStep::new_root, 4, __NR_open_tree, AT_FDCWD,
+                                 address(directory), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+  attempt.must(SetupStep::new_root, 5, __NR_mkdirat, AT_FDCWD, address(disk_root_place), 0755);
+  attempt.must(SetupStep::new_root, 5, __NR_move_mount, tree, address(""), AT_FDCWD,
+               address(disk_root_place), MOVE_MOUNT_F_EMPTY_PATH);
+  call(__NR_close, tree);
+  for (const char* const path : in_memory) {
+    attempt.must(SetupStep::new_root, 6, __NR_mkdirat, AT_FDCWD, address(path), 0755);
+  }
+  attempt.must(SetupStep::new_root, 7, __NR_chdir, address(disk_root_place));
+  for (int i = 0; i < 2; ++i) {
+    attempt.must(SetupStep::new_root, 6, __NR_mkdirat, AT_FDCWD, address(in_memory[i]), 0755);
+    attempt.must(SetupStep::new_root, 6, __NR_mount, address(in_staging_root[i]),
+                 address(in_memory[i]), 0, MS_BIND, 0);
+  }
 }
 
 void enter_staging_root(const Attempt& attempt, const NativeSetup& setup) {
   attempt.must(SetupStep::new_root, 0, __NR_mount, address("tmpfs"), address(staging_root),
-               address("tmpfs"), static_cast<long>(root_flags(setup)), address(root_options));
+               address("tmpfs"), static_cast<long>(memory_flags(setup)), address(root_options));
   attempt.must(SetupStep::new_root, 1, __NR_chdir, address(staging_root));
+  if (setup.disk_root != nullptr) enter_disk_root(attempt, setup.disk_root);
+}
+
+void seal(const Attempt& attempt, const char* path, std::uint64_t flags) {
+  const long set = add_mount_flags(path, MOUNT_ATTR_RDONLY | flags);
+  if (set < 0) attempt.give_up(SetupStep::seal_root, 0, set);
+}
+
+void seal_root(const Attempt& attempt, const NativeSetup& setup) {
+  attempt.check_fault(SetupStep::seal_root, 0);
+  if (setup.disk_root == nullptr) return seal(attempt, ".", memory_flags(setup));
+  for (const char* const path : in_memory) seal(attempt, path, memory_flags(setup));
+  seal(attempt, ".", nosuid_nodev);
 }
 
 /// Seals the new root, makes it `/` and detaches the old one, which pivot_root(".", ".") stacks on
 /// top of it: nothing of the host's mounts stays reachable.
 void pivot_into_root(const Attempt& attempt, const NativeSetup& setup) {
-  const auto flags = static_cast<long>(MS_REMOUNT | MS_BIND | MS_RDONLY | root_flags(setup));
-  attempt.must(SetupStep::seal_root, 0, __NR_mount, 0, address("."), 0, flags, 0);
+  seal_root(attempt, setup);
   attempt.must(SetupStep::pivot_root, 0, __NR_pivot_root, address("."), address("."));
   attempt.must(SetupStep::detach_host, 0, __NR_umount2, address("."), mnt_detach);
   attempt.must(SetupStep::detach_host, 1, __NR_chdir, address("/"));

@@ -4,6 +4,7 @@
 // init program that a wrapper executes.
 #include "sandbox/launcher/bare/script_child.hpp"
 
+#include "sandbox/launcher/bare/carrier.hpp"
 #include "sandbox/launcher/bare/hardening.hpp"
 #include "sandbox/launcher/bare/raw_syscall.hpp"
 #include "sandbox/launcher/bare/receive_task.hpp"
@@ -246,6 +247,7 @@ void become_script(const InitBlock& block, const InitSide& init) {
   // An unprivileged launcher may only look at us while we are dumpable; with a privileged one we
   // stay closed to other processes of the same user.
   call(__NR_prctl, PR_SET_DUMPABLE, block.dumpable_at_barrier, 0, 0, 0);
+  prove_disks(attempt, block);  // by their modes alone: Landlock comes on top
   const std::uint32_t landlock_in_force = restrict_by_landlock(attempt, block);
   if (block.seccomp_program != 0) {
     install_seccomp_filter(attempt, 0, text_at(block, block.seccomp_program), block.seccomp_length);

@@ -3,6 +3,7 @@
 #include "sandbox/launcher/verify/validate_posture.hpp"
 #include "sandbox/launcher/wire/posture_text.hpp"
 #include "sandbox/planning/cgroup_plan.hpp"
+#include "sandbox/planning/shown_disks.hpp"
 
 #include <array>
 
@@ -75,6 +76,19 @@ std::string evidence_of(Layer layer, const Posture& posture) {
   return privilege_evidence(posture);
 }
 
+namespace {
+
+/// A file system for which no directory that gives nothing away was found.
+void take_back(const ShownDisk& disk, EffectiveSandbox& report) {
+  std::erase(report.grants, "disk " + disk.target);
+  report.notes.push_back(
+      {Layer::filesystem, "host_view: " + name_of(disk) +
+                              " is not shown as a disk: it has no directory that is closed to "
+                              "scripts, and none can be made"});
+}
+
+}  // namespace
+
 EffectiveSandbox effective_from(const EffectiveSandbox& promise, const Expectation& expectation,
                                 const Posture& posture) {
   EffectiveSandbox report = promise;
@@ -85,6 +99,9 @@ EffectiveSandbox effective_from(const EffectiveSandbox& promise, const Expectati
     layer.state = LayerState::degraded;
     report.enforced.set(layer.layer, false);
     report.downgrades.push_back({layer.layer, joined(missing, "; ")});
+  }
+  for (std::size_t i = 0; i < expectation.disks.size(); ++i) {
+    if ((posture.shown_disks >> i & 1U) == 0) take_back(expectation.disks[i], report);
   }
   return report;
 }

@@ -66,6 +66,7 @@ Expectation expectation_of(const Plan& plan) {
     expectation.filter_rules = static_cast<std::uint32_t>(plan.packet_filter->rules.size());
   }
   expectation.cgroup = plan.cgroup;
+  expectation.disks = plan.disks;
   return expectation;
 }
 

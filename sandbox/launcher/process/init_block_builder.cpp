@@ -93,6 +93,7 @@ void add_native_setup(const bare::NativeSetup& setup, BlockText& text, NativeBlo
   native.own_user = flag(setup.own_user);
   native.uid_map = text_or_nothing(setup.uid_map, text);
   native.gid_map = text_or_nothing(setup.gid_map, text);
+  native.disk_root = text_or_nothing(setup.disk_root, text);
   native.raises_loopback = flag(setup.raises_loopback);
   native.change_identity = flag(setup.change_identity);
   native.in_template = flag(setup.in_template);
@@ -138,6 +139,16 @@ void add_landlock(const LaunchOrder& order, const BlockFacts& facts, BlockText& 
   for (const auto& path : order.readable_paths) {
     const auto offset = text.text((path.executable ? "x" : "r") + path.path);
     if (head.landlock_readable == 0) head.landlock_readable = offset;
+  }
+}
+
+/// By what is mounted, whatever the order says of it elsewhere.
+void add_disks(const LaunchOrder& order, BlockText& text, InitBlock& head) {
+  for (const auto& step : order.native->steps) {
+    if (step.kind != FileStepKind::disk) continue;
+    const auto offset = text.text("/" + step.target);
+    if (head.disks == 0) head.disks = offset;
+    ++head.disk_count;
   }
 }
 
@@ -191,6 +202,7 @@ std::string build_init_block(const LaunchOrder& order, const BlockFacts& facts) 
     add_landlock(order, facts, text, head);
   }
   if (order.native) add_native(facts, text, head);
+  if (order.native) add_disks(order, text, head);
   head.fault = order.fault;
   return text.finish(head);
 }

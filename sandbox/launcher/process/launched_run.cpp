@@ -165,7 +165,7 @@ SetupResult<std::unique_ptr<LaunchedRun>> LaunchedRun::start(const LaunchOrder& 
             made.change_identity, order.identity_is_own, order.network.has_value(), task,
             order.identity, order.scratch_directory, expectation_for(order, state),
             place.root != nullptr ? place.root->devices : nullptr,
-            MadeAhead{place.root != nullptr, place.network_is_ready}}));
+            MadeAhead{place.root != nullptr, place.network_is_ready}, made.disk_root}));
   run->pidfd_ = std::move(spawned.pidfd);
   run->control_ = std::move(made.control.first);
   run->barrier_ = Barrier(std::move(made.barrier.first));
@@ -230,6 +230,15 @@ void LaunchedRun::fail(const RunSetupFailed& failure) {
   kill();
 }
 
+/// Else the device of a file system that the host unmounted would stay busy.
+void LaunchedRun::let_go_of_disks(std::uint64_t mounts_generation) {
+  const bool is_old = stage_ == Stage::waiting && !facts_.expectation.disks.empty() &&
+                      prepared_->mounts_generation != mounts_generation;
+  if (is_old && !is_ending()) {
+    fail({SetupStep::receive_task, 0, 0, "the host's mounts changed since"});
+  }
+}
+
 MeasureRequest LaunchedRun::measure_request() const {
   return {*barrier_.script(),
           is_native() ? facts_.pid : 0,
@@ -238,7 +247,8 @@ MeasureRequest LaunchedRun::measure_request() const {
           network_,
           leaf_ ? &*leaf_ : nullptr,
           facts_.wrapped,
-          facts_.shared_devices.get()};
+          facts_.shared_devices.get(),
+          &facts_.expectation.disks};
 }
 
 /// A prepared run is measured twice: whole when it is ready, and with its task what the task can
@@ -301,6 +311,9 @@ void LaunchedRun::begin(const LaunchOrder& order, const RunStreams& streams,
   }
   if (order.native && stamps_of_host_files(order.native->steps) != prepared_->host_files) {
     return fail({SetupStep::receive_task, 0, 0, "the host's files changed since"});
+  }
+  if (facts_.disk_root && !facts_.disk_root->is_whole()) {
+    return fail({SetupStep::receive_task, 0, 0, "somebody removed what its root is made in"});
   }
   if (!is_untouched(facts_.scratch_directory)) {
     return fail({SetupStep::receive_task, 0, 0, "somebody put files into its scratch directory"});

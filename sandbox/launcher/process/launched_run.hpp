@@ -76,6 +76,8 @@ class LaunchedRun {
   std::optional<LauncherRecord> on_network(const NetworkFacts& made, const LauncherState& state);
   /// Any failure ends the run before the script started, as one of its set-up.
   void begin(const LaunchOrder& order, const RunStreams& streams, std::uint64_t mounts_generation);
+  /// A prepared run that shows file systems of the host ends when they are not those of before.
+  void let_go_of_disks(std::uint64_t mounts_generation);
   /// The run's network failed under it.
   void fail(const RunSetupFailed& failure);
   void release();
@@ -142,6 +144,7 @@ class LaunchedRun {
     Expectation expectation;
     std::shared_ptr<const std::set<std::string>> shared_devices;  ///< RootTemplate::devices
     MadeAhead made_ahead;
+    std::shared_ptr<const DiskRoot> disk_root;  ///< what its root is made in
   };
   /// How far the script's process has come.
   enum class Stage {

@@ -114,6 +114,7 @@ void LauncherLoop::turn() {
   networks_.work_off(others);
   templates_.work_off(others);
   stock_.work_off(others);
+  for (const auto& run : runs_) run->let_go_of_disks(templates_.last_generation());
   const auto now = Clock::now();
   kill_overdue_runs(now);
   networks_.fail_overdue(now);
@@ -444,6 +445,8 @@ void LauncherLoop::complete(EndedRun ended) {
 }
 
 void LauncherLoop::report_end(const LauncherRecord& record) {
+  const auto* const failure = std::get_if<RunSetupFailed>(&record.event);
+  if (failure != nullptr && failure->step == SetupStep::disk) templates_.forget();
   if (!networks_.close(record)) send(record);
 }
 

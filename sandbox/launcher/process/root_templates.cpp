@@ -134,7 +134,8 @@ const RootTemplate* RootTemplates::take(const LaunchOrder& order) {
   look_for_changed_mounts();
   const auto found = std::find_if(kept_.begin(), kept_.end(), [&order](const auto& one) {
     const auto wanted = root_steps(order);
-    return std::equal(one->steps.begin(), one->steps.end(), wanted.begin(), wanted.end());
+    return bool{one->disk_root} == order.native->root_on_disk &&
+           std::equal(one->steps.begin(), one->steps.end(), wanted.begin(), wanted.end());
   });
   if (found == kept_.end()) {
     begin(order);
@@ -152,6 +153,7 @@ const RootTemplate* RootTemplates::take(const LaunchOrder& order) {
 /// A watch that saw nothing spares most looks. What it saw can have been a directory on the way to
 /// a file that is not there yet, so that there is more to watch now.
 bool RootTemplates::is_current(RootTemplate& one) {
+  if (one.disk_root && !one.disk_root->is_whole()) return false;
   if (one.watch.saw_nothing()) {
     return stamps_of_host_files(one.watch.unwatched()) == one.watch.unwatched_stamps();
   }
@@ -197,7 +199,13 @@ void RootTemplates::begin(const LaunchOrder& order) {
   // Before the files are read, so that a change meanwhile is noticed later.
   made.watch = HostFileWatch(made.steps);
   made.files = stamps_of_host_files(made.steps);
-  const NativePreparation native(order, Identity{::geteuid(), ::getegid()}, is_root_);
+  NativePreparation native(order, Identity{::geteuid(), ::getegid()}, is_root_);
+  if (order.native->root_on_disk) {
+    auto root = DiskRoot::make(scratch_area_);
+    if (!root) return;  // the run that finds no template says why
+    made.disk_root = *std::move(root);
+    native.build_on_disk(made.disk_root->path());
+  }
   const int parent = parents_ ? parents_->user.get() : -1;
   const bool begun = builder_.start([&](int socket) { build(native, parent, socket); });
   if (begun) unfinished_ = std::move(unfinished);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "protocol/vocabulary/unique_fd.hpp"
+#include "sandbox/launcher/process/disk_root.hpp"
 #include "sandbox/launcher/process/host_file_stamps.hpp"
 #include "sandbox/launcher/process/host_file_watch.hpp"
 #include "sandbox/launcher/process/namespace_builder.hpp"
@@ -26,6 +27,7 @@ struct RootTemplate {
   HostFileStamps files;
   HostFileWatch watch;  ///< of those that can be watched
   UniqueFd mount_namespace;
+  std::shared_ptr<const DiskRoot> disk_root;  ///< null = all of it is in memory
   /// Of its mounts: what all its copies share. Runs need it for longer than the template lives.
   std::shared_ptr<const std::set<std::string>> devices;
 };
@@ -52,8 +54,12 @@ class RootTemplates {
   /// What runs are born below, if this launcher has no root and they are made; making them is begun
   /// with the first run that take() is asked for.
   const ParentNamespaces* parents() const { return parents_ ? &*parents_ : nullptr; }
+  /// Gives up all that are kept: what one of them shows of the host is not what it has to be.
+  void forget() { kept_.clear(); }
   /// Changes whenever a mount of the host comes, goes or changes.
   std::uint64_t mounts_generation();
+  /// As it was when it was last looked at, by watch() and work_off() among others.
+  std::uint64_t last_generation() const { return generation_; }
   std::size_t count() const { return kept_.size(); }
 
   void watch(std::vector<pollfd>& watched) const;

@@ -249,6 +249,21 @@ SetupResult<UniqueFd> detached_scratch(const std::string& directory) {
   return tree;
 }
 
+/// A root that is to show the file system of the host's root, of its own or its template's.
+SetupResult<void> take_disk_root(const LaunchOrder& order, const LauncherState& state,
+                                 const RunPlace& place, RunPreparation& run) {
+  if (!order.native || !order.native->root_on_disk) return {};
+  if (place.root != nullptr) {
+    run.disk_root = place.root->disk_root;
+    return {};
+  }
+  auto made = DiskRoot::make(state.scratch.path());
+  if (!made) return failed(SetupStep::new_root, made.error());
+  run.disk_root = *std::move(made);
+  run.native->build_on_disk(run.disk_root->path());
+  return {};
+}
+
 SetupResult<void> build_on_template(const LaunchOrder& order, const LauncherState& state,
                                     const RunPlace& place, RunPreparation& run) {
   const auto& steps = order.native->steps;
@@ -292,6 +307,7 @@ SetupResult<RunPreparation> prepare_run(const LaunchOrder& order, RunStreams str
   }
   if (run.native && place.network_namespace_fd >= 0) run.native->build_in_network();
   if (place.root != nullptr) done = build_on_template(order, state, place, run);
+  if (done) done = take_disk_root(order, state, place, run);
   if (done) done = prepare_block(order, state, task, run);
   if (!done) {
     if (!name->empty()) static_cast<void>(state.scratch.remove_at_once(*name));

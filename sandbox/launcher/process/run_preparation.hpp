@@ -6,6 +6,7 @@
 #include "sandbox/kernel/scratch_area.hpp"
 #include "sandbox/launcher/bare/init_launch.hpp"
 #include "sandbox/launcher/bare/native_setup.hpp"
+#include "sandbox/launcher/process/disk_root.hpp"
 #include "sandbox/launcher/process/nsjail_directories.hpp"
 #include "sandbox/launcher/process/root_templates.hpp"
 #include "sandbox/launcher/verify/measure.hpp"
@@ -64,6 +65,9 @@ class NativePreparation {
   /// no privilege to set there was set.
   void build_in_network();
 
+  /// The child makes its root in this directory, whose text the caller keeps.
+  void build_on_disk(const std::string& directory) { setup_.disk_root = directory.c_str(); }
+
   const bare::NativeSetup& setup() const { return setup_; }
   std::uint64_t new_namespaces() const { return new_namespaces_; }
 
@@ -113,8 +117,9 @@ struct RunPreparation {
   std::vector<const char*> wrapper_pointers;
   Identity owner;
   bool change_identity = false;
-  std::string scratch_name;                ///< in the scratch area; empty = none
-  std::optional<kernel::CgroupLeaf> leaf;  ///< what the first process is born in
+  std::shared_ptr<const DiskRoot> disk_root;  ///< of a run whose root is on a disk
+  std::string scratch_name;                   ///< in the scratch area; empty = none
+  std::optional<kernel::CgroupLeaf> leaf;     ///< what the first process is born in
 
   bare::InitLaunch launch(const LauncherState& state, const RunPlace& place);
   /// The child has its own copies from the fork on.

@@ -160,12 +160,31 @@ Result<void> measure_memory(int process, const kernel::MountEntry& mount, Postur
   return {};
 }
 
-Result<void> measure_mounts(int process, std::string_view scratch_directory, const Others& others,
+/// Which file systems of the host are there as they have to be. What a path leads to is the last
+/// mount at its place.
+std::uint64_t shown_among(const std::vector<kernel::MountEntry>& mounts,
+                          const std::vector<ShownDisk>& disks) {
+  std::uint64_t shown = 0;
+  for (std::size_t i = 0; i < disks.size(); ++i) {
+    const ShownDisk& disk = disks[i];
+    const auto found = std::find_if(mounts.rbegin(), mounts.rend(), [&disk](const auto& mount) {
+      return mount.target == disk.target;
+    });
+    const bool is_shown = found != mounts.rend() && found->device == disk.device &&
+                          found->type == disk.type && found->read_only && found->no_suid &&
+                          found->no_device;
+    if (is_shown) shown |= std::uint64_t{1} << i;
+  }
+  return shown;
+}
+
+Result<void> measure_mounts(int process, const MeasureRequest& request, const Others& others,
                             Posture& posture) {
   const auto text = kernel::read_small_file(process, "mountinfo");
   if (!text) return text.error();
   const auto mounts = kernel::parse_mountinfo(*text);
   if (!mounts) return mounts.error();
+  if (request.disks != nullptr) posture.shown_disks = shown_among(*mounts, *request.disks);
   for (const auto& mount : *mounts) {
     // The empty proc of a root template, which the run's own proc covers; only a launcher without
     // root has it.
@@ -179,7 +198,7 @@ Result<void> measure_mounts(int process, std::string_view scratch_directory, con
           mount.type == "tmpfs" && mount.root == "/" && !others.have(mount.device);
     }
     if (mount.target == "/") posture.root_sealed = mount.read_only && mount.no_suid;
-    if (!mount.read_only && !may_be_writable(mount, scratch_directory, others)) {
+    if (!mount.read_only && !may_be_writable(mount, request.scratch_directory, others)) {
       posture.unexpected_writable_mounts.push_back(mount.target);
     }
     const bool is_fresh = mount.type == "tmpfs" && mount.root == "/" && !others.have(mount.device);
@@ -277,7 +296,7 @@ Result<Posture> measure(const MeasureRequest& request, const OwnSurroundings& ow
   }
   if (done && posture.own_mount) {
     const Others others{own, request.shared_devices};
-    done = measure_mounts(process.get(), request.scratch_directory, others, posture);
+    done = measure_mounts(process.get(), request, others, posture);
   }
   if (done) done = measure_limits(process.get(), request.pid, posture);
   if (done) done = measure_descriptors(process.get(), posture);

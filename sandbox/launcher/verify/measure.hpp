@@ -51,6 +51,7 @@ struct MeasureRequest {
   bool init_is_parent = false;
   /// Devices of mounts that the run shares with others because its root was copied from theirs.
   const std::set<std::string>* shared_devices = nullptr;
+  const std::vector<ShownDisk>* disks = nullptr;  ///< of the host, which may be there
 };
 
 /// Reads the posture of the stopped script from outside, through one pinned directory of /proc.

@@ -32,6 +32,9 @@ struct Expectation {
   std::string uplink;              ///< the one interface besides lo; empty = not asked about
   std::uint32_t filter_rules = 0;  ///< beside an uplink: how many rules were read back
   CgroupLimits cgroup;
+  /// Of the host, of which some may not be there. None lets the script do anything in it; that is
+  /// proven by the script's process before it is measured.
+  std::vector<ShownDisk> disks{};
 };
 
 /// A network of the run's own, made before the run enters it.

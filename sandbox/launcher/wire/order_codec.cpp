@@ -7,6 +7,7 @@
 #include "sandbox/host/host_view.hpp"
 #include "sandbox/kernel/memory_file.hpp"
 #include "sandbox/launcher/wire/byte_codec.hpp"
+#include "sandbox/planning/shown_disks.hpp"
 #include "sandbox/state/packed_state.hpp"
 
 #include <span>
@@ -23,6 +24,7 @@ constexpr std::uint32_t limits_max = 8;
 constexpr std::uint32_t paths_max = 16;
 constexpr std::uint32_t readable_paths_max = 256;
 constexpr std::size_t interface_name_size_max = 15;
+constexpr std::size_t type_size_max = 64;
 constexpr std::uint32_t environment_entries_max = 4'096;
 constexpr std::uint64_t cpu_percent_max = 1'000'000;  // ten thousand processors
 constexpr std::uint32_t steps_max = 2'048;
@@ -84,6 +86,13 @@ void write_readable(ByteWriter& out, const std::vector<ReadablePath>& paths) {
   }
 }
 
+void write_disks(ByteWriter& out, const std::vector<ShownDisk>& disks) {
+  out.number(static_cast<std::uint32_t>(disks.size()));
+  for (const auto& disk : disks) {
+    for (const auto* text : {&disk.target, &disk.type, &disk.device}) out.text(*text);
+  }
+}
+
 void write_expectation(ByteWriter& out, const Expectation& expectation) {
   for (const bool flag :
        {expectation.own_namespaces, expectation.own_network, expectation.routeless,
@@ -98,6 +107,7 @@ void write_expectation(ByteWriter& out, const Expectation& expectation) {
   out.text(expectation.uplink);
   out.number(expectation.filter_rules);
   write_cgroup(out, expectation.cgroup);
+  write_disks(out, expectation.disks);
 }
 
 void write_steps(ByteWriter& out, std::span<const FileStep> steps) {
@@ -120,6 +130,7 @@ void write_native_plan(ByteWriter& out, const std::optional<NativePlan>& plan) {
   out.number(static_cast<std::uint8_t>(plan->own_network));
   out.number(static_cast<std::uint8_t>(plan->root_owned));
   out.number(plan->root_steps);
+  out.number(static_cast<std::uint8_t>(plan->root_on_disk));
   write_steps(out, plan->steps);
 }
 
@@ -275,6 +286,18 @@ CgroupLimits read_cgroup(ByteReader& in) {
   return limits;
 }
 
+std::vector<ShownDisk> read_disks(ByteReader& in) {
+  constexpr std::size_t element_size = 3 * sizeof(std::uint32_t);
+  std::vector<ShownDisk> disks(in.count(shown_disks_max, element_size));
+  for (auto& disk : disks) {
+    disk.target = read_c_string(in, path_size_max);
+    disk.type = read_c_string(in, type_size_max);
+    disk.device = read_c_string(in, type_size_max);
+    if (!disk.target.starts_with('/')) in.fail();
+  }
+  return disks;
+}
+
 Expectation read_expectation(ByteReader& in) {
   Expectation expectation;
   for (bool* flag : {&expectation.own_namespaces, &expectation.own_network, &expectation.routeless,
@@ -290,6 +313,7 @@ Expectation read_expectation(ByteReader& in) {
   expectation.uplink = read_c_string(in, interface_name_size_max);
   expectation.filter_rules = in.number<std::uint32_t>();
   expectation.cgroup = read_cgroup(in);
+  expectation.disks = read_disks(in);
   return expectation;
 }
 
@@ -325,9 +349,11 @@ std::optional<NativePlan> read_native_plan(ByteReader& in) {
   plan.own_network = in.flag();
   plan.root_owned = in.flag();
   plan.root_steps = in.number<std::uint32_t>();
+  plan.root_on_disk = in.flag();
   plan.steps.resize(in.count(steps_max, step_size_min));
   for (auto& step : plan.steps) step = read_step(in);
   if (plan.root_steps > plan.steps.size() || (plan.root_steps > 0 && !plan.confined)) in.fail();
+  if (plan.root_on_disk && !plan.confined) in.fail();
   return plan;
 }
 

@@ -54,6 +54,9 @@ struct Posture {
   std::vector<std::string> unexpected_writable_mounts;
   std::vector<MemorySize> memory_sizes;  ///< of the memory file systems that take writes
 
+  /// A bit for each of Expectation::disks that is there, read-only, of its type and device.
+  std::uint64_t shown_disks = 0;
+
   std::uint32_t open_descriptors = 0, expected_descriptors = 0;
   std::array<MeasuredLimit, 4> limits{};  ///< by Resource
   MeasuredCgroup cgroup;

@@ -100,6 +100,7 @@ void write_posture(ByteWriter& out, const Posture& posture) {
   out.number(posture.mounts);
   write_names(out, posture.unexpected_writable_mounts);
   write_measured_sizes(out, posture.memory_sizes);
+  out.number(posture.shown_disks);
   out.number(posture.open_descriptors);
   out.number(posture.expected_descriptors);
   for (const auto& limit : posture.limits) {
@@ -126,6 +127,7 @@ Posture read_posture(ByteReader& in) {
   posture.mounts = in.number<std::uint32_t>();
   posture.unexpected_writable_mounts = read_names(in);
   posture.memory_sizes = read_measured_sizes(in);
+  posture.shown_disks = in.number<std::uint64_t>();
   posture.open_descriptors = in.number<std::uint32_t>();
   posture.expected_descriptors = in.number<std::uint32_t>();
   for (auto& limit : posture.limits) {

@@ -65,6 +65,7 @@ constexpr std::array names{
     StepName{SetupStep::receive_task, "receive_task"},
     StepName{SetupStep::exec_init, "exec_init"},
     StepName{SetupStep::network_forwarder, "network_forwarder"},
+    StepName{SetupStep::disk, "disk"},
 };
 
 struct Hint {
@@ -104,6 +105,10 @@ constexpr std::array hints{
          "a mount was forbidden; when it is /proc, the satellite's own /proc is partly masked by "
          "its container: Kubernetes `procMount: Unmasked`, Docker `--security-opt systempaths="
          "unconfined`"},
+    Hint{
+        SetupStep::disk, EPERM,
+        "the directory that stood for a file system of the host was opened to others; the next run "
+        "looks for another one"},
     Hint{SetupStep::pivot_root, EINVAL, "the root directory is an initramfs: switch_root first"},
     Hint{SetupStep::session_keyring, EDQUOT, "raise kernel.keys.maxkeys"},
     Hint{SetupStep::capabilities, EPERM,

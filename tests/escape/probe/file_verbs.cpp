@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -41,6 +42,54 @@ long list_directory(const char* const* words) {
   ::closedir(listing);
   say("%d entries", entries - 2);
   return 0;
+}
+
+long look_at(const char* const* words) {
+  struct stat facts {};
+  return answered(::lstat(words[0], &facts));
+}
+
+long open_as_path(const char* const* words) {
+  return try_open(words[0], O_PATH);
+}
+
+long enter(const char* const* words) {
+  return answered(::chdir(words[0]));
+}
+
+/// Would tell the names of what is made in a directory.
+long watch_names(const char* const* words) {
+  const int events = ::inotify_init1(IN_CLOEXEC);
+  if (events < 0) return -errno;
+  return answered(::inotify_add_watch(events, words[0], IN_CREATE | IN_DELETE));
+}
+
+long read_attributes(const char* const* words) {
+  char names[4096];
+  return answered(::listxattr(words[0], names, sizeof(names)));
+}
+
+long make_directory(const char* const* words) {
+  const long made = answered(::mkdir(words[0], 0700));
+  if (made >= 0) ::rmdir(words[0]);
+  return made;
+}
+
+long shorten(const char* const* words) {
+  return answered(::truncate(words[0], 1));
+}
+
+/// Only the errno of a start that failed comes back.
+long execute(const char* const* words) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const char* const arguments[] = {words[0], nullptr};
+    ::execv(words[0], const_cast<char* const*>(arguments));
+    ::_exit(errno == ENOEXEC ? 0 : errno);
+  }
+  int status = 0;
+  if (child < 0 || ::waitpid(child, &status, 0) != child) return -errno;
+  return WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
 }
 
 long read_link(const char* const* words) {
@@ -219,6 +268,14 @@ constexpr Verb verbs[] = {
     {"open-write", 1, Danger::none, open_write},
     {"create-file", 1, Danger::none, create_file},
     {"list-directory", 1, Danger::none, list_directory},
+    {"look-at", 1, Danger::none, look_at},
+    {"open-as-path", 1, Danger::none, open_as_path},
+    {"enter", 1, Danger::none, enter},
+    {"watch", 1, Danger::none, watch_names},
+    {"read-attributes", 1, Danger::none, read_attributes},
+    {"make-directory", 1, Danger::none, make_directory},
+    {"shorten", 1, Danger::none, shorten},
+    {"execute", 1, Danger::none, execute},
     {"read-link", 1, Danger::none, read_link},
     {"climb", 1, Danger::none, climb},
     {"write-everywhere", 0, Danger::none, write_everywhere},

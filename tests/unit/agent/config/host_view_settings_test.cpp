@@ -32,8 +32,8 @@ TEST_CASE("nothing of the host is shown unless the operator says so, and then wh
   CHECK(nothing->config.host_view.empty());
   const auto loaded = with_section(
       "paths = [\"/var/log/\", \"/srv\"]\nprograms = [\"/opt/checks\"]\n"
-      "sockets = [\"/run/app.sock\"]\nloopback = [8080, 6379]\nsystem = true\nsessions = true\n"
-      "kinds = [\"health-check\", \"automation\"]\nstate = \"1MiB\"\n");
+      "sockets = [\"/run/app.sock\"]\nloopback = [8080, 6379]\ndisks = true\nsystem = true\n"
+      "sessions = true\nkinds = [\"health-check\", \"automation\"]\nstate = \"1MiB\"\n");
   REQUIRE(loaded);
   CHECK(loaded->config.host_view.state_bytes == 1U << 20U);
   const auto view = runner_settings(loaded->config).host_view;
@@ -41,7 +41,8 @@ TEST_CASE("nothing of the host is shown unless the operator says so, and then wh
   CHECK(view.programs == std::vector<std::string>{"/opt/checks"});
   CHECK(view.sockets == std::vector<std::string>{"/run/app.sock"});
   CHECK(view.loopback == std::vector<std::uint16_t>{8080, 6379});
-  CHECK((view.system && view.sessions && view.for_health_checks && view.for_automation));
+  CHECK((view.disks && view.system && view.sessions && view.for_health_checks &&
+         view.for_automation));
   CHECK(host_view_warnings(loaded->config).size() == 1);
 }
 
@@ -51,7 +52,7 @@ TEST_CASE("a grant that must not be is refused with its setting and its place") 
                "paths = [\"/var/lib/checkstack-satellite\"]", "paths = [\"/var/lib\"]",
                "programs = [\"/etc\"]", "sockets = [\"/tmp/x\"]", "loopback = [0]",
                "loopback = [\"no-such-service\"]", "system = \"maybe\"", "kinds = [\"all\"]",
-               "state = \"1MB\"", "state = \"1GiB\"", "state = true", "disks = true");
+               "state = \"1MB\"", "state = \"1GiB\"", "state = true", "disks = \"maybe\"");
   INFO(section);
   const auto loaded = with_section(section + "\n");
   REQUIRE_FALSE(loaded);

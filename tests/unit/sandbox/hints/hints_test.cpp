@@ -49,6 +49,18 @@ TEST_CASE("nothing is said of what a run does show, nor to a script that asks no
   CHECK(begins(hints, "who"));
 }
 
+TEST_CASE("beside the host's disks only the sandbox's own places are told") {
+  const auto asked = [](std::string_view script) {
+    auto inputs = confined(script);
+    inputs.host[HostTopic::disks] = true;
+    return hints_for(inputs);
+  };
+  CHECK(asked("df -P / /usr; check_disk -w 10% -c 5% -p /var/tmp -p /tmpfs").empty());
+  CHECK(asked("echo x > /tmp/y; df /").empty());
+  CHECK(begins(asked("df -P / /tmp"), "the size of /tmp is that of the sandbox's own"));
+  CHECK(begins(asked("df /dev/shm"), "the size of /dev/shm is"));
+}
+
 TEST_CASE("what a script says itself counts before what its text lets expect") {
   const auto hints = hints_for(
       confined("df; ps; who; dpkg -l", "cat: /var/lib/app/state: No such file or directory"));
@@ -104,4 +116,8 @@ TEST_CASE("a run shows what its layers leave of the host") {
   CHECK_FALSE(confined_run[HostTopic::disks]);
   CHECK(confined_run[HostTopic::loopback]);
   CHECK(confined_run.has_own_files);
+  auto with_disks = plan_of(Engine::native, true, Egress::routeless);
+  CHECK_FALSE(host_in_view(with_disks)[HostTopic::disks]);
+  with_disks.shows_host_disks = true;
+  CHECK(host_in_view(with_disks)[HostTopic::disks]);
 }

@@ -44,7 +44,13 @@ TEST_CASE("what a script asks for is proposed as far as this host has it and may
   CHECK(proposed("check_tcp -H 10.0.0.1 -p 5432", "", host).loopback.empty());
 }
 
+TEST_CASE("a script that asks for disks is proposed disks") {
+  const auto view = proposed("df -h /", "", host_with({"/var/log"}));
+  CHECK(view.disks);
+  CHECK(view.paths.empty());
+}
+
 TEST_CASE("nothing is proposed to a script that lacks nothing") {
   CHECK(proposed("echo ok", "", host_with({"/var/log"})).empty());
-  CHECK(proposed("df; ps", "", host_with({"/var/log"})).empty());
+  CHECK(proposed("ps", "", host_with({"/var/log"})).empty());
 }

@@ -34,6 +34,7 @@ LaunchOrder full_order() {
   order.expectation.memory_sizes = {{"/tmp", 1ULL << 28U}};
   order.expectation.uplink = "tap0";
   order.expectation.filter_rules = 8;
+  order.expectation.disks = {{"/", "ext4", "254:0"}, {"/data", "xfs", "254:1"}};
   order.network =
       NetworkOrder{Egress::slirp4netns,
                    *packet_filter({EgressRules::Kind::allowlist, {"2001:db8::/32"}, true}),
@@ -51,6 +52,7 @@ std::vector<LauncherRecord> sample_records() {
   posture.memory_sizes = {{"/tmp", 268'435'456}, {"/dev/shm", 67'108'864}};
   posture.limits[1] = {64, 128};
   posture.filter_rules = 8;
+  posture.shown_disks = 0x8000'0000'0000'0001;
   posture.routes = {"default via 10.0.2.2 dev tap0"};
   return {{1, RunStarted{posture}},
           {1, RunStarted{posture, {true, false}}},
@@ -91,6 +93,7 @@ TEST_CASE("an order survives its journey unchanged") {
   CHECK(back->wrapper_files == order.wrapper_files);
   CHECK(back->writable_paths == order.writable_paths);
   CHECK(back->expectation.memory_sizes == order.expectation.memory_sizes);
+  CHECK(back->expectation.disks == order.expectation.disks);
   CHECK(back->identity_is_own);
   CHECK(back->expectation.own_network);
   CHECK_FALSE(back->expectation.routeless);
@@ -246,6 +249,19 @@ TEST_CASE("orders that make no sense are refused") {
   }
   SECTION("an uplink whose name no interface can have") {
     order.expectation.uplink = std::string(16, 'x');
+  }
+  SECTION("a disk at no place") {
+    order.expectation.disks[1].target = "data";
+  }
+  SECTION("more disks than a posture has bits for") {
+    order.expectation.disks.resize(65, order.expectation.disks[0]);
+  }
+  SECTION("a root on a disk of a run without a root of its own") {
+    order.engine = Engine::native;
+    order.wrapper.clear();
+    order.wrapper_files.clear();
+    order.native.emplace();
+    order.native->root_on_disk = true;
   }
   SECTION("an argument longer than the kernel takes") {
     order.command[2].assign(131'072, 'x');

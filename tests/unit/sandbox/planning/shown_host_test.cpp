@@ -61,7 +61,7 @@ TEST_CASE("granted paths are shown where they are, with what they lead to, paren
                              {"/opt/checks", ""},
                              {"/var/run/app.sock", "/run/app.sock"}},
                             {"/run/app.sock"});
-  const auto shown = find_shown(view, host, ShownTo::satellite);
+  const auto shown = find_shown(view, host, {ShownTo::satellite, true, "/tmp/scratch"});
   CHECK(targets_of(shown) == "/opt/checks* /opt/link<-/srv/real /run/app.sock /var/log ");
   CHECK(shown.links_var_run);
   CHECK(shown.remarks.empty());
@@ -77,7 +77,7 @@ TEST_CASE("what is missing, waits for others or is of another kind is left out a
   const auto host = host_of(
       {{"/opt/to-nfs", "/mnt/nfs/y"}, {"/run/a.sock", ""}, {"/usr/share", ""}, {"/var/file", ""}},
       {"/run/a.sock"});
-  const auto shown = find_shown(view, host, ShownTo::satellite);
+  const auto shown = find_shown(view, host, {ShownTo::satellite, true, "/tmp/scratch"});
   CHECK(shown.empty());
   CHECK(shown.grants.empty());
   CHECK(shown.remarks.size() == 7);
@@ -98,7 +98,7 @@ TEST_CASE("a network file system is never looked at") {
     FAIL("looked at " << path);
     return std::nullopt;
   };
-  CHECK(find_shown(view, host, ShownTo::satellite).remarks.size() == 2);
+  CHECK(find_shown(view, host, {ShownTo::satellite, true, "/tmp/scratch"}).remarks.size() == 2);
 }
 
 TEST_CASE("a link does not lead a grant to what could not be granted") {
@@ -110,7 +110,7 @@ TEST_CASE("a link does not lead a grant to what could not be granted") {
                                          {"/opt/b", "/"},
                                          {"/opt/c", "/proc/1"},
                                          {"/opt/d", "/run"}}),
-                                ShownTo::satellite);
+                                {ShownTo::satellite, true, "/tmp/scratch"});
   CHECK(shown.empty());
   CHECK(shown.remarks.size() == 4);
 }
@@ -119,14 +119,17 @@ TEST_CASE("what not every user may read is left out where it has to be opened as
   HostView view;
   view.paths = {"/srv/closed", "/srv/open"};
   const auto host = host_of({{"/srv/closed", ""}, {"/srv/open", ""}}, {}, {"/srv/closed"});
-  CHECK(targets_of(find_shown(view, host, ShownTo::everybody)) == "/srv/open ");
-  CHECK(targets_of(find_shown(view, host, ShownTo::satellite)) == "/srv/closed /srv/open ");
+  CHECK(targets_of(find_shown(view, host, {ShownTo::everybody, true, "/tmp/scratch"})) ==
+        "/srv/open ");
+  CHECK(targets_of(find_shown(view, host, {ShownTo::satellite, true, "/tmp/scratch"})) ==
+        "/srv/closed /srv/open ");
 }
 
 TEST_CASE("of /sys every file system of its own is out of sight, known or not") {
   HostView view;
   view.system = true;
-  const auto shown = find_shown(view, host_of({{"/sys/kernel", ""}}), ShownTo::satellite);
+  const auto shown =
+      find_shown(view, host_of({{"/sys/kernel", ""}}), {ShownTo::satellite, true, "/tmp/scratch"});
   CHECK(targets_of(shown) == "/sys ");
   const auto is_masked = [&shown](const std::string& path) {
     const auto& masked = shown.masked_directories;
@@ -143,9 +146,10 @@ TEST_CASE("of /sys every file system of its own is out of sight, known or not") 
 TEST_CASE("sessions are what of it this host keeps") {
   HostView view;
   view.sessions = true;
-  const auto shown =
-      find_shown(view, host_of({{"/run/utmp", ""}, {"/var/log/wtmp", ""}}), ShownTo::satellite);
+  const auto shown = find_shown(view, host_of({{"/run/utmp", ""}, {"/var/log/wtmp", ""}}),
+                                {ShownTo::satellite, true, "/tmp/scratch"});
   CHECK(targets_of(shown) == "/run/utmp /var/log/wtmp ");
   CHECK(shown.grants == std::vector<std::string>{"sessions"});
-  CHECK(has_remark(find_shown(view, host_of({}), ShownTo::satellite), "sessions"));
+  CHECK(has_remark(find_shown(view, host_of({}), {ShownTo::satellite, true, "/tmp/scratch"}),
+                   "sessions"));
 }
