@@ -68,7 +68,8 @@ Error certificate_error(const std::string& what, const RefusedCertificate& certi
                                              "\", SHA-256 " + certificate.sha256 + "; " + remedy};
 }
 
-/// The reasons of a failed handshake that have nothing to do with certificates.
+/// The reasons of a failed handshake that have nothing to do with certificates. Behind a blank at
+/// the end the words for the peer's URL follow.
 struct HandshakeReason {
   int code;
   ErrorCode error;
@@ -76,11 +77,10 @@ struct HandshakeReason {
 };
 constexpr HandshakeReason handshake_reasons[] = {
     {SSL_R_WRONG_VERSION_NUMBER, ErrorCode::unsupported,
-     "the peer does not speak TLS on this port (plain HTTP?); check scheme and port of the core "
-     "URL"},
+     "the peer does not speak TLS on this port (plain HTTP?); check scheme and port of "},
     {SSL_R_HTTP_REQUEST, ErrorCode::unsupported, "the peer does not speak TLS but plain HTTP"},
     {SSL_R_PACKET_LENGTH_TOO_LONG, ErrorCode::unsupported,
-     "the peer does not speak TLS on this port; check scheme and port of the core URL"},
+     "the peer does not speak TLS on this port; check scheme and port of "},
     {SSL_R_UNSUPPORTED_PROTOCOL, ErrorCode::unsupported,
      "the peer offers only versions older than TLS 1.2, which are refused"},
     {SSL_R_TLSV1_ALERT_PROTOCOL_VERSION, ErrorCode::unsupported,
@@ -94,18 +94,18 @@ constexpr HandshakeReason handshake_reasons[] = {
 }  // namespace
 
 Error refusal_error(const RefusedCertificate& certificate, const std::string& host,
-                    std::chrono::system_clock::time_point now) {
+                    std::chrono::system_clock::time_point now, const PeerWords& words) {
   const int code = certificate.verify_code;
   const std::string clock = "the local clock says " + utc_text(now);
   if (is_unknown_authority(code)) {
     return certificate_error(
         "the certificate of " + host + " comes from an authority that is not trusted here",
-        certificate, "put the authority's certificate in a file and set tls.ca_file");
+        certificate, "put the authority's certificate in a file and set " + words.authorities);
   }
   if (code == X509_V_ERR_HOSTNAME_MISMATCH || code == X509_V_ERR_IP_ADDRESS_MISMATCH) {
     return certificate_error(
         "the certificate is not for " + host + " but for " + joined(certificate.names), certificate,
-        "use one of these names in the core URL");
+        "use one of these names in " + words.url);
   }
   if (code == X509_V_ERR_CERT_HAS_EXPIRED) {
     return certificate_error("the certificate of " + host + " expired at " + certificate.not_after,
@@ -161,11 +161,13 @@ Result<void> PeerCheck::arm(SSL* ssl) {
 Error PeerCheck::explain(const boost::system::error_code& failure,
                          std::chrono::system_clock::time_point now) const {
   ERR_clear_error();
-  if (is_refused_) return refusal_error(refused_, host_, now);
+  if (is_refused_) return refusal_error(refused_, host_, now, words_);
   if (failure.category() == boost::asio::error::get_ssl_category()) {
     const int reason = ERR_GET_REASON(static_cast<unsigned long>(failure.value()));
     for (const HandshakeReason& known : handshake_reasons) {
-      if (known.code == reason) return Error{known.error, std::string("TLS: ") + known.text};
+      if (known.code != reason) continue;
+      const std::string text = std::string("TLS: ") + known.text;
+      return Error{known.error, text.ends_with(' ') ? text + words_.url : text};
     }
   }
   const bool is_cut = failure == boost::asio::error::eof ||

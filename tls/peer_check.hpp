@@ -23,6 +23,12 @@ struct RefusedCertificate {
   std::string not_before, not_after;
 };
 
+/// How an error names what the operator can change.
+struct PeerWords {
+  std::string url = "the core URL";         ///< where the peer's name and port stand
+  std::string authorities = "tls.ca_file";  ///< the setting with those that are trusted
+};
+
 /// Watches over one handshake: the name check, server name indication, and why it was refused.
 ///
 /// Shape:  made for one connection, armed before the handshake, must outlive it.
@@ -31,7 +37,8 @@ struct RefusedCertificate {
 class PeerCheck {
  public:
   /// A host name, or a numeric address without brackets.
-  explicit PeerCheck(std::string host) : host_(std::move(host)) {}
+  explicit PeerCheck(std::string host, PeerWords words = {})
+      : host_(std::move(host)), words_(std::move(words)) {}
   PeerCheck(const PeerCheck&) = delete;
   PeerCheck& operator=(const PeerCheck&) = delete;
 
@@ -52,12 +59,13 @@ class PeerCheck {
   static int verified(int accepted, x509_store_ctx_st* context);
 
   std::string host_;
+  PeerWords words_;
   bool is_refused_ = false;
   RefusedCertificate refused_;
 };
 
 /// A refused certificate -> the one Error for it. Pure.
 Error refusal_error(const RefusedCertificate& certificate, const std::string& host,
-                    std::chrono::system_clock::time_point now);
+                    std::chrono::system_clock::time_point now, const PeerWords& words = {});
 
 }  // namespace satellite::tls

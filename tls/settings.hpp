@@ -17,6 +17,7 @@ enum class SystemStore {
 ///         which are for callers in code.
 struct Settings {
   std::filesystem::path ca_file;       ///< PEM, one or many certificates
+  std::string ca_file_setting = "tls.ca_file";  ///< what errors call it
   std::string ca_pem;                  ///< the text of that file, where it was read before
   std::filesystem::path ca_directory;  ///< hashed as by `openssl rehash`
   SystemStore system_store = SystemStore::replaced;

@@ -2,6 +2,8 @@
 #include "agent/commands/input.hpp"
 #include "agent/commands/preconditions.hpp"
 #include "agent/config/host_view_settings.hpp"
+#include "agent/connection/proxy_choice.hpp"
+#include "protocol/vocabulary/printable.hpp"
 
 #include <unistd.h>
 
@@ -38,6 +40,18 @@ int no_launcher(const Error& error) {
   return error.code == ErrorCode::limit_exceeded ? exit_wrong_usage : exit_failed;
 }
 
+namespace {
+
+/// `, through the proxy http://proxy:3128 (environment HTTPS_PROXY)`.
+std::string way_to(const ProxySettings& settings, const CoreAddress& core) {
+  const auto choice = choose_proxy(settings, core);
+  if (!choice) return {};
+  const std::string way = choice->proxy ? ", through the proxy " + choice->proxy->url : ", directly";
+  return way + " (" + choice->why + ")";
+}
+
+}  // namespace
+
 int check_config_command(const Invocation& invocation) {
   const auto settings = core_settings(invocation, SettingsUse::connects);
   if (!settings) {
@@ -45,7 +59,7 @@ int check_config_command(const Invocation& invocation) {
     return exit_wrong_usage;
   }
   const LoadedConfig& loaded = settings->loaded;
-  for (const auto check : {check_scratch_directory, check_authorities}) {
+  for (const auto check : {check_scratch_directory, check_authorities, check_proxy}) {
     const auto checked = check(loaded.config);
     if (checked) continue;
     print_error(checked.error().message);
@@ -61,9 +75,13 @@ int check_config_command(const Invocation& invocation) {
   for (const auto& warning : host_view_warnings(loaded.config)) {
     std::cout << "warning: " << warning << '\n';
   }
+  for (const std::string& entry : passed_over_in(loaded.config.proxy)) {
+    std::cout << "warning: " << loaded.config.proxy.bypass_source << " has '" << printable(entry)
+              << "', which is no name, address or block and means nothing here\n";
+  }
   for (const CoreAddress& core : settings->cores) {
     std::cout << (&core == &settings->cores.front() ? "connects to " : "or to ") << core.url()
-              << '\n';
+              << way_to(loaded.config.proxy, core) << '\n';
   }
   return exit_done;
 }

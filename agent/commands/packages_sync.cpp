@@ -56,6 +56,8 @@ class PackagesSync {
     const Config& config = settings_.loaded.config;
     LinkSettings link_settings;
     link_settings.tls.ca_file = config.ca_file;
+    link_settings.proxy =
+        proxy_for(config.proxy, settings_.cores.front(), link_settings.tls);
     link_settings.resolver = config.resolver;
     link_settings.user_agent = std::string("checkstack-satellite/") + program_version;
     const auto deadline = std::chrono::steady_clock::now() + limits::connect_deadline;

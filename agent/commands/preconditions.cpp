@@ -1,6 +1,8 @@
 #include "agent/commands/preconditions.hpp"
 
 #include "agent/connection/core_url.hpp"
+#include "agent/connection/proxy_choice.hpp"
+#include "agent/connection/proxy_credentials.hpp"
 #include "tls/client_context.hpp"
 
 #include <sys/stat.h>
@@ -33,6 +35,26 @@ Result<void> check_scratch_directory(const Config& config) {
                  name +
                      " cannot be written by this user; change its owner or mode, or name "
                      "another"};
+  }
+  return {};
+}
+
+Result<void> check_proxy(const Config& config) {
+  const auto cores = parse_core_urls(config.core_url);
+  if (!cores) return cores.error();
+  for (const CoreAddress& core : *cores) {
+    const auto choice = choose_proxy(config.proxy, core);
+    if (!choice) return choice.error();
+    if (!choice->proxy) continue;
+    const auto credentials =
+        read_proxy_credentials(config.proxy.credentials_file, config.proxy.credentials_source);
+    if (!credentials) return credentials.error();
+    if (choice->proxy->transport == Transport::plain || config.proxy.ca_file.empty()) continue;
+    tls::Settings trust;
+    trust.ca_file = config.proxy.ca_file;
+    trust.ca_file_setting = "proxy.ca_file";
+    const auto context = tls::make_client_context(trust);
+    if (!context) return context.error();
   }
   return {};
 }

@@ -11,6 +11,12 @@ namespace satellite::agent {
 /// Errors: not_found, not_permitted or invalid_input, naming the setting and the remedy.
 Result<void> check_scratch_directory(const Config& config);
 
+/// Whether the proxy's authorities and its file with user and password can be used, where a proxy
+/// is on the way to any core. Holds the password for a moment, so it comes after the fork, too.
+///
+/// Errors: those of choose_proxy, read_proxy_credentials and tls::make_client_context.
+Result<void> check_proxy(const Config& config);
+
 /// Whether any certificate authority is trusted: reads the CA file, or the system's store, once.
 /// Wakes the TLS library, so it comes after the launcher was forked.
 ///

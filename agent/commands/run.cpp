@@ -60,7 +60,8 @@ int run_command(const Invocation& invocation) {
   ::prctl(PR_SET_DUMPABLE, 0);
   tls::AuthorityFile authorities(config.ca_file);
   const auto trusted = authorities.refresh();
-  const auto checked = trusted ? check_authorities(config) : trusted.error();
+  auto checked = trusted ? check_authorities(config) : trusted.error();
+  if (checked) checked = check_proxy(config);
   if (!checked) {
     print_error(checked.error().message);
     return exit_wrong_usage;

@@ -26,6 +26,17 @@ enum class Delivery { at_least_once, at_most_once };
 /// Which of several cores is tried first.
 enum class CoreOrder { ordered, shuffled };
 
+/// How the core is reached where a proxy stands before it; read by connection/proxy_choice.
+struct ProxySettings {
+  std::string url;                 ///< empty = none is set, `none` = never one
+  std::string url_source;          ///< `environment HTTPS_PROXY`, `satellite.toml:7`
+  std::string bypass;              ///< who is reached directly, between commas or blanks
+  std::string bypass_source;       ///< `environment NO_PROXY`
+  std::string credentials_file;    ///< empty = the proxy wants to know nobody
+  std::string credentials_source;  ///< the words for what names that file
+  std::string ca_file;             ///< whom to trust where TLS is spoken to the proxy itself
+};
+
 /// All settings as one value, checked. Made by load_config; every setting of the table comes from
 /// here. What else of the environment is read: agent/README.md "Environment".
 ///
@@ -38,6 +49,7 @@ struct Config {
   Secret token;
   std::string ca_file;  ///< empty = the system's store
 
+  ProxySettings proxy;
   Resolver resolver = Resolver::builtin;
   std::chrono::seconds refresh_every{0};  ///< zero = never
   std::chrono::seconds registration_probe_every{0};

@@ -3,6 +3,7 @@
 #include "agent/config/connection_settings.hpp"
 #include "agent/config/host_view_settings.hpp"
 #include "agent/config/operator_settings.hpp"
+#include "agent/config/proxy_settings.hpp"
 #include "agent/config/setting_table.hpp"
 #include "agent/config/setting_value.hpp"
 #include "agent/config/token_source.hpp"
@@ -125,6 +126,7 @@ Values resolve(const ConfigSources& sources, const std::map<std::string, FileVal
       chosen.value = option->second;
       chosen.source = "option " + std::string(setting.option);
     }
+    take_proxy_variables(sources, chosen);
     values.emplace(key, std::move(chosen));
   }
   return values;
@@ -429,6 +431,7 @@ Result<LoadedConfig> load_config(const ConfigSources& sources, SettingsUse use) 
   if (!dispatch) return dispatch.error();
   const auto connection = take_connection(values, config);
   if (!connection) return connection.error();
+  take_proxy(values, sources, config);
   const auto state = take_state(values, config);
   if (!state) return state.error();
   const auto offline = take_offline(values, config);

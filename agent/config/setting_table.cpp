@@ -31,6 +31,19 @@ constexpr std::array settings{
             "file with the token; else CHECKSTACK_SATELLITE_TOKEN or $CREDENTIALS_DIRECTORY/token"},
     Setting{"tls.ca_file", "CHECKSTACK_SATELLITE_CA_FILE", "--ca-file", SettingKind::path, "",
             "PEM file with the authorities to trust instead of the system's"},
+    Setting{"proxy.url", "CHECKSTACK_SATELLITE_PROXY", "--proxy", SettingKind::url, "",
+            "HTTP proxy (CONNECT) on the way to the core, http://… or https://…; none = never one; "
+            "default: $HTTPS_PROXY"},
+    Setting{"proxy.bypass", "CHECKSTACK_SATELLITE_PROXY_BYPASS", "--proxy-bypass",
+            SettingKind::list, "",
+            "cores reached without it: names with all below them, addresses, blocks (10.0.0.0/8), "
+            "each with a port if need be, or *; default: $NO_PROXY"},
+    Setting{"proxy.credentials_file", "CHECKSTACK_SATELLITE_PROXY_CREDENTIALS_FILE",
+            "--proxy-credentials-file", SettingKind::path, "",
+            "file with USER:PASSWORD for it; default: $CREDENTIALS_DIRECTORY/proxy-credentials"},
+    Setting{"proxy.ca_file", "CHECKSTACK_SATELLITE_PROXY_CA_FILE", "--proxy-ca-file",
+            SettingKind::path, "",
+            "PEM file with the authorities for an https:// proxy; default: as for the core"},
     Setting{"connection.resolver", "CHECKSTACK_SATELLITE_RESOLVER", "--resolver",
             SettingKind::choice, "builtin",
             "who looks up the core's name: builtin = hosts file and name servers, or getent = the "

@@ -90,6 +90,8 @@ std::string_view name_of(ConnectStage stage) {
       return "dns";
     case ConnectStage::tcp:
       return "tcp";
+    case ConnectStage::proxy:
+      return "proxy";
     case ConnectStage::tls:
       return "tls";
     case ConnectStage::upgrade:

@@ -40,6 +40,7 @@ struct Status {
     std::string client_id;
     Seconds since{0};  ///< connected, or disconnected
     std::string peer, tls_version;
+    std::string proxy;        ///< through which that is; empty = none
     std::string last_reason;  ///< why the latest attempt failed or connection ended
     std::optional<Seconds> last_reason_age;
     std::optional<std::chrono::milliseconds> next_attempt_in;

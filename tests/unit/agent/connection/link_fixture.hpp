@@ -51,6 +51,7 @@ struct Attempt {
   std::string ca_pem;
   std::chrono::milliseconds deadline = 10s;
   agent::HeartbeatPolicy::Settings heartbeat = {};
+  std::optional<agent::ProxyUse> proxy = {};
 };
 agent::ConnectAttempt connect(boost::asio::io_context& context, const Attempt& attempt);
 
