@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/config/client_identity.hpp"
 #include "agent/config/config.hpp"
 #include "agent/connection/core_rotation.hpp"
 #include "agent/connection/core_url.hpp"
@@ -7,6 +8,7 @@
 #include "agent/operation/status_service.hpp"
 #include "agent/outbound/kept_messages.hpp"
 #include "agent/packages/script_packages.hpp"
+#include "tls/authority_file.hpp"
 
 #include <cstddef>
 #include <string>
@@ -20,6 +22,9 @@ PackagesPlace packages_place(const Config& config, const std::string& state_dire
 StatusService::Settings status_settings(const Config& config, const std::string& state_directory);
 OfflineCache::Place cache_place(const std::string& state_directory,
                                 const std::vector<CoreAddress>& cores);
+/// What a connection trusts and shows now.
+tls::Settings trust_of(const Config& config, const tls::AuthorityFile& authorities,
+                       const ClientIdentity& identity);
 CoreRotation rotation_of(const Config& config, std::size_t cores);
 
 }  // namespace satellite::agent

@@ -39,26 +39,22 @@ Result<void> add_ca_file(X509_STORE* store, const Settings& settings) {
     const X509Ptr certificate(PEM_read_X509_AUX(file.get(), nullptr, nullptr, nullptr));
     if (!certificate) break;
     if (++count > authorities_max) {
-      return Error{ErrorCode::limit_exceeded,
-                   name + ": more than 10000 certificates"};
+      return Error{ErrorCode::limit_exceeded, name + ": more than 10000 certificates"};
     }
     if (X509_STORE_add_cert(store, certificate.get()) != 1) {
-      return error_from_openssl(
-          ErrorCode::invalid_input,
-          name + ", certificate " + std::to_string(count));
+      return error_from_openssl(ErrorCode::invalid_input,
+                                name + ", certificate " + std::to_string(count));
     }
   }
   const bool at_the_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
   if (!at_the_end) {
-    return error_from_openssl(
-        ErrorCode::invalid_input,
-        name + ", certificate " + std::to_string(count + 1));
+    return error_from_openssl(ErrorCode::invalid_input,
+                              name + ", certificate " + std::to_string(count + 1));
   }
   ERR_clear_error();
   if (count == 0) {
     return Error{ErrorCode::invalid_input,
-                 name +
-                     ": no certificate in it; expected PEM (-----BEGIN CERTIFICATE-----)"};
+                 name + ": no certificate in it; expected PEM (-----BEGIN CERTIFICATE-----)"};
   }
   return {};
 }
@@ -122,6 +118,10 @@ Result<boost::asio::ssl::context> make_client_context(const Settings& settings) 
   }
   const Result<void> trusted = add_trust(SSL_CTX_get_cert_store(native), settings);
   if (!trusted) return trusted.error();
+  if (settings.client) {
+    const Result<void> shown = use_client_certificate(native, *settings.client);
+    if (!shown) return shown.error();
+  }
   return context;
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <iostream>
 
@@ -46,7 +47,8 @@ namespace {
 std::string way_to(const ProxySettings& settings, const CoreAddress& core) {
   const auto choice = choose_proxy(settings, core);
   if (!choice) return {};
-  const std::string way = choice->proxy ? ", through the proxy " + choice->proxy->url : ", directly";
+  const std::string way =
+      choice->proxy ? ", through the proxy " + choice->proxy->url : ", directly";
   return way + " (" + choice->why + ")";
 }
 
@@ -59,10 +61,16 @@ int check_config_command(const Invocation& invocation) {
     return exit_wrong_usage;
   }
   const LoadedConfig& loaded = settings->loaded;
+  const Config& config = loaded.config;
   for (const auto check : {check_scratch_directory, check_authorities, check_proxy}) {
-    const auto checked = check(loaded.config);
+    const auto checked = check(config);
     if (checked) continue;
     print_error(checked.error().message);
+    return exit_wrong_usage;
+  }
+  const auto trust = trust_named_by(config);
+  if (!trust) {
+    print_error(trust.error().message);
     return exit_wrong_usage;
   }
   std::size_t width = 0;
@@ -72,16 +80,27 @@ int check_config_command(const Invocation& invocation) {
               << (setting.value.empty() ? "(none)" : setting.value) << "   # " << setting.source
               << '\n';
   }
-  for (const auto& warning : host_view_warnings(loaded.config)) {
+  for (const auto& warning : host_view_warnings(config)) {
     std::cout << "warning: " << warning << '\n';
   }
-  for (const std::string& entry : passed_over_in(loaded.config.proxy)) {
-    std::cout << "warning: " << loaded.config.proxy.bypass_source << " has '" << printable(entry)
+  if (config.pins.size() == 1) {
+    std::cout << "warning: tls.pins has one pin: once the core has another key, this satellite is "
+                 "cut off; name the next one beside it\n";
+  }
+  if (trust->client) {
+    const auto facts = tls::describe(*trust->client);
+    if (facts) {
+      std::cout << "shows the certificate "
+                << printable(tls::in_words(*facts, std::chrono::system_clock::now())) << '\n';
+    }
+  }
+  for (const std::string& entry : passed_over_in(config.proxy)) {
+    std::cout << "warning: " << config.proxy.bypass_source << " has '" << printable(entry)
               << "', which is no name, address or block and means nothing here\n";
   }
   for (const CoreAddress& core : settings->cores) {
     std::cout << (&core == &settings->cores.front() ? "connects to " : "or to ") << core.url()
-              << way_to(loaded.config.proxy, core) << '\n';
+              << way_to(config.proxy, core) << '\n';
   }
   return exit_done;
 }

@@ -53,11 +53,17 @@ void print_text(const sandbox::HostFacts& facts, const sandbox::HostReadiness& r
 sandbox::CapabilityFinding authorities_finding(const Config& config) {
   sandbox::CapabilityFinding finding;
   finding.name = "certificate_authorities";
-  if (!config.ca_file.empty()) {
+  if (!config.ca_file.empty() || !config.ca_directory.empty()) {
     const auto checked = check_authorities(config);
     finding.present = static_cast<bool>(checked);
-    finding.detail = checked ? config.ca_file + " (tls.ca_file)" : checked.error().message;
-    if (!checked) finding.remedy = "correct the file, or the setting tls.ca_file";
+    if (!config.ca_file.empty()) finding.detail = config.ca_file + " (tls.ca_file)";
+    if (!config.ca_directory.empty()) {
+      finding.detail +=
+          (finding.detail.empty() ? "" : ", ") + config.ca_directory + " (tls.ca_directory)";
+    }
+    if (checked) return finding;
+    finding.detail = checked.error().message;
+    finding.remedy = "correct the file or directory, or the setting that names it";
     return finding;
   }
   const auto found = tls::find_system_authorities(tls::authorities_max);

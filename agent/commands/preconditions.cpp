@@ -1,5 +1,6 @@
 #include "agent/commands/preconditions.hpp"
 
+#include "agent/config/client_identity.hpp"
 #include "agent/connection/core_url.hpp"
 #include "agent/connection/proxy_choice.hpp"
 #include "agent/connection/proxy_credentials.hpp"
@@ -59,14 +60,29 @@ Result<void> check_proxy(const Config& config) {
   return {};
 }
 
+Result<tls::Settings> trust_named_by(const Config& config) {
+  tls::Settings trust;
+  trust.ca_file = config.ca_file;
+  trust.ca_directory = config.ca_directory;
+  trust.system_store = config.system_store;
+  trust.pins = config.pins;
+  if (config.client_files.certificate.empty()) return trust;
+  auto client = read_client_certificate(config.client_files);
+  if (!client) return client.error();
+  trust.client = std::make_shared<const tls::ClientCertificate>(*std::move(client));
+  return trust;
+}
+
 Result<void> check_authorities(const Config& config) {
   // A core on this host without TLS needs nobody to vouch for it, and a host for it no store.
   const auto cores = parse_core_urls(config.core_url);
   const auto takes_tls = [](const CoreAddress& core) { return core.transport == Transport::tls; };
   const bool has_tls = !cores || std::any_of(cores->begin(), cores->end(), takes_tls);
-  if (!has_tls && config.ca_file.empty()) return {};
+  if (!has_tls && config.ca_file.empty() && config.ca_directory.empty()) return {};
   tls::Settings settings;
   settings.ca_file = config.ca_file;
+  settings.ca_directory = config.ca_directory;
+  settings.system_store = config.system_store;
   const auto context = tls::make_client_context(settings);
   if (!context) return context.error();
   return {};

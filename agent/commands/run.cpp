@@ -62,6 +62,8 @@ int run_command(const Invocation& invocation) {
   const auto trusted = authorities.refresh();
   auto checked = trusted ? check_authorities(config) : trusted.error();
   if (checked) checked = check_proxy(config);
+  ClientIdentity identity(config.client_files);
+  if (const auto shown = identity.refresh(); checked && !shown) checked = shown.error();
   if (!checked) {
     print_error(checked.error().message);
     return exit_wrong_usage;
@@ -74,7 +76,7 @@ int run_command(const Invocation& invocation) {
   }
   Log log(config.log_level, config.log_format);
   TokenWatch watch(std::move(settings->loaded.token_source), std::move(token->value));
-  Reload reload({config, std::move(settings->loaded.settings), watch, authorities, log,
+  Reload reload({config, std::move(settings->loaded.settings), watch, authorities, identity, log,
                  [&invocation, had_default_file] {
                    auto sources = config_sources(invocation);
                    // A file that is gone for a moment must not count as one without any
@@ -82,9 +84,9 @@ int run_command(const Invocation& invocation) {
                    if (!sources.file && had_default_file) sources.file = default_config_file;
                    return load_config(sources, SettingsUse::running);
                  }});
-  const AgentEnd end =
-      serve({config, log, *std::move(launcher), process_started, watch, authorities, reload,
-             service, state->store, state->directory ? state->directory->path() : std::string()});
+  const AgentEnd end = serve({config, log, *std::move(launcher), process_started, watch,
+                              authorities, identity, reload, service, state->store,
+                              state->directory ? state->directory->path() : std::string()});
   return end == AgentEnd::stopped ? exit_done : exit_launcher_lost;
 }
 

@@ -8,6 +8,7 @@
 #include "sandbox/host/host_view.hpp"
 #include "sandbox/host/macvlan_settings.hpp"
 #include "sandbox/planning/operators_word.hpp"
+#include "tls/settings.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -25,6 +26,12 @@ enum class Delivery { at_least_once, at_most_once };
 
 /// Which of several cores is tried first.
 enum class CoreOrder { ordered, shuffled };
+
+/// Where the client certificate and its key are; read by ClientIdentity.
+struct ClientFiles {
+  std::string certificate, key;                  ///< both empty = none
+  std::string certificate_setting, key_setting;  ///< the words for what names them
+};
 
 /// How the core is reached where a proxy stands before it; read by connection/proxy_choice.
 struct ProxySettings {
@@ -47,7 +54,11 @@ struct Config {
   CoreOrder core_order = CoreOrder::ordered;
   std::string client_id;
   Secret token;
-  std::string ca_file;  ///< empty = the system's store
+  std::string ca_file;       ///< empty = the system's store
+  std::string ca_directory;  ///< hashed; empty = none
+  tls::SystemStore system_store = tls::SystemStore::replaced;
+  std::vector<tls::Pin> pins;  ///< empty = any key that verification lets pass
+  ClientFiles client_files;
 
   ProxySettings proxy;
   Resolver resolver = Resolver::builtin;
@@ -86,7 +97,7 @@ struct Config {
   std::uint32_t check_concurrency = 0;     ///< scripts of checks at a time
   std::chrono::seconds check_deadline{0};  ///< for a whole check, secrets and waiting included
   std::chrono::seconds check_first_run_within{0};  ///< what a set's first runs are spread over
-  bool honour_shebang = false;             ///< of every shell script, also dispatched ones
+  bool honour_shebang = false;                     ///< of every shell script, also dispatched ones
 
   // What is kept for the core, and where.
   std::string state_directory;

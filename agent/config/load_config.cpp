@@ -6,6 +6,7 @@
 #include "agent/config/proxy_settings.hpp"
 #include "agent/config/setting_table.hpp"
 #include "agent/config/setting_value.hpp"
+#include "agent/config/tls_settings.hpp"
 #include "agent/config/token_source.hpp"
 #include "agent/config/toml_file.hpp"
 #include "agent/config/uid_range.hpp"
@@ -343,7 +344,6 @@ Result<void> take_core(const Values& values, SettingsUse use, Config& config) {
   }
   config.core_url = values.at("core").value;
   config.client_id = values.at("id").value;
-  config.ca_file = values.at("tls.ca_file").value;
   const EffectiveSetting& resolver = values.at("connection.resolver");
   if (resolver.value != "builtin" && resolver.value != "getent") {
     return invalid(resolver, "'" + printable(resolver.value) + "' is neither builtin nor getent");
@@ -420,6 +420,8 @@ Result<LoadedConfig> load_config(const ConfigSources& sources, SettingsUse use) 
   Config& config = loaded.config;
   const auto core = take_core(values, use, config);
   if (!core) return core.error();
+  const auto tls = take_tls(values, sources, config);
+  if (!tls) return tls.error();
   config.scratch_directory = values.at("sandbox.scratch_directory").value;
   if (config.scratch_directory.empty() || config.scratch_directory.front() != '/') {
     return invalid(values.at("sandbox.scratch_directory"), "must be an absolute path");

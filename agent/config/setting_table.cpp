@@ -31,6 +31,22 @@ constexpr std::array settings{
             "file with the token; else CHECKSTACK_SATELLITE_TOKEN or $CREDENTIALS_DIRECTORY/token"},
     Setting{"tls.ca_file", "CHECKSTACK_SATELLITE_CA_FILE", "--ca-file", SettingKind::path, "",
             "PEM file with the authorities to trust instead of the system's"},
+    Setting{"tls.ca_directory", "CHECKSTACK_SATELLITE_CA_DIRECTORY", "--ca-directory",
+            SettingKind::path, "",
+            "directory with authorities to trust, hashed by openssl rehash; beside tls.ca_file"},
+    Setting{"tls.system_store", "CHECKSTACK_SATELLITE_SYSTEM_STORE", "--system-store",
+            SettingKind::choice, "replaced",
+            "the system's authorities once own ones are named: replaced, or added to them"},
+    Setting{"tls.pins", "CHECKSTACK_SATELLITE_PINS", "--pins", SettingKind::list, "",
+            "the only keys that the core may have, sha256/BASE64 of each public key; name the next "
+            "one before it is used"},
+    Setting{"tls.certificate_file", "CHECKSTACK_SATELLITE_CERTIFICATE_FILE", "--certificate-file",
+            SettingKind::path, "",
+            "PEM file with the client certificate to show; default: "
+            "$CREDENTIALS_DIRECTORY/client-certificate"},
+    Setting{"tls.key_file", "CHECKSTACK_SATELLITE_KEY_FILE", "--key-file", SettingKind::path, "",
+            "PEM file with its key, for nobody else to read; default: "
+            "$CREDENTIALS_DIRECTORY/client-key"},
     Setting{"proxy.url", "CHECKSTACK_SATELLITE_PROXY", "--proxy", SettingKind::url, "",
             "HTTP proxy (CONNECT) on the way to the core, http://… or https://…; none = never one; "
             "default: $HTTPS_PROXY"},

@@ -78,8 +78,9 @@ Error authentication_error(const ProxyAnswer& answer, const std::string& says,
   }
   if (question.credentials.empty()) {
     return Error{ErrorCode::not_permitted,
-                 says + ": it wants a user and a password; put USER:PASSWORD into a file of mode "
-                        "0600 and name that with proxy.credentials_file"};
+                 says +
+                     ": it wants a user and a password; put USER:PASSWORD into a file of mode "
+                     "0600 and name that with proxy.credentials_file"};
   }
   return Error{ErrorCode::not_permitted,
                says + ": it refused user and password of " + question.credentials};
@@ -96,9 +97,9 @@ Result<std::optional<ProxyAnswer>> parse_proxy_answer(std::string_view bytes) {
   if (!is_possible_beginning(bytes)) return not_http();
   const std::size_t end = end_of_head(bytes);
   if (end > proxy_answer_size_max && bytes.size() >= proxy_answer_size_max) {
-    return Error{ErrorCode::limit_exceeded,
-                 "its answer does not end within " + std::to_string(proxy_answer_size_max) +
-                     " bytes; is this a proxy?"};
+    return Error{ErrorCode::limit_exceeded, "its answer does not end within " +
+                                                std::to_string(proxy_answer_size_max) +
+                                                " bytes; is this a proxy?"};
   }
   if (end == std::string_view::npos) return std::optional<ProxyAnswer>();
   std::string_view head = bytes.substr(0, end);
@@ -132,9 +133,9 @@ Error proxy_refusal(const ProxyAnswer& answer, const ProxyQuestion& question) {
     case 502:
     case 503:
     case 504:
-      return Error{ErrorCode::unavailable,
-                   says + ": it cannot reach " + core + " now; look from the proxy at the core's "
-                          "name, address and port"};
+      return Error{ErrorCode::unavailable, says + ": it cannot reach " + core +
+                                               " now; look from the proxy at the core's "
+                                               "name, address and port"};
     case 400:
     case 404:
     case 405:

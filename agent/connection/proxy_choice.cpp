@@ -82,6 +82,9 @@ std::optional<ProxyUse> proxy_for(const ProxySettings& settings, const CoreAddre
   const auto choice = choose_proxy(settings, core);
   if (!choice || !choice->proxy) return std::nullopt;
   ProxyUse use{*choice->proxy, settings.credentials_file, settings.credentials_source, trust};
+  // Who we are, and which key the core has, is between the core and us.
+  use.trust.client.reset();
+  use.trust.pins.clear();
   if (settings.ca_file.empty()) return use;
   use.trust = {};
   use.trust.ca_file = settings.ca_file;

@@ -71,9 +71,9 @@ std::string connect_request(const TunnelRequest& request, const Secret& credenti
 }
 
 Error broken_off(const boost::system::error_code& failure) {
-  const bool is_end =
-      failure == asio::error::eof || failure == asio::error::connection_reset ||
-      failure == asio::error::broken_pipe || failure == asio::ssl::error::stream_truncated;
+  const bool is_end = failure == asio::error::eof || failure == asio::error::connection_reset ||
+                      failure == asio::error::broken_pipe ||
+                      failure == asio::ssl::error::stream_truncated;
   if (is_end) {
     return Error{ErrorCode::unavailable, "it closed the connection without an answer to CONNECT"};
   }
@@ -100,7 +100,8 @@ asio::awaitable<Result<ProxyAnswer>> ask_to_connect(ObservedSocket& socket, cons
   auto credentials = read_proxy_credentials(proxy.credentials_file, proxy.credentials_source);
   if (!credentials) co_return credentials.error();
   std::string text = connect_request(request, *credentials);
-  const CutAt cut(socket.get_executor(), request.deadline, [&socket] { beast_close_socket(socket); });
+  const CutAt cut(socket.get_executor(), request.deadline,
+                  [&socket] { beast_close_socket(socket); });
   const auto bytes = asio::buffer(text);
   const auto sent = co_await asio::async_write(socket, bytes, proxy_without_throwing);
   wipe(text);

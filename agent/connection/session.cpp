@@ -100,8 +100,7 @@ asio::awaitable<bool> Session::open() {
   dependencies_.record.peer = facts.peer;
   dependencies_.record.proxy = facts.proxy;
   dependencies_.record.tls_version = facts.tls_version;
-  dependencies_.log.info("connected",
-                         facts.proxy.empty() ? "" : "through the proxy " + facts.proxy,
+  dependencies_.log.info("connected", facts.proxy.empty() ? "" : "through the proxy " + facts.proxy,
                          {{"core", dependencies_.address.url()},
                           {"peer", facts.peer},
                           {"tls", facts.tls_version},

@@ -1,6 +1,7 @@
 #include "agent/connection/websocket_errors.hpp"
 
 #include "agent/connection/retry_after.hpp"
+#include "tls/peer_check.hpp"
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/ssl/error.hpp>
@@ -64,6 +65,7 @@ Error transport_error(const boost::system::error_code& failure, const CoreAddres
   if (is_broken_off(failure)) {
     return {ErrorCode::unavailable, "upgrade: the peer closed the connection without an answer"};
   }
+  if (auto refused = tls::refused_by_peer(failure)) return *std::move(refused);
   const bool is_http = failure.category() == http::make_error_code(http::error{}).category();
   if (is_http) {
     const std::string remedy = address.transport == Transport::plain

@@ -39,7 +39,7 @@ class TlsLink {
  public:
   TlsLink(ObservedSocket socket, asio::ssl::context& context, const CoreAddress& address,
           const LinkSettings& settings)
-      : check(address.host),
+      : check(address.host, {}, settings.tls.pins),
         stream(std::make_unique<WebSocketStream<TlsStream>>(
             TlsStream(std::move(socket), context),
             [](TlsStream& tls) -> ObservedSocket& { return tls.next_layer(); }, settings)) {}
@@ -64,6 +64,26 @@ asio::awaitable<Result<void>> handshake(TlsLink& link, Moment deadline) {
   co_return Result<void>{};
 }
 
+/// With TLS 1.3 a refused client certificate shows when the handshake is over on this side: as an
+/// alert, or as a connection that is closed.
+void told_of_certificate(const tls::ClientCertificate* client, ConnectAttempt& attempt) {
+  Error error = attempt.link.error();
+  const bool is_alert = error.code == ErrorCode::not_permitted && error.message.starts_with("TLS:");
+  if (is_alert) attempt.stage = ConnectStage::tls;
+  if (!is_alert && error.code != ErrorCode::unavailable && error.code != ErrorCode::io_failed)
+    return;
+  if (client == nullptr) {
+    error.message +=
+        "; the peer asked for a client certificate and got none (tls.certificate_file)";
+  } else {
+    const auto facts = tls::describe(*client);
+    error.message += "; it was shown ";
+    error.message +=
+        facts ? tls::in_words(*facts, std::chrono::system_clock::now()) : facts.error().message;
+  }
+  attempt.link = std::move(error);
+}
+
 asio::awaitable<ConnectAttempt> upgrade_tls(ObservedSocket socket, asio::ssl::context& context,
                                             CoreAddress address, LinkSettings settings,
                                             Moment deadline) {
@@ -74,10 +94,13 @@ asio::awaitable<ConnectAttempt> upgrade_tls(ObservedSocket socket, asio::ssl::co
   LinkFacts facts;
   facts.tls_version = SSL_get_version(ssl);
   facts.cipher = SSL_CIPHER_get_name(SSL_get_current_cipher(ssl));
+  const bool was_asked = link.check.was_asked_for_certificate();
+  const auto client = settings.tls.client;
   // The handshake is over, and NO_RENEGOTIATION keeps it so: the check may go before the stream.
   auto attempt =
       co_await upgraded(std::move(link.stream), std::move(address), std::move(settings), deadline);
   attempt.facts = std::move(facts);
+  if (was_asked && !attempt.link) told_of_certificate(client.get(), attempt);
   co_return attempt;
 }
 
@@ -98,7 +121,8 @@ ConnectAttempt told_of(const std::optional<ProxyUse>& proxy, ConnectAttempt atte
       attempt.stage == ConnectStage::proxy) {
     return attempt;
   }
-  const bool is_on_the_way = attempt.stage == ConnectStage::dns || attempt.stage == ConnectStage::tcp;
+  const bool is_on_the_way =
+      attempt.stage == ConnectStage::dns || attempt.stage == ConnectStage::tcp;
   Error error = attempt.link.error();
   error.message += is_on_the_way ? "; this is the proxy " : "; seen through the proxy ";
   error.message += proxy->address.url;
@@ -119,8 +143,7 @@ asio::awaitable<ConnectAttempt> upgrade_socket(tcp::socket socket, asio::ssl::co
   if (settings.proxy) {
     TunnelRequest request{address.host_and_port(), settings.user_agent, deadline};
     ProxyUse proxy = *settings.proxy;
-    auto tunnel =
-        co_await open_tunnel(std::move(socket), std::move(proxy), std::move(request));
+    auto tunnel = co_await open_tunnel(std::move(socket), std::move(proxy), std::move(request));
     if (!tunnel.socket) {
       co_return ConnectAttempt{tunnel.socket.error(), ConnectStage::proxy, tunnel.retry_after, {}};
     }

@@ -92,11 +92,20 @@ struct Status {
 };
 
 /// Every state that `degraded` may name: each is a series of its own, also while it is not there.
-inline constexpr const char* degraded_names[] = {
-    "not_connected",         "policy_missing",           "policy_invalid", "policy_expired",
-    "outbox",                "sandbox",                  "run_unkillable", "messages_dropped",
-    "connection_unstable",   "no_descriptors",           "no_memory",      "no_processes",
-    "offline_cache_missing", "offline_cache_unwritable"};
+inline constexpr const char* degraded_names[] = {"not_connected",
+                                                 "policy_missing",
+                                                 "policy_invalid",
+                                                 "policy_expired",
+                                                 "outbox",
+                                                 "sandbox",
+                                                 "run_unkillable",
+                                                 "messages_dropped",
+                                                 "connection_unstable",
+                                                 "no_descriptors",
+                                                 "no_memory",
+                                                 "no_processes",
+                                                 "offline_cache_missing",
+                                                 "offline_cache_unwritable"};
 
 const char* name_of(Status::Connection state);
 

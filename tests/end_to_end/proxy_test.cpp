@@ -107,7 +107,9 @@ TEST_CASE("check-config tells which way leads to each core, and why") {
       Row{{{"HTTPS_PROXY", "http://one:1"}, {"NO_PROXY", ".example.org"}},
           {"--proxy-bypass", "other.example"},
           "through the proxy http://one:1"},
-      Row{{{"HTTPS_PROXY", "http://one:1"}, {"NO_PROXY", "a/b"}}, {}, "warning: environment NO_PROXY"},
+      Row{{{"HTTPS_PROXY", "http://one:1"}, {"NO_PROXY", "a/b"}},
+          {},
+          "warning: environment NO_PROXY"},
       Row{{{"HTTP_PROXY", "http://one:1"}}, {}, ", directly (no proxy is set)\n"});
   std::vector<std::string> arguments{"check-config"};
   arguments.insert(arguments.end(), row.options.begin(), row.options.end());
@@ -119,8 +121,8 @@ TEST_CASE("check-config tells which way leads to each core, and why") {
 
 TEST_CASE("a password in HTTPS_PROXY is refused with the remedy and shown nowhere") {
   for (const std::string command : {"check-config", "run"}) {
-    const auto result = run_satellite(
-        {command}, with_core({{"HTTPS_PROXY", "http://someone:geheim@proxy:3128"}}));
+    const auto result =
+        run_satellite({command}, with_core({{"HTTPS_PROXY", "http://someone:geheim@proxy:3128"}}));
     INFO(command << ": " << result.standard_output << result.standard_error);
     CHECK(result.exit_code == 2);
     CHECK(result.standard_error.find("environment HTTPS_PROXY") != std::string::npos);

@@ -176,10 +176,9 @@ class ConnectProxy::Relay {
 
   template <typename Stream>
   asio::awaitable<void> lead(std::shared_ptr<Passage<Stream>> passage, std::string question) {
-    const bool is_known =
-        options_.credentials.empty() ||
-        question.find("\r\nProxy-Authorization: Basic " + options_.credentials + "\r\n") !=
-            std::string::npos;
+    const bool is_known = options_.credentials.empty() ||
+                          question.find("\r\nProxy-Authorization: Basic " + options_.credentials +
+                                        "\r\n") != std::string::npos;
     const tcp::endpoint core(asio::ip::address_v4::loopback(), core_port());
     std::string answer =
         "HTTP/1.1 407 Proxy Authentication Required\r\n"

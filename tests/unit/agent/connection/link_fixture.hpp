@@ -52,6 +52,8 @@ struct Attempt {
   std::chrono::milliseconds deadline = 10s;
   agent::HeartbeatPolicy::Settings heartbeat = {};
   std::optional<agent::ProxyUse> proxy = {};
+  /// What else of trust; `ca_pem` is put into it.
+  tls::Settings tls = {};
 };
 agent::ConnectAttempt connect(boost::asio::io_context& context, const Attempt& attempt);
 

@@ -25,10 +25,10 @@ TEST_CASE("the head of a proxy's answer is read, whichever way it came") {
        {"HTTP/1.1 204 \r\nContent-Length: 0\r\n\r\n", 204, ""},
        {"HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\n\r\n<html>", 403, "Forbidden"}}));
   // Nothing is known before the end of the head, nothing changes with the pieces.
-  const std::size_t end = bytes.find("\n\n") != std::string::npos && bytes.find("\r\n\r\n") ==
-                                  std::string::npos
-                              ? bytes.find("\n\n") + 2
-                              : bytes.find("\r\n\r\n") + 4;
+  const std::size_t end =
+      bytes.find("\n\n") != std::string::npos && bytes.find("\r\n\r\n") == std::string::npos
+          ? bytes.find("\n\n") + 2
+          : bytes.find("\r\n\r\n") + 4;
   for (std::size_t size = 0; size < end; ++size) {
     const auto part = parse_proxy_answer(bytes.substr(0, size));
     REQUIRE(part);
@@ -78,21 +78,22 @@ TEST_CASE("a refusal names the status, where to, and what to do") {
     ErrorCode code;
     std::string words;
   };
-  const Row row = GENERATE(
-      Row{407, "", "", ErrorCode::not_permitted, "proxy.credentials_file"},
-      Row{407, "Basic", "", ErrorCode::not_permitted, "proxy.credentials_file"},
-      Row{407, "Negotiate, Basic", "the file", ErrorCode::not_permitted, "refused user and password of the file"},
-      Row{407, "NTLM", "the file", ErrorCode::not_permitted, "NTLM"},
-      Row{403, "", "", ErrorCode::not_permitted, "core.example.org:443"},
-      Row{401, "", "", ErrorCode::not_permitted, "core.example.org:443"},
-      Row{502, "", "", ErrorCode::unavailable, "core.example.org:443"},
-      Row{503, "", "", ErrorCode::unavailable, "core.example.org:443"},
-      Row{504, "", "", ErrorCode::unavailable, "core.example.org:443"},
-      Row{404, "", "", ErrorCode::unsupported, "is this a proxy"},
-      Row{405, "", "", ErrorCode::unsupported, "is this a proxy"},
-      Row{302, "", "", ErrorCode::not_permitted, "redirects are refused"},
-      Row{100, "", "", ErrorCode::unavailable, "100"},
-      Row{500, "", "", ErrorCode::unavailable, "500"});
+  const Row row =
+      GENERATE(Row{407, "", "", ErrorCode::not_permitted, "proxy.credentials_file"},
+               Row{407, "Basic", "", ErrorCode::not_permitted, "proxy.credentials_file"},
+               Row{407, "Negotiate, Basic", "the file", ErrorCode::not_permitted,
+                   "refused user and password of the file"},
+               Row{407, "NTLM", "the file", ErrorCode::not_permitted, "NTLM"},
+               Row{403, "", "", ErrorCode::not_permitted, "core.example.org:443"},
+               Row{401, "", "", ErrorCode::not_permitted, "core.example.org:443"},
+               Row{502, "", "", ErrorCode::unavailable, "core.example.org:443"},
+               Row{503, "", "", ErrorCode::unavailable, "core.example.org:443"},
+               Row{504, "", "", ErrorCode::unavailable, "core.example.org:443"},
+               Row{404, "", "", ErrorCode::unsupported, "is this a proxy"},
+               Row{405, "", "", ErrorCode::unsupported, "is this a proxy"},
+               Row{302, "", "", ErrorCode::not_permitted, "redirects are refused"},
+               Row{100, "", "", ErrorCode::unavailable, "100"},
+               Row{500, "", "", ErrorCode::unavailable, "500"});
   const ProxyAnswer answer{row.status, "Words", row.schemes, ""};
   ProxyQuestion asked = question;
   asked.credentials = row.credentials;

@@ -1,5 +1,5 @@
-#include "agent/connection/proxy_bypass.hpp"
 #include "agent/connection/proxy_choice.hpp"
+#include "agent/connection/proxy_bypass.hpp"
 #include "agent/connection/proxy_credentials.hpp"
 #include "tests/devcore/temporary_certificate.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -53,21 +53,21 @@ TEST_CASE("the URL of a proxy is taken apart, without a scheme it means http") {
 }
 
 TEST_CASE("what is no proxy is refused with the remedy, and a password is never repeated") {
-  const auto [url, words] = GENERATE(table<std::string, std::string>(
-      {{"socks5://proxy:1080", "SOCKS"},
-       {"ftp://proxy", "scheme"},
-       {"http://user:geheim@proxy:3128", "proxy.credentials_file"},
-       {"user:geheim@proxy:3128", "proxy.credentials_file"},
-       {"http://user@proxy", "proxy.credentials_file"},
-       {"http://proxy:3128/geheim", "no path"},
-       {"http://proxy:3128?geheim", "no path"},
-       {"http://", "host is missing"},
-       {"http://proxy:0", "port"},
-       {"http://proxy:99999", "port"},
-       {"http://2001:db8::7:3128", "brackets"},
-       {"http://127.1:3128", "IPv4"},
-       {"http://pro xy", "space"},
-       {"http://proxy\r\nHost: x", "control character"}}));
+  const auto [url, words] = GENERATE(
+      table<std::string, std::string>({{"socks5://proxy:1080", "SOCKS"},
+                                       {"ftp://proxy", "scheme"},
+                                       {"http://user:geheim@proxy:3128", "proxy.credentials_file"},
+                                       {"user:geheim@proxy:3128", "proxy.credentials_file"},
+                                       {"http://user@proxy", "proxy.credentials_file"},
+                                       {"http://proxy:3128/geheim", "no path"},
+                                       {"http://proxy:3128?geheim", "no path"},
+                                       {"http://", "host is missing"},
+                                       {"http://proxy:0", "port"},
+                                       {"http://proxy:99999", "port"},
+                                       {"http://2001:db8::7:3128", "brackets"},
+                                       {"http://127.1:3128", "IPv4"},
+                                       {"http://pro xy", "space"},
+                                       {"http://proxy\r\nHost: x", "control character"}}));
   const auto proxy = parse_proxy_url(url);
   INFO(url);
   REQUIRE_FALSE(proxy);
@@ -100,13 +100,12 @@ TEST_CASE("NO_PROXY: who is reached directly, by name, address, block and port")
       Row{".example.org:443", "core.example.org", 443, ".example.org:443"},
       Row{"192.0.2.7", "192.0.2.7", 443, "192.0.2.7"}, Row{"192.0.2.7", "192.0.2.70", 443, ""},
       Row{"192.0.2.7:443", "192.0.2.7", 443, "192.0.2.7:443"},
-      Row{"192.0.2.7:80", "192.0.2.7", 443, ""},
-      Row{"10.0.0.0/8", "10.255.0.1", 443, "10.0.0.0/8"}, Row{"10.0.0.0/8", "11.0.0.1", 443, ""},
-      Row{"10.1.2.3/8", "10.9.9.9", 443, "10.1.2.3/8"},
+      Row{"192.0.2.7:80", "192.0.2.7", 443, ""}, Row{"10.0.0.0/8", "10.255.0.1", 443, "10.0.0.0/8"},
+      Row{"10.0.0.0/8", "11.0.0.1", 443, ""}, Row{"10.1.2.3/8", "10.9.9.9", 443, "10.1.2.3/8"},
       Row{"192.0.2.128/25", "192.0.2.127", 443, ""},
       Row{"192.0.2.128/25", "192.0.2.129", 443, "192.0.2.128/25"},
-      Row{"0.0.0.0/0", "203.0.113.5", 443, "0.0.0.0/0"},
-      Row{"0.0.0.0/0", "2001:db8::1", 443, ""}, Row{"0.0.0.0/0", "core.example.org", 443, ""},
+      Row{"0.0.0.0/0", "203.0.113.5", 443, "0.0.0.0/0"}, Row{"0.0.0.0/0", "2001:db8::1", 443, ""},
+      Row{"0.0.0.0/0", "core.example.org", 443, ""},
       Row{"2001:db8::/32", "2001:db8:1::9", 443, "2001:db8::/32"},
       Row{"2001:db8::/32", "2001:db9::1", 443, ""},
       Row{"2001:DB8::1", "2001:db8::1", 443, "2001:DB8::1"},
@@ -135,20 +134,20 @@ TEST_CASE("which way leads to a core, and why") {
     ProxySettings settings;
     std::string core, proxy, why;
   };
-  const Row row = GENERATE(
-      Row{set_to(""), "https://core.example.org", "", "no proxy is set"},
-      Row{set_to("none"), "https://core.example.org", "", "proxy.url is none"},
-      Row{set_to("http://proxy:3128"), "https://core.example.org", "http://proxy:3128",
-          "environment HTTPS_PROXY"},
-      Row{set_to("http://proxy:3128", "example.org", "environment NO_PROXY"),
-          "https://core.example.org", "", "environment NO_PROXY has \"example.org\""},
-      Row{set_to("http://proxy:3128", "example.org:80"), "https://core.example.org",
-          "http://proxy:3128", "environment HTTPS_PROXY"},
-      Row{set_to("http://proxy:3128", "10.0.0.0/99", "environment NO_PROXY"),
-          "https://10.0.0.1", "http://proxy:3128", "environment HTTPS_PROXY"},
-      Row{set_to("http://proxy:3128"), "https://127.0.0.1:8443", "", "on this host"},
-      Row{set_to("http://proxy:3128"), "http://localhost:3000", "", "on this host"},
-      Row{set_to("http://proxy:3128"), "https://[::1]:8443", "", "on this host"});
+  const Row row =
+      GENERATE(Row{set_to(""), "https://core.example.org", "", "no proxy is set"},
+               Row{set_to("none"), "https://core.example.org", "", "proxy.url is none"},
+               Row{set_to("http://proxy:3128"), "https://core.example.org", "http://proxy:3128",
+                   "environment HTTPS_PROXY"},
+               Row{set_to("http://proxy:3128", "example.org", "environment NO_PROXY"),
+                   "https://core.example.org", "", "environment NO_PROXY has \"example.org\""},
+               Row{set_to("http://proxy:3128", "example.org:80"), "https://core.example.org",
+                   "http://proxy:3128", "environment HTTPS_PROXY"},
+               Row{set_to("http://proxy:3128", "10.0.0.0/99", "environment NO_PROXY"),
+                   "https://10.0.0.1", "http://proxy:3128", "environment HTTPS_PROXY"},
+               Row{set_to("http://proxy:3128"), "https://127.0.0.1:8443", "", "on this host"},
+               Row{set_to("http://proxy:3128"), "http://localhost:3000", "", "on this host"},
+               Row{set_to("http://proxy:3128"), "https://[::1]:8443", "", "on this host"});
   const auto choice = choose_proxy(row.settings, *parse_core_url(row.core));
   REQUIRE(choice);
   CHECK((choice->proxy ? choice->proxy->url : "") == row.proxy);
@@ -183,11 +182,11 @@ TEST_CASE("a connection gets the proxy's own authorities where they are named, e
 }
 
 TEST_CASE("user and password of a proxy come from one line of a file that only its owner reads") {
-  const auto [text, encoded] = GENERATE(table<std::string, std::string>(
-      {{"user:password", "dXNlcjpwYXNzd29yZA=="},
-       {"user:pass:word\n", "dXNlcjpwYXNzOndvcmQ="},
-       {"user:\r\n", "dXNlcjo="},
-       {"us er:p\xc3\xa4ss", "dXMgZXI6cMOkc3M="}}));
+  const auto [text, encoded] =
+      GENERATE(table<std::string, std::string>({{"user:password", "dXNlcjpwYXNzd29yZA=="},
+                                                {"user:pass:word\n", "dXNlcjpwYXNzOndvcmQ="},
+                                                {"user:\r\n", "dXNlcjo="},
+                                                {"us er:p\xc3\xa4ss", "dXMgZXI6cMOkc3M="}}));
   const TempDir directory;
   const std::string file = (directory.path() / "credentials").string();
   REQUIRE(tls::write_private_file(file, text));

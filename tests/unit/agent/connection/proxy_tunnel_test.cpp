@@ -130,7 +130,8 @@ TEST_CASE("the certificate of a proxy is verified like the core's, in words of t
   CHECK(proxy.questions().empty());
 }
 
-TEST_CASE("what a proxy answers instead of a tunnel is told with the proxy, the status and a remedy") {
+TEST_CASE(
+    "what a proxy answers instead of a tunnel is told with the proxy, the status and a remedy") {
   struct Row {
     std::string bytes;
     ErrorCode code;
