@@ -1,6 +1,7 @@
 #include "agent/commands/commands.hpp"
 #include "agent/commands/input.hpp"
 #include "agent/commands/preconditions.hpp"
+#include "agent/commands/terminal.hpp"
 #include "agent/config/sandbox_settings.hpp"
 #include "agent/packages/packages_here.hpp"
 #include "sandbox/host/engines.hpp"
@@ -40,8 +41,10 @@ void print_text(const sandbox::HostFacts& facts, const sandbox::HostReadiness& r
   std::size_t width = 0;
   for (const auto& finding : facts.findings) width = std::max(width, finding.name.size());
   for (const auto& finding : facts.findings) {
-    std::cout << (finding.present ? "ok       " : "missing  ") << finding.name
-              << std::string(width + 2 - finding.name.size(), ' ') << finding.detail << '\n';
+    std::cout << (finding.present ? coloured(Colour::good, "ok       ")
+                                  : coloured(Colour::bad, "missing  "))
+              << finding.name << std::string(width + 2 - finding.name.size(), ' ') << finding.detail
+              << '\n';
     if (!finding.remedy.empty()) std::cout << "         remedy: " << finding.remedy << '\n';
   }
   std::cout << (readiness.enforceable

@@ -75,6 +75,7 @@ int run_command(const Invocation& invocation) {
     return exit_failed;
   }
   Log log(config.log_level, config.log_format);
+  for (const std::string& warning : settings->loaded.warnings) log.warn("settings_odd", warning);
   TokenWatch watch(std::move(settings->loaded.token_source), std::move(token->value));
   Reload reload({config, std::move(settings->loaded.settings), watch, authorities, identity, log,
                  [&invocation, had_default_file] {

@@ -2,6 +2,7 @@
 
 #include "agent/config/connection_settings.hpp"
 #include "agent/config/host_view_settings.hpp"
+#include "agent/config/known_variables.hpp"
 #include "agent/config/operator_settings.hpp"
 #include "agent/config/proxy_settings.hpp"
 #include "agent/config/setting_table.hpp"
@@ -459,6 +460,7 @@ Result<LoadedConfig> load_config(const ConfigSources& sources, SettingsUse use) 
   for (const Setting& setting : setting_table()) {
     loaded.settings.push_back(values.at(std::string(setting.key)));
   }
+  loaded.warnings = unknown_variables(sources.environment);
   loaded.settings.push_back(EffectiveSetting{
       "token", loaded.token_source.found() ? "(set)" : "(none)", loaded.token_source.words()});
   return loaded;

@@ -23,7 +23,7 @@ constexpr std::array schemes{Scheme{"https", Transport::tls}, Scheme{"wss", Tran
 
 Result<Transport> parse_scheme(std::string_view text) {
   for (const Scheme& scheme : schemes) {
-    if (lower_case(text) == scheme.name) return scheme.transport;
+    if (ascii_lower_case(text) == scheme.name) return scheme.transport;
   }
   return invalid("the scheme is not https, wss, http or ws");
 }
@@ -49,7 +49,7 @@ std::string CoreAddress::url() const {
 }
 
 bool is_loopback_host(std::string_view host) {
-  const std::string name = lower_case(host);
+  const std::string name = ascii_lower_case(host);
   // RFC 6761 section 6.3: this name is always this host, whatever a resolver says.
   if (name == "localhost") return true;
   in_addr v4{};

@@ -44,7 +44,7 @@ Result<ProxyAnswer> parse_status_line(std::string_view line) {
 void take_field(std::string_view line, ProxyAnswer& answer) {
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return;
-  const std::string name = lower_case(line.substr(0, colon));
+  const std::string name = ascii_lower_case(line.substr(0, colon));
   const std::string_view value = trimmed(line.substr(colon + 1));
   if (name == "retry-after") answer.retry_after = value.substr(0, proxy_text_max);
   if (name != "proxy-authenticate") return;
@@ -69,7 +69,7 @@ bool is_possible_beginning(std::string_view bytes) {
 
 Error authentication_error(const ProxyAnswer& answer, const std::string& says,
                            const ProxyQuestion& question) {
-  const bool offers_basic = lower_case(answer.schemes).find("basic") != std::string::npos;
+  const bool offers_basic = ascii_lower_case(answer.schemes).find("basic") != std::string::npos;
   if (!answer.schemes.empty() && !offers_basic) {
     return Error{ErrorCode::not_permitted,
                  says + ": it wants to know who we are by " + answer.schemes +

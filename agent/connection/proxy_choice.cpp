@@ -27,7 +27,7 @@ Result<ProxyAddress> parse_proxy_url(std::string_view url) {
   ProxyAddress proxy;
   std::string_view rest = url;
   if (const auto end = url.find("://"); end != std::string_view::npos) {
-    const std::string scheme = lower_case(url.substr(0, end));
+    const std::string scheme = ascii_lower_case(url.substr(0, end));
     if (scheme != "http" && scheme != "https") {
       return wrong_proxy("the scheme is not http or https (SOCKS is not supported)");
     }

@@ -83,7 +83,7 @@ Result<UrlAuthority> parse_bracketed(std::string_view text) {
   const std::size_t end = text.find(']');
   if (end == std::string_view::npos)
     return wrong_url("the bracket after the IPv6 address is missing");
-  authority.host = lower_case(text.substr(1, end - 1));
+  authority.host = ascii_lower_case(text.substr(1, end - 1));
   authority.host_is_address = authority.host_is_ipv6 = true;
   if (!is_ipv6(authority.host)) {
     return wrong_url(
@@ -97,7 +97,7 @@ Result<UrlAuthority> parse_bracketed(std::string_view text) {
 
 }  // namespace
 
-std::string lower_case(std::string_view text) {
+std::string ascii_lower_case(std::string_view text) {
   std::string result(text);
   for (char& c : result) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   return result;
@@ -121,7 +121,7 @@ Result<UrlAuthority> parse_url_authority(std::string_view text) {
   if (text[0] == '[') return parse_bracketed(text);
   UrlAuthority authority;
   const std::size_t colon = text.find(':');
-  authority.host = lower_case(text.substr(0, colon));
+  authority.host = ascii_lower_case(text.substr(0, colon));
   const bool has_port = colon != std::string_view::npos;
   const std::string_view port = has_port ? text.substr(colon + 1) : std::string_view();
   if (port.find(':') != std::string_view::npos) {

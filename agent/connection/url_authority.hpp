@@ -41,6 +41,6 @@ Result<UrlAuthority> parse_url_authority(std::string_view text);
 Result<void> check_url_characters(std::string_view url);
 
 /// ASCII only: hosts and schemes.
-std::string lower_case(std::string_view text);
+std::string ascii_lower_case(std::string_view text);
 
 }  // namespace satellite::agent

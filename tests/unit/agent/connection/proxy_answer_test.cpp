@@ -1,17 +1,15 @@
 #include "agent/connection/proxy_answer.hpp"
 
+#include "tests/unit/agent/connection/link_fixture.hpp"
+
 #include <catch2/catch.hpp>
 #include <string>
 
 using namespace satellite;
 using namespace satellite::agent;
+using namespace satellite::tests;
 
 namespace {
-
-bool contains(const std::string& text, const std::string& part) {
-  INFO(text);
-  return text.find(part) != std::string::npos;
-}
 
 const ProxyQuestion question{{"core.example.org", 443}, ""};
 

@@ -3,6 +3,7 @@
 #include "agent/connection/proxy_credentials.hpp"
 #include "tests/devcore/temporary_certificate.hpp"
 #include "tests/support/temp_dir.hpp"
+#include "tests/unit/agent/connection/link_fixture.hpp"
 
 #include <sys/stat.h>
 #include <catch2/catch.hpp>
@@ -11,7 +12,7 @@
 
 using namespace satellite;
 using namespace satellite::agent;
-using satellite::tests::TempDir;
+using namespace satellite::tests;
 
 namespace {
 
@@ -23,11 +24,6 @@ ProxySettings set_to(const std::string& url, const std::string& bypass = "",
   settings.bypass = bypass;
   settings.bypass_source = bypass_source;
   return settings;
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  INFO(text);
-  return text.find(part) != std::string::npos;
 }
 
 }  // namespace
