@@ -19,7 +19,7 @@ enum class SystemStore {
 /// Whom we trust, and who we are. Empty paths = only the system's store. There is no setting that
 /// trusts everybody.
 ///
-/// Source: the section `[tls]` of the settings.
+/// Source: tls/README.md.
 struct Settings {
   std::filesystem::path ca_file;                ///< PEM, one or many certificates
   std::string ca_file_setting = "tls.ca_file";  ///< what errors call it

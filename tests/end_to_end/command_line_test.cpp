@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 #include <cstdlib>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -106,6 +107,11 @@ TEST_CASE(
     CHECK(shell_exit_code("\"$1\" " + command + " >/dev/full 2>/dev/null") == 1);
     CHECK(shell_exit_code("\"$1\" " + command + " >/dev/null 2>/dev/null") == 0);
   }
+  // The reader has gone before the first word; a slow one only makes this easier.
+  const TempDir directory;
+  const std::string said = (directory.path() / "said").string();
+  shell_exit_code("{ sleep 0.3; \"$1\" help run 2>" + said + "; } | true");
+  CHECK(std::filesystem::file_size(said) == 0);
   CHECK(shell_exit_code("\"$1\" version 2>&1 >/dev/full | grep -q \"cannot be written\"") == 0);
 }
 
