@@ -35,6 +35,10 @@ int perform(const Invocation& invocation) {
       return check_config_command(invocation);
     case Invocation::Command::version:
       return version_command(invocation);
+    case Invocation::Command::enrol:
+      return enrol_command(invocation);
+    case Invocation::Command::rotate_token:
+      return rotate_token_command(invocation);
     case Invocation::Command::help:
       break;
   }

@@ -119,6 +119,12 @@ Result<void> use_client_certificate(ssl_ctx_st* context, const ClientCertificate
   return error_from_openssl(ErrorCode::invalid_input, client.certificate_name);
 }
 
+std::optional<std::chrono::system_clock::time_point> peer_certificate_end(const ssl_st* ssl) {
+  const X509* const certificate = SSL_get0_peer_certificate(ssl);
+  if (certificate == nullptr) return std::nullopt;
+  return moment_of(X509_get0_notAfter(certificate));
+}
+
 std::string in_words(const ClientCertificateFacts& facts,
                      std::chrono::system_clock::time_point now) {
   std::string text = facts.subject + ", of " + facts.issuer + ", valid until " + facts.not_after;

@@ -4,9 +4,11 @@
 #include "protocol/vocabulary/secret.hpp"
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 struct ssl_ctx_st;  // OpenSSL's SSL_CTX; its headers are for .cpp files
+struct ssl_st;
 
 namespace satellite::tls {
 
@@ -33,6 +35,9 @@ Result<ClientCertificateFacts> describe(const ClientCertificate& client);
 
 /// From now on connections of `context` show it where they are asked. Errors: as above.
 Result<void> use_client_certificate(ssl_ctx_st* context, const ClientCertificate& client);
+
+/// When the certificate of the other side ends; nothing before a handshake.
+std::optional<std::chrono::system_clock::time_point> peer_certificate_end(const ssl_st* ssl);
 
 /// `CN=satellite-1, of CN=authority, valid until …`, and that it is not valid at `now` if so.
 std::string in_words(const ClientCertificateFacts& facts,

@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <sstream>
+#include <utility>
 
 namespace satellite::agent {
 namespace {
@@ -63,6 +64,25 @@ void add_settings(CLI::App& sub, Invocation& invocation) {
   }
 }
 
+void describe_enrolment(CLI::App& app, Invocation& invocation) {
+  const std::pair<Command, CLI::App*> both[] = {
+      {Command::enrol,
+       add(app, invocation, Command::enrol, "enrol",
+           "make this host a satellite of a core: try the way, then write settings and token; the "
+           "token comes from standard input")},
+      {Command::rotate_token,
+       add(app, invocation, Command::rotate_token, "rotate-token",
+           "put a new token, from standard input, in the place of the old one, once the core "
+           "knows it")}};
+  for (const auto& [command, sub] : both) {
+    sub->add_flag("--no-trial", invocation.skips_trial, "write without trying the way to the core");
+    sub->add_flag("--no-start", invocation.skips_start,
+                  command == Command::enrol ? "do not enable and start the service"
+                                            : "do not restart the service");
+    add_settings(*sub, invocation);
+  }
+}
+
 void describe(CLI::App& app, Invocation& invocation) {
   app.require_subcommand(1);
   app.footer(footer);
@@ -71,6 +91,7 @@ void describe(CLI::App& app, Invocation& invocation) {
   add_settings(*add(app, invocation, Command::run, "run",
                     "connect to the core and work (what the service runs)"),
                invocation);
+  describe_enrolment(app, invocation);
   CLI::App* const exec = add(app, invocation, Command::exec, "exec",
                              "run one script here and print output and report; what follows -- "
                              "are its arguments");

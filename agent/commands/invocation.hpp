@@ -20,6 +20,8 @@ struct Invocation {
     check_config,
     status,
     version,
+    enrol,
+    rotate_token,
     help  ///< answered by parse_command_line
   };
 
@@ -38,6 +40,8 @@ struct Invocation {
   std::string policy_argument;                 ///< policy check FILE
   std::string packages_verb;                   ///< packages list | verify | sync
   std::string helped_command;                  ///< help COMMAND; empty = all
+  bool skips_trial = false;                    ///< enrol, rotate-token: --no-trial
+  bool skips_start = false;                    ///< enrol, rotate-token: --no-start
   bool effective = false;                      ///< policy show --effective
 };
 

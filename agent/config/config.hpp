@@ -54,6 +54,7 @@ struct Config {
   CoreOrder core_order = CoreOrder::ordered;
   std::string client_id;
   Secret token;
+  std::string token_file;    ///< as it was named; empty = not by a setting
   std::string ca_file;       ///< empty = the system's store
   std::string ca_directory;  ///< hashed; empty = none
   tls::SystemStore system_store = tls::SystemStore::replaced;

@@ -345,6 +345,7 @@ Result<void> take_core(const Values& values, SettingsUse use, Config& config) {
   }
   config.core_url = values.at("core").value;
   config.client_id = values.at("id").value;
+  config.token_file = values.at("token_file").value;
   const EffectiveSetting& resolver = values.at("connection.resolver");
   if (resolver.value != "builtin" && resolver.value != "getent") {
     return invalid(resolver, "'" + printable(resolver.value) + "' is neither builtin nor getent");

@@ -176,6 +176,14 @@ std::optional<Error> unasked_in(const websocket::response_type& response) {
   return std::nullopt;
 }
 
+std::optional<std::chrono::seconds> clock_ahead_of(const websocket::response_type& response) {
+  const boost::beast::string_view text = response[http::field::date];
+  const auto date = parse_http_date({text.data(), text.size()});
+  if (!date) return std::nullopt;
+  const auto ahead = std::chrono::system_clock::now() - *date;
+  return std::chrono::duration_cast<std::chrono::seconds>(ahead);
+}
+
 ConnectAttempt upgrade_failure(const boost::system::error_code& failure,
                                const websocket::response_type& response,
                                const CoreAddress& address) {

@@ -74,12 +74,13 @@ void told_of_certificate(const tls::ClientCertificate* client, ConnectAttempt& a
     return;
   if (client == nullptr) {
     error.message +=
-        "; the peer asked for a client certificate and got none (tls.certificate_file)";
+        " (the peer asked for a client certificate and got none: tls.certificate_file)";
   } else {
     const auto facts = tls::describe(*client);
-    error.message += "; it was shown ";
+    error.message += " (it was shown ";
     error.message +=
         facts ? tls::in_words(*facts, std::chrono::system_clock::now()) : facts.error().message;
+    error.message += ')';
   }
   attempt.link = std::move(error);
 }
@@ -94,12 +95,15 @@ asio::awaitable<ConnectAttempt> upgrade_tls(ObservedSocket socket, asio::ssl::co
   LinkFacts facts;
   facts.tls_version = SSL_get_version(ssl);
   facts.cipher = SSL_CIPHER_get_name(SSL_get_current_cipher(ssl));
+  facts.certificate_ends = tls::peer_certificate_end(ssl);
   const bool was_asked = link.check.was_asked_for_certificate();
   const auto client = settings.tls.client;
   // The handshake is over, and NO_RENEGOTIATION keeps it so: the check may go before the stream.
   auto attempt =
       co_await upgraded(std::move(link.stream), std::move(address), std::move(settings), deadline);
-  attempt.facts = std::move(facts);
+  attempt.facts.tls_version = std::move(facts.tls_version);
+  attempt.facts.cipher = std::move(facts.cipher);
+  attempt.facts.certificate_ends = facts.certificate_ends;
   if (was_asked && !attempt.link) told_of_certificate(client.get(), attempt);
   co_return attempt;
 }
@@ -124,8 +128,8 @@ ConnectAttempt told_of(const std::optional<ProxyUse>& proxy, ConnectAttempt atte
   const bool is_on_the_way =
       attempt.stage == ConnectStage::dns || attempt.stage == ConnectStage::tcp;
   Error error = attempt.link.error();
-  error.message += is_on_the_way ? "; this is the proxy " : "; seen through the proxy ";
-  error.message += proxy->address.url;
+  error.message += is_on_the_way ? " (this is the proxy " : " (seen through the proxy ";
+  error.message += proxy->address.url + ')';
   attempt.link = std::move(error);
   return attempt;
 }

@@ -38,6 +38,9 @@ struct LinkFacts {
   std::string tls_version;  ///< `TLSv1.3`; empty without TLS
   std::string cipher;
   std::chrono::milliseconds connected_in{0};
+  std::optional<std::chrono::system_clock::time_point> certificate_ends;  ///< of the core's
+  /// By how much this host's clock is ahead of the one in the answer to the upgrade.
+  std::optional<std::chrono::seconds> clock_ahead;
 };
 
 /// One WebSocket to the core, from the finished upgrade to its end.
