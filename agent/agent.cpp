@@ -249,10 +249,11 @@ asio::awaitable<void> Agent::stay_connected() {
     look_at_files();
     const CoreAddress& address = cores_.at(rotation_.current());
     core_ = address.url();
-    Session session({context_, dependencies_.log, dependencies_.config, address, inbox_, secrets_,
-                     outbox_, dependencies_.process_started, dependencies_.token.token(),
-                     dependencies_.authorities.settings(), record_,
-                     core_answers_registration_probe_});
+    Session session(
+        {context_, dependencies_.log, dependencies_.config, address, inbox_, secrets_, outbox_,
+         dependencies_.process_started, dependencies_.token.token(),
+         trust_of(dependencies_.config, dependencies_.authorities, dependencies_.identity), record_,
+         core_answers_registration_probe_});
     session_ = &session;
     ++record_.attempts;
     ++attempts_;

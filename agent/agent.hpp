@@ -28,6 +28,7 @@ struct AgentDependencies {
   std::chrono::steady_clock::time_point process_started;
   TokenWatch& token;
   tls::AuthorityFile& authorities;
+  ClientIdentity& identity;
   Reload& reload;
   NotifySocket& service;
   Store::Settings store;
@@ -37,8 +38,8 @@ struct AgentDependencies {
 /// The composition root: builds the parts, joins their loops, decides nothing. Returns after
 /// SIGTERM or SIGINT, once every run has ended, by itself within `stop.drain` or because it was
 /// ended, and was reported as far as the core would take it; or when the launcher is gone, because
-/// without it no run is possible and nobody would notice. SIGHUP reads settings, token and
-/// authorities again.
+/// without it no run is possible and nobody would notice. SIGHUP reads settings, token,
+/// authorities and client certificate again.
 AgentEnd serve(AgentDependencies dependencies);
 
 }  // namespace satellite::agent

@@ -46,6 +46,16 @@ CheckStates::Place states_place(const Store::Settings& store, const std::string&
   return {state_directory + "/check-state", {}};
 }
 
+tls::Settings trust_of(const Config& config, const tls::AuthorityFile& authorities,
+                       const ClientIdentity& identity) {
+  tls::Settings trust = authorities.settings();
+  trust.ca_directory = config.ca_directory;
+  trust.system_store = config.system_store;
+  trust.pins = config.pins;
+  trust.client = identity.certificate();
+  return trust;
+}
+
 CoreRotation rotation_of(const Config& config, std::size_t cores) {
   ReconnectPolicy::Settings settings;
   settings.backoff_max = config.backoff_max;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/config/client_identity.hpp"
 #include "agent/config/config.hpp"
 #include "agent/connection/core_rotation.hpp"
 #include "agent/connection/core_url.hpp"
@@ -8,6 +9,7 @@
 #include "agent/outbound/kept_messages.hpp"
 #include "agent/packages/script_packages.hpp"
 #include "agent/storage/check_states.hpp"
+#include "tls/authority_file.hpp"
 
 #include <cstddef>
 #include <string>
@@ -22,6 +24,9 @@ StatusService::Settings status_settings(const Config& config, const std::string&
 OfflineCache::Place cache_place(const std::string& state_directory,
                                 const std::vector<CoreAddress>& cores);
 CheckStates::Place states_place(const Store::Settings& store, const std::string& state_directory);
+/// What a connection trusts and shows now.
+tls::Settings trust_of(const Config& config, const tls::AuthorityFile& authorities,
+                       const ClientIdentity& identity);
 CoreRotation rotation_of(const Config& config, std::size_t cores);
 
 }  // namespace satellite::agent

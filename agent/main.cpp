@@ -1,4 +1,5 @@
 #include "agent/commands/commands.hpp"
+#include "agent/commands/terminal.hpp"
 #include "agent/packages/archive/unpack_child.hpp"
 #include "tls/library.hpp"
 
@@ -34,6 +35,12 @@ int perform(const Invocation& invocation) {
       return check_config_command(invocation);
     case Invocation::Command::version:
       return version_command(invocation);
+    case Invocation::Command::enrol:
+      return enrol_command(invocation);
+    case Invocation::Command::rotate_token:
+      return rotate_token_command(invocation);
+    case Invocation::Command::help:
+      break;
   }
   return exit_wrong_usage;
 }
@@ -44,6 +51,12 @@ void keep_standard_descriptors() {
   for (int fd = 0; fd <= 2; ++fd) {
     if (::fcntl(fd, F_GETFD) < 0) static_cast<void>(::open("/dev/null", O_RDWR));
   }
+}
+
+/// An answer that nobody got is no success, however well the work went.
+int with_output_written(int exit_code) {
+  if (satellite::agent::flush_standard_output() || exit_code != 0) return exit_code;
+  return satellite::agent::exit_failed;
 }
 
 }  // namespace
@@ -62,9 +75,9 @@ int main(int argc, char** argv) {
     const auto parsed = satellite::agent::parse_command_line(argc, argv);
     if (const auto* early = std::get_if<satellite::agent::ParsedEarly>(&parsed)) {
       (early->exit_code == 0 ? std::cout : std::cerr) << early->text;
-      return early->exit_code;
+      return with_output_written(early->exit_code);
     }
-    return perform(std::get<Invocation>(parsed));
+    return with_output_written(perform(std::get<Invocation>(parsed)));
   } catch (const std::exception& problem) {
     std::cerr << "checkstack-satellite: internal error: " << problem.what() << '\n';
     return satellite::agent::exit_failed;

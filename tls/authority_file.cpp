@@ -9,7 +9,6 @@
 
 #include <array>
 #include <cerrno>
-#include <utility>
 
 namespace satellite::tls {
 namespace {
@@ -77,14 +76,6 @@ Result<bool> AuthorityFile::refresh() {
   const bool is_new = *text != text_;
   text_ = *std::move(text);
   return is_new;
-}
-
-Result<void> AuthorityFile::replace(std::string path) {
-  AuthorityFile other(std::move(path));
-  const auto read = other.refresh();
-  if (!read) return read.error();
-  *this = std::move(other);
-  return {};
 }
 
 }  // namespace satellite::tls

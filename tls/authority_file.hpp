@@ -25,8 +25,6 @@ class AuthorityFile {
   /// Errors: those of make_client_context, and limit_exceeded, once per change of the file; the
   ///         text that was good before still counts.
   Result<bool> refresh();
-  /// Another file counts from now on, if it is good; an empty path = the system's store.
-  Result<void> replace(std::string path);
 
  private:
   struct Version {

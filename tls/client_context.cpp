@@ -20,42 +20,41 @@ using FilePtr = std::unique_ptr<std::FILE, Deleter<&std::fclose>>;
 
 constexpr int security_level = 2;
 
-std::string named(const char* setting, const fs::path& path) {
-  return std::string(setting) + " \"" + path.string() + "\"";
+std::string named(const std::string& setting, const fs::path& path) {
+  return setting + " \"" + path.string() + "\"";
 }
 
 /// Certificates are read one by one, so that an error can say which one and an empty file is found:
 /// OpenSSL's own loader takes a file of private keys for a store without authorities.
-Result<void> add_ca_file(X509_STORE* store, const fs::path& path, std::string text) {
+Result<void> add_ca_file(X509_STORE* store, const Settings& settings) {
+  const fs::path& path = settings.ca_file;
+  const std::string name = named(settings.ca_file_setting, path);
+  std::string text = settings.ca_pem;
   const FilePtr file(text.empty() ? std::fopen(path.c_str(), "rbe")
                                   : ::fmemopen(text.data(), text.size(), "rb"));
-  if (!file) return error_from_errno(named("tls.ca_file", path), errno);
+  if (!file) return error_from_errno(name, errno);
   ERR_clear_error();
   std::size_t count = 0;
   for (;;) {
     const X509Ptr certificate(PEM_read_X509_AUX(file.get(), nullptr, nullptr, nullptr));
     if (!certificate) break;
     if (++count > authorities_max) {
-      return Error{ErrorCode::limit_exceeded,
-                   named("tls.ca_file", path) + ": more than 10000 certificates"};
+      return Error{ErrorCode::limit_exceeded, name + ": more than 10000 certificates"};
     }
     if (X509_STORE_add_cert(store, certificate.get()) != 1) {
-      return error_from_openssl(
-          ErrorCode::invalid_input,
-          named("tls.ca_file", path) + ", certificate " + std::to_string(count));
+      return error_from_openssl(ErrorCode::invalid_input,
+                                name + ", certificate " + std::to_string(count));
     }
   }
   const bool at_the_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
   if (!at_the_end) {
-    return error_from_openssl(
-        ErrorCode::invalid_input,
-        named("tls.ca_file", path) + ", certificate " + std::to_string(count + 1));
+    return error_from_openssl(ErrorCode::invalid_input,
+                              name + ", certificate " + std::to_string(count + 1));
   }
   ERR_clear_error();
   if (count == 0) {
     return Error{ErrorCode::invalid_input,
-                 named("tls.ca_file", path) +
-                     ": no certificate in it; expected PEM (-----BEGIN CERTIFICATE-----)"};
+                 name + ": no certificate in it; expected PEM (-----BEGIN CERTIFICATE-----)"};
   }
   return {};
 }
@@ -92,7 +91,7 @@ Result<void> add_system_store(X509_STORE* store) {
 
 Result<void> add_trust(X509_STORE* store, const Settings& settings) {
   if (!settings.ca_file.empty()) {
-    Result<void> added = add_ca_file(store, settings.ca_file, settings.ca_pem);
+    Result<void> added = add_ca_file(store, settings);
     if (!added) return added;
   }
   if (!settings.ca_directory.empty()) {
@@ -119,6 +118,10 @@ Result<boost::asio::ssl::context> make_client_context(const Settings& settings) 
   }
   const Result<void> trusted = add_trust(SSL_CTX_get_cert_store(native), settings);
   if (!trusted) return trusted.error();
+  if (settings.client) {
+    const Result<void> shown = use_client_certificate(native, *settings.client);
+    if (!shown) return shown.error();
+  }
   return context;
 }
 

@@ -1,7 +1,12 @@
 #pragma once
 
+#include "tls/client_certificate.hpp"
+#include "tls/pin.hpp"
+
 #include <filesystem>
+#include <memory>
 #include <string>
+#include <vector>
 
 namespace satellite::tls {
 
@@ -11,15 +16,21 @@ enum class SystemStore {
   added,     ///< both count: for a core that moves from a private to a public certificate
 };
 
-/// Whom we trust. Empty paths = only the system's store. There is no setting that trusts everybody.
+/// Whom we trust, and who we are. Empty paths = only the system's store. There is no setting that
+/// trusts everybody.
 ///
-/// Shape:  an operator sets `ca_file` (setting `tls.ca_file`); no setting leads to the others,
-///         which are for callers in code.
+/// Source: tls/README.md.
 struct Settings {
-  std::filesystem::path ca_file;       ///< PEM, one or many certificates
-  std::string ca_pem;                  ///< the text of that file, where it was read before
-  std::filesystem::path ca_directory;  ///< hashed as by `openssl rehash`
+  std::filesystem::path ca_file;                ///< PEM, one or many certificates
+  std::string ca_file_setting = "tls.ca_file";  ///< what errors call it
+  std::string ca_pem;                           ///< the text of that file, where it was read before
+  std::filesystem::path ca_directory;           ///< hashed as by `openssl rehash`
   SystemStore system_store = SystemStore::replaced;
+  /// If there are any, the peer's own key is one of them, beside all that is verified anyway.
+  std::vector<Pin> pins;
+  /// Null = nothing is shown to a peer that asks. Shared with connections that began before a
+  /// reload put another one in its place.
+  std::shared_ptr<const ClientCertificate> client;
 };
 
 }  // namespace satellite::tls

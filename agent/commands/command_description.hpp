@@ -12,6 +12,8 @@ struct ArgumentDescription {
   bool takes_value = false;          ///< false for a flag
   bool names_file = false;           ///< its value is a path
   std::vector<std::string> choices;  ///< the only values it takes; empty = any
+  std::string value;                 ///< of a setting: what stands for its value, `SECONDS`
+  std::string fallback;              ///< of a setting: its default
 };
 
 struct CommandDescription {

@@ -22,6 +22,8 @@ int policy_command(const Invocation& invocation);
 int packages_command(const Invocation& invocation);
 int status_command(const Invocation& invocation);
 int doctor_command(const Invocation& invocation);
+int enrol_command(const Invocation& invocation);
+int rotate_token_command(const Invocation& invocation);
 int check_config_command(const Invocation& invocation);
 int version_command(const Invocation& invocation);
 

@@ -1,6 +1,8 @@
 #include "agent/commands/commands.hpp"
-#include "agent/commands/input.hpp"
+#include "agent/commands/core_trial.hpp"
 #include "agent/commands/preconditions.hpp"
+#include "agent/commands/running_satellite.hpp"
+#include "agent/commands/terminal.hpp"
 #include "agent/config/sandbox_settings.hpp"
 #include "agent/packages/packages_here.hpp"
 #include "sandbox/host/engines.hpp"
@@ -11,53 +13,118 @@
 #include "sandbox/running/runner.hpp"
 #include "tls/system_authorities.hpp"
 
+#include <sys/prctl.h>
+
 #include <algorithm>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <exception>
+#include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
 
 namespace satellite::agent {
 namespace {
 
-void print_json(const sandbox::HostFacts& facts, const sandbox::HostReadiness& readiness) {
+/// What was looked at, and by whom.
+struct Examination {
+  sandbox::HostFacts facts;
+  sandbox::HostReadiness readiness;
+  std::vector<CoreTrial> ways;  ///< to each core that is named
+  std::string looked_as;        ///< and whose eyes the service has, if they are others
+
+  bool is_well() const {
+    return readiness.enforceable && std::all_of(ways.begin(), ways.end(), [](const auto& way) {
+             return leads_there(way.steps);
+           });
+  }
+};
+
+const char* name_of(WayStep::State state) {
+  return state == WayStep::State::done     ? "done"
+         : state == WayStep::State::failed ? "failed"
+                                           : "not tried";
+}
+
+nlohmann::ordered_json way_json(const CoreTrial& trial) {
+  auto steps = nlohmann::ordered_json::array();
+  for (const WayStep& step : trial.steps) {
+    steps.push_back({{"name", step.name},
+                     {"state", name_of(step.state)},
+                     {"detail", step.detail},
+                     {"remedy", step.remedy}});
+  }
+  return {{"core", trial.core.url()}, {"way", trial.way}, {"steps", std::move(steps)}};
+}
+
+void print_json(const Examination& seen) {
   nlohmann::ordered_json answer;
-  answer["ready"] = readiness.enforceable;
+  answer["ready"] = seen.readiness.enforceable;
+  answer["lookedAs"] = seen.looked_as;
   answer["capabilities"] = nlohmann::json::array();
-  for (const auto& finding : facts.findings) {
+  for (const auto& finding : seen.facts.findings) {
     answer["capabilities"].push_back({{"name", finding.name},
                                       {"present", finding.present},
+                                      {"needed", !finding.present && !seen.readiness.enforceable},
                                       {"detail", finding.detail},
                                       {"remedy", finding.remedy}});
   }
-  answer["facts"] = sandbox::to_json(facts);
+  answer["ways"] = nlohmann::json::array();
+  for (const CoreTrial& way : seen.ways) answer["ways"].push_back(way_json(way));
+  answer["facts"] = sandbox::to_json(seen.facts);
   std::cout << answer.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
 }
 
-void print_text(const sandbox::HostFacts& facts, const sandbox::HostReadiness& readiness) {
+/// Where the shipped policy holds without it, what is not here is optional.
+std::string mark_of(const sandbox::CapabilityFinding& finding, const Examination& seen) {
+  if (finding.present) return coloured(Colour::good, "ok       ");
+  return seen.readiness.enforceable ? coloured(Colour::quiet, "optional ")
+                                    : coloured(Colour::bad, "missing  ");
+}
+
+void print_text(const Examination& seen) {
+  std::cout << seen.looked_as << "\n\n";
   std::size_t width = 0;
-  for (const auto& finding : facts.findings) width = std::max(width, finding.name.size());
-  for (const auto& finding : facts.findings) {
-    std::cout << (finding.present ? "ok       " : "missing  ") << finding.name
+  for (const auto& finding : seen.facts.findings) width = std::max(width, finding.name.size());
+  for (const auto& finding : seen.facts.findings) {
+    std::cout << mark_of(finding, seen) << finding.name
               << std::string(width + 2 - finding.name.size(), ' ') << finding.detail << '\n';
     if (!finding.remedy.empty()) std::cout << "         remedy: " << finding.remedy << '\n';
   }
-  std::cout << (readiness.enforceable
-                    ? "\nThis host can enforce every layer of the shipped default policy.\n"
-                    : "\n" + readiness.guidance + "\n");
+  for (const CoreTrial& way : seen.ways) print_trial(std::cout, way);
+  std::cout << (seen.readiness.enforceable
+                    ? "\nThis host can enforce every layer of the shipped default policy"
+                    : "\n" + seen.readiness.guidance);
+  if (seen.ways.empty()) {
+    std::cout << (seen.readiness.enforceable ? "." : "")
+              << " No core is set here, so no way to one was tried.\n";
+  } else if (!seen.is_well() && seen.readiness.enforceable) {
+    std::cout << ", but a step on the way to the core failed.\n";
+  } else {
+    std::cout << (seen.readiness.enforceable ? ", and the way to the core is open.\n" : "\n");
+  }
 }
 
 /// Whom a connection would trust.
 sandbox::CapabilityFinding authorities_finding(const Config& config) {
   sandbox::CapabilityFinding finding;
   finding.name = "certificate_authorities";
-  if (!config.ca_file.empty()) {
+  if (!config.ca_file.empty() || !config.ca_directory.empty()) {
     const auto checked = check_authorities(config);
     finding.present = static_cast<bool>(checked);
-    finding.detail = checked ? config.ca_file + " (tls.ca_file)" : checked.error().message;
-    if (!checked) finding.remedy = "correct the file, or the setting tls.ca_file";
+    if (!config.ca_file.empty()) finding.detail = config.ca_file + " (tls.ca_file)";
+    if (!config.ca_directory.empty()) {
+      finding.detail +=
+          (finding.detail.empty() ? "" : ", ") + config.ca_directory + " (tls.ca_directory)";
+    }
+    if (checked) return finding;
+    finding.detail = checked.error().message;
+    finding.remedy = "correct the file or directory, or the setting that names it";
     return finding;
   }
   const auto found = tls::find_system_authorities(tls::authorities_max);
@@ -121,34 +188,115 @@ sandbox::CapabilityFinding script_packages_finding(const Config& config) {
   return finding;
 }
 
+/// `uid 0, capabilities 000001ffffffffff` of a process; empty where it cannot be read.
+std::string privileges_of(const std::string& process) {
+  std::ifstream file("/proc/" + process + "/status");
+  std::string uid, capabilities;
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    std::string name, value;
+    words >> name >> value;
+    if (name == "Uid:") uid = value;
+    if (name == "CapEff:") capabilities = value;
+  }
+  return uid.empty() ? std::string() : "uid " + uid + ", capabilities " + capabilities;
+}
+
+/// The process of the satellite that runs here, if one answers; the id is only for /proc.
+std::optional<std::string> running_process(const Config& config) {
+  const auto answer = ask_satellite(config, "/status.json");
+  if (!answer) return std::nullopt;
+  const auto status = nlohmann::json::parse(answer->body, nullptr, false);
+  if (!status.is_object()) return std::string();
+  const auto id = status.find("processId");
+  return id != status.end() && id->is_number_integer() ? std::to_string(id->get<long>())
+                                                       : std::string();
+}
+
+/// Whoever has other privileges than the service sees what the service cannot do.
+std::string eyes_of(const std::optional<std::string>& running) {
+  const std::string own = privileges_of("self");
+  const std::string looked = "Looked with the privileges of this command (" + own + ")";
+  if (!running) {
+    return looked + "; no satellite answers here: under a service unit it may be able to do less.";
+  }
+  const std::string other = privileges_of(*running);
+  if (other == own) return looked + ", which are those of the satellite that runs here.";
+  return looked + "; the satellite that runs here has others (" +
+         (other.empty() ? "unknown" : other) +
+         "): what it can do is told by checkstack-satellite status.";
+}
+
+/// The way to each core that is named. A token is shown only where no satellite runs: the core has
+/// one connection for each id, and the running one would lose it.
+Result<std::vector<CoreTrial>> ways_to_cores(const ConfigSources& sources, bool shows_token) {
+  std::vector<CoreTrial> ways;
+  auto loaded = load_config(sources, SettingsUse::running);
+  if (!loaded) return loaded.error();
+  const auto cores = parse_core_urls(loaded->config.core_url);
+  if (!cores) return cores.error();
+  Secret token;
+  std::string problem;
+  if (shows_token && loaded->token_source.found()) {
+    auto read = read_token(loaded->token_source);
+    if (read) token = std::move(read->value);
+    if (!read) problem = read.error().message;
+  }
+  for (const CoreAddress& core : *cores) {
+    ways.push_back(try_core(loaded->config, core, token.reveal()));
+    WayStep& last = ways.back().steps.back();
+    if (!shows_token) last.detail = "not shown to the core: the satellite that runs here uses it";
+    if (problem.empty()) continue;
+    last.state = WayStep::State::failed;
+    last.detail = problem;
+  }
+  return ways;
+}
+
 }  // namespace
 
 int doctor_command(const Invocation& invocation) {
-  auto config = local_settings(invocation);
-  if (!config) {
-    print_error(config.error().message);
+  const ConfigSources sources = config_sources(invocation);
+  auto loaded = load_config(sources, SettingsUse::local);
+  if (!loaded) {
+    print_error(loaded.error().message);
     return exit_wrong_usage;
   }
+  const Config& config = loaded->config;
   boost::asio::io_context context(1);
-  auto launcher = sandbox::Launcher::start(launcher_settings(*config));
+  auto launcher = sandbox::Launcher::start(launcher_settings(config));
   if (!launcher) return no_launcher(launcher.error());
   (*launcher)->attach(context, [] {});
-  auto facts = sandbox::examine_host(context, **launcher, probe_settings(*config));
-  facts.findings.push_back(authorities_finding(*config));
-  facts.findings.push_back(try_module_runtime(context, **launcher, *config, facts));
-  facts.findings.push_back(script_packages_finding(*config));
+  Examination seen;
+  sandbox::HostFacts& facts = seen.facts;
+  facts = sandbox::examine_host(context, **launcher, probe_settings(config));
+  facts.findings.push_back(authorities_finding(config));
+  facts.findings.push_back(try_module_runtime(context, **launcher, config, facts));
+  facts.findings.push_back(script_packages_finding(config));
   auto usable = facts;
-  sandbox::restrict_engines(usable, config->sandbox_engines);
-  if (!config->host_view.empty()) {
+  sandbox::restrict_engines(usable, config.sandbox_engines);
+  if (!config.host_view.empty()) {
     // As a run finds it, which has those engines alone.
     facts.findings.push_back(
-        sandbox::examine_host_view(config->host_view, usable, config->scratch_directory));
+        sandbox::examine_host_view(config.host_view, usable, config.scratch_directory));
     usable.findings = facts.findings;
   }
-  const auto readiness = sandbox::assess_readiness(usable, config->sandbox_engines,
-                                                   config->operators_word.may_be_unconfined());
-  invocation.json ? print_json(facts, readiness) : print_text(facts, readiness);
-  return readiness.enforceable ? exit_done : exit_failed;
+  seen.readiness = sandbox::assess_readiness(usable, config.sandbox_engines,
+                                             config.operators_word.may_be_unconfined());
+  const auto running = running_process(config);
+  seen.looked_as = eyes_of(running);
+  if (!config.core_url.empty() && !config.client_id.empty()) {
+    // From here on this process may hold the token.
+    ::prctl(PR_SET_DUMPABLE, 0);
+    auto ways = ways_to_cores(sources, !running);
+    if (!ways) {
+      print_error(ways.error().message);
+      return exit_wrong_usage;
+    }
+    seen.ways = *std::move(ways);
+  }
+  invocation.json ? print_json(seen) : print_text(seen);
+  return seen.is_well() ? exit_done : exit_failed;
 }
 
 }  // namespace satellite::agent

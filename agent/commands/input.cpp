@@ -1,6 +1,7 @@
 #include "agent/commands/input.hpp"
 
 #include "agent/commands/commands.hpp"
+#include "agent/connection/proxy_choice.hpp"
 
 #include <fstream>
 #include <iostream>
@@ -35,7 +36,15 @@ Result<CoreSettings> core_settings(const Invocation& invocation, SettingsUse use
   auto loaded = load_config(config_sources(invocation), use);
   if (!loaded) return loaded.error();
   auto cores = parse_core_urls(loaded->config.core_url);
-  if (!cores) return Error{cores.error().code, "core: " + cores.error().message};
+  if (!cores) {
+    // In the order of the table, the core comes first.
+    return Error{cores.error().code,
+                 "core (from " + loaded->settings.front().source + "): " + cores.error().message};
+  }
+  for (const CoreAddress& core : *cores) {
+    const auto proxy = choose_proxy(loaded->config.proxy, core);
+    if (!proxy) return proxy.error();
+  }
   return CoreSettings{*std::move(loaded), *std::move(cores)};
 }
 

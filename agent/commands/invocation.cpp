@@ -1,21 +1,33 @@
 #include "agent/commands/invocation.hpp"
 
 #include "agent/commands/command_description.hpp"
+#include "agent/commands/wrong_usage.hpp"
+#include "agent/config/load_config.hpp"
 #include "agent/config/setting_table.hpp"
+#include "agent/runtime/version.hpp"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <sstream>
+#include <utility>
 
 namespace satellite::agent {
 namespace {
 
 using Command = Invocation::Command;
 
+constexpr const char* about =
+    "Checkstack satellite: runs the core's scripts on this host, in a sandbox.";
 constexpr const char* footer =
     "Settings: built-in defaults < settings file < environment < options.\n"
-    "Exit codes: 0 done, 1 failed, 2 wrong command line or settings, 3 the launcher was lost;\n"
-    "of status: 0 ready, 1 not ready, 4 no satellite answers.";
+    "Exit codes: 0 done; 1 failed, or the answer is no (doctor, packages verify, exec --compare, "
+    "status: not ready);\n"
+    "2 wrong command line, settings or input, which starting again would not mend; 3 the launcher "
+    "was lost;\n"
+    "4 no satellite answers (status). exec ends as its script does: with its code, 128 + N after "
+    "signal N,\n"
+    "124 after its time was over, 125 if it never ran.\n"
+    "checkstack-satellite COMMAND --help lists the options of a command.";
 
 CLI::App* add(CLI::App& app, Invocation& invocation, Command command, const char* name,
               const char* help) {
@@ -24,29 +36,62 @@ CLI::App* add(CLI::App& app, Invocation& invocation, Command command, const char
   return sub;
 }
 
+std::string help_of(const Setting& setting) {
+  std::string help(setting.help);
+  if (setting.maximum != 0) {
+    help += " (" + std::to_string(setting.minimum) + " to " + std::to_string(setting.maximum) + ")";
+  }
+  if (!setting.environment.empty()) help += " [" + std::string(setting.environment) + "]";
+  return help;
+}
+
 void add_settings(CLI::App& sub, Invocation& invocation) {
-  sub.add_option("--config", invocation.settings_file, "settings file (TOML)");
+  sub.add_option("--config", invocation.settings_file,
+                 "settings file (TOML) [CHECKSTACK_SATELLITE_CONFIG]")
+      ->option_text("PATH=" + std::string(default_config_file));
   for (const Setting& setting : setting_table()) {
     if (setting.option.empty()) continue;
-    std::string help(setting.help);
-    if (!setting.environment.empty()) help += " [" + std::string(setting.environment) + "]";
     CLI::Option* const option = sub.add_option_function<std::string>(
         std::string(setting.option),
         [&invocation, key = std::string(setting.key)](const std::string& text) {
           invocation.options[key] = text.empty() && key == "state.ephemeral" ? "true" : text;
         },
-        help);
+        help_of(setting));
+    option->option_text(value_word(setting) +
+                        (setting.fallback.empty() ? "" : "=" + std::string(setting.fallback)));
     // A word of its own says it all.
     if (setting.key == "state.ephemeral") option->expected(0, 1);
+  }
+}
+
+void describe_enrolment(CLI::App& app, Invocation& invocation) {
+  const std::pair<Command, CLI::App*> both[] = {
+      {Command::enrol,
+       add(app, invocation, Command::enrol, "enrol",
+           "make this host a satellite of a core: try the way, then write settings and token; the "
+           "token comes from standard input")},
+      {Command::rotate_token,
+       add(app, invocation, Command::rotate_token, "rotate-token",
+           "put a new token, from standard input, in the place of the old one, once the core "
+           "knows it")}};
+  for (const auto& [command, sub] : both) {
+    sub->add_flag("--no-trial", invocation.skips_trial, "write without trying the way to the core");
+    sub->add_flag("--no-start", invocation.skips_start,
+                  command == Command::enrol ? "do not enable and start the service"
+                                            : "do not restart the service");
+    add_settings(*sub, invocation);
   }
 }
 
 void describe(CLI::App& app, Invocation& invocation) {
   app.require_subcommand(1);
   app.footer(footer);
+  app.set_version_flag("--version", std::string("checkstack-satellite ") + program_version,
+                       "print the version");
   add_settings(*add(app, invocation, Command::run, "run",
                     "connect to the core and work (what the service runs)"),
                invocation);
+  describe_enrolment(app, invocation);
   CLI::App* const exec = add(app, invocation, Command::exec, "exec",
                              "run one script here and print output and report; what follows -- "
                              "are its arguments");
@@ -79,6 +124,9 @@ void describe(CLI::App& app, Invocation& invocation) {
                      "policy file (JSON); - reads standard input");
   policy->add_flag("--effective", invocation.effective,
                    "show: what of the policy holds on this host, and what its operator restricted");
+  policy->add_flag(
+      "--json", invocation.json,
+      "check: print one JSON object instead of text; show and merge print JSON anyway");
   add_settings(*policy, invocation);
   CLI::App* const packages = add(app, invocation, Command::packages, "packages",
                                  "list, verify or synchronise the packages of scripts");
@@ -97,8 +145,12 @@ void describe(CLI::App& app, Invocation& invocation) {
   add_settings(*status, invocation);
   CLI::App* const check = add(app, invocation, Command::check_config, "check-config",
                               "check the settings and print each with its source");
+  check->add_flag("--json", invocation.json, "print one JSON object instead of text");
   add_settings(*check, invocation);
-  add(app, invocation, Command::version, "version", "print the version");
+  add(app, invocation, Command::version, "version", "print the version")
+      ->add_flag("--json", invocation.json, "print one JSON object instead of text");
+  add(app, invocation, Command::help, "help", "print this, or the help of a command")
+      ->add_option("command", invocation.helped_command, "the command");
 }
 
 /// `TEXT:{show,check,merge}` -> the words between the braces.
@@ -123,66 +175,91 @@ ArgumentDescription describe_argument(const CLI::Option& option) {
   for (const Setting& setting : setting_table()) {
     if (setting.option != described.name) continue;
     described.names_file = setting.kind == SettingKind::path;
-    if (setting.kind == SettingKind::toggle) described.choices = {"true", "false"};
-    if (setting.kind == SettingKind::level) described.choices = {"debug", "info", "warn", "error"};
+    described.choices = choices_of(setting);
+    described.value = value_word(setting);
+    described.fallback = setting.fallback;
   }
   return described;
 }
 
-constexpr const char* token_refusal =
-    "the token is never taken from the command line, where every user of this host could read it.\n"
-    "Put it into a file that only the satellite can read and name that with --token-file, or use "
-    "CHECKSTACK_SATELLITE_TOKEN or $CREDENTIALS_DIRECTORY/token.\n"
-    "A token that was typed here stands in the shell's history: have the core issue a new one.\n";
-
-/// `--name` of `--name=value`, `-n` of `-nvalue`: never a value, which may be a secret.
-std::string option_name(const std::string& word) {
-  if (word.starts_with("--")) return word.substr(0, word.find('='));
-  return word.substr(0, 2);
+KnownWords known_words(const CLI::App& app) {
+  KnownWords known;
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+    known.commands.push_back(sub->get_name());
+    if (!sub->parsed()) continue;
+    known.command = sub->get_name();
+    for (const CLI::Option* option : sub->get_options()) {
+      if (!option->get_positional()) known.options.push_back(option->get_name());
+    }
+  }
+  return known;
 }
 
-/// A word that can only be meant as a command: nothing of this shape is a secret.
-bool could_be_command(const std::string& word) {
-  constexpr std::size_t command_size_max = 16;
-  return !word.empty() && word.size() <= command_size_max &&
-         std::all_of(word.begin(), word.end(),
-                     [](char c) { return (c >= 'a' && c <= 'z') || c == '-'; });
+/// `verb: lits not in {list,verify,sync}`, as the library words it.
+WrongChoice wrong_choice_in(const std::string& message) {
+  WrongChoice wrong;
+  const std::size_t colon = message.find(": "), middle = message.find(" not in {");
+  if (colon == std::string::npos || middle == std::string::npos || middle < colon) return wrong;
+  wrong.place = message.substr(0, colon);
+  wrong.typed = message.substr(colon + 2, middle - colon - 2);
+  wrong.choices = choices_in(message.substr(middle));
+  return wrong;
 }
 
-/// Words that nothing expects. Options are named, what else was typed is not repeated.
-std::string text_of_unexpected(const std::vector<std::string>& words, bool has_command) {
-  std::string options;
-  for (const std::string& word : words) {
-    if (!word.starts_with('-') || word.size() < 2) continue;
-    const std::string name = option_name(word);
-    if (name == "--token" || name == "--tok" || word.starts_with("-token")) return token_refusal;
-    options += (options.empty() ? "" : ", ") + name;
+/// What the library says of the rest names options and no values.
+std::string text_of(const CLI::ParseError& early, const std::string& command) {
+  const std::string message = early.what();
+  const std::string place = message.substr(0, message.find_first_of(": "));
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&early) != nullptr) {
+    return "option " + place + " needs one value" + where_help_is(command);
   }
-  if (!options.empty()) return "there is no option " + options + " here; see --help\n";
-  if (!has_command && could_be_command(words.front())) {
-    return "there is no command '" + words.front() + "'; see --help\n";
+  if (dynamic_cast<const CLI::RequiredError*>(&early) != nullptr) {
+    return command + " needs a " + place + where_help_is(command);
   }
-  return "there is a word on the command line that nothing expects; see --help\n";
+  return message + where_help_is(command);
 }
 
 /// Errors of the library that repeat what was typed are put in our words; the others name options.
 ParsedEarly answer_of(const CLI::App& app, const CLI::ParseError& early) {
   const std::string prefix = "checkstack-satellite: ";
   const auto words = app.remaining(true);
-  const bool has_command = !app.get_subcommands().empty();
+  const KnownWords known = known_words(app);
+  if (early.get_exit_code() == 0) {
+    std::ostringstream out;
+    std::ostringstream err;
+    app.exit(early, out, err);
+    return {0, out.str() + err.str()};
+  }
   // Without a command the library only says that one is required.
-  if (dynamic_cast<const CLI::ExtrasError*>(&early) != nullptr ||
-      (!has_command && !words.empty() && early.get_exit_code() != 0)) {
-    return {2, prefix + (words.empty() ? "there is a word too many; see --help\n"
-                                       : text_of_unexpected(words, has_command))};
+  const bool is_extra = dynamic_cast<const CLI::ExtrasError*>(&early) != nullptr;
+  if (!words.empty() && (is_extra || known.command.empty())) {
+    return {2, prefix + text_of_unexpected(words, known)};
   }
+  if (known.command.empty()) {
+    return {2, prefix + "a command is missing\n\n" + app.help()};
+  }
+  if (is_extra) return {2, prefix + "there is a word too many" + where_help_is(known.command)};
   if (dynamic_cast<const CLI::ConversionError*>(&early) != nullptr) {
-    return {2, prefix + "an option that takes no value has one, or the wrong one; see --help\n"};
+    return {2, prefix + "an option that takes no value has one, or the wrong one" +
+                   where_help_is(known.command)};
   }
-  std::ostringstream out;
-  std::ostringstream err;
-  const int code = app.exit(early, out, err);
-  return {code == 0 ? 0 : 2, out.str() + err.str()};
+  if (dynamic_cast<const CLI::ValidationError*>(&early) != nullptr) {
+    const WrongChoice wrong = wrong_choice_in(early.what());
+    if (!wrong.place.empty()) return {2, prefix + text_of_wrong_choice(wrong, known.command)};
+  }
+  return {2, prefix + text_of(early, known.command)};
+}
+
+/// By an app that has parsed nothing: one that has speaks of the command that it was given.
+ParsedEarly help_text(const std::string& command) {
+  Invocation unused;
+  CLI::App app(about, "checkstack-satellite");
+  describe(app, unused);
+  if (command.empty()) return {0, app.help()};
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (sub->get_name() == command) return {0, sub->help("checkstack-satellite")};
+  }
+  return {2, "checkstack-satellite: " + text_of_unexpected({command}, known_words(app))};
 }
 
 }  // namespace
@@ -196,20 +273,20 @@ std::variant<Invocation, ParsedEarly> parse_command_line(int argc, const char* c
     invocation.script_arguments.assign(divider + 1, argv + argc);
     argc = static_cast<int>(divider - argv);
   }
-  CLI::App app("Checkstack satellite: runs the core's scripts on this host, in a sandbox.",
-               "checkstack-satellite");
+  CLI::App app(about, "checkstack-satellite");
   describe(app, invocation);
   try {
     app.parse(argc, const_cast<char**>(argv));
   } catch (const CLI::ParseError& early) {
     return answer_of(app, early);
   }
+  if (invocation.command == Command::help) return help_text(invocation.helped_command);
   return invocation;
 }
 
 std::vector<CommandDescription> describe_commands() {
   Invocation unused;
-  CLI::App app("", "checkstack-satellite");
+  CLI::App app(about, "checkstack-satellite");
   describe(app, unused);
   std::vector<CommandDescription> commands;
   for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
@@ -219,6 +296,11 @@ std::vector<CommandDescription> describe_commands() {
       list.push_back(describe_argument(*option));
     }
     commands.push_back(std::move(command));
+  }
+  std::vector<std::string> names;
+  for (const CommandDescription& command : commands) names.push_back(command.name);
+  for (CommandDescription& command : commands) {
+    if (command.name == "help") command.arguments.front().choices = names;
   }
   return commands;
 }

@@ -10,7 +10,20 @@ namespace satellite::agent {
 
 /// What the command line asked for, before any setting was looked at.
 struct Invocation {
-  enum class Command { run, exec, plan, policy, packages, doctor, check_config, status, version };
+  enum class Command {
+    run,
+    exec,
+    plan,
+    policy,
+    packages,
+    doctor,
+    check_config,
+    status,
+    version,
+    enrol,
+    rotate_token,
+    help  ///< answered by parse_command_line
+  };
 
   Command command = Command::version;
   std::map<std::string, std::string> options;  ///< setting key -> text, see config/setting_table
@@ -26,6 +39,9 @@ struct Invocation {
   std::string policy_verb;                     ///< policy show | check | merge
   std::string policy_argument;                 ///< policy check FILE
   std::string packages_verb;                   ///< packages list | verify | sync
+  std::string helped_command;                  ///< help COMMAND; empty = all
+  bool skips_trial = false;                    ///< enrol, rotate-token: --no-trial
+  bool skips_start = false;                    ///< enrol, rotate-token: --no-start
   bool effective = false;                      ///< policy show --effective
 };
 

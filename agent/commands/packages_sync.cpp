@@ -2,6 +2,7 @@
 
 #include "agent/commands/commands.hpp"
 #include "agent/commands/input.hpp"
+#include "agent/commands/preconditions.hpp"
 #include "agent/connection/websocket_link.hpp"
 #include "agent/packages/script_packages.hpp"
 #include "agent/runtime/event_loop.hpp"
@@ -55,7 +56,13 @@ class PackagesSync {
   asio::awaitable<void> open() {
     const Config& config = settings_.loaded.config;
     LinkSettings link_settings;
-    link_settings.tls.ca_file = config.ca_file;
+    auto trust = trust_named_by(config);
+    if (!trust) {
+      finish(trust.error().message);
+      co_return;
+    }
+    link_settings.tls = *std::move(trust);
+    link_settings.proxy = proxy_for(config.proxy, settings_.cores.front(), link_settings.tls);
     link_settings.resolver = config.resolver;
     link_settings.user_agent = std::string("checkstack-satellite/") + program_version;
     const auto deadline = std::chrono::steady_clock::now() + limits::connect_deadline;

@@ -6,6 +6,7 @@
 
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 namespace satellite::agent {
 namespace {
@@ -62,14 +63,24 @@ int show_effective(const Invocation& invocation) {
 }
 
 /// Valid for the schema, and every entry of the allowlist something a rule can be made of.
-int check(const std::string& text) {
+int check(const Invocation& invocation, const std::string& text) {
   const auto policy = sandbox::parse_policy(text);
-  if (!policy) return wrong(policy.error());
-  const auto issues = sandbox::allow_issues(*policy);
-  for (const auto& issue : issues) print_error(sandbox::text_of(issue));
-  if (!issues.empty()) return exit_wrong_usage;
-  std::cout << "valid\n";
-  return exit_done;
+  std::vector<std::string> problems;
+  if (!policy) {
+    problems.push_back(policy.error().message);
+  } else {
+    for (const auto& issue : sandbox::allow_issues(*policy)) {
+      problems.push_back(sandbox::text_of(issue));
+    }
+  }
+  if (invocation.json) {
+    const nlohmann::ordered_json answer{{"valid", problems.empty()}, {"problems", problems}};
+    std::cout << answer.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+  } else {
+    for (const std::string& problem : problems) print_error(problem);
+    if (problems.empty()) std::cout << "valid\n";
+  }
+  return problems.empty() ? exit_done : exit_wrong_usage;
 }
 
 }  // namespace
@@ -93,7 +104,7 @@ int policy_command(const Invocation& invocation) {
   }
   const auto text = read_input(invocation.policy_argument, limits::policy_file_size_max);
   if (!text) return wrong(text.error());
-  if (invocation.policy_verb == "check") return check(*text);
+  if (invocation.policy_verb == "check") return check(invocation, *text);
   const auto merged = sandbox::merge_policy(default_policy(), std::string_view(*text));
   return merged ? print_policy(*merged) : wrong(merged.error());
 }

@@ -60,7 +60,10 @@ int run_command(const Invocation& invocation) {
   ::prctl(PR_SET_DUMPABLE, 0);
   tls::AuthorityFile authorities(config.ca_file);
   const auto trusted = authorities.refresh();
-  const auto checked = trusted ? check_authorities(config) : trusted.error();
+  auto checked = trusted ? check_authorities(config) : trusted.error();
+  if (checked) checked = check_proxy(config);
+  ClientIdentity identity(config.client_files);
+  if (const auto shown = identity.refresh(); checked && !shown) checked = shown.error();
   if (!checked) {
     print_error(checked.error().message);
     return exit_wrong_usage;
@@ -72,8 +75,9 @@ int run_command(const Invocation& invocation) {
     return exit_failed;
   }
   Log log(config.log_level, config.log_format);
+  for (const std::string& warning : settings->loaded.warnings) log.warn("settings_odd", warning);
   TokenWatch watch(std::move(settings->loaded.token_source), std::move(token->value));
-  Reload reload({config, std::move(settings->loaded.settings), watch, authorities, log,
+  Reload reload({config, std::move(settings->loaded.settings), watch, authorities, identity, log,
                  [&invocation, had_default_file] {
                    auto sources = config_sources(invocation);
                    // A file that is gone for a moment must not count as one without any
@@ -81,9 +85,9 @@ int run_command(const Invocation& invocation) {
                    if (!sources.file && had_default_file) sources.file = default_config_file;
                    return load_config(sources, SettingsUse::running);
                  }});
-  const AgentEnd end =
-      serve({config, log, *std::move(launcher), process_started, watch, authorities, reload,
-             service, state->store, state->directory ? state->directory->path() : std::string()});
+  const AgentEnd end = serve({config, log, *std::move(launcher), process_started, watch,
+                              authorities, identity, reload, service, state->store,
+                              state->directory ? state->directory->path() : std::string()});
   return end == AgentEnd::stopped ? exit_done : exit_launcher_lost;
 }
 

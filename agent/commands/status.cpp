@@ -2,98 +2,11 @@
 // says and how that is spelled are of one version.
 #include "agent/commands/commands.hpp"
 #include "agent/commands/input.hpp"
-#include "protocol/vocabulary/unique_fd.hpp"
+#include "agent/commands/running_satellite.hpp"
 
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
-
-#include <array>
-#include <cerrno>
-#include <chrono>
-#include <cstdlib>
-#include <cstring>
 #include <iostream>
-#include <string>
-#include <vector>
 
 namespace satellite::agent {
-namespace {
-
-using Clock = std::chrono::steady_clock;
-
-constexpr std::chrono::seconds answer_within{10};
-constexpr std::size_t answer_size_max = 4U << 20U;
-constexpr const char* usual_socket = "/run/checkstack-satellite/status.sock";
-
-struct Answer {
-  unsigned status = 0;
-  std::string body;
-};
-
-/// False past the deadline.
-bool is_ready_for(int fd, short events, Clock::time_point deadline) {
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
-  pollfd ready{fd, events, 0};
-  return left.count() > 0 && ::poll(&ready, 1, static_cast<int>(left.count())) == 1;
-}
-
-Error no_answer(const std::string& path) {
-  return Error{ErrorCode::timed_out, path + ": the satellite does not answer"};
-}
-
-Result<UniqueFd> connect_to(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) {
-    return Error{ErrorCode::invalid_input, path + ": too long for a socket"};
-  }
-  std::memcpy(address.sun_path, path.data(), path.size());
-  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd) return error_from_errno("socket", errno);
-  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
-    // Its queue is full: so many ask it, or it stands still.
-    if (errno == EAGAIN) return no_answer(path);
-    return error_from_errno(path, errno);
-  }
-  return fd;
-}
-
-Result<Answer> ask(const std::string& path, const std::string& what) {
-  const auto deadline = Clock::now() + answer_within;
-  const auto fd = connect_to(path);
-  if (!fd) return fd.error();
-  const std::string request = "GET " + what + " HTTP/1.1\r\nHost: localhost\r\n\r\n";
-  if (::send(fd->get(), request.data(), request.size(), MSG_NOSIGNAL) !=
-      static_cast<ssize_t>(request.size())) {
-    return error_from_errno(path, errno);
-  }
-  std::string bytes;
-  std::array<char, 16'384> piece{};
-  while (bytes.size() < answer_size_max) {
-    if (!is_ready_for(fd->get(), POLLIN, deadline)) return no_answer(path);
-    const ssize_t got = ::recv(fd->get(), piece.data(), piece.size(), 0);
-    if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    if (got < 0) return error_from_errno(path, errno);
-    if (got == 0) break;
-    bytes.append(piece.data(), static_cast<std::size_t>(got));
-  }
-  constexpr std::string_view begin = "HTTP/1.1 ";
-  const auto body = bytes.find("\r\n\r\n");
-  if (!bytes.starts_with(begin) || body == std::string::npos) return no_answer(path);
-  Answer answer;
-  answer.status = static_cast<unsigned>(std::atoi(bytes.c_str() + begin.size()));
-  answer.body = bytes.substr(body + 4);
-  return answer;
-}
-
-std::vector<std::string> places(const Config& config) {
-  if (!config.status_socket.empty()) return {config.status_socket};
-  return {usual_socket, config.state_directory + "/status.sock"};
-}
-
-}  // namespace
 
 int status_command(const Invocation& invocation) {
   const auto config = local_settings(invocation);
@@ -105,21 +18,14 @@ int status_command(const Invocation& invocation) {
     print_error("status.socket is none: this satellite is told not to answer");
     return exit_wrong_usage;
   }
-  std::string problems;
-  for (const std::string& path : places(*config)) {
-    const auto answer = ask(path, invocation.json ? "/status.json" : "/status");
-    if (!answer || answer->status != 200) {
-      problems += (problems.empty() ? "" : "; ") +
-                  (answer ? path + ": answers with status " + std::to_string(answer->status)
-                          : answer.error().message);
-      continue;
-    }
-    std::cout << answer->body << std::flush;
-    const auto ready = ask(path, "/readyz");
-    return ready && ready->status == 200 ? exit_done : exit_failed;
+  const auto answer = ask_satellite(*config, invocation.json ? "/status.json" : "/status");
+  if (!answer) {
+    print_error(answer.error().message);
+    return exit_no_answer;
   }
-  print_error("no satellite answers: " + problems);
-  return exit_no_answer;
+  std::cout << answer->body << std::flush;
+  const auto ready = ask_satellite(*config, "/readyz");
+  return ready && ready->status == 200 ? exit_done : exit_failed;
 }
 
 }  // namespace satellite::agent

@@ -8,6 +8,7 @@
 #include "sandbox/host/host_view.hpp"
 #include "sandbox/host/macvlan_settings.hpp"
 #include "sandbox/planning/operators_word.hpp"
+#include "tls/settings.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -26,6 +27,23 @@ enum class Delivery { at_least_once, at_most_once };
 /// Which of several cores is tried first.
 enum class CoreOrder { ordered, shuffled };
 
+/// Where the client certificate and its key are; read by ClientIdentity.
+struct ClientFiles {
+  std::string certificate, key;                  ///< both empty = none
+  std::string certificate_setting, key_setting;  ///< the words for what names them
+};
+
+/// How the core is reached where a proxy stands before it; read by connection/proxy_choice.
+struct ProxySettings {
+  std::string url;                 ///< empty = none is set, `none` = never one
+  std::string url_source;          ///< `environment HTTPS_PROXY`, `satellite.toml:7`
+  std::string bypass;              ///< who is reached directly, between commas or blanks
+  std::string bypass_source;       ///< `environment NO_PROXY`
+  std::string credentials_file;    ///< empty = the proxy wants to know nobody
+  std::string credentials_source;  ///< the words for what names that file
+  std::string ca_file;             ///< whom to trust where TLS is spoken to the proxy itself
+};
+
 /// All settings as one value, checked. Made by load_config; every setting of the table comes from
 /// here. What else of the environment is read: agent/README.md "Environment".
 ///
@@ -36,8 +54,14 @@ struct Config {
   CoreOrder core_order = CoreOrder::ordered;
   std::string client_id;
   Secret token;
-  std::string ca_file;  ///< empty = the system's store
+  std::string token_file;    ///< as it was named; empty = not by a setting
+  std::string ca_file;       ///< empty = the system's store
+  std::string ca_directory;  ///< hashed; empty = none
+  tls::SystemStore system_store = tls::SystemStore::replaced;
+  std::vector<tls::Pin> pins;  ///< empty = any key that verification lets pass
+  ClientFiles client_files;
 
+  ProxySettings proxy;
   Resolver resolver = Resolver::builtin;
   std::chrono::seconds refresh_every{0};  ///< zero = never
   std::chrono::seconds registration_probe_every{0};
@@ -74,7 +98,7 @@ struct Config {
   std::uint32_t check_concurrency = 0;     ///< scripts of checks at a time
   std::chrono::seconds check_deadline{0};  ///< for a whole check, secrets and waiting included
   std::chrono::seconds check_first_run_within{0};  ///< what a set's first runs are spread over
-  bool honour_shebang = false;             ///< of every shell script, also dispatched ones
+  bool honour_shebang = false;                     ///< of every shell script, also dispatched ones
 
   // What is kept for the core, and where.
   std::string state_directory;

@@ -2,9 +2,12 @@
 
 #include "agent/config/connection_settings.hpp"
 #include "agent/config/host_view_settings.hpp"
+#include "agent/config/known_variables.hpp"
 #include "agent/config/operator_settings.hpp"
+#include "agent/config/proxy_settings.hpp"
 #include "agent/config/setting_table.hpp"
 #include "agent/config/setting_value.hpp"
+#include "agent/config/tls_settings.hpp"
 #include "agent/config/token_source.hpp"
 #include "agent/config/toml_file.hpp"
 #include "agent/config/uid_range.hpp"
@@ -125,6 +128,7 @@ Values resolve(const ConfigSources& sources, const std::map<std::string, FileVal
       chosen.value = option->second;
       chosen.source = "option " + std::string(setting.option);
     }
+    take_proxy_variables(sources, chosen);
     values.emplace(key, std::move(chosen));
   }
   return values;
@@ -341,7 +345,7 @@ Result<void> take_core(const Values& values, SettingsUse use, Config& config) {
   }
   config.core_url = values.at("core").value;
   config.client_id = values.at("id").value;
-  config.ca_file = values.at("tls.ca_file").value;
+  config.token_file = values.at("token_file").value;
   const EffectiveSetting& resolver = values.at("connection.resolver");
   if (resolver.value != "builtin" && resolver.value != "getent") {
     return invalid(resolver, "'" + printable(resolver.value) + "' is neither builtin nor getent");
@@ -418,6 +422,8 @@ Result<LoadedConfig> load_config(const ConfigSources& sources, SettingsUse use) 
   Config& config = loaded.config;
   const auto core = take_core(values, use, config);
   if (!core) return core.error();
+  const auto tls = take_tls(values, sources, config);
+  if (!tls) return tls.error();
   config.scratch_directory = values.at("sandbox.scratch_directory").value;
   if (config.scratch_directory.empty() || config.scratch_directory.front() != '/') {
     return invalid(values.at("sandbox.scratch_directory"), "must be an absolute path");
@@ -429,6 +435,7 @@ Result<LoadedConfig> load_config(const ConfigSources& sources, SettingsUse use) 
   if (!dispatch) return dispatch.error();
   const auto connection = take_connection(values, config);
   if (!connection) return connection.error();
+  take_proxy(values, sources, config);
   const auto state = take_state(values, config);
   if (!state) return state.error();
   const auto offline = take_offline(values, config);
@@ -454,6 +461,7 @@ Result<LoadedConfig> load_config(const ConfigSources& sources, SettingsUse use) 
   for (const Setting& setting : setting_table()) {
     loaded.settings.push_back(values.at(std::string(setting.key)));
   }
+  loaded.warnings = unknown_variables(sources.environment);
   loaded.settings.push_back(EffectiveSetting{
       "token", loaded.token_source.found() ? "(set)" : "(none)", loaded.token_source.words()});
   return loaded;

@@ -31,6 +31,7 @@ struct LoadedConfig {
   Config config;
   std::vector<EffectiveSetting> settings;
   TokenSource token_source;
+  std::vector<std::string> warnings;  ///< what is no error and not what anybody wants
 };
 
 /// What the settings are for. `connects` has the token in memory; `connects_later` only knows where

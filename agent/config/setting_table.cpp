@@ -1,5 +1,6 @@
 #include "agent/config/setting_table.hpp"
 
+#include "agent/config/nearest_word.hpp"
 #include "protocol/vocabulary/limits.hpp"
 
 #include <algorithm>
@@ -31,10 +32,41 @@ constexpr std::array settings{
             "file with the token; else CHECKSTACK_SATELLITE_TOKEN or $CREDENTIALS_DIRECTORY/token"},
     Setting{"tls.ca_file", "CHECKSTACK_SATELLITE_CA_FILE", "--ca-file", SettingKind::path, "",
             "PEM file with the authorities to trust instead of the system's"},
+    Setting{"tls.ca_directory", "CHECKSTACK_SATELLITE_CA_DIRECTORY", "--ca-directory",
+            SettingKind::path, "",
+            "directory with authorities to trust, hashed by openssl rehash; beside tls.ca_file"},
+    Setting{"tls.system_store", "CHECKSTACK_SATELLITE_SYSTEM_STORE", "--system-store",
+            SettingKind::choice, "replaced",
+            "the system's authorities once own ones are named: replaced, or added to them", 0, 0,
+            "replaced|added"},
+    Setting{"tls.pins", "CHECKSTACK_SATELLITE_PINS", "--pins", SettingKind::list, "",
+            "the only keys that the core may have, sha256/BASE64 of each public key; name the next "
+            "one before it is used"},
+    Setting{"tls.certificate_file", "CHECKSTACK_SATELLITE_CERTIFICATE_FILE", "--certificate-file",
+            SettingKind::path, "",
+            "PEM file with the client certificate to show; default: "
+            "$CREDENTIALS_DIRECTORY/client-certificate"},
+    Setting{"tls.key_file", "CHECKSTACK_SATELLITE_KEY_FILE", "--key-file", SettingKind::path, "",
+            "PEM file with its key, for nobody else to read; default: "
+            "$CREDENTIALS_DIRECTORY/client-key"},
+    Setting{"proxy.url", "CHECKSTACK_SATELLITE_PROXY", "--proxy", SettingKind::url, "",
+            "HTTP proxy (CONNECT) on the way to the core, http://… or https://…; none = never one; "
+            "default: $HTTPS_PROXY"},
+    Setting{"proxy.bypass", "CHECKSTACK_SATELLITE_PROXY_BYPASS", "--proxy-bypass",
+            SettingKind::list, "",
+            "cores reached without it: names with all below them, addresses, blocks (10.0.0.0/8), "
+            "each with a port if need be, or *; default: $NO_PROXY"},
+    Setting{"proxy.credentials_file", "CHECKSTACK_SATELLITE_PROXY_CREDENTIALS_FILE",
+            "--proxy-credentials-file", SettingKind::path, "",
+            "file with USER:PASSWORD for it; default: $CREDENTIALS_DIRECTORY/proxy-credentials"},
+    Setting{"proxy.ca_file", "CHECKSTACK_SATELLITE_PROXY_CA_FILE", "--proxy-ca-file",
+            SettingKind::path, "",
+            "PEM file with the authorities for an https:// proxy; default: as for the core"},
     Setting{"connection.resolver", "CHECKSTACK_SATELLITE_RESOLVER", "--resolver",
             SettingKind::choice, "builtin",
             "who looks up the core's name: builtin = hosts file and name servers, or getent = the "
-            "host's program, which asks all that nsswitch.conf names"},
+            "host's program, which asks all that nsswitch.conf names",
+            0, 0, "builtin|getent"},
     Setting{"connection.refresh", "CHECKSTACK_SATELLITE_REFRESH", "--refresh", SettingKind::seconds,
             "0", "seconds after which to connect anew for edits the core does not push; 0 = never",
             0, 86'400},
@@ -43,7 +75,8 @@ constexpr std::array settings{
             1, 3600},
     Setting{"connection.core_order", "CHECKSTACK_SATELLITE_CORE_ORDER", "--core-order",
             SettingKind::choice, "ordered",
-            "which of several cores is tried first: ordered = the first named, or shuffled"},
+            "which of several cores is tried first: ordered = the first named, or shuffled", 0, 0,
+            "ordered|shuffled"},
     Setting{"connection.reconnect_spread", "CHECKSTACK_SATELLITE_RECONNECT_SPREAD",
             "--reconnect-spread", SettingKind::seconds, "5",
             "a core that was lost is tried again at a random moment within so many seconds", 0,
@@ -135,7 +168,8 @@ constexpr std::array settings{
     Setting{"operator.allow_unconfined", "CHECKSTACK_SATELLITE_ALLOW_UNCONFINED",
             "--allow-unconfined", SettingKind::choice, "auto",
             "follow a policy that switches the sandbox or its file system layer off: true, false, "
-            "or auto = only where the satellite is not root"},
+            "or auto = only where the satellite is not root",
+            0, 0, "auto|true|false"},
     Setting{"operator.policy_ids", "CHECKSTACK_SATELLITE_POLICY_IDS", "--policy-ids",
             SettingKind::text, "",
             "user and group ids (1001,2000:16) that a policy may name beside sandbox.uid and "
@@ -175,7 +209,8 @@ constexpr std::array settings{
             "false", "keep nothing on disk: what waits for the core is lost at the end"},
     Setting{"delivery", "CHECKSTACK_SATELLITE_DELIVERY", "--delivery", SettingKind::choice,
             "at-least-once",
-            "at-least-once: kept until the core has it; at-most-once: never sent a second time"},
+            "at-least-once: kept until the core has it; at-most-once: never sent a second time", 0,
+            0, "at-least-once|at-most-once"},
     Setting{"outbox.size_max", "CHECKSTACK_SATELLITE_OUTBOX_SIZE", "--outbox-size",
             SettingKind::count, "256",
             "MiB of messages kept for a core that is away; the oldest go first", 1, 1'048'576},
@@ -202,9 +237,9 @@ constexpr std::array settings{
     Setting{"stop.drain", "CHECKSTACK_SATELLITE_DRAIN", "--drain", SettingKind::seconds, "5",
             "seconds that scripts may still run after SIGTERM before they are ended", 0, 3600},
     Setting{"log.level", "CHECKSTACK_SATELLITE_LOG_LEVEL", "--log-level", SettingKind::level,
-            "info", "debug, info, warn or error"},
+            "info", "debug, info, warn or error", 0, 0, "debug|info|warn|error"},
     Setting{"log.format", "CHECKSTACK_SATELLITE_LOG_FORMAT", "--log-format", SettingKind::choice,
-            "text", "text, json or logfmt"},
+            "text", "text, json or logfmt", 0, 0, "text|json|logfmt"},
     Setting{"log.loop_watch", "CHECKSTACK_SATELLITE_LOOP_WATCH", "", SettingKind::toggle, "false",
             "tell how long one piece of work keeps the event loop from all others"},
 };
@@ -212,21 +247,6 @@ static_assert(limits::queue_length_default == 64);
 static_assert(limits::backoff_max == std::chrono::seconds(30));
 static_assert(limits::silence_max == std::chrono::seconds(45));
 static_assert(limits::connect_deadline == std::chrono::seconds(30));
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
-    }
-  }
-  return row[b.size()];
-}
 
 }  // namespace
 
@@ -251,18 +271,47 @@ std::string_view renamed_setting(std::string_view key) {
 }
 
 std::string_view nearest_setting(std::string_view mistyped) {
-  // Keys from outside may be long; nothing of ours is, so nothing long can be near.
-  if (mistyped.size() > 64) return {};
-  std::string_view nearest;
-  std::size_t distance_max = 3;
-  for (const Setting& setting : settings) {
-    const std::size_t distance = edit_distance(mistyped, setting.key);
-    if (distance <= distance_max) {
-      nearest = setting.key;
-      distance_max = distance;
-    }
+  std::vector<std::string_view> keys;
+  for (const Setting& setting : settings) keys.push_back(setting.key);
+  return nearest_word(mistyped, keys);
+}
+
+std::vector<std::string> choices_of(const Setting& setting) {
+  if (setting.kind == SettingKind::toggle) return {"true", "false"};
+  std::vector<std::string> choices;
+  for (std::string_view rest = setting.choices; !rest.empty();) {
+    const std::string_view one = rest.substr(0, rest.find('|'));
+    choices.emplace_back(one);
+    rest.remove_prefix(std::min(rest.size(), one.size() + 1));
   }
-  return nearest;
+  return choices;
+}
+
+std::string value_word(const Setting& setting) {
+  switch (setting.kind) {
+    case SettingKind::list:
+      return "LIST";
+    case SettingKind::path:
+      return "PATH";
+    case SettingKind::url:
+      return "URL";
+    case SettingKind::count:
+      return "NUMBER";
+    case SettingKind::identity:
+      return "ID";
+    case SettingKind::range:
+      return "BASE:COUNT";
+    case SettingKind::seconds:
+      return "SECONDS";
+    case SettingKind::toggle:
+      return "true|false";
+    case SettingKind::choice:
+    case SettingKind::level:
+      return std::string(setting.choices);
+    case SettingKind::text:
+      break;
+  }
+  return "TEXT";
 }
 
 }  // namespace satellite::agent

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace satellite::agent {
 
@@ -28,6 +30,7 @@ struct Setting {
   std::string_view fallback;  ///< the default, as it would be written
   std::string_view help;
   unsigned long minimum = 0, maximum = 0;  ///< of count, identity and seconds
+  std::string_view choices{};              ///< of choice and level: `ordered|shuffled`
 };
 
 std::span<const Setting> setting_table();
@@ -37,6 +40,12 @@ const Setting* find_setting(std::string_view key);
 
 /// What a key of an earlier version is called now; empty for any other.
 std::string_view renamed_setting(std::string_view key);
+
+/// The only values that it takes; empty = any.
+std::vector<std::string> choices_of(const Setting& setting);
+
+/// What stands for its value in help and manuals: `SECONDS`, `ordered|shuffled`.
+std::string value_word(const Setting& setting);
 
 /// The known key closest to a mistyped one, for the error text; empty if none is near.
 std::string_view nearest_setting(std::string_view mistyped);

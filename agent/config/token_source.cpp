@@ -1,17 +1,12 @@
 #include "agent/config/token_source.hpp"
 
+#include "agent/config/secret_file.hpp"
 #include "protocol/vocabulary/limits.hpp"
-#include "protocol/vocabulary/unique_fd.hpp"
 
-#include <fcntl.h>
 #include <string.h>  // explicit_bzero
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 
@@ -96,36 +91,10 @@ Result<Token> checked_token(std::string text, const std::string& source) {
 }
 
 Result<Token> read_token_file(const std::string& path, const std::string& setting) {
-  constexpr std::size_t piece_size = 4096;
   const std::string name = setting + ": token file " + path;
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
-  if (!file) return error_from_errno(name, errno);
-  struct stat status {};
-  if (::fstat(file.get(), &status) != 0) return error_from_errno(name, errno);
-  if (!S_ISREG(status.st_mode)) {
-    return Error{ErrorCode::invalid_input, name + " is not a regular file"};
-  }
-  if ((status.st_mode & (S_IRWXO | S_IWGRP)) != 0) {
-    return Error{ErrorCode::not_permitted,
-                 name +
-                     " can be read or replaced by other users of this host; remedy: chmod 600, or, "
-                     "for a secret that is mounted read-only, mount it with mode 0400 (defaultMode "
-                     "in Kubernetes, mode in Docker)"};
-  }
-  std::string text;
-  // At its full size from the start: growing would leave pieces of the token behind.
-  text.reserve(limits::token_size_max.value + piece_size);
-  std::array<char, piece_size> piece{};
-  // One byte more than allowed is enough to know that it is too long.
-  while (text.size() <= limits::token_size_max.value) {
-    const ssize_t got = ::read(file.get(), piece.data(), piece.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return error_from_errno(name, errno);
-    if (got == 0) break;
-    text.append(piece.data(), static_cast<std::size_t>(got));
-  }
-  ::explicit_bzero(piece.data(), piece.size());
-  return checked_token(std::move(text), setting + ": token file " + path);
+  auto text = read_secret_file(path, name, limits::token_size_max);
+  if (!text) return text.error();
+  return checked_token(*std::move(text), name);
 }
 
 }  // namespace satellite::agent

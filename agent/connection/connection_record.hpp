@@ -25,6 +25,7 @@ struct ConnectionRecord {
   std::uint64_t bytes_sent = 0, bytes_received = 0;  ///< of whole frames
 
   std::string peer;                      ///< of the current or latest connection
+  std::string proxy;                     ///< through which that was; empty = none
   std::string tls_version;               ///< of that
   std::optional<Time> authenticated_at;  ///< of the current one; nothing while there is none
   std::optional<Time> disconnected_at;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/connection/url_authority.hpp"
 #include "protocol/vocabulary/result.hpp"
 
 #include <cstdint>
@@ -27,6 +28,7 @@ struct CoreAddress {
 
   /// `wss://core.example.org/prefix/api/ws/satellite`, for people and logs.
   std::string url() const;
+  HostAndPort host_and_port() const { return {host, port}; }
 
   bool operator==(const CoreAddress&) const = default;
 };
@@ -34,7 +36,7 @@ struct CoreAddress {
 /// The core URL setting -> where to connect. Pure: no name is looked up.
 ///
 /// Shape:  http(s) and ws(s) mean the same; one trailing `/` is removed, a path prefix is kept, and
-///         `/api/ws/satellite` is appended.
+///         `/api/ws/satellite` is appended unless it stands there already.
 /// Errors: invalid_input with the remedy: other schemes, user names in the URL, queries, fragments,
 ///         hosts that are neither a name nor an address, bad ports, and `http`/`ws` to anything
 ///         but loopback. The text of the URL is repeated only where it can hold no password.

@@ -45,7 +45,7 @@ constexpr std::size_t nsswitch_size_max = 65'536;
 
 /// What the lookup thread and the waiting coroutine share; the last of the two frees it.
 struct Lookup {
-  CoreAddress address;
+  HostAndPort wanted;
   Resolver resolver = Resolver::builtin;
   UniqueFd answered;  // an eventfd: becomes readable once
 
@@ -99,30 +99,30 @@ Error lookup_error(const std::string& host, int failure, int system_error) {
   return error;
 }
 
-Result<Endpoints> ask_builtin(const CoreAddress& address) {
+Result<Endpoints> ask_builtin(const HostAndPort& wanted) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV;
   addrinfo* answer = nullptr;
-  const std::string service = std::to_string(address.port);
-  const int failure = ::getaddrinfo(address.host.c_str(), service.c_str(), &hints, &answer);
-  if (failure != 0) return lookup_error(address.host, failure, errno);
+  const std::string service = std::to_string(wanted.port);
+  const int failure = ::getaddrinfo(wanted.host.c_str(), service.c_str(), &hints, &answer);
+  if (failure != 0) return lookup_error(wanted.host, failure, errno);
   const std::unique_ptr<addrinfo, AddressListDeleter> list(answer);
   return endpoints_in(list.get());
 }
 
-Result<Endpoints> ask_host(const CoreAddress& address) {
-  const auto found = ask_getent(address.host, std::chrono::steady_clock::now() + getent_time_max);
+Result<Endpoints> ask_host(const HostAndPort& wanted) {
+  const auto found = ask_getent(wanted.host, std::chrono::steady_clock::now() + getent_time_max);
   if (!found) return found.error();
   Endpoints endpoints;
-  for (const auto& one : *found) endpoints.emplace_back(one, address.port);
+  for (const auto& one : *found) endpoints.emplace_back(one, wanted.port);
   return endpoints;
 }
 
 void ask(Lookup& lookup) {
   auto endpoints =
-      lookup.resolver == Resolver::getent ? ask_host(lookup.address) : ask_builtin(lookup.address);
+      lookup.resolver == Resolver::getent ? ask_host(lookup.wanted) : ask_builtin(lookup.wanted);
   const std::lock_guard lock(lookup.mutex);
   lookup.endpoints = std::move(endpoints);
 }
@@ -135,7 +135,7 @@ Result<void> pin_name_services() {
   return Error{ErrorCode::internal, "DNS: this libc cannot be told whom to ask"};
 }
 
-Result<std::shared_ptr<Lookup>> start_lookup(const CoreAddress& address, Resolver resolver) {
+Result<std::shared_ptr<Lookup>> start_lookup(const HostAndPort& wanted, Resolver resolver) {
   if (const auto pinned = pin_name_services(); !pinned) return pinned.error();
   if (lookups_running.fetch_add(1) >= lookups_max) {
     lookups_running.fetch_sub(1);
@@ -143,7 +143,7 @@ Result<std::shared_ptr<Lookup>> start_lookup(const CoreAddress& address, Resolve
                  "DNS: earlier lookups still wait for the name servers; check /etc/resolv.conf"};
   }
   auto lookup = std::make_shared<Lookup>();
-  lookup->address = address;
+  lookup->wanted = wanted;
   lookup->resolver = resolver;
   lookup->answered = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   try {
@@ -159,11 +159,11 @@ Result<std::shared_ptr<Lookup>> start_lookup(const CoreAddress& address, Resolve
   return lookup;
 }
 
-asio::awaitable<Result<Endpoints>> look_up(CoreAddress address, Resolver resolver,
+asio::awaitable<Result<Endpoints>> look_up(HostAndPort wanted, Resolver resolver,
                                            std::chrono::steady_clock::time_point deadline) {
   constexpr auto without_throwing = asio::as_tuple(asio::use_awaitable);
   const auto executor = co_await asio::this_coro::executor;
-  const Result<std::shared_ptr<Lookup>> started = start_lookup(address, resolver);
+  const Result<std::shared_ptr<Lookup>> started = start_lookup(wanted, resolver);
   if (!started) co_return started.error();
   Lookup& lookup = **started;
 
@@ -175,7 +175,7 @@ asio::awaitable<Result<Endpoints>> look_up(CoreAddress address, Resolver resolve
       co_await answered.async_wait(asio::posix::descriptor_base::wait_read, without_throwing);
   if (cut.done()) {
     co_return Error{ErrorCode::timed_out,
-                    "DNS: no answer for " + address.host + " in time; check the name servers"};
+                    "DNS: no answer for " + wanted.host + " in time; check the name servers"};
   }
   if (std::get<0>(waited)) co_return Error{ErrorCode::cancelled, "DNS: stopped"};
   const std::lock_guard lock(lookup.mutex);
@@ -198,16 +198,16 @@ Endpoints interleaved(const Endpoints& endpoints) {
   return mixed;
 }
 
-asio::awaitable<Result<Endpoints>> resolve(CoreAddress address, Resolver resolver,
+asio::awaitable<Result<Endpoints>> resolve(HostAndPort wanted, Resolver resolver,
                                            std::chrono::steady_clock::time_point deadline) {
-  if (address.host == "localhost") {
-    co_return Endpoints{{asio::ip::address_v4::loopback(), address.port},
-                        {asio::ip::address_v6::loopback(), address.port}};
+  if (wanted.host == "localhost") {
+    co_return Endpoints{{asio::ip::address_v4::loopback(), wanted.port},
+                        {asio::ip::address_v6::loopback(), wanted.port}};
   }
   boost::system::error_code not_numeric;
-  const asio::ip::address numeric = asio::ip::make_address(address.host, not_numeric);
-  if (!not_numeric) co_return Endpoints{{numeric, address.port}};
-  auto endpoints = co_await look_up(std::move(address), resolver, deadline);
+  const asio::ip::address numeric = asio::ip::make_address(wanted.host, not_numeric);
+  if (!not_numeric) co_return Endpoints{{numeric, wanted.port}};
+  auto endpoints = co_await look_up(std::move(wanted), resolver, deadline);
   co_return endpoints;
 }
 

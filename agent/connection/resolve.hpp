@@ -1,7 +1,8 @@
 #pragma once
 
 #include "agent/config/resolver.hpp"
-#include "agent/connection/core_url.hpp"
+#include "agent/connection/url_authority.hpp"
+#include "protocol/vocabulary/result.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -10,7 +11,7 @@
 
 namespace satellite::agent {
 
-/// The core's host -> the addresses to try, in the order to try them.
+/// A host -> the addresses to try, in the order to try them.
 ///
 /// Shape:  numeric hosts and `localhost` ask nobody; names are asked for anew each time. Families
 ///         alternate, the resolver's favourite first (RFC 8305 section 4). At most 16 addresses.
@@ -19,7 +20,7 @@ namespace satellite::agent {
 /// Errors: timed_out at `deadline`; unavailable when nobody answers or no answer fits; not_found
 ///         when the name does not exist; limit_exceeded while earlier lookups still hang.
 boost::asio::awaitable<Result<std::vector<boost::asio::ip::tcp::endpoint>>> resolve(
-    CoreAddress address, Resolver resolver, std::chrono::steady_clock::time_point deadline);
+    HostAndPort wanted, Resolver resolver, std::chrono::steady_clock::time_point deadline);
 
 /// The order of RFC 8305: families take turns, each in its given order. Pure.
 std::vector<boost::asio::ip::tcp::endpoint> interleaved(

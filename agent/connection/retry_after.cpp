@@ -25,18 +25,24 @@ std::optional<seconds> parse_seconds(std::string_view text) {
 
 std::optional<seconds> parse_date(std::string_view text,
                                   std::chrono::system_clock::time_point now) {
+  const auto date = parse_http_date(text);
+  if (!date) return {};
+  const std::time_t moment = std::chrono::system_clock::to_time_t(*date);
+  const std::time_t today = std::chrono::system_clock::to_time_t(now);
+  return seconds(std::clamp<std::time_t>(moment - today, 0, wait_max.count()));
+}
+
+}  // namespace
+
+std::optional<std::chrono::system_clock::time_point> parse_http_date(std::string_view text) {
   constexpr std::size_t date_size = 29;  // Sun, 06 Nov 1994 08:49:37 GMT
   if (text.size() != date_size) return {};
   std::tm parts{};
   const std::string copy(text);
   const char* end = ::strptime(copy.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
   if (end == nullptr || *end != '\0') return {};
-  const std::time_t moment = ::timegm(&parts);
-  const std::time_t today = std::chrono::system_clock::to_time_t(now);
-  return seconds(std::clamp<std::time_t>(moment - today, 0, wait_max.count()));
+  return std::chrono::system_clock::from_time_t(::timegm(&parts));
 }
-
-}  // namespace
 
 std::optional<seconds> parse_retry_after(std::string_view text,
                                          std::chrono::system_clock::time_point now) {

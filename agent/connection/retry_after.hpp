@@ -14,4 +14,7 @@ namespace satellite::agent {
 std::optional<std::chrono::seconds> parse_retry_after(std::string_view text,
                                                       std::chrono::system_clock::time_point now);
 
+/// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 5.6.7, the form that is sent) -> that moment. Pure.
+std::optional<std::chrono::system_clock::time_point> parse_http_date(std::string_view text);
+
 }  // namespace satellite::agent

@@ -75,6 +75,8 @@ asio::awaitable<EndedConnection> Session::run() {
 asio::awaitable<bool> Session::open() {
   LinkSettings settings;
   settings.tls = dependencies_.trust;
+  settings.proxy =
+      proxy_for(dependencies_.config.proxy, dependencies_.address, dependencies_.trust);
   settings.resolver = dependencies_.config.resolver;
   settings.heartbeat.silence_max = dependencies_.config.silence_max;
   // Two answers may get lost on the way.
@@ -96,8 +98,9 @@ asio::awaitable<bool> Session::open() {
   dependencies_.inbox.connection_made(dependencies_.address.url());
   const LinkFacts& facts = attempt.facts;
   dependencies_.record.peer = facts.peer;
+  dependencies_.record.proxy = facts.proxy;
   dependencies_.record.tls_version = facts.tls_version;
-  dependencies_.log.info("connected", "",
+  dependencies_.log.info("connected", facts.proxy.empty() ? "" : "through the proxy " + facts.proxy,
                          {{"core", dependencies_.address.url()},
                           {"peer", facts.peer},
                           {"tls", facts.tls_version},

@@ -1,6 +1,7 @@
 #include "agent/connection/websocket_errors.hpp"
 
 #include "agent/connection/retry_after.hpp"
+#include "tls/peer_check.hpp"
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/ssl/error.hpp>
@@ -64,6 +65,7 @@ Error transport_error(const boost::system::error_code& failure, const CoreAddres
   if (is_broken_off(failure)) {
     return {ErrorCode::unavailable, "upgrade: the peer closed the connection without an answer"};
   }
+  if (auto refused = tls::refused_by_peer(failure)) return *std::move(refused);
   const bool is_http = failure.category() == http::make_error_code(http::error{}).category();
   if (is_http) {
     const std::string remedy = address.transport == Transport::plain
@@ -90,6 +92,8 @@ std::string_view name_of(ConnectStage stage) {
       return "dns";
     case ConnectStage::tcp:
       return "tcp";
+    case ConnectStage::proxy:
+      return "proxy";
     case ConnectStage::tls:
       return "tls";
     case ConnectStage::upgrade:
@@ -170,6 +174,14 @@ std::optional<Error> unasked_in(const websocket::response_type& response) {
     }
   }
   return std::nullopt;
+}
+
+std::optional<std::chrono::seconds> clock_ahead_of(const websocket::response_type& response) {
+  const boost::beast::string_view text = response[http::field::date];
+  const auto date = parse_http_date({text.data(), text.size()});
+  if (!date) return std::nullopt;
+  const auto ahead = std::chrono::system_clock::now() - *date;
+  return std::chrono::duration_cast<std::chrono::seconds>(ahead);
 }
 
 ConnectAttempt upgrade_failure(const boost::system::error_code& failure,

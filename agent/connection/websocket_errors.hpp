@@ -27,6 +27,10 @@ bool is_unassigned(const boost::beast::websocket::close_reason& reason);
 /// 4.1 has us fail the connection.
 std::optional<Error> unasked_in(const boost::beast::websocket::response_type& response);
 
+/// By how much the local clock is ahead of the answer's Date; nothing where it has none.
+std::optional<std::chrono::seconds> clock_ahead_of(
+    const boost::beast::websocket::response_type& response);
+
 /// The upgrade failed: from the transport's error, or from the HTTP answer that was no 101.
 ConnectAttempt upgrade_failure(const boost::system::error_code& failure,
                                const boost::beast::websocket::response_type& response,

@@ -1,5 +1,6 @@
 #include "agent/connection/websocket_link.hpp"
 
+#include "agent/connection/proxy_tunnel.hpp"
 #include "agent/connection/resolve.hpp"
 #include "agent/connection/websocket_stream.hpp"
 #include "tls/client_context.hpp"
@@ -36,11 +37,11 @@ ConnectAttempt failed(ConnectStage stage, Error error) {
 /// The link and the check that watches over its handshake, which OpenSSL points back to.
 class TlsLink {
  public:
-  TlsLink(tcp::socket socket, asio::ssl::context& context, const CoreAddress& address,
+  TlsLink(ObservedSocket socket, asio::ssl::context& context, const CoreAddress& address,
           const LinkSettings& settings)
-      : check(address.host),
+      : check(address.host, {}, settings.tls.pins),
         stream(std::make_unique<WebSocketStream<TlsStream>>(
-            TlsStream(ObservedSocket(std::move(socket)), context),
+            TlsStream(std::move(socket), context),
             [](TlsStream& tls) -> ObservedSocket& { return tls.next_layer(); }, settings)) {}
 
   tls::PeerCheck check;
@@ -63,7 +64,28 @@ asio::awaitable<Result<void>> handshake(TlsLink& link, Moment deadline) {
   co_return Result<void>{};
 }
 
-asio::awaitable<ConnectAttempt> upgrade_tls(tcp::socket socket, asio::ssl::context& context,
+/// With TLS 1.3 a refused client certificate shows when the handshake is over on this side: as an
+/// alert, or as a connection that is closed.
+void told_of_certificate(const tls::ClientCertificate* client, ConnectAttempt& attempt) {
+  Error error = attempt.link.error();
+  const bool is_alert = error.code == ErrorCode::not_permitted && error.message.starts_with("TLS:");
+  if (is_alert) attempt.stage = ConnectStage::tls;
+  if (!is_alert && error.code != ErrorCode::unavailable && error.code != ErrorCode::io_failed)
+    return;
+  if (client == nullptr) {
+    error.message +=
+        " (the peer asked for a client certificate and got none: tls.certificate_file)";
+  } else {
+    const auto facts = tls::describe(*client);
+    error.message += " (it was shown ";
+    error.message +=
+        facts ? tls::in_words(*facts, std::chrono::system_clock::now()) : facts.error().message;
+    error.message += ')';
+  }
+  attempt.link = std::move(error);
+}
+
+asio::awaitable<ConnectAttempt> upgrade_tls(ObservedSocket socket, asio::ssl::context& context,
                                             CoreAddress address, LinkSettings settings,
                                             Moment deadline) {
   TlsLink link(std::move(socket), context, address, settings);
@@ -73,10 +95,16 @@ asio::awaitable<ConnectAttempt> upgrade_tls(tcp::socket socket, asio::ssl::conte
   LinkFacts facts;
   facts.tls_version = SSL_get_version(ssl);
   facts.cipher = SSL_CIPHER_get_name(SSL_get_current_cipher(ssl));
+  facts.certificate_ends = tls::peer_certificate_end(ssl);
+  const bool was_asked = link.check.was_asked_for_certificate();
+  const auto client = settings.tls.client;
   // The handshake is over, and NO_RENEGOTIATION keeps it so: the check may go before the stream.
   auto attempt =
       co_await upgraded(std::move(link.stream), std::move(address), std::move(settings), deadline);
-  attempt.facts = std::move(facts);
+  attempt.facts.tls_version = std::move(facts.tls_version);
+  attempt.facts.cipher = std::move(facts.cipher);
+  attempt.facts.certificate_ends = facts.certificate_ends;
+  if (was_asked && !attempt.link) told_of_certificate(client.get(), attempt);
   co_return attempt;
 }
 
@@ -89,11 +117,51 @@ Result<void> check_plain_target(const CoreAddress& address, const tcp::socket& s
   return Error{ErrorCode::not_permitted, "TCP: a connection without TLS left this host"};
 }
 
-}  // namespace
+/// An attempt through a proxy fails in two places; the operator has to know of both.
+ConnectAttempt told_of(const std::optional<ProxyUse>& proxy, ConnectAttempt attempt) {
+  if (!proxy) return attempt;
+  attempt.facts.proxy = proxy->address.url;
+  if (attempt.link || attempt.stage == ConnectStage::trust ||
+      attempt.stage == ConnectStage::proxy) {
+    return attempt;
+  }
+  const bool is_on_the_way =
+      attempt.stage == ConnectStage::dns || attempt.stage == ConnectStage::tcp;
+  Error error = attempt.link.error();
+  error.message += is_on_the_way ? " (this is the proxy " : " (seen through the proxy ";
+  error.message += proxy->address.url + ')';
+  attempt.link = std::move(error);
+  return attempt;
+}
 
-asio::awaitable<ConnectAttempt> connect_websocket(CoreAddress address, LinkSettings settings,
-                                                  Moment deadline) {
-  const Moment begun = std::chrono::steady_clock::now();
+/// A connected socket -> the link, TLS and upgrade done.
+asio::awaitable<ConnectAttempt> upgrade_socket(tcp::socket socket, asio::ssl::context& context,
+                                               CoreAddress address, LinkSettings settings,
+                                               Moment deadline) {
+  if (address.transport == Transport::plain) {
+    auto plain = co_await upgrade_plain(std::move(socket), std::move(address), std::move(settings),
+                                        deadline);
+    co_return plain;
+  }
+  std::optional<ObservedSocket> way;
+  if (settings.proxy) {
+    TunnelRequest request{address.host_and_port(), settings.user_agent, deadline};
+    ProxyUse proxy = *settings.proxy;
+    auto tunnel = co_await open_tunnel(std::move(socket), std::move(proxy), std::move(request));
+    if (!tunnel.socket) {
+      co_return ConnectAttempt{tunnel.socket.error(), ConnectStage::proxy, tunnel.retry_after, {}};
+    }
+    way.emplace(*std::move(tunnel.socket));
+  } else {
+    way.emplace(std::move(socket));
+  }
+  auto attempt = co_await upgrade_tls(*std::move(way), context, std::move(address),
+                                      std::move(settings), deadline);
+  co_return attempt;
+}
+
+asio::awaitable<ConnectAttempt> connect_on_the_way(CoreAddress address, LinkSettings settings,
+                                                   Moment deadline) {
   asio::ssl::context context(asio::ssl::context::tls_client);
   if (address.transport == Transport::tls) {
     // Anew for each connection: what replaced the CA file is in force without a restart.
@@ -101,24 +169,30 @@ asio::awaitable<ConnectAttempt> connect_websocket(CoreAddress address, LinkSetti
     if (!made) co_return failed(ConnectStage::trust, made.error());
     context = std::move(*made);
   }
-  const auto endpoints = co_await resolve(address, settings.resolver, deadline);
+  HostAndPort next = settings.proxy ? settings.proxy->address.place : address.host_and_port();
+  const auto endpoints = co_await resolve(std::move(next), settings.resolver, deadline);
   if (!endpoints) co_return failed(ConnectStage::dns, endpoints.error());
   auto socket = co_await tcp_connect(*endpoints, deadline);
   if (!socket) co_return failed(ConnectStage::tcp, socket.error());
   const Result<void> allowed = check_plain_target(address, *socket);
   if (!allowed) co_return failed(ConnectStage::tcp, allowed.error());
-
   const std::string peer = text_of(socket->remote_endpoint());
-  const bool is_tls = address.transport == Transport::tls;
-  auto upgrading =
-      is_tls ? upgrade_tls(std::move(*socket), context, std::move(address), std::move(settings),
-                           deadline)
-             : upgrade_plain(std::move(*socket), std::move(address), std::move(settings), deadline);
-  auto attempt = co_await std::move(upgrading);
+  auto attempt = co_await upgrade_socket(*std::move(socket), context, std::move(address),
+                                         std::move(settings), deadline);
   attempt.facts.peer = peer;
+  co_return attempt;
+}
+
+}  // namespace
+
+asio::awaitable<ConnectAttempt> connect_websocket(CoreAddress address, LinkSettings settings,
+                                                  Moment deadline) {
+  const Moment begun = std::chrono::steady_clock::now();
+  const std::optional<ProxyUse> proxy = settings.proxy;
+  auto attempt = co_await connect_on_the_way(std::move(address), std::move(settings), deadline);
   attempt.facts.connected_in = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::steady_clock::now() - begun);
-  co_return attempt;
+  co_return told_of(proxy, std::move(attempt));
 }
 
 }  // namespace satellite::agent

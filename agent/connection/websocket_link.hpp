@@ -4,6 +4,7 @@
 #include "agent/connection/close_code.hpp"
 #include "agent/connection/core_url.hpp"
 #include "agent/connection/heartbeat_policy.hpp"
+#include "agent/connection/proxy_choice.hpp"
 #include "protocol/vocabulary/byte_count.hpp"
 #include "tls/settings.hpp"
 
@@ -19,11 +20,12 @@
 namespace satellite::agent {
 
 /// The steps of a connection, in order; an error belongs to one of them.
-enum class ConnectStage { trust, dns, tcp, tls, upgrade };
+enum class ConnectStage { trust, dns, tcp, proxy, tls, upgrade };
 std::string_view name_of(ConnectStage stage);
 
 struct LinkSettings {
   tls::Settings tls;
+  std::optional<ProxyUse> proxy;  ///< nothing = directly
   Resolver resolver = Resolver::builtin;
   HeartbeatPolicy::Settings heartbeat;
   std::string user_agent = "checkstack-satellite";
@@ -31,10 +33,14 @@ struct LinkSettings {
 
 /// What a connection turned out to be, for the log line that greets it.
 struct LinkFacts {
-  std::string peer;         ///< `192.0.2.1:443`
+  std::string peer;         ///< `192.0.2.1:443`; with a proxy that one's
+  std::string proxy;        ///< its URL; empty = directly
   std::string tls_version;  ///< `TLSv1.3`; empty without TLS
   std::string cipher;
   std::chrono::milliseconds connected_in{0};
+  std::optional<std::chrono::system_clock::time_point> certificate_ends;  ///< of the core's
+  /// By how much this host's clock is ahead of the one in the answer to the upgrade.
+  std::optional<std::chrono::seconds> clock_ahead;
 };
 
 /// One WebSocket to the core, from the finished upgrade to its end.
@@ -89,9 +95,10 @@ struct ConnectAttempt {
   LinkFacts facts;
 };
 
-/// DNS, TCP, TLS and the upgrade under one absolute deadline.
+/// DNS, TCP, the proxy if there is one, TLS and the upgrade under one absolute deadline.
 ///
-/// Errors: the message begins with the step: DNS, TCP, TLS, upgrade. Redirects are refused.
+/// Errors: the message begins with the step: DNS, TCP, proxy, TLS, upgrade, and names the proxy
+///         wherever one is on the way. Redirects are refused.
 boost::asio::awaitable<ConnectAttempt> connect_websocket(
     CoreAddress address, LinkSettings settings, std::chrono::steady_clock::time_point deadline);
 

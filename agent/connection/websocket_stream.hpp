@@ -169,12 +169,19 @@ boost::asio::awaitable<ConnectAttempt> WebSocketStream<Stream>::upgrade(
     Error late{ErrorCode::timed_out, "upgrade: the core did not answer in time"};
     co_return ConnectAttempt{std::move(late), ConnectStage::upgrade, {}, {}};
   }
-  if (failure) co_return upgrade_failure(failure, response, address);
+  LinkFacts facts;
+  facts.clock_ahead = clock_ahead_of(response);
+  if (failure) {
+    auto declined = upgrade_failure(failure, response, address);
+    declined.facts = std::move(facts);
+    co_return declined;
+  }
   if (auto unasked = unasked_in(response)) {
     cut();
     co_return ConnectAttempt{*std::move(unasked), ConnectStage::upgrade, {}, {}};
   }
-  co_return ConnectAttempt{std::unique_ptr<WebSocketLink>(), ConnectStage::upgrade, {}, {}};
+  co_return ConnectAttempt{
+      std::unique_ptr<WebSocketLink>(), ConnectStage::upgrade, {}, std::move(facts)};
 }
 
 template <typename Stream>

@@ -43,6 +43,7 @@ void add_connection(const StatusSources& sources, Status& status) {
   }
   connection.peer = record.peer;
   connection.tls_version = record.tls_version;
+  connection.proxy = record.proxy;
   connection.last_reason = record.last_reason;
   if (!record.last_reason.empty()) {
     connection.last_reason_age =

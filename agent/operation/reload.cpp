@@ -1,14 +1,22 @@
 #include "agent/operation/reload.hpp"
 
+#include "tls/client_context.hpp"
+
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 namespace satellite::agent {
 namespace {
 
-constexpr std::array<std::string_view, 10> reloaded_settings{"token_file",
+constexpr std::array<std::string_view, 15> reloaded_settings{"token_file",
                                                              "tls.ca_file",
+                                                             "tls.ca_directory",
+                                                             "tls.system_store",
+                                                             "tls.pins",
+                                                             "tls.certificate_file",
+                                                             "tls.key_file",
                                                              "connection.refresh",
                                                              "connection.route_probe",
                                                              "operator.health_checks",
@@ -77,7 +85,9 @@ bool Reload::take_settings() {
                  "operator.ceiling") == 0) {
     changes.needing_restart.push_back("operator.ceiling");
   }
-  const bool names_others = take_files_of(*loaded);
+  bool names_others = take_token_of(*loaded);
+  names_others = take_trust_of(loaded->config) || names_others;
+  names_others = take_identity_of(loaded->config) || names_others;
   take_values(parts_.config, loaded->config);
   parts_.log.set_level(parts_.config.log_level);
   parts_.log.set_format(parts_.config.log_format);
@@ -92,33 +102,73 @@ bool Reload::take_settings() {
   return names_others;
 }
 
-/// Other paths than before; the content of the files that stay is looked at by itself.
-bool Reload::take_files_of(LoadedConfig& loaded) {
-  bool changed = false;
+/// Another path than before; the content of a file that stays is looked at by itself.
+bool Reload::take_token_of(LoadedConfig& loaded) {
   const std::string& file = loaded.token_source.file;
   // The variable, which outranks the credential, was taken out of the environment at the start.
   const bool is_fallback =
       !parts_.token.is_file() && loaded.token_source.setting == "$CREDENTIALS_DIRECTORY";
-  if (!file.empty() && !is_fallback && file != parts_.token.file()) {
-    const auto replaced = parts_.token.replace(std::move(loaded.token_source));
-    if (!replaced) {
-      parts_.log.warn("token_unreadable",
-                      replaced.error().message + "; the token that was read before stays in use",
-                      {{"error_code", replaced.error().code}});
-    }
-    changed = replaced && *replaced;
-  }
-  if (loaded.config.ca_file != parts_.authorities.path()) {
-    const auto replaced = parts_.authorities.replace(loaded.config.ca_file);
-    if (replaced) {
-      parts_.config.ca_file = loaded.config.ca_file;
-      return true;
-    }
-    parts_.log.warn("authorities_unreadable",
-                    replaced.error().message + "; those that were read before stay in use",
+  if (file.empty() || is_fallback || file == parts_.token.file()) return false;
+  const auto replaced = parts_.token.replace(std::move(loaded.token_source));
+  if (!replaced) {
+    parts_.log.warn("token_unreadable",
+                    replaced.error().message + "; the token that was read before stays in use",
                     {{"error_code", replaced.error().code}});
   }
-  return changed;
+  return replaced && *replaced;
+}
+
+/// All of it or nothing: a directory that is wrong beside a good file would leave half a trust.
+bool Reload::take_trust_of(const Config& loaded) {
+  Config& running = parts_.config;
+  const bool has_other_pins = running.pins != loaded.pins;
+  running.pins = loaded.pins;
+  const bool is_same = loaded.ca_file == parts_.authorities.path() &&
+                       loaded.ca_directory == running.ca_directory &&
+                       loaded.system_store == running.system_store;
+  if (is_same) return has_other_pins;
+  tls::AuthorityFile authorities(loaded.ca_file);
+  const auto read = authorities.refresh();
+  std::optional<Error> problem = read ? std::nullopt : std::optional<Error>(read.error());
+  if (!problem) {
+    tls::Settings trust = authorities.settings();
+    trust.ca_directory = loaded.ca_directory;
+    trust.system_store = loaded.system_store;
+    const auto context = tls::make_client_context(trust);
+    if (!context) problem = context.error();
+  }
+  if (problem) {
+    parts_.log.warn("authorities_unreadable",
+                    problem->message + "; those that were read before stay in use",
+                    {{"error_code", problem->code}});
+    return has_other_pins;
+  }
+  parts_.authorities = std::move(authorities);
+  running.ca_file = loaded.ca_file;
+  running.ca_directory = loaded.ca_directory;
+  running.system_store = loaded.system_store;
+  return true;
+}
+
+bool Reload::take_identity_of(const Config& loaded) {
+  const ClientFiles& before = parts_.identity.files();
+  if (loaded.client_files.certificate == before.certificate &&
+      loaded.client_files.key == before.key) {
+    return false;
+  }
+  const auto replaced = parts_.identity.replace(loaded.client_files);
+  if (replaced) {
+    parts_.config.client_files = loaded.client_files;
+    return true;
+  }
+  log_wrong_identity(replaced.error());
+  return false;
+}
+
+void Reload::log_wrong_identity(const Error& error) {
+  parts_.log.warn("client_certificate_unusable",
+                  error.message + "; the one that was read before stays in use",
+                  {{"error_code", error.code}});
 }
 
 bool Reload::look_at_files() {
@@ -138,7 +188,13 @@ bool Reload::look_at_files() {
   } else if (*authorities) {
     parts_.log.info("authorities_changed", parts_.authorities.path());
   }
-  return (token && *token) || (authorities && *authorities);
+  const auto identity = parts_.identity.refresh();
+  if (!identity) {
+    log_wrong_identity(identity.error());
+  } else if (*identity) {
+    parts_.log.info("client_certificate_changed", parts_.identity.files().certificate);
+  }
+  return (token && *token) || (authorities && *authorities) || (identity && *identity);
 }
 
 void Reload::log_changes(const SettingChanges& changes) {

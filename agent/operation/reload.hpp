@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/config/client_identity.hpp"
 #include "agent/config/load_config.hpp"
 #include "agent/config/token_watch.hpp"
 #include "agent/runtime/log.hpp"
@@ -24,10 +25,10 @@ struct SettingChanges {
 SettingChanges changes_between(const std::vector<EffectiveSetting>& running,
                                const std::vector<EffectiveSetting>& loaded);
 
-/// Settings, token and authorities read again, while the agent runs.
+/// Settings, token, authorities and client certificate read again, while the agent runs.
 ///
-/// Shape:  each of the three is taken if it is good and kept as it was if not, whatever becomes of
-///         the other two; the log says which, and names the settings that need a restart.
+/// Shape:  each of the four is taken if it is good and kept as it was if not, whatever becomes of
+///         the others; the log says which, and names the settings that need a restart.
 class Reload {
  public:
   struct Parts {
@@ -35,20 +36,24 @@ class Reload {
     std::vector<EffectiveSetting> settings;
     TokenWatch& token;
     tls::AuthorityFile& authorities;
+    ClientIdentity& identity;
     Log& log;
     std::function<Result<LoadedConfig>()> load;  ///< with SettingsUse::running
   };
   explicit Reload(Parts parts) : parts_(std::move(parts)) {}
 
-  /// True if what a connection begins with has changed: token or authorities.
+  /// True if what a connection begins with has changed: token, trust, or client certificate.
   bool perform();
-  /// Looks at the files of token and authorities alone; true if one of them has changed.
+  /// Looks at the files alone; true if one of them has changed.
   bool look_at_files();
 
  private:
-  /// Whether a good settings file names another token or authority file.
+  /// Whether a good settings file names another token or client certificate, or trusts others.
   bool take_settings();
-  bool take_files_of(LoadedConfig& loaded);
+  bool take_token_of(LoadedConfig& loaded);
+  bool take_trust_of(const Config& loaded);
+  bool take_identity_of(const Config& loaded);
+  void log_wrong_identity(const Error& error);
   void log_changes(const SettingChanges& changes);
 
   Parts parts_;

@@ -40,6 +40,7 @@ struct Status {
     std::string client_id;
     Seconds since{0};  ///< connected, or disconnected
     std::string peer, tls_version;
+    std::string proxy;        ///< through which that is; empty = none
     std::string last_reason;  ///< why the latest attempt failed or connection ended
     std::optional<Seconds> last_reason_age;
     std::optional<std::chrono::milliseconds> next_attempt_in;
@@ -91,11 +92,20 @@ struct Status {
 };
 
 /// Every state that `degraded` may name: each is a series of its own, also while it is not there.
-inline constexpr const char* degraded_names[] = {
-    "not_connected",         "policy_missing",           "policy_invalid", "policy_expired",
-    "outbox",                "sandbox",                  "run_unkillable", "messages_dropped",
-    "connection_unstable",   "no_descriptors",           "no_memory",      "no_processes",
-    "offline_cache_missing", "offline_cache_unwritable"};
+inline constexpr const char* degraded_names[] = {"not_connected",
+                                                 "policy_missing",
+                                                 "policy_invalid",
+                                                 "policy_expired",
+                                                 "outbox",
+                                                 "sandbox",
+                                                 "run_unkillable",
+                                                 "messages_dropped",
+                                                 "connection_unstable",
+                                                 "no_descriptors",
+                                                 "no_memory",
+                                                 "no_processes",
+                                                 "offline_cache_missing",
+                                                 "offline_cache_unwritable"};
 
 const char* name_of(Status::Connection state);
 

@@ -24,6 +24,7 @@ json to_json(const decltype(Status::connection)& connection) {
           {"clientId", connection.client_id},
           {"sinceSeconds", connection.since.count()},
           {"peer", text_or_null(connection.peer)},
+          {"proxy", text_or_null(connection.proxy)},
           {"tls", text_or_null(connection.tls_version)},
           {"lastReason", text_or_null(connection.last_reason)},
           {"lastReasonAgeSeconds", seconds_or_null(connection.last_reason_age)},

@@ -43,6 +43,7 @@ void add_connection(Lines& lines, const decltype(Status::connection)& connection
     lines.line("peer", connection.peer +
                            (connection.tls_version.empty() ? "" : ", " + connection.tls_version));
   }
+  if (!connection.proxy.empty()) lines.line("proxy", connection.proxy);
   if (!connection.last_reason.empty()) {
     lines.line(
         "last trouble",

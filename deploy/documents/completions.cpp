@@ -76,7 +76,8 @@ std::string bash_completion(const std::vector<CommandDescription>& commands) {
       "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
       "  local command=${COMP_WORDS[1]}\n  COMPREPLY=()\n"
       "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n    COMPREPLY=($(compgen -W '" +
-      names_of(commands) + " --help' -- \"$word\"))\n    return\n  fi\n  case $before in\n";
+      names_of(commands) +
+      " --help --version' -- \"$word\"))\n    return\n  fi\n  case $before in\n";
   for (const auto& [name, option] : every_option(commands)) {
     if (!option.takes_value) continue;
     const std::string words = "$(compgen -W '" + joined(option.choices) + "' -- \"$word\")";

@@ -79,16 +79,22 @@ std::string commands_part(const std::vector<agent::CommandDescription>& commands
   return out;
 }
 
+std::string default_of(const agent::Setting& setting) {
+  return "Default: " + (setting.fallback.empty() ? std::string("none") : bold(setting.fallback)) +
+         ".";
+}
+
 std::string settings_options_part() {
   std::string out =
-      ".SH OPTIONS\nEvery command but \\fBversion\\fR takes these; "
+      ".SH OPTIONS\nEvery command but \\fBversion\\fR and \\fBhelp\\fR takes these; "
       "each stands for a setting of \\fBsatellite.toml\\fR(5).\n";
   out += entry(bold("--config") + " " + italic("file"),
                "settings file; default: " + italic("/etc/checkstack-satellite/satellite.toml") +
                    " where it exists.");
   for (const agent::Setting& setting : agent::setting_table()) {
     if (setting.option.empty()) continue;
-    out += entry(bold(setting.option) + " " + italic("value"), text(setting.help) + ".");
+    out += entry(bold(setting.option) + " " + italic(agent::value_word(setting)),
+                 text(setting.help) + ". " + default_of(setting));
   }
   return out;
 }
@@ -117,19 +123,20 @@ what waits for the core, and the packages of scripts
 done
 .TP
 1
-failed
+failed; or the answer is no: \fBdoctor\fR (this host cannot keep the policy), \fBstatus\fR (not ready), \fBpackages verify\fR (damaged), \fBexec \-\-compare\fR (another answer);
+or standard output could not be written
 .TP
 2
-wrong command line or settings; starting again would not mend them
+wrong command line, settings or input; starting again would not mend them
 .TP
 3
-the launcher was lost
+the launcher was lost; the service manager starts both again
 .TP
 4
-no satellite answers (status)
-.PP
-.B exec
-ends as its script does.
+no satellite answers (\fBstatus\fR)
+.TP
+124, 125, 128+N
+of \fBexec\fR, which otherwise ends as its script does: its time was over; it never ran; signal N ended it
 .SH EXAMPLES
 .nf
 checkstack\-satellite doctor
@@ -145,8 +152,12 @@ std::string facts_of(const agent::Setting& setting) {
   std::string out;
   if (!setting.environment.empty()) out += "Environment: " + bold(setting.environment) + ". ";
   if (!setting.option.empty()) out += "Option: " + bold(setting.option) + ". ";
-  out +=
-      "Default: " + (setting.fallback.empty() ? std::string("none") : bold(setting.fallback)) + ".";
+  out += default_of(setting);
+  const auto choices = agent::choices_of(setting);
+  for (const std::string& choice : choices) {
+    out += (&choice == &choices.front() ? " One of " : ", ") + bold(choice);
+  }
+  if (!choices.empty()) out += ".";
   const bool has_bounds =
       setting.kind == agent::SettingKind::count || setting.kind == agent::SettingKind::seconds;
   if (has_bounds) {

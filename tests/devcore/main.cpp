@@ -19,8 +19,8 @@ struct Options {
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;
   bool plain = false, no_acknowledge = false, no_extensions = false, collects_nothing = false;
-  std::string certificate_file, key_file, ca_out, policy_file, policy_store, assignments_file,
-      secrets_file, transcript;
+  std::string certificate_file, key_file, client_authority_file, ca_out, policy_file, policy_store,
+      assignments_file, secrets_file, transcript;
   std::vector<std::string> names, clients, misbehaviours, script_files, script_texts;
   std::vector<std::string> environment, secret_environment;
   std::string kind = "health-check", language = "shell";
@@ -34,6 +34,8 @@ void define(CLI::App& app, Options& options) {
   app.add_option("--cert", options.certificate_file, "PEM chain; default: a temporary one");
   app.add_option("--key", options.key_file, "PEM key of --cert");
   app.add_option("--name", options.names, "name or address in the temporary certificate");
+  app.add_option("--client-ca", options.client_authority_file,
+                 "PEM; who shows no certificate of this authority is turned away");
   app.add_option("--ca-out", options.ca_out, "write the temporary authority here");
   app.add_option("--client", options.clients, "ID:TOKEN that may authenticate");
   app.add_option("--policy", options.policy_file, "policy to relay; followed when it changes");
@@ -93,6 +95,9 @@ Settings settings_from(const Options& options) {
   if (!options.certificate_file.empty()) {
     settings.certificate =
         tls::CertifiedKey{content_of(options.certificate_file), content_of(options.key_file)};
+  }
+  if (!options.client_authority_file.empty()) {
+    settings.client_authority = content_of(options.client_authority_file);
   }
   if (!options.names.empty()) settings.certificate_request.names = options.names;
   for (const std::string& client : options.clients) settings.tokens.insert(split_at(client, ':'));

@@ -59,6 +59,11 @@ Result<void> DevCore::Server::make_tls() {
   tls_->use_private_key(asio::buffer(settings.certificate->key_pem), asio::ssl::context::pem,
                         failure);
   if (failure) return refused("the private key", failure);
+  if (!settings.client_authority.empty()) {
+    tls_->add_certificate_authority(asio::buffer(settings.client_authority), failure);
+    if (failure) return refused("the authority of clients", failure);
+    tls_->set_verify_mode(asio::ssl::verify_peer | asio::ssl::verify_fail_if_no_peer_cert);
+  }
   if (settings.only_old_tls) {
     SSL_CTX_set_security_level(tls_->native_handle(), 0);  // OpenSSL 3 wants that for TLS 1.1
     SSL_CTX_set_min_proto_version(tls_->native_handle(), TLS1_VERSION);

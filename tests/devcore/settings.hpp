@@ -66,6 +66,8 @@ struct Settings {
   /// Without one, a temporary authority signs a certificate for `names`.
   std::optional<tls::CertifiedKey> certificate;
   tls::CertificateRequest certificate_request;
+  /// Whoever shows no certificate of this authority (PEM) is turned away; empty = nobody is asked.
+  std::string client_authority;
   /// Offer nothing newer than TLS 1.1, to see it refused.
   bool only_old_tls = false;
   std::string path = "/api/ws/satellite";

@@ -161,7 +161,7 @@ Result<CertifiedKey> TemporaryAuthority::sign(const CertificateRequest& request)
   const Result<void> extended = add_extensions(own, issuer.get(),
                                                {{NID_basic_constraints, "critical,CA:FALSE"},
                                                 {NID_key_usage, "critical,digitalSignature"},
-                                                {NID_ext_key_usage, "serverAuth"},
+                                                {NID_ext_key_usage, request.extended_key_usage},
                                                 {NID_authority_key_identifier, "keyid"},
                                                 {NID_subject_alt_name, *names}});
   if (!extended) return extended.error();

@@ -9,13 +9,15 @@
 
 namespace satellite::tls {
 
-/// What a throw-away server certificate is made for.
+/// What a throw-away certificate is made for.
 struct CertificateRequest {
   /// DNS names and numeric addresses; the first one is also shown as the subject.
   std::vector<std::string> names = {"localhost", "127.0.0.1", "::1"};
   /// Relative to now; a test makes an expired certificate with a negative end.
   std::chrono::seconds valid_from = -std::chrono::minutes(5);
   std::chrono::seconds valid_until = std::chrono::hours(24);
+  /// `serverAuth`, or `clientAuth` for one that a satellite shows.
+  std::string extended_key_usage = "serverAuth";
 };
 
 /// A certificate with its key, both PEM.
@@ -24,7 +26,7 @@ struct CertifiedKey {
   std::string key_pem;
 };
 
-/// A certificate authority that lives as long as this object and signs server certificates.
+/// A certificate authority that lives as long as this object and signs certificates.
 ///
 /// Shape:  P-256 keys, made fresh, never meant to be trusted beyond a demo or a test. The name
 ///         carries a random number, so that two of them are never taken for each other.

@@ -22,12 +22,13 @@ class OperatorsFiles {
   void settings(const std::string& text) { put("satellite.toml", text); }
   std::string path(const std::string& name) const { return (directory_.path() / name).string(); }
 
- private:
   void put(const std::string& name, const std::string& text) {
     const std::string next = directory_.write("next", text);
     ::chmod(next.c_str(), 0600);
     REQUIRE(std::rename(next.c_str(), path(name).c_str()) == 0);
   }
+
+ private:
   TempDir directory_;
 };
 
@@ -99,6 +100,60 @@ TEST_CASE("an authority file that became wrong does not keep the satellite from 
   scene.stop_core();
   scene.start_core();
   REQUIRE(scene.core().wait_until_authenticated());
+}
+
+TEST_CASE("SIGHUP after a renewed client certificate connects with it, and no result is lost") {
+  OperatorsFiles files;
+  files.settings("");
+  const auto authority = tls::TemporaryAuthority::create();
+  tls::CertificateRequest request;
+  request.names = {"satellite-1"};
+  request.extended_key_usage = "clientAuth";
+  const auto put = [&](const tls::CertifiedKey& pair) {
+    files.put("client.pem", pair.certificate_pem);
+    files.put("client.key", pair.key_pem);
+  };
+  put(*authority->sign(request));
+  Scene::Options options = with_files(files);
+  options.core.client_authority = authority->certificate_pem();
+  options.environment["CHECKSTACK_SATELLITE_CERTIFICATE_FILE"] = files.path("client.pem");
+  options.environment["CHECKSTACK_SATELLITE_KEY_FILE"] = files.path("client.key");
+  Scene scene(std::move(options));
+  auto message = script("sleep 2; echo kept");
+  const std::string id = message.run_id.text;
+  scene.core().dispatch(std::move(message));
+  REQUIRE(scene.core().wait_started(id));
+  // A key that others can read changes nothing.
+  put(*authority->sign(request));
+  ::chmod(files.path("client.key").c_str(), 0644);
+  scene.satellite().signal(SIGHUP);
+  scene.wait_for_log("client_certificate_unusable");
+  CHECK(scene.core().ledger().counters().authentications == 1);
+  put(*authority->sign(request));
+  scene.satellite().signal(SIGHUP);
+  scene.wait_for_log("client_certificate_changed");
+  REQUIRE(scene.core().wait_until_authenticated(60s, 2));
+  const auto finished = scene.core().wait_finished(id);
+  REQUIRE(finished);
+  CHECK(finished->standard_output == "kept\n");
+  CHECK(finished->violations.empty());
+  CHECK(scene.satellite().log().find("PRIVATE KEY") == std::string::npos);
+}
+
+TEST_CASE("SIGHUP after other pins connects anew, and a core with another key is not spoken to") {
+  OperatorsFiles files;
+  files.settings("");
+  Scene scene(with_files(files));
+  files.settings("[tls]\npins = [\"sha256/AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=\"]\n");
+  scene.satellite().signal(SIGHUP);
+  scene.wait_for_log("is none of tls.pins");
+  const std::string log = scene.satellite().log();
+  const auto seen = log.find("seen: sha256/");
+  REQUIRE(seen != std::string::npos);
+  CHECK(scene.core().ledger().counters().authentications == 1);
+  files.settings("[tls]\npins = [\"" + log.substr(seen + 6, 51) + "\"]\n");
+  scene.satellite().signal(SIGHUP);
+  REQUIRE(scene.core().wait_until_authenticated(60s, 2));
 }
 
 TEST_CASE("the service manager hears of the start, a reload, the watchdog and the stop") {

@@ -38,6 +38,8 @@ const std::map<std::string, Check> targets{
     {"packed_state", fuzz::check_packed_state_target},
     {"plan_question", fuzz::check_plan_question_target},
     {"policy", fuzz::check_policy_target},
+    {"proxy_answer", fuzz::check_proxy_answer_target},
+    {"proxy_choice", fuzz::check_proxy_choice_target},
     {"result_id", fuzz::check_result_id_target},
     {"run_stream", fuzz::check_run_stream_target},
     {"secret_reference", fuzz::check_secret_reference_target},

@@ -22,6 +22,8 @@ std::optional<std::string> check_http_request_target(std::string_view input);
 /// An id that a core acknowledges, and the rest of a result's frame.
 std::optional<std::string> check_result_id_target(std::string_view input);
 std::optional<std::string> check_handshake_target(std::string_view input);
+/// What somebody on the way to the core answers to CONNECT, and the same in two pieces.
+std::optional<std::string> check_proxy_answer_target(std::string_view input);
 std::optional<std::string> check_template_target(std::string_view input);
 /// A text between two references, a secret for each, and a value of the core's own.
 std::optional<std::string> check_secret_reference_target(std::string_view input);
@@ -49,6 +51,8 @@ std::optional<std::string> check_check_state_target(std::string_view input);
 // What an operator writes.
 std::optional<std::string> check_settings_target(std::string_view input);
 std::optional<std::string> check_core_url_target(std::string_view input);
+/// The URL of a proxy, and behind a NUL who is reached without it.
+std::optional<std::string> check_proxy_choice_target(std::string_view input);
 /// nsswitch.conf, and the same bytes as what getent printed.
 std::optional<std::string> check_name_services_target(std::string_view input);
 /// Two lists of addresses and blocks, one entry a line; each line is also tried as a range of ids.

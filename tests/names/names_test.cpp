@@ -72,10 +72,10 @@ void become_host(const TempDir& directory, const Host& host) {
   lay_over(directory, "nsswitch.conf", host.nsswitch);
 }
 
-asio::awaitable<void> answer_into(std::optional<Result<Endpoints>>& answer, CoreAddress address,
+asio::awaitable<void> answer_into(std::optional<Result<Endpoints>>& answer, HostAndPort wanted,
                                   Resolver resolver, std::chrono::milliseconds time_max) {
   const auto deadline = std::chrono::steady_clock::now() + time_max;
-  auto found = co_await resolve(std::move(address), resolver, deadline);
+  auto found = co_await resolve(std::move(wanted), resolver, deadline);
   answer = std::move(found);
 }
 
@@ -85,7 +85,7 @@ Result<Endpoints> look_up(const std::string& name, Resolver resolver,
   if (!address) return address.error();
   asio::io_context context;
   std::optional<Result<Endpoints>> answer;
-  asio::co_spawn(context, answer_into(answer, *std::move(address), resolver, time_max),
+  asio::co_spawn(context, answer_into(answer, address->host_and_port(), resolver, time_max),
                  [](std::exception_ptr) {});
   context.run();
   return *std::move(answer);

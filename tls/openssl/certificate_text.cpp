@@ -79,6 +79,16 @@ std::string fingerprint_of(const X509* certificate) {
   return text;
 }
 
+Pin pin_of(const X509* certificate) {
+  Pin pin{};
+  unsigned char* bytes = nullptr;
+  const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &bytes);
+  if (size <= 0) return pin;
+  EVP_Digest(bytes, static_cast<std::size_t>(size), pin.data(), nullptr, EVP_sha256(), nullptr);
+  OPENSSL_free(bytes);
+  return pin;
+}
+
 RefusedCertificate describe_refused(int verify_code, const X509* certificate) {
   RefusedCertificate refused;
   refused.verify_code = verify_code;
@@ -86,6 +96,7 @@ RefusedCertificate describe_refused(int verify_code, const X509* certificate) {
   refused.subject = text_of(X509_get_subject_name(certificate));
   refused.issuer = text_of(X509_get_issuer_name(certificate));
   refused.sha256 = fingerprint_of(certificate);
+  refused.pin = pin_of(certificate);
   refused.names = names_of(certificate);
   refused.not_before = text_of(X509_get0_notBefore(certificate));
   refused.not_after = text_of(X509_get0_notAfter(certificate));

@@ -46,20 +46,3 @@ TEST_CASE("a changed authority file is read once per change, and a broken one le
   put(second);
   CHECK(file.refresh().value() == false);
 }
-
-TEST_CASE("another authority file takes the place of the old one only if it is good") {
-  const TempDir directory;
-  const std::string good = some_authority();
-  AuthorityFile file(directory.write("ca.pem", good));
-  REQUIRE(file.refresh());
-  const std::string bad = directory.write("bad.pem", "hello");
-  CHECK(file.replace(bad).error().code == ErrorCode::invalid_input);
-  CHECK(file.replace((directory.path() / "missing").string()).error().code == ErrorCode::not_found);
-  CHECK(file.settings().ca_pem == good);
-  const std::string other = some_authority();
-  REQUIRE(file.replace(directory.write("other.pem", other)));
-  CHECK(file.settings().ca_pem == other);
-  REQUIRE(file.replace(""));
-  CHECK(file.settings().ca_file.empty());
-  CHECK(file.refresh().value() == false);
-}

@@ -86,7 +86,7 @@ TEST_CASE("bash completes commands, verbs, options, values and paths") {
   const std::string program = documents::bash_completion(describe_commands());
   CHECK(bash_offers(program, "checkstack-satellite doc") == "doctor");
   CHECK(bash_offers(program, "checkstack-satellite packages v") == "verify");
-  CHECK(bash_offers(program, "checkstack-satellite run --ca-") == "--ca-file");
+  CHECK(bash_offers(program, "checkstack-satellite run --ca-") == "--ca-file --ca-directory");
   CHECK(bash_offers(program, "checkstack-satellite run --log-level d") == "debug");
   CHECK(bash_offers(program, "checkstack-satellite run --config /etc/host") != "");
   CHECK(bash_offers(program, "checkstack-satellite version --confi") == "");

@@ -69,13 +69,24 @@ TEST_CASE("what was typed beside the options is not repeated, the option is name
                                           {{"run", "csat_secret"}, "nothing expects"},
                                           {{"csat_secret"}, "nothing expects"},
                                           {{"run", "-scsat_secret"}, "-s"},
-                                          {{"doctor", "--json=csat_secret"}, "see --help"},
+                                          {{"doctor", "--json=csat_secret"}, "doctor --help"},
                                           {{"rum"}, "no command 'rum'"}}));
   const auto answer = std::get<ParsedEarly>(parse(words));
   INFO(answer.text);
   CHECK(answer.exit_code == 2);
   CHECK(answer.text.find("csat_secret") == std::string::npos);
   CHECK(answer.text.find(named) != std::string::npos);
+}
+
+TEST_CASE("help and version are answered, a mistyped word is asked about") {
+  const auto answered = [](const Words& words) { return std::get<ParsedEarly>(parse(words)); };
+  CHECK(answered({"help"}).exit_code == 0);
+  CHECK(answered({"help", "exec"}).text == answered({"exec", "--help"}).text);
+  CHECK(answered({"--version"}).text.find("checkstack-satellite ") == 0);
+  CHECK(answered({"help", "exce"}).text.find("did you mean 'exec'?") != std::string::npos);
+  CHECK(answered({"exec", "x", "--polcy", "p"}).text.find("'--policy'") != std::string::npos);
+  CHECK(answered({"run", "--core"}).text.find("--core needs one value") != std::string::npos);
+  CHECK(answered({"exec", "x", "--grants"}).text.find("--compare") != std::string::npos);
 }
 
 TEST_CASE("exec, plan, doctor and policy take the settings that run takes") {

@@ -37,6 +37,8 @@ agent::ConnectAttempt connect(asio::io_context& context, const Attempt& attempt)
   const TempDir directory;
   agent::LinkSettings settings;
   settings.heartbeat = attempt.heartbeat;
+  settings.proxy = attempt.proxy;
+  settings.tls = attempt.tls;
   if (!attempt.ca_pem.empty()) settings.tls.ca_file = directory.write("ca.pem", attempt.ca_pem);
   const auto address = agent::parse_core_url(attempt.url);
   if (!address) throw std::runtime_error(address.error().message);

@@ -51,6 +51,9 @@ struct Attempt {
   std::string ca_pem;
   std::chrono::milliseconds deadline = 10s;
   agent::HeartbeatPolicy::Settings heartbeat = {};
+  std::optional<agent::ProxyUse> proxy = {};
+  /// What else of trust; `ca_pem` is put into it.
+  tls::Settings tls = {};
 };
 agent::ConnectAttempt connect(boost::asio::io_context& context, const Attempt& attempt);
 

@@ -30,10 +30,12 @@ class ReloadBench {
     config_ = std::move(loaded->config);
     token_.emplace(std::move(loaded->token_source), Secret("csat_old"));
     authorities_.emplace(config_.ca_file);
+    identity_.emplace(config_.client_files);
+    REQUIRE(identity_->refresh());
     REQUIRE(authorities_->refresh());
     REQUIRE(token_->refresh());
     reload_.emplace(Reload::Parts{config_, std::move(loaded->settings), *token_, *authorities_,
-                                  log_, [this] { return load(); }});
+                                  *identity_, log_, [this] { return load(); }});
   }
 
   Result<LoadedConfig> load() {
@@ -42,11 +44,17 @@ class ReloadBench {
     sources.file = (files_.path() / "satellite.toml").string();
     return load_config(sources, SettingsUse::running);
   }
-  void put_settings(const std::string& further) {
+  /// `trust`: what else stands in the section [tls].
+  void put_settings(const std::string& further, const std::string& trust = "") {
     files_.write("satellite.toml", "core = \"https://core\"\nid = \"one\"\ntoken_file = \"" +
                                        (files_.path() / "token").string() + "\"\n" + further +
                                        "[tls]\nca_file = \"" + (files_.path() / "ca.pem").string() +
-                                       "\"\n");
+                                       "\"\n" + trust);
+  }
+  std::string path(const std::string& name) const { return (files_.path() / name).string(); }
+  void put_certificate(const tls::CertifiedKey& pair) {
+    put("client.pem", pair.certificate_pem);
+    put("client.key", pair.key_pem);
   }
   void break_settings() { files_.write("satellite.toml", "core = \n"); }
   void put_token(const std::string& text) { put("token", text); }
@@ -54,6 +62,7 @@ class ReloadBench {
 
   Reload& reload() { return *reload_; }
   const Config& config() const { return config_; }
+  const ClientIdentity& identity() const { return *identity_; }
   std::string_view token() const { return token_->token().reveal(); }
   std::string log() const {
     std::ifstream stream(files_.path() / "log");
@@ -76,6 +85,7 @@ class ReloadBench {
   Config config_;
   std::optional<TokenWatch> token_;
   std::optional<tls::AuthorityFile> authorities_;
+  std::optional<ClientIdentity> identity_;
   std::optional<Reload> reload_;
 };
 
@@ -129,9 +139,53 @@ TEST_CASE("a token or authority file that is wrong keeps the old one and says so
   CHECK(says(bench.log(), "authorities_changed"));
 }
 
+TEST_CASE(
+    "a reload takes a client certificate, a renewed one, and keeps the good one of a bad pair") {
+  ReloadBench bench;
+  const auto authority = tls::TemporaryAuthority::create();
+  const auto first = *authority->sign({}), second = *authority->sign({});
+  bench.put_certificate(first);
+  bench.put_settings("", "certificate_file = \"" + bench.path("client.pem") + "\"\nkey_file = \"" +
+                             bench.path("client.key") + "\"\n");
+  CHECK(bench.reload().perform());
+  REQUIRE(bench.identity().certificate());
+  CHECK(bench.identity().certificate()->certificate_pem == first.certificate_pem);
+  CHECK_FALSE(bench.reload().perform());
+  // Half of a renewal: the new certificate stands there with the old key.
+  bench.put_certificate({second.certificate_pem, first.key_pem});
+  CHECK_FALSE(bench.reload().perform());
+  CHECK(bench.identity().certificate()->certificate_pem == first.certificate_pem);
+  CHECK(says(bench.log(), "client_certificate_unusable"));
+  CHECK(says(bench.log(), "another certificate"));
+  bench.put_certificate(second);
+  CHECK(bench.reload().look_at_files());
+  CHECK(bench.identity().certificate()->certificate_pem == second.certificate_pem);
+  CHECK(says(bench.log(), "client_certificate_changed"));
+  CHECK_FALSE(says(bench.log(), "PRIVATE KEY"));
+  bench.put_settings("");
+  CHECK(bench.reload().perform());
+  CHECK_FALSE(bench.identity().certificate());
+}
+
+TEST_CASE("a reload takes pins and a directory of authorities, and a wrong directory leaves all") {
+  ReloadBench bench;
+  const std::string pin = tls::text_of(tls::Pin{1, 2, 3});
+  bench.put_settings("", "pins = [\"" + pin + "\"]\n");
+  CHECK(bench.reload().perform());
+  CHECK(bench.config().pins == std::vector<tls::Pin>{{1, 2, 3}});
+  bench.put_settings("", "pins = [\"" + pin + "\"]\nca_directory = \"/nonexistent\"\n");
+  CHECK_FALSE(bench.reload().perform());
+  CHECK(bench.config().ca_directory.empty());
+  CHECK(says(bench.log(), "tls.ca_directory"));
+  bench.put_settings("", "pins = [\"sha256/short\"]\n");
+  CHECK_FALSE(bench.reload().perform());
+  CHECK(bench.config().pins.size() == 1);
+  CHECK(says(bench.log(), "reload_failed"));
+}
+
 TEST_CASE("every setting that takes effect on a reload is one that exists") {
   std::size_t count = 0;
   for (const Setting& setting : setting_table()) count += takes_effect_on_reload(setting.key);
-  CHECK(count == 10);
+  CHECK(count == 15);
   CHECK_FALSE(takes_effect_on_reload("core"));
 }

@@ -1,0 +1,53 @@
+#pragma once
+
+#include "agent/config/config.hpp"
+#include "protocol/vocabulary/result.hpp"
+#include "tls/client_certificate.hpp"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace satellite::agent {
+
+/// The client certificate and its key in two files (which may be one), read anew when either
+/// changes: a renewed certificate needs no restart, and a half-written pair does not cut off a
+/// satellite that has a good one.
+///
+/// Shape:  looks at both files by name, two stat(2) a look; keeps the pair that was good last.
+///         Without files it does nothing.
+class ClientIdentity {
+ public:
+  explicit ClientIdentity(ClientFiles files) : files_(std::move(files)) {}
+
+  /// Null = none. Shared with the connections that began with it.
+  std::shared_ptr<const tls::ClientCertificate> certificate() const { return certificate_; }
+  const ClientFiles& files() const { return files_; }
+
+  /// True if the files hold another pair than before, which counts from now on.
+  /// Errors: of reading (a key as read_secret_file has it: not_permitted where others can read it)
+  ///         and of tls::describe, once per change of the files; the pair that was good still
+  ///         counts.
+  Result<bool> refresh();
+  /// Other files count from now on, if they are good. Errors: as above.
+  Result<void> replace(ClientFiles files);
+
+ private:
+  struct Version {
+    std::uint64_t device = 0, inode = 0, size = 0, mode = 0;
+    std::int64_t modified_ns = 0, changed_ns = 0;
+    bool operator==(const Version&) const = default;
+  };
+  static Version version_of(const std::string& path);
+
+  ClientFiles files_;
+  std::shared_ptr<const tls::ClientCertificate> certificate_;
+  std::array<Version, 2> seen_{};
+  bool was_seen_ = false;
+};
+
+/// Reads the pair once and looks whether it is one. Errors: as above.
+Result<tls::ClientCertificate> read_client_certificate(const ClientFiles& files);
+
+}  // namespace satellite::agent

@@ -1,0 +1,139 @@
+// The proxy sees where to, and ciphertext: TLS with the core begins behind its answer and ends at
+// the core, with the core's name checked as ever.
+#include "agent/connection/proxy_tunnel.hpp"
+
+#include "agent/connection/cut_at.hpp"
+#include "agent/connection/proxy_answer.hpp"
+#include "agent/connection/proxy_credentials.hpp"
+#include "agent/connection/retry_after.hpp"
+#include "tls/client_context.hpp"
+#include "tls/peer_check.hpp"
+
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+
+namespace satellite::agent {
+namespace {
+
+namespace asio = boost::asio;
+using Moment = std::chrono::steady_clock::time_point;
+
+constexpr auto proxy_without_throwing = asio::as_tuple(asio::use_awaitable);
+
+Error of_proxy(const ProxyUse& proxy, const Error& error) {
+  return Error{error.code, "proxy " + proxy.address.url + ": " + error.message};
+}
+
+Error silent(const char* what) {
+  return Error{ErrorCode::timed_out, std::string("no answer to ") + what + " in time"};
+}
+
+tls::PeerWords words_about_proxy() {
+  return {"the proxy's URL", "proxy.ca_file"};
+}
+
+asio::awaitable<Result<ObservedSocket>> speak_tls(tcp::socket socket, const ProxyUse& proxy,
+                                                  Moment deadline) {
+  auto context = tls::make_client_context(proxy.trust);
+  if (!context) co_return context.error();
+  auto stream = std::make_unique<ProxyTls>(std::move(socket), *context);
+  tls::PeerCheck check(proxy.address.place.host, words_about_proxy());
+  const Result<void> armed = check.arm(stream->native_handle());
+  if (!armed) co_return armed.error();
+  boost::system::error_code ignored;
+  const CutAt cut(stream->get_executor(), deadline,
+                  [&stream, &ignored] { stream->next_layer().close(ignored); });
+  const auto shaken = co_await stream->async_handshake(ProxyTls::client, proxy_without_throwing);
+  if (cut.done()) co_return silent("the TLS handshake");
+  const boost::system::error_code failure = std::get<0>(shaken);
+  if (failure) co_return check.explain(failure, std::chrono::system_clock::now());
+  // The handshake is over, and NO_RENEGOTIATION keeps it so: the check may go before the stream.
+  co_return ObservedSocket(std::move(stream));
+}
+
+/// Holds the password: who sends it wipes it.
+std::string connect_request(const TunnelRequest& request, const Secret& credentials) {
+  const std::string target = connect_target(request.core);
+  std::string text;
+  text.reserve(256 + 2 * target.size() + request.user_agent.size() + credentials.reveal().size());
+  text += "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n";
+  text += "User-Agent: " + request.user_agent + "\r\n";
+  if (!credentials.empty()) {
+    text += "Proxy-Authorization: Basic ";
+    text += credentials.reveal();
+    text += "\r\n";
+  }
+  text += "\r\n";
+  return text;
+}
+
+Error broken_off(const boost::system::error_code& failure) {
+  const bool is_end = failure == asio::error::eof || failure == asio::error::connection_reset ||
+                      failure == asio::error::broken_pipe ||
+                      failure == asio::ssl::error::stream_truncated;
+  if (is_end) {
+    return Error{ErrorCode::unavailable, "it closed the connection without an answer to CONNECT"};
+  }
+  return Error{ErrorCode::io_failed, "CONNECT: " + failure.message()};
+}
+
+asio::awaitable<Result<ProxyAnswer>> read_answer(ObservedSocket& socket) {
+  std::string bytes;
+  std::array<char, 4096> piece{};
+  while (true) {
+    const auto room = asio::buffer(piece);
+    const auto got = co_await socket.async_read_some(room, proxy_without_throwing);
+    const boost::system::error_code failure = std::get<0>(got);
+    if (failure) co_return broken_off(failure);
+    bytes.append(piece.data(), std::get<1>(got));
+    auto answer = parse_proxy_answer(bytes);
+    if (!answer) co_return answer.error();
+    if (*answer) co_return **std::move(answer);
+  }
+}
+
+asio::awaitable<Result<ProxyAnswer>> ask_to_connect(ObservedSocket& socket, const ProxyUse& proxy,
+                                                    const TunnelRequest& request) {
+  auto credentials = read_proxy_credentials(proxy.credentials_file, proxy.credentials_source);
+  if (!credentials) co_return credentials.error();
+  std::string text = connect_request(request, *credentials);
+  const CutAt cut(socket.get_executor(), request.deadline,
+                  [&socket] { beast_close_socket(socket); });
+  const auto bytes = asio::buffer(text);
+  const auto sent = co_await asio::async_write(socket, bytes, proxy_without_throwing);
+  wipe(text);
+  const boost::system::error_code failure = std::get<0>(sent);
+  if (failure && !cut.done()) co_return broken_off(failure);
+  auto answer = co_await read_answer(socket);
+  if (cut.done()) co_return silent("CONNECT");
+  co_return answer;
+}
+
+}  // namespace
+
+asio::awaitable<ProxyTunnel> open_tunnel(tcp::socket socket, ProxyUse proxy,
+                                         TunnelRequest request) {
+  Result<ObservedSocket> observed = Error{};
+  if (proxy.address.transport == Transport::tls) {
+    auto encrypted = co_await speak_tls(std::move(socket), proxy, request.deadline);
+    if (!encrypted) co_return ProxyTunnel{of_proxy(proxy, encrypted.error()), {}};
+    observed = std::move(encrypted);
+  } else {
+    observed = ObservedSocket(std::move(socket));
+  }
+  const auto answer = co_await ask_to_connect(*observed, proxy, request);
+  if (!answer) co_return ProxyTunnel{of_proxy(proxy, answer.error()), {}};
+  if (answer->status / 100 == 2) co_return ProxyTunnel{std::move(observed), {}};
+  const ProxyQuestion question{request.core,
+                               proxy.credentials_file.empty() ? "" : proxy.credentials_source};
+  std::optional<std::chrono::seconds> retry_after;
+  if (answer->status == 429 || answer->status == 503) {
+    retry_after = parse_retry_after(answer->retry_after, std::chrono::system_clock::now());
+  }
+  co_return ProxyTunnel{of_proxy(proxy, proxy_refusal(*answer, question)), retry_after};
+}
+
+}  // namespace satellite::agent

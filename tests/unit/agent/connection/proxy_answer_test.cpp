@@ -1,0 +1,107 @@
+#include "agent/connection/proxy_answer.hpp"
+
+#include "tests/unit/agent/connection/link_fixture.hpp"
+
+#include <catch2/catch.hpp>
+#include <string>
+
+using namespace satellite;
+using namespace satellite::agent;
+using namespace satellite::tests;
+
+namespace {
+
+const ProxyQuestion question{{"core.example.org", 443}, ""};
+
+}  // namespace
+
+TEST_CASE("the head of a proxy's answer is read, whichever way it came") {
+  const auto [bytes, status, reason] = GENERATE(table<std::string, unsigned, std::string>(
+      {{"HTTP/1.1 200 Connection established\r\n\r\n", 200, "Connection established"},
+       {"HTTP/1.0 200\r\n\r\n", 200, ""},
+       {"HTTP/1.1 200 OK\nVia: x\n\n", 200, "OK"},
+       {"HTTP/1.1 204 \r\nContent-Length: 0\r\n\r\n", 204, ""},
+       {"HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\n\r\n<html>", 403, "Forbidden"}}));
+  // Nothing is known before the end of the head, nothing changes with the pieces.
+  const std::size_t end =
+      bytes.find("\n\n") != std::string::npos && bytes.find("\r\n\r\n") == std::string::npos
+          ? bytes.find("\n\n") + 2
+          : bytes.find("\r\n\r\n") + 4;
+  for (std::size_t size = 0; size < end; ++size) {
+    const auto part = parse_proxy_answer(bytes.substr(0, size));
+    REQUIRE(part);
+    CHECK_FALSE(part->has_value());
+  }
+  const auto answer = parse_proxy_answer(bytes);
+  REQUIRE(answer);
+  REQUIRE(answer->has_value());
+  CHECK((*answer)->status == status);
+  CHECK((*answer)->reason == reason);
+}
+
+TEST_CASE("what a proxy asks for is taken from its fields") {
+  const auto answer = parse_proxy_answer(
+      "HTTP/1.1 407 Proxy Authentication Required\r\nproxy-authenticate: Negotiate\r\n"
+      "Proxy-Authenticate: NTLM abc\r\nRetry-After:  17 \r\nX: y\r\n\r\n");
+  REQUIRE(answer);
+  CHECK((*answer)->schemes == "Negotiate, NTLM");
+  CHECK((*answer)->retry_after == "17");
+}
+
+TEST_CASE("what is no answer of a proxy is an error before it ends") {
+  const auto [bytes, code] = GENERATE(table<std::string, ErrorCode>(
+      {{"<html><body>Welcome</body></html>", ErrorCode::unsupported},
+       {"SSH-2.0-OpenSSH_9.2\r\n", ErrorCode::unsupported},
+       {std::string("\x15\x03\x01\x00\x02\x02\x46", 7), ErrorCode::unsupported},
+       {"HTTP/2 200\r\n\r\n", ErrorCode::unsupported},
+       {"HTTP/1.1 OK\r\n\r\n", ErrorCode::unsupported},
+       {"HTTP/1.1 099 x\r\n\r\n", ErrorCode::unsupported},
+       {"HTTP/1.1 2000 x\r\n\r\n", ErrorCode::unsupported},
+       {"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>log in</html>",
+        ErrorCode::unsupported},
+       {"HTTP/1.1 200 OK\r\nX: " + std::string(20'000, 'x'), ErrorCode::limit_exceeded},
+       {"HTTP/1.1 200 OK\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n",
+        ErrorCode::limit_exceeded}}));
+  const auto answer = parse_proxy_answer(bytes);
+  INFO(bytes.substr(0, 60));
+  REQUIRE_FALSE(answer);
+  CHECK(name_of(answer.error().code) == name_of(code));
+  CHECK(answer.error().message.size() < 400);
+}
+
+TEST_CASE("a refusal names the status, where to, and what to do") {
+  struct Row {
+    unsigned status;
+    std::string schemes, credentials;
+    ErrorCode code;
+    std::string words;
+  };
+  const Row row =
+      GENERATE(Row{407, "", "", ErrorCode::not_permitted, "proxy.credentials_file"},
+               Row{407, "Basic", "", ErrorCode::not_permitted, "proxy.credentials_file"},
+               Row{407, "Negotiate, Basic", "the file", ErrorCode::not_permitted,
+                   "refused user and password of the file"},
+               Row{407, "NTLM", "the file", ErrorCode::not_permitted, "NTLM"},
+               Row{403, "", "", ErrorCode::not_permitted, "core.example.org:443"},
+               Row{401, "", "", ErrorCode::not_permitted, "core.example.org:443"},
+               Row{502, "", "", ErrorCode::unavailable, "core.example.org:443"},
+               Row{503, "", "", ErrorCode::unavailable, "core.example.org:443"},
+               Row{504, "", "", ErrorCode::unavailable, "core.example.org:443"},
+               Row{404, "", "", ErrorCode::unsupported, "is this a proxy"},
+               Row{405, "", "", ErrorCode::unsupported, "is this a proxy"},
+               Row{302, "", "", ErrorCode::not_permitted, "redirects are refused"},
+               Row{100, "", "", ErrorCode::unavailable, "100"},
+               Row{500, "", "", ErrorCode::unavailable, "500"});
+  const ProxyAnswer answer{row.status, "Words", row.schemes, ""};
+  ProxyQuestion asked = question;
+  asked.credentials = row.credentials;
+  const Error error = proxy_refusal(answer, asked);
+  CHECK(name_of(error.code) == name_of(row.code));
+  CHECK(contains(error.message, "HTTP " + std::to_string(row.status) + " \"Words\""));
+  CHECK(contains(error.message, row.words));
+}
+
+TEST_CASE("an IPv6 core stands in brackets in the question") {
+  CHECK(connect_target({"2001:db8::1", 8443}) == "[2001:db8::1]:8443");
+  CHECK(connect_target({"192.0.2.7", 443}) == "192.0.2.7:443");
+}
