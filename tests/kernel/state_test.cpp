@@ -196,7 +196,8 @@ TEST_CASE("without a grant there is no state directory, nor for scripts of anoth
       "echo \"${CHECKSTACK_STATE_DIRECTORY-none}\"; test -e /.state || echo gone";
   RunRequest automation = script(look);
   automation.kind = RunKind::automation;
-  CHECK(all_of(bench.run(std::move(automation), policy_for(engine))) == "none\ngone\n");
+  const Ran other = bench.run(std::move(automation), policy_for(engine));
+  CHECK(all_of(other) == "none\ngone\n");
   bench.settings.host_view.state_bytes = 0;
   CHECK(all_of(bench.run(script(look), policy_for(engine))) == "none\ngone\n");
 }
