@@ -51,6 +51,15 @@ std::optional<std::string> give_way_to_scratch(RunRequest& request, const RunRes
   return std::exchange(request.working_directory, std::nullopt);
 }
 
+/// How it ended, after its output was described.
+void describe(const Execution& execution, const Plan& plan, const RunRequest& request,
+              RunResult& result) {
+  describe_end(result, execution.end(), execution.stopped_by());
+  describe_missing_command(result, execution.end(), plan.command.front());
+  describe_state(result, execution.end(), request.state);
+  if (!result.error) result.error = limit_reached(result, plan);
+}
+
 void begin_anew(RunResult& result) {
   const auto began = result.started_at;
   result = RunResult{};
@@ -246,10 +255,7 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder
     if (!problem) problem = output.failure();
     if (problem) std::rethrow_exception(problem);
   }
-  describe_end(result, execution.end(), execution.stopped_by());
-  describe_missing_command(result, execution.end(), plan.command.front());
-  describe_state(result, execution.end(), run.request.state);
-  if (!result.error) result.error = limit_reached(result, plan);
+  describe(execution, plan, run.request, result);
   if (ready) result.sandbox.hints = hints_of(run.request, plan, beginning.text());
   if (ready && has_answer) {
     auto taking = take_answer(answer, plan, secrets, run);

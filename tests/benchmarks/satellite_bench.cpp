@@ -279,6 +279,13 @@ std::vector<Figure> measure_growth() {
           {"pss_growth_further", "after 10 000 more", again - full, "MB", std::nullopt, ""}};
 }
 
+std::vector<Distribution> distributions_of(const Latencies& latencies) {
+  return {{"bare spawn", latencies.bare},          {"ready run", latencies.warm},
+          {"cold run", latencies.native},          {"dispatched over TLS", latencies.dispatch},
+          {"bubblewrap", latencies.bubblewrap},    {"allowlist, ready", latencies.allowlist_warm},
+          {"allowlist, cold", latencies.allowlist}};
+}
+
 std::vector<Figure> measure_runs(std::vector<Distribution>& distributions, int rounds) {
   ReferenceProcess reference;
   SandboxProcess sandbox;
@@ -294,11 +301,7 @@ std::vector<Figure> measure_runs(std::vector<Distribution>& distributions, int r
   const double output = measure_output(bench);
   std::filesystem::remove("/tmp/satellite-bench-scratch");
 
-  distributions = {
-      {"bare spawn", latencies.bare},          {"ready run", latencies.warm},
-      {"cold run", latencies.native},          {"dispatched over TLS", latencies.dispatch},
-      {"bubblewrap", latencies.bubblewrap},    {"allowlist, ready", latencies.allowlist_warm},
-      {"allowlist, cold", latencies.allowlist}};
+  distributions = distributions_of(latencies);
   const double bare = median(latencies.bare);
   const auto times = [bare](double value) { return value / bare; };
   const double wrapped = median(latencies.bubblewrap);

@@ -1,5 +1,6 @@
 // What a check keeps between its runs: there again, bounded, its own, and as it was after a run
 // that did not end by itself.
+#include "tests/support/module_bench.hpp"
 #include "tests/support/require_layer.hpp"
 #include "tests/support/state_keeper.hpp"
 
@@ -196,7 +197,8 @@ TEST_CASE("without a grant there is no state directory, nor for scripts of anoth
       "echo \"${CHECKSTACK_STATE_DIRECTORY-none}\"; test -e /.state || echo gone";
   RunRequest automation = script(look);
   automation.kind = RunKind::automation;
-  CHECK(all_of(bench.run(std::move(automation), policy_for(engine))) == "none\ngone\n");
+  const Ran other = bench.run(std::move(automation), policy_for(engine));
+  CHECK(all_of(other) == "none\ngone\n");
   bench.settings.host_view.state_bytes = 0;
   CHECK(all_of(bench.run(script(look), policy_for(engine))) == "none\ngone\n");
 }
@@ -238,4 +240,27 @@ TEST_CASE("copying leaves no process, and a run's end waits for it") {
     CHECK(ran.result.has_new_state);
   }
   CHECK(eventually([&] { return !bench.has_copies(); }));
+}
+
+TEST_CASE("a module finds its state, and no runtime stands before it is known whose that is") {
+  const RuntimeHere runtime = each_module_runtime();
+  const std::string leaving = GENERATE("", "setInterval(() => {}, 1000); ");
+  ModuleBench bench(runtime);
+  bench.settings.host_view.state_bytes = StateKeeper::size_max.value;
+  bench.policy.resources.max_processes = 4'096;  // a part of it is for those that stand
+  bench.keep_standing(1);
+  StateKeeper keeper;
+  const std::string text =
+      "const fs = await import('node:fs'); const f = process.env.CHECKSTACK_STATE_DIRECTORY + "
+      "'/n'; "
+      "const n = fs.existsSync(f) ? Number(fs.readFileSync(f, 'utf8')) + 1 : 1; "
+      "fs.writeFileSync(f, String(n)); " +
+      leaving + "return n;";
+  for (int i = 1; i <= 3; ++i) {
+    const Ran ran = keeper.run(bench, module(text), bench.policy);
+    INFO(runtime.name << " " << all_of(ran) << state_notes_of(ran.result));
+    CHECK(result_of(ran) == i);
+    CHECK(ran.result.has_new_state);
+  }
+  CHECK(bench.count_standing() == 0);
 }

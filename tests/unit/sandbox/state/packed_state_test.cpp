@@ -80,6 +80,7 @@ TEST_CASE("size, number, depth and names of a state are bounded") {
   std::vector<std::string> names;
   for (std::size_t i = 0; i <= state_entries_max; ++i) names.push_back(std::to_string(100'000 + i));
   std::vector<StateEntry> many;
+  many.reserve(names.size());
   for (const auto& name : names) many.push_back(file_at(name, ""));
   CHECK(code_of(packed(many)) == ErrorCode::limit_exceeded);
   many.pop_back();
@@ -88,6 +89,7 @@ TEST_CASE("size, number, depth and names of a state are bounded") {
   std::vector<std::string> paths{"d"};
   while (paths.size() <= state_depth_max) paths.push_back(paths.back() + "/d");
   std::vector<StateEntry> deep;
+  deep.reserve(paths.size());
   for (const auto& path : paths) deep.push_back(directory_at(path));
   CHECK(code_of(packed(deep)) == ErrorCode::limit_exceeded);
   deep.pop_back();
