@@ -32,7 +32,8 @@ TEST_CASE("nothing of the host is shown unless the operator says so, and then wh
   CHECK(nothing->config.host_view.empty());
   const auto loaded = with_section(
       "paths = [\"/var/log/\", \"/srv\"]\nprograms = [\"/opt/checks\"]\n"
-      "sockets = [\"/run/app.sock\"]\nloopback = [8080, 6379]\ndisks = true\nsystem = true\nsessions = true\n"
+      "sockets = [\"/run/app.sock\"]\nloopback = [8080, 6379]\ndisks = true\nsystem = "
+      "true\nsessions = true\n"
       "kinds = [\"health-check\", \"automation\"]\n");
   REQUIRE(loaded);
   const auto view = runner_settings(loaded->config).host_view;
@@ -40,7 +41,8 @@ TEST_CASE("nothing of the host is shown unless the operator says so, and then wh
   CHECK(view.programs == std::vector<std::string>{"/opt/checks"});
   CHECK(view.sockets == std::vector<std::string>{"/run/app.sock"});
   CHECK(view.loopback == std::vector<std::uint16_t>{8080, 6379});
-  CHECK((view.disks && view.system && view.sessions && view.for_health_checks && view.for_automation));
+  CHECK((view.disks && view.system && view.sessions && view.for_health_checks &&
+         view.for_automation));
   CHECK(host_view_warnings(loaded->config).size() == 1);
 }
 
