@@ -42,7 +42,7 @@ class ScratchArea {
  public:
   static Result<ScratchArea> make(const std::string& parent);
 
-  /// The directory that holds those of the runs, and nothing else.
+  /// The directory that holds those of the runs, and beside them at most roots on a disk.
   const std::string& path() const { return runs_path_; }
   /// Where a run's scratch directory lies.
   std::string directory_of(std::uint64_t run_number) const;

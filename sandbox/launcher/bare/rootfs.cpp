@@ -359,8 +359,8 @@ unsigned long memory_flags(const NativeSetup& setup) {
 }
 
 // What a root on a disk has in memory all the same: files made for the run, device nodes.
-constexpr const char* in_memory[] = {"etc", "dev"};
-constexpr const char* in_staging_root[] = {"/proc/etc", "/proc/dev"};
+constexpr const char* in_memory[] = {"dev", "etc"};
+constexpr const char* in_staging_root[] = {"/proc/dev", "/proc/etc"};
 constexpr const char* disk_root_place = ".root";
 
 /// The directory of the host that becomes the root is mounted in the staging root, and entered.

@@ -20,11 +20,13 @@ constexpr const char* known_place = "/usr";
 
 }  // namespace
 
-Result<std::shared_ptr<const DiskRoot>> DiskRoot::make(const std::string& scratch_area) {
-  std::string path = scratch_area.substr(0, scratch_area.rfind('/')) + "/root-XXXXXX";
+Result<std::shared_ptr<const DiskRoot>> DiskRoot::make(const std::string& scratch_area,
+                                                       const Unused& unused) {
+  std::string path = scratch_area + "/root-XXXXXX";
   if (::mkdtemp(path.data()) == nullptr) return error_from_errno("make a root in " + path, errno);
   auto root = std::shared_ptr<DiskRoot>(new DiskRoot());
   root->path_ = std::move(path);
+  root->unused_ = unused;
   const UniqueFd directory(::open(root->path_.c_str(), kernel::directory_flags));
   struct stat facts {};
   if (!directory || ::fchmod(directory.get(), readable_by_all) != 0 ||
@@ -43,10 +45,7 @@ bool DiskRoot::is_whole() const {
 }
 
 DiskRoot::~DiskRoot() {
-  const auto slash = path_.rfind('/');
-  if (slash == std::string::npos) return;
-  const UniqueFd parent(::open(path_.substr(0, slash).c_str(), kernel::directory_flags));
-  if (parent) kernel::remove_tree(parent.get(), path_.substr(slash + 1));
+  if (unused_) unused_->push_back(path_.substr(path_.rfind('/') + 1));
 }
 
 }  // namespace satellite::sandbox

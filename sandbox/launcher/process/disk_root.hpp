@@ -5,6 +5,7 @@
 #include <sys/types.h>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace satellite::sandbox {
 
@@ -13,13 +14,18 @@ namespace satellite::sandbox {
 /// something is mounted on.
 ///
 /// Shape:  in the scratch area, beside what belongs to runs. Whoever is born in such a root holds
-///         on to it: a place that is removed on the host takes what is mounted on it along. The
-///         last one removes it, and the area's end whatever is left.
+///         on to it: a place that is removed on the host takes what is mounted on it along. When
+///         the last one lets go, its name is among `unused`, to be removed by somebody who may wait
+///         for a disk; the area's end removes whatever is left.
 /// Errors: io_failed with what the kernel said; a file system without room gives none.
 class DiskRoot {
  public:
+  /// Names in the scratch area.
+  using Unused = std::shared_ptr<std::vector<std::string>>;
+
   /// `scratch_area` is the directory of the runs' scratch directories.
-  static Result<std::shared_ptr<const DiskRoot>> make(const std::string& scratch_area);
+  static Result<std::shared_ptr<const DiskRoot>> make(const std::string& scratch_area,
+                                                      const Unused& unused);
   DiskRoot(const DiskRoot&) = delete;
   DiskRoot& operator=(const DiskRoot&) = delete;
   ~DiskRoot();
@@ -32,6 +38,7 @@ class DiskRoot {
   DiskRoot() = default;
 
   std::string path_;
+  Unused unused_;
   dev_t device_ = 0;
   ino_t inode_ = 0;
 };

@@ -120,6 +120,7 @@ void LauncherLoop::turn() {
   networks_.fail_overdue(now);
   templates_.fail_overdue(now);
   stock_.look(now);
+  for (const auto& name : std::exchange(*state_.unused_roots, {})) removals_.remove_later(name);
   if (removals_.is_stuck()) removals_.work();
   if (watched[1].revents != 0) on_signals();
   if (watched[0].revents != 0) on_agent();

@@ -24,7 +24,8 @@ class LauncherLoop {
         signals_(std::move(signals)),
         state_(std::move(state)),
         networks_(std::move(means), network_events()),
-        templates_(state_.is_root, state_.scratch.path(), state_.made_ahead.root),
+        templates_(state_.is_root, state_.scratch.path(), state_.made_ahead.root,
+                   state_.unused_roots),
         removals_(state_.scratch),
         copies_(state_.landlock_abi) {}
 

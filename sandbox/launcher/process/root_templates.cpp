@@ -104,11 +104,13 @@ std::span<const FileStep> root_steps(const LaunchOrder& order) {
 
 }  // namespace
 
-RootTemplates::RootTemplates(bool launcher_is_root, std::string scratch_area, bool makes_templates)
+RootTemplates::RootTemplates(bool launcher_is_root, std::string scratch_area, bool makes_templates,
+                             DiskRoot::Unused unused_roots)
     : is_root_(launcher_is_root),
       makes_templates_(makes_templates && can_hand_in_mounts() &&
                        (!launcher_is_root || can_enter_mounts())),
       scratch_area_(std::move(scratch_area)),
+      unused_roots_(std::move(unused_roots)),
       mounts_(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC)) {}
 
 void RootTemplates::look_for_changed_mounts() {
@@ -201,7 +203,7 @@ void RootTemplates::begin(const LaunchOrder& order) {
   made.files = stamps_of_host_files(made.steps);
   NativePreparation native(order, Identity{::geteuid(), ::getegid()}, is_root_);
   if (order.native->root_on_disk) {
-    auto root = DiskRoot::make(scratch_area_);
+    auto root = DiskRoot::make(scratch_area_, unused_roots_);
     if (!root) return;  // the run that finds no template says why
     made.disk_root = *std::move(root);
     native.build_on_disk(made.disk_root->path());

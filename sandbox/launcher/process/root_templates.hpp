@@ -44,7 +44,8 @@ class RootTemplates {
   using Clock = std::chrono::steady_clock;
 
   /// The scratch area is what the runs of a launcher without root are to be given parts of.
-  RootTemplates(bool launcher_is_root, std::string scratch_area, bool makes_templates);
+  RootTemplates(bool launcher_is_root, std::string scratch_area, bool makes_templates,
+                DiskRoot::Unused unused_roots);
   RootTemplates(const RootTemplates&) = delete;
   RootTemplates& operator=(const RootTemplates&) = delete;
 
@@ -89,6 +90,7 @@ class RootTemplates {
 
   bool is_root_ = false, makes_templates_ = false;
   std::string scratch_area_;
+  DiskRoot::Unused unused_roots_;
   UniqueFd mounts_;  ///< mountinfo of this process, whose poll(2) tells of changes
   std::uint64_t generation_ = 0;
   std::vector<std::unique_ptr<RootTemplate>> kept_;  ///< the latest used first

@@ -257,7 +257,7 @@ SetupResult<void> take_disk_root(const LaunchOrder& order, const LauncherState& 
     run.disk_root = place.root->disk_root;
     return {};
   }
-  auto made = DiskRoot::make(state.scratch.path());
+  auto made = DiskRoot::make(state.scratch.path(), state.unused_roots);
   if (!made) return failed(SetupStep::new_root, made.error());
   run.disk_root = *std::move(made);
   run.native->build_on_disk(run.disk_root->path());

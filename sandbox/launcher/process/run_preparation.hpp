@@ -44,6 +44,8 @@ struct LauncherState {
   MadeAhead made_ahead{true, true};  ///< what is made before a run needs it
   /// Groups for the runs, or why there are none. Made with the state, once in a launcher's life.
   Result<kernel::CgroupTree> cgroups = kernel::CgroupTree::make();
+  /// What is to be removed of roots on a disk.
+  DiskRoot::Unused unused_roots = std::make_shared<std::vector<std::string>>();
 };
 
 /// The order of a native run as the child walks it: C strings and plain structs, made before the

@@ -38,7 +38,10 @@ void ScratchRemovals::sweep() {
 }
 
 void ScratchRemovals::remove(const std::string& name) {
-  if (name.empty() || area_.remove_at_once(name)) return;
+  if (!name.empty() && !area_.remove_at_once(name)) remove_later(name);
+}
+
+void ScratchRemovals::remove_later(const std::string& name) {
   const bool joins = !waiting_.empty() && !waiting_.back().is_sweep() &&
                      waiting_.back().attempts == 0 &&
                      waiting_.back().names.size() < names_of_a_job_max;

@@ -24,6 +24,8 @@ class ScratchRemovals {
   void sweep();
   /// Call when no process of the run is alive.
   void remove(const std::string& name);
+  /// The same for what is never next to nothing, and nobody waits for.
+  void remove_later(const std::string& name);
   /// Whether the process was one of ours; `status` as waitpid(2) gives it.
   bool on_exit(pid_t pid, int status);
   /// Starts what waits and may be started.
