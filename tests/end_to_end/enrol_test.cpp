@@ -170,7 +170,8 @@ TEST_CASE("doctor finds a wrong token, a wrong authority and a closed port by it
     const auto result = run_satellite({"doctor", "--json"}, environment);
     INFO(result.standard_error);
     std::map<std::string, std::string> states;
-    for (const json& step : json::parse(result.standard_output).at("ways").at(0).at("steps")) {
+    const json answer = json::parse(result.standard_output);
+    for (const json& step : answer.at("ways").at(0).at("steps")) {
       states[step.at("name")] = step.at("state");
       if (step.at("state") == "failed") CHECK_FALSE(step.at("remedy").get<std::string>().empty());
     }
