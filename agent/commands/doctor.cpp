@@ -102,7 +102,7 @@ void print_text(const Examination& seen) {
               << std::string(width + 2 - finding.name.size(), ' ') << finding.detail << '\n';
     if (!finding.remedy.empty()) std::cout << "         remedy: " << finding.remedy << '\n';
   }
-  for (const CoreTrial& way : seen.ways) print_trial(std::cout, way);
+  for (const CoreTrial& way : seen.ways) print_trial(way);
   std::cout << (seen.readiness.enforceable
                     ? "\nThis host can enforce every layer of the shipped default policy"
                     : "\n" + seen.readiness.guidance);

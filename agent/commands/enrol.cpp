@@ -90,11 +90,11 @@ Result<Enrolment> prepared(const Invocation& invocation) {
   return Enrolment{std::move(config), cores->front(), std::move(places)};
 }
 
-/// False, with every step on standard error, where the core is not reached or does not know us.
+/// False, with every step told, where the core is not reached or does not know us.
 bool is_known_to_core(const Enrolment& enrolment, const Token& token) {
   const CoreTrial trial = try_core(enrolment.config, enrolment.core, token.value.reveal());
-  print_trial(std::cerr, trial);
-  std::cerr << '\n';
+  print_trial(trial);
+  std::cout << '\n' << std::flush;
   return leads_there(trial.steps);
 }
 
