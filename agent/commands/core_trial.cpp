@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <exception>
+#include <iostream>
+#include <optional>
 #include <utility>
 
 namespace satellite::agent {
@@ -76,7 +78,8 @@ CoreTrial try_core(const Config& config, const CoreAddress& core, std::string_vi
   return told;
 }
 
-void print_trial(std::ostream& out, const CoreTrial& trial) {
+void print_trial(const CoreTrial& trial) {
+  std::ostream& out = std::cout;
   out << "\nThe way to " << trial.core.url() << ", " << trial.way << ":\n";
   std::size_t width = 0;
   for (const WayStep& step : trial.steps) width = std::max(width, step.name.size());

@@ -62,6 +62,13 @@ nlohmann::ordered_json way_json(const CoreTrial& trial) {
   return {{"core", trial.core.url()}, {"way", trial.way}, {"steps", std::move(steps)}};
 }
 
+/// Where the shipped policy holds without it, what is not here is optional; but no core is trusted
+/// without authorities, and no shell script runs without a shell.
+bool is_needed(const sandbox::CapabilityFinding& finding, const Examination& seen) {
+  return !seen.readiness.enforceable || finding.name == "certificate_authorities" ||
+         finding.name == "shell";
+}
+
 void print_json(const Examination& seen) {
   nlohmann::ordered_json answer;
   answer["ready"] = seen.readiness.enforceable;
@@ -70,7 +77,7 @@ void print_json(const Examination& seen) {
   for (const auto& finding : seen.facts.findings) {
     answer["capabilities"].push_back({{"name", finding.name},
                                       {"present", finding.present},
-                                      {"needed", !finding.present && !seen.readiness.enforceable},
+                                      {"needed", is_needed(finding, seen)},
                                       {"detail", finding.detail},
                                       {"remedy", finding.remedy}});
   }
@@ -80,11 +87,10 @@ void print_json(const Examination& seen) {
   std::cout << answer.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
 }
 
-/// Where the shipped policy holds without it, what is not here is optional.
 std::string mark_of(const sandbox::CapabilityFinding& finding, const Examination& seen) {
   if (finding.present) return coloured(Colour::good, "ok       ");
-  return seen.readiness.enforceable ? coloured(Colour::quiet, "optional ")
-                                    : coloured(Colour::bad, "missing  ");
+  return is_needed(finding, seen) ? coloured(Colour::bad, "missing  ")
+                                  : coloured(Colour::quiet, "optional ");
 }
 
 void print_text(const Examination& seen) {
@@ -96,7 +102,7 @@ void print_text(const Examination& seen) {
               << std::string(width + 2 - finding.name.size(), ' ') << finding.detail << '\n';
     if (!finding.remedy.empty()) std::cout << "         remedy: " << finding.remedy << '\n';
   }
-  for (const CoreTrial& way : seen.ways) print_trial(std::cout, way);
+  for (const CoreTrial& way : seen.ways) print_trial(way);
   std::cout << (seen.readiness.enforceable
                     ? "\nThis host can enforce every layer of the shipped default policy"
                     : "\n" + seen.readiness.guidance);

@@ -29,9 +29,9 @@ struct Places {
 
 /// The token's file is the one that is named, else stands beside the settings, where the unit takes
 /// it from.
-Places places_of(const Invocation& invocation, const Config& config, const ConfigSources& sources) {
+Places places_of(const Invocation& invocation, const Config& config, const std::string& settings) {
   Places places;
-  places.settings = sources.file.value_or(default_config_file);
+  places.settings = settings;
   const auto named = invocation.options.find("token_file");
   places.token = named != invocation.options.end()
                      ? named->second
@@ -69,7 +69,10 @@ struct Enrolment {
 
 /// What the settings will be: of the file as it is, and of the options that are to go into it.
 Result<Enrolment> prepared(const Invocation& invocation) {
-  const ConfigSources sources = config_sources(invocation);
+  ConfigSources sources = config_sources(invocation);
+  const std::string settings = sources.file.value_or(default_config_file);
+  // One that is to be made is no mistake.
+  if (::access(settings.c_str(), F_OK) != 0 && errno == ENOENT) sources.file.reset();
   auto loaded = load_config(sources, SettingsUse::local);
   if (!loaded) return loaded.error();
   Config& config = loaded->config;
@@ -83,15 +86,15 @@ Result<Enrolment> prepared(const Invocation& invocation) {
   if (!cores) return Error{cores.error().code, "core: " + cores.error().message};
   const auto proxy = choose_proxy(config.proxy, cores->front());
   if (!proxy) return proxy.error();
-  Places places = places_of(invocation, config, sources);
+  Places places = places_of(invocation, config, settings);
   return Enrolment{std::move(config), cores->front(), std::move(places)};
 }
 
-/// False, with every step on standard error, where the core is not reached or does not know us.
+/// False, with every step told, where the core is not reached or does not know us.
 bool is_known_to_core(const Enrolment& enrolment, const Token& token) {
   const CoreTrial trial = try_core(enrolment.config, enrolment.core, token.value.reveal());
-  print_trial(std::cerr, trial);
-  std::cerr << '\n';
+  print_trial(trial);
+  std::cout << '\n' << std::flush;
   return leads_there(trial.steps);
 }
 

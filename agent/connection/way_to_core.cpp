@@ -79,7 +79,8 @@ bool takes_part(ConnectStage stage, const WayTrial& trial, const CoreAddress& co
 }
 
 WayStep clock_step(const WayTrial& trial) {
-  WayStep step{"clock", WayStep::State::not_tried, "the core did not tell its time", {}};
+  WayStep step{"clock", WayStep::State::not_tried, {}, {}};
+  if (!trial.failure) step.detail = "the core did not tell its time";
   if (!trial.facts.clock_ahead) return step;
   const auto ahead = *trial.facts.clock_ahead;
   const auto size = std::chrono::seconds(std::abs(ahead.count()));

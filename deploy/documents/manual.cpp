@@ -123,7 +123,7 @@ what waits for the core, and the packages of scripts
 done
 .TP
 1
-failed; or the answer is no: \fBdoctor\fR (this host cannot keep the policy), \fBstatus\fR (not ready), \fBpackages verify\fR (damaged), \fBexec \-\-compare\fR (another answer);
+failed; or the answer is no: \fBdoctor\fR (this host cannot keep the policy, or a step on the way to a core failed), \fBstatus\fR (not ready), \fBpackages verify\fR (damaged), \fBexec \-\-compare\fR (another answer);
 or standard output could not be written
 .TP
 2

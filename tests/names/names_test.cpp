@@ -1,5 +1,6 @@
 // The look-ups of the program against name servers of this test's own, in network and mount
 // namespaces of its own: what stands in /etc decides, as on the hosts where the satellite runs.
+#include "agent/connection/core_url.hpp"
 #include "agent/connection/resolve.hpp"
 #include "tests/names/name_server.hpp"
 #include "tests/support/in_child.hpp"
