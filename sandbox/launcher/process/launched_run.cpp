@@ -10,6 +10,7 @@
 #include "sandbox/launcher/process/wrapper_command.hpp"
 #include "sandbox/launcher/verify/validate_posture.hpp"
 #include "sandbox/launcher/wire/order_codec.hpp"
+#include "sandbox/launcher/wire/posture_text.hpp"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -232,11 +233,9 @@ void LaunchedRun::fail(const RunSetupFailed& failure) {
 
 /// Else the device of a file system that the host unmounted would stay busy.
 void LaunchedRun::let_go_of_disks(std::uint64_t mounts_generation) {
-  const bool is_old = stage_ == Stage::waiting && !facts_.expectation.disks.empty() &&
-                      prepared_->mounts_generation != mounts_generation;
-  if (is_old && !is_ending()) {
-    fail({SetupStep::receive_task, 0, 0, "the host's mounts changed since"});
-  }
+  if (stage_ != Stage::waiting || is_ending() || facts_.expectation.disks.empty()) return;
+  if (prepared_->mounts_generation == mounts_generation) return;
+  fail({SetupStep::receive_task, 0, 0, "the host's mounts changed since"});
 }
 
 MeasureRequest LaunchedRun::measure_request() const {
@@ -281,9 +280,7 @@ std::optional<LauncherRecord> LaunchedRun::verify(const LauncherState& state) {
     missing.push_back("filesystem: " + opened.error().message);
   }
   if (!missing.empty()) {
-    std::string text;
-    for (const auto& one : missing) text += (text.empty() ? "" : "; ") + one;
-    refuse(std::move(text));
+    refuse(joined(missing, "; "));
     return std::nullopt;
   }
   if (prepared_ && stage_ == Stage::setting_up) {
