@@ -256,23 +256,25 @@ TEST_CASE("the end of a run's time does not reach the copy of what its script le
   bench.settings.host_view.state_bytes = state_size_max.value;
   bench.settings.grace = std::chrono::milliseconds(200);
   std::atomic<bool> was_held = false;
-  // A copy that ended before it could be held says nothing.
+  // A copy that ended before it could be held says nothing, nor does a script that was too slow.
   for (int attempt = 0; attempt < 30 && !was_held; ++attempt) {
     StateKeeper keeper;
     RunRequest request = keeper.begin(
         script("cd \"$CHECKSTACK_STATE_DIRECTORY\" && head -c 50000000 /dev/zero > f; echo done"));
-    request.timeout = std::chrono::seconds(3);
+    request.timeout = std::chrono::seconds(5);
     const auto file = request.state->file;
     std::atomic<bool> is_over = false;
-    // By then it was told to end, and killed.
-    const auto told_at =
-        std::chrono::steady_clock::now() + request.timeout + 5 * bench.settings.grace;
+    const auto time_is_over = std::chrono::steady_clock::now() + request.timeout;
     std::thread holder([&] {
       pid_t copy = 0;
-      while (!is_over && copy == 0) copy = bench.child("csat-state");
+      while (!is_over && copy == 0) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        copy = bench.child("csat-state");
+      }
       if (copy == 0 || ::kill(copy, SIGSTOP) != 0) return;
-      was_held = true;
-      std::this_thread::sleep_until(told_at);
+      was_held = std::chrono::steady_clock::now() < time_is_over;
+      // By then the run was told to end, and killed.
+      std::this_thread::sleep_until(time_is_over + 5 * bench.settings.grace);
       ::kill(copy, SIGCONT);
     });
     const Ran ran = bench.run(std::move(request), policy_for(engine));
