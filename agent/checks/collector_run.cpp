@@ -73,9 +73,14 @@ asio::awaitable<CollectorRun> run_collector_script(CheckServices services,
                                                    CheckControl& control, StateKey state) {
   // Before a slot is taken: others need none of it.
   const auto has_packages = co_await add_packages(services.packages, request, control.cancel);
-  auto loan = co_await services.states.take(std::move(state));
-  request.state = loan.state();
   const auto slot = co_await services.slots.take(control.cancel);
+  // A loan is a file in memory: none for those that wait.
+  std::optional<CheckStates::Loan> loan;
+  if (slot && has_packages) {
+    auto taken = co_await services.states.take(std::move(state));
+    request.state = taken.state();
+    loan.emplace(std::move(taken));
+  }
   auto policy = policy_for_run(services.policies.resolve(), services.config);
   if (request.working_directory) {
     request.may_run_in_scratch = may_run_in_scratch(policy.policy, *request.working_directory);
@@ -94,7 +99,7 @@ asio::awaitable<CollectorRun> run_collector_script(CheckServices services,
     auto result = co_await services.runner.run(std::move(request), std::move(policy), collector,
                                                control.cancel);
     run.result = std::move(result);
-    loan.give_back(run.result.has_new_state);
+    loan->give_back(run.result.has_new_state);
   }
   if (slot || !has_packages) {
     services.statistics.ended(RunKind::check, id, run.result, collector.setup);

@@ -8,6 +8,7 @@ namespace satellite::agent {
 namespace {
 
 constexpr std::string_view state_magic("CSTF\x01\x00\x00\x00", 8);
+constexpr std::size_t magic_word_size = 4;  // what follows is the version
 constexpr std::size_t digest_size = 64;
 
 std::string size_text(std::size_t size) {
@@ -47,6 +48,11 @@ std::string state_file_name(const StateKey& key) {
 
 std::string encode_check_state(const StateKey& key, std::string_view packed) {
   return std::string(state_magic) + key_text(key) + tls::sha256_of(packed) + std::string(packed);
+}
+
+bool is_of_another_version(std::string_view beginning) {
+  return beginning.size() >= state_magic.size() && !beginning.starts_with(state_magic) &&
+         beginning.starts_with(state_magic.substr(0, magic_word_size));
 }
 
 Result<StateKey> read_state_key(std::string_view beginning) {

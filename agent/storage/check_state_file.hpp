@@ -31,6 +31,8 @@ std::string encode_check_state(const StateKey& key, std::string_view packed);
 /// What is packed in a file of this key. Errors: invalid_input for a file of another key, a torn or
 /// damaged one.
 Result<std::string_view> decode_check_state(std::string_view file, const StateKey& key);
+/// Whether another version of this program wrote what begins like this.
+bool is_of_another_version(std::string_view beginning);
 /// Whose file begins like this. Errors: invalid_input.
 Result<StateKey> read_state_key(std::string_view beginning);
 

@@ -34,25 +34,64 @@ struct CloseStateListing {
   void operator()(DIR* listing) const { ::closedir(listing); }
 };
 
-/// The first bytes of a file of ours; nothing for anything else.
-std::string beginning_of(int directory, const std::string& name, std::uint64_t& size) {
+struct StateBeginning {
+  std::string bytes;
+  std::uint64_t size = 0;  ///< of the whole file
+};
+
+/// The first bytes of a file; nothing for what is none, or cannot be read.
+std::optional<StateBeginning> beginning_of(int directory, const std::string& name) {
   const UniqueFd file(
       ::openat(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat facts {};
-  if (!file || ::fstat(file.get(), &facts) != 0 || !S_ISREG(facts.st_mode)) return {};
-  size = static_cast<std::uint64_t>(facts.st_size);
-  std::string bytes(state_head_size_max, '\0');
-  const ssize_t got = ::pread(file.get(), bytes.data(), bytes.size(), 0);
-  bytes.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-  return bytes;
+  if (!file || ::fstat(file.get(), &facts) != 0 || !S_ISREG(facts.st_mode)) return std::nullopt;
+  StateBeginning beginning{std::string(state_head_size_max, '\0'),
+                           static_cast<std::uint64_t>(facts.st_size)};
+  const ssize_t got = ::pread(file.get(), beginning.bytes.data(), beginning.bytes.size(), 0);
+  if (got < 0) return std::nullopt;
+  beginning.bytes.resize(static_cast<std::size_t>(got));
+  return beginning;
+}
+
+bool is_name_of_state(const std::string& name) {
+  return name.size() == state_file_name({}).size() &&
+         name.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
 }  // namespace
 
-/// On the thread of the disk: what is there, without leftovers of writes that did not end.
+/// On the thread of the disk: what is there. Halves of writes are removed, and what was read and
+/// is damaged; anything else may be somebody's, or be readable the next time.
 struct CheckStates::Listing {
   std::string directory;
   std::map<StateKey, std::uint64_t> found;
+  ByteCount bytes;
+  bool is_whole = true;  ///< false: a state may be there that was not found
+
+  void look_at(int place, const std::string& name) {
+    if (name.ends_with(".new")) {
+      ::unlinkat(place, name.c_str(), 0);
+      return;
+    }
+    if (!is_name_of_state(name)) return;
+    const auto beginning = beginning_of(place, name);
+    if (!beginning || is_of_another_version(beginning->bytes)) {
+      is_whole = false;
+      return;
+    }
+    auto key = read_state_key(beginning->bytes);
+    if (!key || state_file_name(*key) != name) {
+      ::unlinkat(place, name.c_str(), 0);
+      return;
+    }
+    const ByteCount size{beginning->size};
+    if (found.size() >= count_max || bytes + size > bytes_max) {
+      is_whole = false;
+      return;
+    }
+    bytes += size;
+    found.emplace(*std::move(key), size.value);
+  }
 
   void perform() {
     const UniqueFd place(
@@ -63,16 +102,7 @@ struct CheckStates::Listing {
     if (!listing) return;
     static_cast<void>(copy.release());
     while (const dirent* entry = ::readdir(listing.get())) {
-      const std::string name = entry->d_name;
-      if (name == "." || name == "..") continue;
-      std::uint64_t size = 0;
-      auto key = read_state_key(beginning_of(place.get(), name, size));
-      const bool is_ours = key && state_file_name(*key) == name && found.size() < count_max;
-      if (is_ours) {
-        found.emplace(*std::move(key), size);
-      } else {
-        ::unlinkat(place.get(), name.c_str(), 0);
-      }
+      look_at(place.get(), entry->d_name);
     }
   }
 };
@@ -82,21 +112,30 @@ struct CheckStates::Reading {
   StateKey key;
   ByteCount size_max;
   bool is_done = false;
-  Result<std::string> packed = Error{ErrorCode::unavailable, "the disk did not answer"};
+  std::string digest;
+  /// With what is kept in it.
+  Result<std::shared_ptr<const UniqueFd>> copy =
+      Error{ErrorCode::unavailable, "the disk of the state directory does not answer"};
 
+  /// Neither digest nor copy is for the event loop: a state may have 64 MiB.
   void perform() {
     const auto file = read_private_file(path, size_max + file_overhead_max);
     if (!file) {
-      packed = file.error();
+      copy = file.error();
       return;
     }
     const auto body = decode_check_state(*file, key);
     if (!body) {
-      packed = body.error();
+      copy = body.error();
       return;
     }
     const auto entries = sandbox::read_packed_state(*body, size_max);
-    packed = entries ? Result<std::string>(std::string(*body)) : entries.error();
+    if (!entries) {
+      copy = entries.error();
+      return;
+    }
+    digest = tls::sha256_of(*body);
+    copy = sandbox::make_state_file(*body);
   }
 };
 
@@ -153,8 +192,10 @@ void CheckStates::open() {
   store_.perform([listing] { listing->perform(); },
                  [this, listing] {
                    sizes_ = std::move(listing->found);
-                   for (const auto& [key, size] : sizes_) bytes_ += ByteCount{size};
+                   bytes_ = listing->bytes;
+                   is_whole_ = listing->is_whole;
                    is_listed_ = true;
+                   if (size_max_.value == 0) collects_ = [](const std::string&) { return false; };
                    listed_.notify_all();
                    if (collects_) collect(std::exchange(collects_, nullptr));
                  });
@@ -172,31 +213,38 @@ asio::awaitable<bool> CheckStates::until_listed() {
   co_return is_listed_;
 }
 
-void CheckStates::begin_with(Loan& loan, std::string_view packed, std::string why_not_kept) {
-  auto file = sandbox::make_state_file(packed);
-  // Without memory for it the run makes a file of its own, or fails for that reason.
-  if (file) loan.state_ = sandbox::KeptState{*std::move(file), std::move(why_not_kept), {}};
+void CheckStates::begin_with_nothing(Loan& loan, std::string why_not_kept) {
+  auto file = sandbox::make_state_file({});
+  if (file) {
+    loan.state_ = sandbox::KeptState{*std::move(file), std::move(why_not_kept), {}};
+    return;
+  }
+  // The run makes a file of its own, or fails for the same reason.
+  loan.state_ = sandbox::KeptState{nullptr, "no memory for it: " + file.error().message, {}};
 }
 
 asio::awaitable<CheckStates::Loan> CheckStates::take(StateKey key) {
   Loan loan;
   if (size_max_.value == 0) co_return loan;
   if (place_.directory.empty()) {
-    begin_with(loan, {}, place_.why_not);
+    begin_with_nothing(loan, place_.why_not);
     co_return loan;
   }
   const bool is_known = co_await until_listed();
   if (!is_known) {
-    begin_with(loan, {}, "the disk of the state directory does not answer");
+    begin_with_nothing(loan, "the disk of the state directory does not answer");
     co_return loan;
   }
   if (key.check.size() > state_key_size_max || key.collector.size() > state_key_size_max) {
-    begin_with(loan, {}, "the ids of its check are longer than 4,096 bytes");
+    begin_with_nothing(loan, "the ids of its check are longer than 4,096 bytes");
     co_return loan;
   }
   loan.key_ = std::move(key);
-  const bool is_first = lent_.insert(loan.key_).second;
-  if (is_first) loan.states_ = this;
+  const bool is_first = lent_.try_emplace(loan.key_, next_loan_).second;
+  if (is_first) {
+    loan.states_ = this;
+    loan.number_ = next_loan_++;
+  }
   co_await read_into(loan);
   if (!is_first && loan.state_ && loan.state_->not_kept.empty()) {
     loan.state_->not_kept = "another run of this check is under way";
@@ -205,8 +253,8 @@ asio::awaitable<CheckStates::Loan> CheckStates::take(StateKey key) {
 }
 
 asio::awaitable<void> CheckStates::read_into(Loan& loan) {
-  if (!sizes_.contains(loan.key_)) {
-    begin_with(loan, {}, {});
+  if (is_whole_ && !sizes_.contains(loan.key_)) {
+    begin_with_nothing(loan, {});
     co_return;
   }
   const auto reading = std::make_shared<Reading>();
@@ -222,27 +270,27 @@ asio::awaitable<void> CheckStates::read_into(Loan& loan) {
                  });
   constexpr auto token = asio::as_tuple(asio::use_awaitable);
   co_await answered->async_wait(token);
-  const auto code = !reading->is_done ? ErrorCode::unavailable
-                    : reading->packed ? ErrorCode::internal
-                                      : reading->packed.error().code;
-  if (reading->is_done && reading->packed) {
-    loan.digest_before_ = tls::sha256_of(*reading->packed);
-    begin_with(loan, *reading->packed, {});
-  } else if (code == ErrorCode::invalid_input || code == ErrorCode::limit_exceeded) {
-    // It will never be of use again: what the script makes now takes its place.
-    begin_with(loan, {}, {});
-    if (loan.state_) loan.state_->lost = reading->packed.error().message;
-  } else if (code == ErrorCode::not_found) {
-    begin_with(loan, {}, {});
-  } else {
-    begin_with(loan, {},
-               reading->is_done ? reading->packed.error().message
-                                : "the disk of the state directory does not answer");
+  if (!reading->is_done) {
+    begin_with_nothing(loan, "the disk of the state directory does not answer");
+    co_return;
   }
+  if (reading->copy) {
+    loan.digest_before_ = std::move(reading->digest);
+    loan.state_ = sandbox::KeptState{*std::move(reading->copy), {}, {}};
+    co_return;
+  }
+  const Error& problem = reading->copy.error();
+  const bool is_useless =
+      problem.code == ErrorCode::invalid_input || problem.code == ErrorCode::limit_exceeded;
+  const bool is_kept = is_useless || problem.code == ErrorCode::not_found;
+  begin_with_nothing(loan, is_kept ? std::string() : problem.message);
+  // It will never be of use again: what the script makes now takes its place.
+  if (is_useless) loan.state_->lost = problem.message;
 }
 
 CheckStates::Loan::Loan(Loan&& other) noexcept
     : states_(std::exchange(other.states_, nullptr)),
+      number_(other.number_),
       key_(std::move(other.key_)),
       digest_before_(std::move(other.digest_before_)),
       state_(std::move(other.state_)) {}
@@ -254,9 +302,12 @@ CheckStates::Loan::~Loan() {
 void CheckStates::Loan::give_back(bool has_new_state) {
   CheckStates* const states = std::exchange(states_, nullptr);
   if (states == nullptr) return;
-  // Its check may have gone meanwhile, and its state with it.
-  const bool is_wanted = states->lent_.erase(key_) == 1;
-  if (is_wanted && has_new_state && state_) states->keep(key_, digest_before_, *state_);
+  // Its check may have gone meanwhile, and its state with it; it may even be back.
+  const auto lent = states->lent_.find(key_);
+  if (lent == states->lent_.end() || lent->second != number_) return;
+  states->lent_.erase(lent);
+  const bool is_kept = has_new_state && state_ && state_->file;
+  if (is_kept) states->keep(key_, digest_before_, *state_);
 }
 
 void CheckStates::tell_not_kept(const StateKey& key, const std::string& why) {
@@ -310,7 +361,7 @@ void CheckStates::collect(std::function<bool(const std::string& check)> is_wante
     collects_ = std::move(is_wanted);
     return;
   }
-  std::erase_if(lent_, [&is_wanted](const StateKey& key) { return !is_wanted(key.check); });
+  std::erase_if(lent_, [&is_wanted](const auto& loan) { return !is_wanted(loan.first.check); });
   std::vector<StateKey> gone;
   for (const auto& [key, size] : sizes_) {
     if (!is_wanted(key.check)) gone.push_back(key);

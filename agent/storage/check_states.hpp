@@ -15,9 +15,7 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace satellite::agent {
@@ -28,7 +26,8 @@ namespace satellite::agent {
 /// Shape:  a run takes a loan, which holds the state of before in memory, and gives it back with
 ///         the new one or without. All of the disk is done by its thread; a disk that does not
 ///         answer costs a run five seconds at most and its state, never the run. Files that no
-///         check of the core's set has any more are removed.
+///         check of the core's set has any more are removed, and all of them where no check is
+///         granted any; what cannot be read, and what another version wrote, stays.
 /// Errors: none thrown; what is not kept is said in the report of the run or, later, in the log.
 class CheckStates {
  public:
@@ -65,6 +64,7 @@ class CheckStates {
    private:
     friend class CheckStates;
     CheckStates* states_ = nullptr;  ///< null = nothing of the run is kept
+    std::uint64_t number_ = 0;
     StateKey key_;
     std::string digest_before_;
     std::optional<sandbox::KeptState> state_;
@@ -84,7 +84,7 @@ class CheckStates {
 
   boost::asio::awaitable<bool> until_listed();
   boost::asio::awaitable<void> read_into(Loan& loan);
-  static void begin_with(Loan& loan, std::string_view packed, std::string why_not_kept);
+  static void begin_with_nothing(Loan& loan, std::string why_not_kept);
   void keep(const StateKey& key, const std::string& digest_before, const sandbox::KeptState& state);
   void forget(const std::vector<StateKey>& keys);
   void tell_not_kept(const StateKey& key, const std::string& why);
@@ -96,10 +96,12 @@ class CheckStates {
   const Place place_;
   const ByteCount size_max_;
   bool is_listed_ = false;
+  bool is_whole_ = true;  ///< no file can be there that sizes_ lacks
   Notification listed_;
   std::map<StateKey, std::uint64_t> sizes_;  ///< of what is on the disk, or on its way there
   ByteCount bytes_;                          ///< of all these
-  std::set<StateKey> lent_;
+  std::map<StateKey, std::uint64_t> lent_;   ///< by the number of the loan
+  std::uint64_t next_loan_ = 1;
   std::function<bool(const std::string&)> collects_;  ///< as soon as it is known what is there
 };
 

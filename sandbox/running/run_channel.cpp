@@ -28,7 +28,7 @@ Result<UniqueFd> make_task_file(const Plan& plan, const RunRequest& request) {
 
 Result<UniqueFd> state_of_run(const Plan& plan, const RunRequest& request) {
   if (plan.state_bytes == 0) return UniqueFd();
-  if (!request.state) return kernel::make_scratch_file("state");
+  if (!request.state || !request.state->file) return kernel::make_scratch_file("state");
   UniqueFd copy(::fcntl(request.state->file->get(), F_DUPFD_CLOEXEC, 0));
   if (!copy) return error_from_errno("fcntl(F_DUPFD_CLOEXEC)", errno);
   return copy;

@@ -13,7 +13,8 @@ namespace satellite::sandbox {
 /// What a run brings along of what its check keeps.
 ///
 /// Shape:  the file is anonymous and in memory. Before the run it holds the packed state of before
-///         (packed_state), after one that ended well that of now (RunResult::has_new_state).
+///         (packed_state), after one that ended well that of now (RunResult::has_new_state). Where
+///         none was to be had it is null, and `not_kept` says so.
 struct KeptState {
   std::shared_ptr<const UniqueFd> file;
   std::string not_kept;  ///< why nothing of this run is kept; empty = it is

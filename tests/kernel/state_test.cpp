@@ -4,9 +4,13 @@
 #include "tests/support/require_layer.hpp"
 #include "tests/support/state_keeper.hpp"
 
+#include <signal.h>
+#include <atomic>
+#include <boost/asio/post.hpp>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 using namespace satellite;
 using namespace satellite::sandbox;
@@ -24,18 +28,22 @@ class GrantingBench : public ScriptBench {
     return keeper.run(*this, script("cd \"$CHECKSTACK_STATE_DIRECTORY\" || exit 9; " + text),
                       policy_for(engine));
   }
-  /// Whether the launcher has a process left that copies states.
-  bool has_copies() const {
+  /// The launcher's child with this name; 0 = it has none.
+  pid_t child(const std::string& wanted) const {
     namespace fs = std::filesystem;
-    for (const auto& entry : fs::directory_iterator("/proc")) {
-      std::ifstream comm(entry.path() / "comm"), stat(entry.path() / "stat");
+    std::error_code gone;  // processes of others end while we look
+    for (fs::directory_iterator at("/proc", gone), end; at != end && !gone; at.increment(gone)) {
+      std::ifstream comm(at->path() / "comm"), stat(at->path() / "stat");
       std::string name, line;
-      if (!std::getline(comm, name) || name != "csat-state" || !std::getline(stat, line)) continue;
+      if (!std::getline(comm, name) || name != wanted || !std::getline(stat, line)) continue;
       const auto parent = line.substr(line.rfind(')') + 4);
-      if (parent.starts_with(std::to_string(launcher->pid()) + " ")) return true;
+      if (!parent.starts_with(std::to_string(launcher->pid()) + " ")) continue;
+      return std::stoi(at->path().filename().string());
     }
-    return false;
+    return 0;
   }
+  /// Whether the launcher has a process left that copies states.
+  bool has_copies() const { return child("csat-state") != 0; }
 
   const Engine engine;
 };
@@ -240,6 +248,72 @@ TEST_CASE("copying leaves no process, and a run's end waits for it") {
     CHECK(ran.result.has_new_state);
   }
   CHECK(eventually([&] { return !bench.has_copies(); }));
+}
+
+TEST_CASE("the end of a run's time does not reach the copy of what its script left") {
+  const Engine engine = each_confining_engine();
+  GrantingBench bench(engine);
+  bench.settings.host_view.state_bytes = state_size_max.value;
+  bench.settings.grace = std::chrono::milliseconds(200);
+  std::atomic<bool> was_held = false;
+  // A copy that ended before it could be held says nothing, nor does a script that was too slow.
+  for (int attempt = 0; attempt < 30 && !was_held; ++attempt) {
+    StateKeeper keeper;
+    RunRequest request = keeper.begin(
+        script("cd \"$CHECKSTACK_STATE_DIRECTORY\" && head -c 50000000 /dev/zero > f; echo done"));
+    request.timeout = std::chrono::seconds(5);
+    const auto file = request.state->file;
+    std::atomic<bool> is_over = false;
+    const auto time_is_over = std::chrono::steady_clock::now() + request.timeout;
+    std::thread holder([&] {
+      pid_t copy = 0;
+      while (!is_over && copy == 0) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        copy = bench.child("csat-state");
+      }
+      if (copy == 0 || ::kill(copy, SIGSTOP) != 0) return;
+      was_held = std::chrono::steady_clock::now() < time_is_over;
+      // By then the run was told to end, and killed.
+      std::this_thread::sleep_until(time_is_over + 5 * bench.settings.grace);
+      ::kill(copy, SIGCONT);
+    });
+    const Ran ran = bench.run(std::move(request), policy_for(engine));
+    is_over = true;
+    holder.join();
+    if (!was_held) continue;
+    INFO(name_of(engine) << ": " << all_of(ran) << state_notes_of(ran.result));
+    CHECK(ran.standard_output == "done\n");
+    CHECK(ran.result.outcome == Outcome::exited);
+    CHECK(ran.result.exit_code == 0);
+    CHECK(ran.result.has_new_state);
+    CHECK(state_notes_of(ran.result).empty());
+    CHECK(read_state_file(file->get(), state_size_max)->size() > 50'000'000);
+  }
+  CHECK(was_held);
+}
+
+TEST_CASE(
+    "a run whose init was killed, as by its control group, says that the earlier state stays") {
+  GrantingBench bench(Engine::native);
+  StateKeeper keeper;
+  const bool has_one_before = GENERATE(true, false);
+  if (has_one_before) REQUIRE(bench.run_kept(keeper, "echo old > f").result.has_new_state);
+  const std::string before = keeper.packed;
+  Listener listener;
+  listener.on_output = [&bench](const std::string&) {
+    const pid_t init = bench.child("csat-init");
+    REQUIRE(init > 0);
+    REQUIRE(::kill(init, SIGKILL) == 0);
+  };
+  const std::string text = "cd \"$CHECKSTACK_STATE_DIRECTORY\"; " +
+                           std::string(has_one_before ? "" : "echo new > g; ") +
+                           "echo here; sleep 100";
+  const Ran ran = bench.run(keeper.begin(script(text)), policy_for(Engine::native), listener);
+  keeper.take(ran.result);
+  CHECK(ran.result.outcome == Outcome::interrupted);
+  CHECK_FALSE(ran.result.has_new_state);
+  CHECK(state_notes_of(ran.result).find("the earlier one stays") != std::string::npos);
+  CHECK(keeper.packed == before);
 }
 
 TEST_CASE("a module finds its state, and no runtime stands before it is known whose that is") {

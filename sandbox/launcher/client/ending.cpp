@@ -82,6 +82,12 @@ struct EndDescription {
                                                           std::to_string(end.process_limit_hit) +
                                                           " let no further process start"});
   }
+  /// The end of the script's time is none of a script that had ended, while what it left was still
+  /// copied or the report was on its way.
+  StopReason reason_that_counts(const RunEnded& end) const {
+    const bool is_of_time = reason == StopReason::timed_out || reason == StopReason::answered;
+    return end.ended_by_itself && is_of_time ? StopReason::none : reason;
+  }
   /// The script was done; what it left open was ended for it.
   void describe_answered() const {
     result.exit_code = 0;
@@ -110,9 +116,10 @@ struct EndDescription {
     }
     result.usage.resident_max = ByteCount{end.resident_max_kibibytes << 10U};
     note_limits(end);
-    if (reason != StopReason::none) {
-      result.outcome = outcome_of(reason);
-      if (reason == StopReason::answered) describe_answered();
+    const StopReason counts = reason_that_counts(end);
+    if (counts != StopReason::none) {
+      result.outcome = outcome_of(counts);
+      if (counts == StopReason::answered) describe_answered();
     } else if (end.memory_limit_hit > 0) {
       result.outcome = Outcome::memory_limit;
       result.error = "the memory limit of " + std::to_string(end.memory_limit_hit) +

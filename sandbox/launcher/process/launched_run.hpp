@@ -200,7 +200,8 @@ class LaunchedRun {
   std::optional<std::string> refusal_;
   std::optional<InitReport> ended_;
   bool end_reported_ = false, init_released_ = false;
-  bool stands_ = false;  ///< its runtime is started before there is a task, which comes by a pipe
+  bool was_told_ = false;  ///< to end, before it had
+  bool stands_ = false;    ///< its runtime is started before there is a task, which comes by a pipe
 };
 
 }  // namespace satellite::sandbox

@@ -65,8 +65,13 @@ void RunState::packed(std::string problem) {
   directory_.reset();
 }
 
+/// A run whose init was killed, as by its control group, is never asked for what it left.
+bool RunState::lost_something() const {
+  return end_ == StateEnd::none && directory_ && file_ && (has_names() || has_packed());
+}
+
 void RunState::write_to(RunEnded& end) const {
-  end.state = end_;
+  end.state = lost_something() ? StateEnd::left : end_;
   end.state_lost = fill_problem_;
   end.state_problem = pack_problem_;
 }

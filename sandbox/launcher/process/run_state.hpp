@@ -31,6 +31,9 @@ class RunState {
   /// directory is dealt with at once.
   bool wants_packing(bool was_killed);
 
+  /// From then on until packed(): the run has ended, and only what it left is still copied.
+  bool is_being_packed() const { return is_asked_ && directory_; }
+
   int directory() const { return directory_.get(); }
   int file() const { return file_.get(); }
   ByteCount size_max() const { return size_max_; }
@@ -41,6 +44,7 @@ class RunState {
   void write_to(RunEnded& end) const;
 
  private:
+  bool lost_something() const;
   bool has_names() const;
   bool has_packed() const;
 

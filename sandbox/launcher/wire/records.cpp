@@ -170,6 +170,7 @@ struct EventWriter {
     out.number(static_cast<std::uint8_t>(event.state));
     out.text(bounded(event.state_lost, record_text_size_max));
     out.text(bounded(event.state_problem, record_text_size_max));
+    out.number(static_cast<std::uint8_t>(event.ended_by_itself));
   }
   void operator()(const RunGone&) const {}
   void operator()(const RunPrepared& event) const { out.number(event.own_memory); }
@@ -213,6 +214,7 @@ RunEnded read_ended(ByteReader& in) {
   event.state = static_cast<StateEnd>(state);
   event.state_lost = in.text(record_text_size_max);
   event.state_problem = in.text(record_text_size_max);
+  event.ended_by_itself = in.flag();
   return event;
 }
 

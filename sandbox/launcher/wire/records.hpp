@@ -94,8 +94,9 @@ struct RunEnded {
   std::uint64_t memory_limit_hit = 0, process_limit_hit = 0;
   bool memory_was_watched = false;
   StateEnd state = StateEnd::none;
-  std::string state_lost{};     ///< why the script began without the state of before
-  std::string state_problem{};  ///< why that of now is refused
+  std::string state_lost{};      ///< why the script began without the state of before
+  std::string state_problem{};   ///< why that of now is refused
+  bool ended_by_itself = false;  ///< before anybody asked for it
   bool operator==(const RunEnded&) const = default;
 };
 

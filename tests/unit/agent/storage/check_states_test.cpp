@@ -4,7 +4,9 @@
 #include "tests/unit/agent/storage/store_fixture.hpp"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <boost/asio/co_spawn.hpp>
 #include <catch2/catch.hpp>
@@ -234,16 +236,160 @@ TEST_CASE("damaged files, foreign ones and leftovers are no state, and nothing f
     CHECK(StatesBench::content_of(bench.take(second)).empty());
     CHECK(bench.files().empty());
   }
-  SECTION("a link, a pipe and the half of a write") {
+  SECTION("a link and a pipe, which stay, and the half of a write, which does not") {
     fs::rename(path, bench.directory() / "elsewhere");
     fs::create_symlink(bench.directory() / "elsewhere", path);
     REQUIRE(::mkfifo((bench.place() / "pipe").c_str(), 0600) == 0);
     std::ofstream(bench.place() / (state_file_name(second) + ".new")) << "half";
     bench.start();
     CHECK(StatesBench::content_of(bench.take(first)).empty());
-    CHECK(bench.files().empty());
+    bench.settle();
+    CHECK(bench.files().size() == 2);
     CHECK(fs::exists(bench.directory() / "elsewhere"));
   }
+}
+
+TEST_CASE("at the start only halves of writes go and what was read and is damaged") {
+  StatesBench bench;
+  bench.keep(first, packed_file("content"));
+  bench.keep(second, packed_file("other"));
+  const auto path_of = [&bench](const StateKey& key) {
+    return bench.place() / state_file_name(key);
+  };
+  SECTION("what cannot be opened stays, and says why nothing is kept") {
+    // Whoever may open anything cannot open what is no file.
+    fs::rename(path_of(first), bench.directory() / "kept");
+    fs::create_directory(path_of(first));
+    bench.start();
+    bench.settle();
+    CHECK_FALSE(bench.take(first).state()->not_kept.empty());
+    CHECK(fs::exists(path_of(first)));
+  }
+  SECTION("what a later version wrote stays, and the run says that it began without it") {
+    std::fstream file(path_of(first), std::ios::binary | std::ios::in | std::ios::out);
+    file.seekp(4).put('\x02').flush();
+    bench.start();
+    bench.settle();
+    CHECK(fs::exists(path_of(first)));
+    CHECK_FALSE(bench.take(first).state()->lost.empty());
+  }
+  SECTION("what nobody of ours named stays") {
+    std::ofstream(bench.place() / "README") << "of somebody";
+    bench.start();
+    bench.settle();
+    CHECK(fs::exists(bench.place() / "README"));
+  }
+  SECTION("positive control: a file that lost its beginning goes") {
+    fs::resize_file(path_of(first), 0);
+    bench.start();
+    bench.settle();
+    CHECK_FALSE(fs::exists(path_of(first)));
+    CHECK(bench.take(first).state()->lost.empty());
+  }
+  CHECK(StatesBench::content_of(bench.take(second)) == packed_file("other"));
+}
+
+TEST_CASE("more states than may be kept are neither removed nor forgotten") {
+  StatesBench bench;
+  bench.settle();
+  fs::create_directory(bench.place());
+  const auto numbered = [](std::size_t number) {
+    return StateKey{"check-" + std::to_string(number), "c"};
+  };
+  std::size_t files = 0;
+  SECTION("more files") {
+    files = CheckStates::count_max + 3;
+    for (std::size_t i = 0; i < files; ++i) {
+      std::ofstream(bench.place() / state_file_name(numbered(i)), std::ios::binary)
+          << encode_check_state(numbered(i), packed_file("x"));
+    }
+  }
+  SECTION("more bytes") {
+    files = 3;
+    for (std::size_t i = 0; i < files; ++i) {
+      const auto path = bench.place() / state_file_name(numbered(i));
+      std::ofstream(path, std::ios::binary) << encode_check_state(numbered(i), packed_file("x"));
+      fs::resize_file(path, CheckStates::bytes_max.value / 2);  // a hole
+    }
+  }
+  fs::permissions(bench.place(), fs::perms::owner_all);
+  for (const auto& file : bench.files()) {
+    fs::permissions(file, fs::perms::owner_read | fs::perms::owner_write);
+  }
+  bench.start();
+  bench.settle();
+  CHECK(bench.files().size() == files);
+  CHECK(bench.states->count() < files);
+  if (files < CheckStates::count_max) {
+    CHECK(bench.states->count() == 2);
+    return;
+  }
+  for (std::size_t i = 0; i < files; ++i) {
+    REQUIRE(StatesBench::content_of(bench.take(numbered(i))) == packed_file("x"));
+  }
+}
+
+TEST_CASE("a run of a check that was removed and is back takes nothing from its new run") {
+  StatesBench bench;
+  auto old = bench.take(first);
+  bench.states->collect([](const std::string&) { return false; });
+  auto now = bench.take(first);
+  StatesBench::put(old, packed_file("old"));
+  old.give_back(true);
+  CHECK_FALSE(bench.take(first).state()->not_kept.empty());  // the new run goes on
+  bench.settle();
+  CHECK(bench.files().empty());
+  StatesBench::put(now, packed_file("new"));
+  now.give_back(true);
+  bench.settle();
+  CHECK(StatesBench::content_of(bench.take(first)) == packed_file("new"));
+}
+
+TEST_CASE("where the grant was withdrawn what was kept is removed") {
+  StatesBench bench;
+  bench.keep(first, packed_file("x"));
+  bench.start();
+  bench.settle();
+  CHECK(bench.files().size() == 1);  // positive control
+  bench.start(ByteCount{0});
+  bench.until([&bench] { return bench.files().empty(); });
+  CHECK(bench.states->count() == 0);
+}
+
+TEST_CASE("a run for which no memory file is to be had says so") {
+  StatesBench bench;
+  bench.settle();
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit none{3, before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  const auto loan = bench.take(first);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  REQUIRE(loan.state());
+  CHECK(loan.state()->not_kept.find("memory") != std::string::npos);
+  CHECK(bench.take(second).state()->not_kept.empty());  // positive control
+}
+
+TEST_CASE("the event loop neither digests a state nor copies it") {
+  constexpr ByteCount large{32U << 20U};
+  StatesBench bench;
+  bench.start(large);
+  bench.keep(first, packed_file(std::string(large.value - 4'096, 'x')));
+  const auto used = [](clockid_t clock) {
+    timespec time{};
+    ::clock_gettime(clock, &time);
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+  };
+  const double loop_before = used(CLOCK_THREAD_CPUTIME_ID);
+  const double all_before = used(CLOCK_PROCESS_CPUTIME_ID);
+  const auto loan = bench.take(first);
+  const double loop = used(CLOCK_THREAD_CPUTIME_ID) - loop_before;
+  const double all = used(CLOCK_PROCESS_CPUTIME_ID) - all_before;
+  INFO("loop " << loop << " s of " << all << " s of processor time");
+  CHECK(loop < all / 5);
+  struct stat facts {};
+  REQUIRE(::fstat(loan.state()->file->get(), &facts) == 0);
+  CHECK(facts.st_size > static_cast<off_t>(large.value - 4'096));
 }
 
 TEST_CASE("a state that is larger than the operator grants now is not used, and said") {

@@ -45,6 +45,13 @@ TEST_CASE("after any other end the earlier state stays, and the report says so")
   CHECK(notes_of(result).find("the earlier one stays") != std::string::npos);
 }
 
+TEST_CASE("a kept state without a file, for lack of memory, says that nothing is kept") {
+  const auto result = described(StateEnd::packed, Outcome::exited,
+                                KeptState{nullptr, "there is no memory for it", {}});
+  CHECK_FALSE(result.has_new_state);
+  CHECK(notes_of(result).find("no memory") != std::string::npos);
+}
+
 TEST_CASE("a state that is refused says why, one that nobody keeps says that") {
   const auto refused = described(StateEnd::refused, Outcome::exited, kept_state());
   CHECK_FALSE(refused.has_new_state);

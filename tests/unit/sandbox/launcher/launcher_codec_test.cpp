@@ -60,7 +60,7 @@ std::vector<LauncherRecord> sample_records() {
           {2, RunSetupFailed{SetupStep::working_directory, 3, 2, "words"}},
           {3, RunRefused{"network: shared"}},
           {4, RunEnded{true, 0x0F00, 10, 20, 30, true}},
-          {4, RunEnded{true, 0, 1, 2, 3, false, 0, 0, false, StateEnd::packed, "torn", {}}},
+          {4, RunEnded{true, 0, 1, 2, 3, false, 0, 0, false, StateEnd::packed, "torn", {}, true}},
           {4, RunEnded{true, 0, 1, 2, 3, false, 0, 0, false, StateEnd::refused, {}, "a link"}},
           {5, RunEnded{true}, Remains::unkillable},
           {5, RunEnded{true}, Remains::overdue},
