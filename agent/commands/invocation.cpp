@@ -83,15 +83,7 @@ void describe_enrolment(CLI::App& app, Invocation& invocation) {
   }
 }
 
-void describe(CLI::App& app, Invocation& invocation) {
-  app.require_subcommand(1);
-  app.footer(footer);
-  app.set_version_flag("--version", std::string("checkstack-satellite ") + program_version,
-                       "print the version");
-  add_settings(*add(app, invocation, Command::run, "run",
-                    "connect to the core and work (what the service runs)"),
-               invocation);
-  describe_enrolment(app, invocation);
+void describe_exec(CLI::App& app, Invocation& invocation) {
   CLI::App* const exec = add(app, invocation, Command::exec, "exec",
                              "run one script here and print output and report; what follows -- "
                              "are its arguments");
@@ -112,6 +104,18 @@ void describe(CLI::App& app, Invocation& invocation) {
   exec->add_flag("--grants", invocation.proposes_grants,
                  "with --compare: print only the section [host_view] that it seems to need")
       ->needs(compare);
+}
+
+void describe(CLI::App& app, Invocation& invocation) {
+  app.require_subcommand(1);
+  app.footer(footer);
+  app.set_version_flag("--version", std::string("checkstack-satellite ") + program_version,
+                       "print the version");
+  add_settings(*add(app, invocation, Command::run, "run",
+                    "connect to the core and work (what the service runs)"),
+               invocation);
+  describe_enrolment(app, invocation);
+  describe_exec(app, invocation);
   add_settings(*add(app, invocation, Command::plan, "plan",
                     "JSON on standard input -> what would be done, as JSON"),
                invocation);
