@@ -2,6 +2,8 @@
 // reload looks at both before it takes either.
 #include "tls/client_certificate.hpp"
 
+#include "protocol/vocabulary/clock_moment.hpp"
+#include "tls/client_context.hpp"
 #include "tls/openssl/certificate_text.hpp"
 #include "tls/openssl/errors.hpp"
 #include "tls/openssl/handles.hpp"
@@ -10,10 +12,13 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <ctime>
+#include <memory>
 #include <vector>
 
 namespace satellite::tls {
 namespace {
+
+using ContextPtr = std::unique_ptr<SSL_CTX, Deleter<&SSL_CTX_free>>;
 
 constexpr std::size_t chain_length_max = 16;
 
@@ -31,10 +36,15 @@ Result<std::vector<X509Ptr>> read_chain(const ClientCertificate& client) {
   ERR_clear_error();
   const BioPtr memory = reader_of(client.certificate_pem);
   std::vector<X509Ptr> chain;
-  while (chain.size() < chain_length_max) {
-    X509Ptr certificate(PEM_read_bio_X509(memory.get(), nullptr, nullptr, nullptr));
-    if (!certificate) break;
+  while (X509Ptr certificate{PEM_read_bio_X509(memory.get(), nullptr, nullptr, nullptr)}) {
     chain.push_back(std::move(certificate));
+    if (chain.size() <= chain_length_max) continue;
+    return Error{ErrorCode::invalid_input, client.certificate_name + ": more than 16 certificates"};
+  }
+  const bool at_the_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  if (!at_the_end && !chain.empty()) {
+    return error_from_openssl(ErrorCode::invalid_input, client.certificate_name + ", certificate " +
+                                                            std::to_string(chain.size() + 1));
   }
   if (chain.empty()) {
     ERR_clear_error();
@@ -86,7 +96,20 @@ Result<Pair> read_pair(const ClientCertificate& client) {
 std::chrono::system_clock::time_point moment_of(const ASN1_TIME* time) {
   std::tm parts{};
   if (ASN1_TIME_to_tm(time, &parts) != 1) return {};
-  return std::chrono::system_clock::from_time_t(::timegm(&parts));
+  return clock_moment(::timegm(&parts));
+}
+
+Result<void> use_pair(SSL_CTX* context, const Pair& pair, const std::string& name) {
+  ERR_clear_error();
+  bool done = SSL_CTX_use_certificate(context, pair.chain.front().get()) == 1 &&
+              SSL_CTX_use_PrivateKey(context, pair.key.get()) == 1;
+  for (std::size_t i = 1; done && i < pair.chain.size(); ++i) {
+    // Takes a reference of its own.
+    done = SSL_CTX_ctrl(context, SSL_CTRL_CHAIN_CERT, 1, pair.chain[i].get()) == 1;
+  }
+  if (done) return {};
+  // The security level refuses small keys and old signatures of our own, too.
+  return error_from_openssl(ErrorCode::invalid_input, name);
 }
 
 }  // namespace
@@ -94,6 +117,11 @@ std::chrono::system_clock::time_point moment_of(const ASN1_TIME* time) {
 Result<ClientCertificateFacts> describe(const ClientCertificate& client) {
   const auto pair = read_pair(client);
   if (!pair) return pair.error();
+  const ContextPtr trial(SSL_CTX_new(TLS_client_method()));
+  if (!trial) return error_from_openssl(ErrorCode::internal, client.certificate_name);
+  SSL_CTX_set_security_level(trial.get(), security_level);
+  const auto used = use_pair(trial.get(), *pair, client.certificate_name);
+  if (!used) return used.error();
   const X509* const own = pair->chain.front().get();
   const RefusedCertificate words = describe_refused(0, own);
   return ClientCertificateFacts{words.subject,
@@ -107,16 +135,7 @@ Result<ClientCertificateFacts> describe(const ClientCertificate& client) {
 Result<void> use_client_certificate(ssl_ctx_st* context, const ClientCertificate& client) {
   const auto pair = read_pair(client);
   if (!pair) return pair.error();
-  ERR_clear_error();
-  bool done = SSL_CTX_use_certificate(context, pair->chain.front().get()) == 1 &&
-              SSL_CTX_use_PrivateKey(context, pair->key.get()) == 1;
-  for (std::size_t i = 1; done && i < pair->chain.size(); ++i) {
-    // Takes a reference of its own.
-    done = SSL_CTX_ctrl(context, SSL_CTRL_CHAIN_CERT, 1, pair->chain[i].get()) == 1;
-  }
-  if (done) return {};
-  // The security level refuses small keys and old signatures of our own, too.
-  return error_from_openssl(ErrorCode::invalid_input, client.certificate_name);
+  return use_pair(context, *pair, client.certificate_name);
 }
 
 std::optional<std::chrono::system_clock::time_point> peer_certificate_end(const ssl_st* ssl) {

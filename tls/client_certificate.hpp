@@ -29,7 +29,8 @@ struct ClientCertificateFacts {
 /// Looks whether it can be used at all, and describes it.
 ///
 /// Errors: invalid_input naming the file at fault: no certificate, no key, a key behind a
-///         passphrase, which nobody is there to type, or a key that belongs to another certificate.
+///         passphrase, which nobody is there to type, a key that belongs to another certificate,
+///         or one that the security level of connections refuses.
 ///         One outside its time is no error: the peer's clock decides.
 Result<ClientCertificateFacts> describe(const ClientCertificate& client);
 

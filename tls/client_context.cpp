@@ -18,8 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 using FilePtr = std::unique_ptr<std::FILE, Deleter<&std::fclose>>;
 
-constexpr int security_level = 2;
-
 std::string named(const std::string& setting, const fs::path& path) {
   return setting + " \"" + path.string() + "\"";
 }

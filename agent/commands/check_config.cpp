@@ -3,6 +3,7 @@
 #include "agent/commands/preconditions.hpp"
 #include "agent/config/host_view_settings.hpp"
 #include "agent/connection/proxy_choice.hpp"
+#include "agent/runtime/log_line.hpp"
 #include "protocol/vocabulary/printable.hpp"
 
 #include <unistd.h>
@@ -34,7 +35,7 @@ ConfigSources config_sources(const Invocation& invocation) {
 }
 
 void print_error(const std::string& message) {
-  std::cerr << "checkstack-satellite: " << message << '\n';
+  std::cerr << "checkstack-satellite: " << escaped_for_terminal(message) << '\n';
 }
 
 int no_launcher(const Error& error) {

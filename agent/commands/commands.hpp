@@ -30,7 +30,8 @@ int version_command(const Invocation& invocation);
 /// The sources of settings that an invocation and this process's environment name.
 ConfigSources config_sources(const Invocation& invocation);
 
-/// Prints `checkstack-satellite: MESSAGE` on standard error.
+/// Prints `checkstack-satellite: MESSAGE` on standard error, in one line: what came from outside
+/// is escaped.
 void print_error(const std::string& message);
 
 /// Says why the launcher could not be started; the command's exit code. A limit of this process is

@@ -4,6 +4,7 @@
 #include "agent/commands/running_satellite.hpp"
 #include "agent/commands/terminal.hpp"
 #include "agent/config/sandbox_settings.hpp"
+#include "agent/connection/connection_record.hpp"
 #include "agent/packages/packages_here.hpp"
 #include "sandbox/host/engines.hpp"
 #include "sandbox/host/readiness.hpp"
@@ -14,18 +15,21 @@
 #include "tls/system_authorities.hpp"
 
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <exception>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace satellite::agent {
@@ -42,6 +46,12 @@ struct Examination {
     return readiness.enforceable && std::all_of(ways.begin(), ways.end(), [](const auto& way) {
              return leads_there(way.steps);
            });
+  }
+  /// The last step of each way.
+  bool knows_token() const {
+    return std::all_of(ways.begin(), ways.end(), [](const auto& way) {
+      return way.steps.back().state == WayStep::State::done;
+    });
   }
 };
 
@@ -111,8 +121,11 @@ void print_text(const Examination& seen) {
               << " No core is set here, so no way to one was tried.\n";
   } else if (!seen.is_well() && seen.readiness.enforceable) {
     std::cout << ", but a step on the way to the core failed.\n";
+  } else if (seen.readiness.enforceable) {
+    std::cout << ", and the way to the core is open"
+              << (seen.knows_token() ? ".\n" : " up to the token, which was not tried.\n");
   } else {
-    std::cout << (seen.readiness.enforceable ? ", and the way to the core is open.\n" : "\n");
+    std::cout << '\n';
   }
 }
 
@@ -208,53 +221,101 @@ std::string privileges_of(const std::string& process) {
   return uid.empty() ? std::string() : "uid " + uid + ", capabilities " + capabilities;
 }
 
-/// The process of the satellite that runs here, if one answers; the id is only for /proc.
-std::optional<std::string> running_process(const Config& config) {
+/// The satellite that runs here, in its own words; null = none answers, or none is to be asked.
+nlohmann::json running_satellite(const Config& config) {
+  if (config.status_socket == "none") return nullptr;
   const auto answer = ask_satellite(config, "/status.json");
-  if (!answer) return std::nullopt;
-  const auto status = nlohmann::json::parse(answer->body, nullptr, false);
-  if (!status.is_object()) return std::string();
-  const auto id = status.find("processId");
-  return id != status.end() && id->is_number_integer() ? std::to_string(id->get<long>())
-                                                       : std::string();
+  if (!answer) return nullptr;
+  auto status = nlohmann::json::parse(answer->body, nullptr, false);
+  return status.is_object() ? status : nlohmann::json::object();
+}
+
+/// Its process; the id is only for /proc.
+std::string id_of(const nlohmann::json& running) {
+  const auto id = running.find("processId");
+  return id != running.end() && id->is_number_integer() ? std::to_string(id->get<long>())
+                                                        : std::string();
+}
+
+std::string text_in(const nlohmann::json& object, const char* name) {
+  if (!object.is_object()) return {};
+  const auto found = object.find(name);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
 /// Whoever has other privileges than the service sees what the service cannot do.
-std::string eyes_of(const std::optional<std::string>& running) {
+std::string eyes_of(const nlohmann::json& running) {
   const std::string own = privileges_of("self");
   const std::string looked = "Looked with the privileges of this command (" + own + ")";
-  if (!running) {
+  if (running.is_null()) {
     return looked + "; no satellite answers here: under a service unit it may be able to do less.";
   }
-  const std::string other = privileges_of(*running);
+  const std::string other = privileges_of(id_of(running));
   if (other == own) return looked + ", which are those of the satellite that runs here.";
   return looked + "; the satellite that runs here has others (" +
          (other.empty() ? "unknown" : other) +
          "): what it can do is told by checkstack-satellite status.";
 }
 
-/// The way to each core that is named. A token is shown only where no satellite runs: the core has
-/// one connection for each id, and the running one would lose it.
-Result<std::vector<CoreTrial>> ways_to_cores(const ConfigSources& sources, bool shows_token) {
+/// A token is shown only where no satellite runs: the core has one connection for each id, and the
+/// running one would lose it. What that one knows of its token is told instead.
+WayStep token_beside(const Config& config, const nlohmann::json& running) {
+  WayStep step{"token", WayStep::State::not_tried, "not shown to the core: ", {}};
+  if (running.is_null()) {
+    step.detail += "whether a satellite runs here is not known (status.socket is none)";
+    return step;
+  }
+  const auto connection = running.value("connection", nlohmann::json());
+  if (text_in(connection, "clientId") != config.client_id) {
+    step.detail += "the satellite that runs here has another id";
+  } else if (text_in(connection, "state") == "connected") {
+    step.state = WayStep::State::done;
+    step.detail = "the satellite that runs here is connected with it";
+  } else if (text_in(connection, "lastReason") == refused_in_words) {
+    step.state = WayStep::State::failed;
+    step.detail = "the core refused id or token of the satellite that runs here";
+    step.remedy = refused_token_remedy;
+  } else {
+    step.detail += "the satellite that runs here uses it, and is not connected";
+  }
+  return step;
+}
+
+/// The one that is named, else the one beside the settings, which only the unit names.
+TokenSource token_of(LoadedConfig& loaded, const std::string& settings) {
+  if (loaded.token_source.found()) return std::move(loaded.token_source);
+  TokenSource source;
+  const auto beside = std::filesystem::path(settings).parent_path() / "token";
+  if (::access(beside.c_str(), F_OK) != 0) return source;
+  source.file = beside.string();
+  source.setting = "beside the settings";
+  return source;
+}
+
+/// The way to each core that is named.
+Result<std::vector<CoreTrial>> ways_to_cores(const ConfigSources& sources,
+                                             const nlohmann::json& running) {
   std::vector<CoreTrial> ways;
   auto loaded = load_config(sources, SettingsUse::running);
   if (!loaded) return loaded.error();
   const auto cores = parse_core_urls(loaded->config.core_url);
   if (!cores) return cores.error();
+  const bool shows_token = running.is_null() && loaded->config.status_socket != "none";
   Secret token;
-  std::string problem;
-  if (shows_token && loaded->token_source.found()) {
-    auto read = read_token(loaded->token_source);
+  std::optional<WayStep> known;
+  if (!shows_token) known = token_beside(loaded->config, running);
+  auto source = token_of(*loaded, sources.file.value_or(default_config_file));
+  if (shows_token && source.found()) {
+    auto read = read_token(source);
     if (read) token = std::move(read->value);
-    if (!read) problem = read.error().message;
+    if (!read) {
+      known = WayStep{"token", WayStep::State::failed, read.error().message,
+                      "correct that file, or look as the user who may read it"};
+    }
   }
   for (const CoreAddress& core : *cores) {
     ways.push_back(try_core(loaded->config, core, token.reveal()));
-    WayStep& last = ways.back().steps.back();
-    if (!shows_token) last.detail = "not shown to the core: the satellite that runs here uses it";
-    if (problem.empty()) continue;
-    last.state = WayStep::State::failed;
-    last.detail = problem;
+    if (known) ways.back().steps.back() = *known;
   }
   return ways;
 }
@@ -289,12 +350,12 @@ int doctor_command(const Invocation& invocation) {
   }
   seen.readiness = sandbox::assess_readiness(usable, config.sandbox_engines,
                                              config.operators_word.may_be_unconfined());
-  const auto running = running_process(config);
+  const auto running = running_satellite(config);
   seen.looked_as = eyes_of(running);
   if (!config.core_url.empty() && !config.client_id.empty()) {
     // From here on this process may hold the token.
     ::prctl(PR_SET_DUMPABLE, 0);
-    auto ways = ways_to_cores(sources, !running);
+    auto ways = ways_to_cores(sources, running);
     if (!ways) {
       print_error(ways.error().message);
       return exit_wrong_usage;

@@ -10,6 +10,7 @@ namespace satellite::agent {
 
 Result<std::string> read_input(const std::string& name, ByteCount size_max) {
   std::ifstream file;
+  const std::string shown = name == "-" ? "standard input" : name;
   if (name != "-") {
     file.open(name, std::ios::binary);
     if (!file) return Error{ErrorCode::not_found, name + " cannot be opened"};
@@ -18,10 +19,10 @@ Result<std::string> read_input(const std::string& name, ByteCount size_max) {
   std::string text(size_max.value + 1, '\0');
   stream.read(text.data(), std::ssize(text));
   text.resize(static_cast<std::size_t>(stream.gcount()));
-  if (stream.bad()) return Error{ErrorCode::io_failed, name + " cannot be read"};
+  if (stream.bad()) return Error{ErrorCode::io_failed, shown + " cannot be read"};
   if (text.size() > size_max.value) {
     return Error{ErrorCode::limit_exceeded,
-                 name + " is larger than " + std::to_string(size_max.value) + " bytes"};
+                 shown + " is larger than " + std::to_string(size_max.value) + " bytes"};
   }
   return text;
 }

@@ -106,7 +106,7 @@ int verify_packages(const Invocation& invocation, PackagesView& view) {
 }
 
 int fail(const Error& error, int code) {
-  print_error(escaped_for_terminal(error.message));
+  print_error(error.message);
   return code;
 }
 

@@ -1,5 +1,7 @@
 #include "agent/commands/service_unit.hpp"
 
+#include "agent/config/load_config.hpp"
+
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +16,8 @@ namespace {
 
 constexpr const char* unit = "checkstack-satellite.service";
 constexpr const char* root_unit = "checkstack-satellite-root.service";
+// ConditionPathExists= and LoadCredential= of both units.
+constexpr const char* token_of_unit = "/etc/checkstack-satellite/token";
 
 /// The exit code; 127 where there is no such program.
 int exit_code_of(std::vector<std::string> words) {
@@ -30,7 +34,32 @@ int exit_code_of(std::vector<std::string> words) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
-bool is_installed() {
+/// The one in use; else the one without privileges.
+const char* unit_in_use() {
+  for (const char* const question : {"is-active", "is-enabled"}) {
+    if (exit_code_of({"systemctl", question, "--quiet", root_unit}) == 0) return root_unit;
+  }
+  return unit;
+}
+
+bool start_service(std::ostream& out) {
+  const std::string name = unit_in_use();
+  if (exit_code_of({"systemctl", "enable", name}) != 0 ||
+      exit_code_of({"systemctl", "restart", name}) != 0) {
+    return false;
+  }
+  // A condition of the unit that does not hold is no failure for systemctl.
+  if (exit_code_of({"systemctl", "is-active", "--quiet", name}) != 0) {
+    out << name << " was started and does not run: systemctl status " << name << '\n';
+    return false;
+  }
+  out << name << " runs; checkstack-satellite status tells how it is doing\n";
+  return true;
+}
+
+}  // namespace
+
+bool has_service_unit() {
   constexpr std::array folders{"/etc/systemd/system/", "/usr/lib/systemd/system/",
                                "/lib/systemd/system/"};
   // sd_booted(3): this directory says that systemd runs here.
@@ -41,23 +70,30 @@ bool is_installed() {
   return false;
 }
 
-}  // namespace
+Result<void> check_places_of_service(const std::string& settings, const std::string& token) {
+  const std::string remedy =
+      " alone; leave the option out, or add --no-start and start a unit of your own";
+  if (settings != default_config_file) {
+    return Error{ErrorCode::invalid_input, settings + ": the service reads its settings from " +
+                                               default_config_file + remedy};
+  }
+  if (token != token_of_unit) {
+    return Error{ErrorCode::invalid_input,
+                 token + ": the service takes its token from " + token_of_unit + remedy};
+  }
+  return {};
+}
 
 bool tell_service(ServiceDeed deed, std::ostream& out) {
-  if (!is_installed()) {
+  if (!has_service_unit()) {
     out << "there is no service of systemd here: "
         << (deed == ServiceDeed::start ? "start `checkstack-satellite run --token-file FILE`"
                                        : "a satellite that runs is told by SIGHUP")
         << '\n';
     return true;
   }
-  if (deed == ServiceDeed::restart) {
-    return exit_code_of({"systemctl", "try-restart", unit, root_unit}) == 0;
-  }
-  const bool is_done = exit_code_of({"systemctl", "enable", unit}) == 0 &&
-                       exit_code_of({"systemctl", "restart", unit}) == 0;
-  if (is_done) out << unit << " runs; checkstack-satellite status tells how it is doing\n";
-  return is_done;
+  if (deed == ServiceDeed::start) return start_service(out);
+  return exit_code_of({"systemctl", "try-restart", unit, root_unit}) == 0;
 }
 
 }  // namespace satellite::agent

@@ -1,6 +1,9 @@
 #pragma once
 
+#include "protocol/vocabulary/result.hpp"
+
 #include <ostream>
+#include <string>
 
 namespace satellite::agent {
 
@@ -10,8 +13,16 @@ enum class ServiceDeed {
   restart  ///< if it runs: a credential is read at the start only
 };
 
-/// Asks systemd, where it is and knows the unit; else says what to do by hand, which is no failure.
-/// False if systemd refused; what it said is on standard error.
+/// Whether systemd is here and knows a unit of ours.
+bool has_service_unit();
+
+/// The units read settings and token at their own places, whatever an option says. Pure.
+/// Errors: invalid_input naming the path that they do not read, and what to do.
+Result<void> check_places_of_service(const std::string& settings, const std::string& token);
+
+/// Asks systemd, where it is and knows a unit; else says what to do by hand, which is no failure.
+/// The unit of root is taken where it is the one in use. False if systemd refused, or if the
+/// service does not run afterwards; what it said is on standard error.
 bool tell_service(ServiceDeed deed, std::ostream& out);
 
 }  // namespace satellite::agent

@@ -8,6 +8,9 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
+#include <system_error>
+#include <utility>
 
 namespace satellite::agent {
 namespace {
@@ -19,27 +22,59 @@ Result<void> write_all(int fd, std::string_view text, const std::string& name) {
     if (written < 0) return error_from_errno(name, errno);
     text.remove_prefix(static_cast<std::size_t>(written));
   }
-  if (::fsync(fd) != 0) return error_from_errno(name, errno);
   return {};
+}
+
+/// Where a link leads to; the path itself where nothing is there yet.
+std::string place_behind(const std::string& path) {
+  std::error_code failure;
+  const auto place = std::filesystem::weakly_canonical(path, failure);
+  return failure ? path : place.string();
+}
+
+/// Without it a new name may be lost with the power.
+void keep_names_in(const std::string& directory) {
+  const UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd) static_cast<void>(::fsync(fd.get()));
 }
 
 }  // namespace
 
-Result<void> put_file(const std::string& path, std::string_view text, mode_t mode) {
-  const std::string next = path + ".new";
+WrittenFile::WrittenFile(WrittenFile&& other) noexcept : place_(std::exchange(other.place_, {})) {}
+
+WrittenFile::~WrittenFile() {
+  if (!place_.empty()) ::unlink(next().c_str());
+}
+
+Result<WrittenFile> WrittenFile::write(const std::string& path, std::string_view text, Mode mode) {
+  WrittenFile written(place_behind(path));
+  struct stat before {};
+  const bool was_there = ::stat(written.place_.c_str(), &before) == 0;
   // One that an earlier attempt left, whoever owns it.
-  ::unlink(next.c_str());
-  const UniqueFd file(
-      ::open(next.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
+  ::unlink(written.next().c_str());
+  const UniqueFd file(::open(written.next().c_str(),
+                             O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+                             mode.fresh & 0600));
   if (!file) return error_from_errno(path, errno);
-  auto written = write_all(file.get(), text, path);
-  // Whatever the umask is.
-  if (written && ::fchmod(file.get(), mode) != 0) written = error_from_errno(path, errno);
-  if (written && ::rename(next.c_str(), path.c_str()) != 0) {
-    written = error_from_errno(path, errno);
+  const auto put = write_all(file.get(), text, path);
+  if (!put) return put.error();
+  // The owner before the mode, which a change of owner may take bits from.
+  if (was_there && ::fchown(file.get(), before.st_uid, before.st_gid) != 0) {
+    return error_from_errno(path, errno);
   }
-  if (!written) ::unlink(next.c_str());
+  // Whatever the umask is.
+  if (::fchmod(file.get(), was_there ? before.st_mode & mode.kept_max : mode.fresh) != 0 ||
+      ::fsync(file.get()) != 0) {
+    return error_from_errno(path, errno);
+  }
   return written;
+}
+
+Result<void> WrittenFile::put() {
+  if (::rename(next().c_str(), place_.c_str()) != 0) return error_from_errno(place_, errno);
+  const std::string place = std::exchange(place_, {});
+  keep_names_in(std::filesystem::path(place).parent_path().string());
+  return {};
 }
 
 }  // namespace satellite::agent

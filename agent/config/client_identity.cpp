@@ -80,8 +80,14 @@ Result<bool> ClientIdentity::refresh() {
   const std::array versions{version_of(files_.certificate), version_of(files_.key)};
   if (was_seen_ && versions == seen_) return false;
   auto read = read_client_certificate(files_);
+  if (!read && !lasts(read.error())) {
+    // Nothing was seen: both are read again the next time, but not told again in the same words.
+    if (std::exchange(told_, read.error().message) == read.error().message) return false;
+    return read.error();
+  }
   seen_ = versions;
   was_seen_ = true;
+  told_.clear();
   if (!read) return read.error();
   const bool is_new = certificate_ == nullptr ||
                       read->certificate_pem != certificate_->certificate_pem ||

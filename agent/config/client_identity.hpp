@@ -27,9 +27,14 @@ class ClientIdentity {
 
   /// True if the files hold another pair than before, which counts from now on.
   /// Errors: of reading (a key as read_secret_file has it: not_permitted where others can read it)
-  ///         and of tls::describe, once per change of the files; the pair that was good still
-  ///         counts.
+  ///         and of tls::describe, once per change of the files or, where those are not to blame,
+  ///         of their words; the pair that was good still counts.
   Result<bool> refresh();
+  /// The next look reads the files, even if they seem to be as they were.
+  void forget_look() {
+    was_seen_ = false;
+    told_.clear();
+  }
   /// Other files count from now on, if they are good. Errors: as above.
   Result<void> replace(ClientFiles files);
 
@@ -45,6 +50,7 @@ class ClientIdentity {
   std::shared_ptr<const tls::ClientCertificate> certificate_;
   std::array<Version, 2> seen_{};
   bool was_seen_ = false;
+  std::string told_;  ///< the last problem that will pass
 };
 
 /// Reads the pair once and looks whether it is one. Errors: as above.

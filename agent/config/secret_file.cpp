@@ -49,4 +49,9 @@ Result<std::string> read_secret_file(const std::string& path, const std::string&
   return error_from_errno(name, failure);
 }
 
+bool lasts(const Error& error) {
+  return error.code == ErrorCode::invalid_input || error.code == ErrorCode::not_permitted ||
+         error.code == ErrorCode::not_found;
+}
+
 }  // namespace satellite::agent

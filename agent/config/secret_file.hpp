@@ -18,4 +18,8 @@ namespace satellite::agent {
 Result<std::string> read_secret_file(const std::string& path, const std::string& name,
                                      ByteCount size_max);
 
+/// Whether it is in vain to read a file again before it changes: what is wrong with the file itself
+/// stays so; a lack of descriptors or a server that does not answer passes without a change.
+bool lasts(const Error& error);
+
 }  // namespace satellite::agent

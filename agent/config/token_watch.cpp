@@ -1,5 +1,7 @@
 #include "agent/config/token_watch.hpp"
 
+#include "agent/config/secret_file.hpp"
+
 #include <sys/stat.h>
 
 #include <utility>
@@ -9,13 +11,6 @@ namespace {
 
 std::int64_t nanoseconds(const timespec& time) {
   return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
-
-/// What is wrong with the file itself stays so until it changes; a lack of descriptors or a server
-/// that does not answer passes without a change of the file.
-bool lasts(const Error& error) {
-  return error.code == ErrorCode::invalid_input || error.code == ErrorCode::not_permitted ||
-         error.code == ErrorCode::not_found;
 }
 
 }  // namespace

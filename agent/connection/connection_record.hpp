@@ -10,6 +10,9 @@
 
 namespace satellite::agent {
 
+/// What `last_reason` says after a refusal.
+inline constexpr const char* refused_in_words = "the core refused id or token";
+
 /// What is known of the connections of this process, for whoever asks how it is doing.
 ///
 /// Shape:  written by the session of the moment and by who waits between two of them.

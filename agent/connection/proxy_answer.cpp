@@ -1,5 +1,7 @@
 #include "agent/connection/proxy_answer.hpp"
 
+#include "protocol/vocabulary/printable.hpp"
+
 #include <algorithm>
 
 namespace satellite::agent {
@@ -20,6 +22,13 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
+/// Behind the last `; ` of an error stands our remedy, which the proxy is not to write.
+std::string harmless(std::string_view text) {
+  std::string shown = printable(text, proxy_text_max);
+  std::replace(shown.begin(), shown.end(), ';', ',');
+  return shown;
+}
+
 bool is_digits(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
@@ -37,8 +46,27 @@ Result<ProxyAnswer> parse_status_line(std::string_view line) {
     answer.status = 10 * answer.status + static_cast<unsigned>(digit - '0');
   }
   if (answer.status < 100) return not_http();
-  answer.reason = trimmed(line.substr(12)).substr(0, proxy_text_max);
+  answer.reason = harmless(trimmed(line.substr(12)));
   return answer;
+}
+
+/// `Negotiate, Basic realm="a, b", charset="UTF-8"`: several schemes in one field, each with its
+/// parameters, all between commas (RFC 9110 11.6.1).
+void take_schemes(std::string_view value, ProxyAnswer& answer) {
+  while (!value.empty()) {
+    bool is_quoted = false;
+    std::size_t end = 0;
+    for (; end < value.size() && (is_quoted || value[end] != ','); ++end) {
+      if (value[end] == '"') is_quoted = !is_quoted;
+    }
+    const std::string_view part = trimmed(value.substr(0, end));
+    value.remove_prefix(std::min(end + 1, value.size()));
+    const std::string scheme = harmless(part.substr(0, part.find_first_of(" \t")));
+    const bool is_parameter = scheme.find('=') != std::string::npos;
+    if (scheme.empty() || is_parameter) continue;
+    if (answer.schemes.size() + scheme.size() > proxy_text_max) return;
+    answer.schemes += (answer.schemes.empty() ? "" : ", ") + scheme;
+  }
 }
 
 void take_field(std::string_view line, ProxyAnswer& answer) {
@@ -48,9 +76,7 @@ void take_field(std::string_view line, ProxyAnswer& answer) {
   const std::string_view value = trimmed(line.substr(colon + 1));
   if (name == "retry-after") answer.retry_after = value.substr(0, proxy_text_max);
   if (name != "proxy-authenticate") return;
-  const std::string_view scheme = value.substr(0, value.find(' '));
-  if (answer.schemes.size() + scheme.size() > proxy_text_max) return;
-  answer.schemes += (answer.schemes.empty() ? "" : ", ") + std::string(scheme);
+  take_schemes(value, answer);
 }
 
 /// Where the head ends, behind its empty line; proxies that leave the carriage return out exist.

@@ -15,7 +15,7 @@ constexpr std::size_t proxy_answer_size_max = 16'384;
 
 /// What a proxy answers to CONNECT, up to the empty line.
 ///
-/// Shape:  texts are the proxy's, cut to 256 bytes; print them only through an escaping door.
+/// Shape:  texts are the proxy's, cut to 256 bytes and made harmless: plain ASCII without `;`.
 /// Source: RFC 9110 section 9.3.6, RFC 9112 section 4.
 struct ProxyAnswer {
   unsigned status = 0;

@@ -133,4 +133,15 @@ std::vector<std::string> unknown_bypass_entries(std::string_view list) {
   return unknown;
 }
 
+std::string known_bypass_entries(std::string_view list) {
+  std::string known;
+  auto entries = entries_in(list);
+  entries.resize(std::min(entries.size(), bypass_entries_max));
+  for (const std::string_view text : entries) {
+    if (!parse_bypass_entry(text)) continue;
+    known += (known.empty() ? "" : ",") + std::string(text);
+  }
+  return known;
+}
+
 }  // namespace satellite::agent

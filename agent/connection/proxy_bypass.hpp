@@ -23,5 +23,7 @@ std::optional<std::string> bypassed_by(std::string_view list, const HostAndPort&
 
 /// Entries that are none of these, and `…` behind the 256th. Pure.
 std::vector<std::string> unknown_bypass_entries(std::string_view list);
+/// The others, with commas between them. Pure.
+std::string known_bypass_entries(std::string_view list);
 
 }  // namespace satellite::agent

@@ -15,6 +15,10 @@ bool is_from_no_proxy(const ProxySettings& settings) {
   return false;
 }
 
+Error of_proxy_url(const ProxySettings& settings, const Error& error) {
+  return Error{error.code, "proxy.url (from " + settings.url_source + "): " + error.message};
+}
+
 Error wrong_proxy(std::string message) {
   return Error{ErrorCode::invalid_input, std::move(message)};
 }
@@ -58,10 +62,9 @@ Result<ProxyChoice> choose_proxy(const ProxySettings& settings, const CoreAddres
   if (settings.url.empty()) return ProxyChoice{{}, "no proxy is set"};
   if (settings.url == "none") return ProxyChoice{{}, "proxy.url is none, " + settings.url_source};
   auto proxy = parse_proxy_url(settings.url);
-  if (!proxy) {
-    return Error{proxy.error().code,
-                 "proxy.url (from " + settings.url_source + "): " + proxy.error().message};
-  }
+  // A password is refused wherever it stands; all else of a proxy only matters if it is used.
+  const bool may_have_password = settings.url.find('@') != std::string::npos;
+  if (!proxy && may_have_password) return of_proxy_url(settings, proxy.error());
   const auto unknown = unknown_bypass_entries(settings.bypass);
   if (!unknown.empty() && !is_from_no_proxy(settings)) {
     return Error{ErrorCode::invalid_input,
@@ -74,6 +77,7 @@ Result<ProxyChoice> choose_proxy(const ProxySettings& settings, const CoreAddres
   if (const auto entry = bypassed_by(settings.bypass, core.host_and_port())) {
     return ProxyChoice{{}, settings.bypass_source + " has \"" + printable(*entry) + '"'};
   }
+  if (!proxy) return of_proxy_url(settings, proxy.error());
   return ProxyChoice{*std::move(proxy), settings.url_source};
 }
 

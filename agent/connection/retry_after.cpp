@@ -1,5 +1,7 @@
 #include "agent/connection/retry_after.hpp"
 
+#include "protocol/vocabulary/clock_moment.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <ctime>
@@ -41,7 +43,7 @@ std::optional<std::chrono::system_clock::time_point> parse_http_date(std::string
   const std::string copy(text);
   const char* end = ::strptime(copy.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
   if (end == nullptr || *end != '\0') return {};
-  return std::chrono::system_clock::from_time_t(::timegm(&parts));
+  return clock_moment(::timegm(&parts));
 }
 
 std::optional<seconds> parse_retry_after(std::string_view text,

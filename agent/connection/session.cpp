@@ -129,7 +129,7 @@ void Session::record(SessionEvent event, const std::optional<Error>& why) {
       return;
     case SessionEvent::refused:
       ++record.refusals;
-      return record.failed_with("the core refused id or token");
+      return record.failed_with(refused_in_words);
     case SessionEvent::shut_down:
       return record.failed_with("the core told this satellite to stop");
     case SessionEvent::link_ended:

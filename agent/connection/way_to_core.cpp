@@ -17,6 +17,9 @@
 
 namespace satellite::agent {
 
+const char* const refused_token_remedy =
+    "compare id and token with what the core shows; have it issue a new token";
+
 namespace asio = boost::asio;
 using namespace asio::experimental::awaitable_operators;
 
@@ -42,6 +45,18 @@ constexpr std::array stages{
     StageWords{ConnectStage::upgrade,
                "check the path in core, and what stands before the core: it has to let WebSockets "
                "through"}};
+
+/// Behind a proxy name and address are those of the proxy.
+const char* remedy_of(const StageWords& words, const WayTrial& trial) {
+  if (trial.facts.proxy.empty()) return words.remedy;
+  if (words.stage == ConnectStage::dns) {
+    return "check the name in proxy.url, and the name servers of this host (/etc/resolv.conf)";
+  }
+  if (words.stage == ConnectStage::tcp) {
+    return "check host and port in proxy.url, and that firewalls let this host out to them";
+  }
+  return words.remedy;
+}
 
 /// `cause; remedy`, as our errors have it; the stage's own remedy where there is none.
 void take_error(WayStep& step, const Error& error, const char* remedy) {
@@ -96,11 +111,13 @@ WayStep clock_step(const WayTrial& trial) {
 WayStep token_step(const WayTrial& trial) {
   WayStep step{"token", WayStep::State::not_tried, "not shown to the core", {}};
   if (!trial.token) return step;
-  step.state = trial.token->is_known ? WayStep::State::done : WayStep::State::failed;
-  step.detail = trial.token->is_known ? "the core knows id and token" : trial.token->why;
-  if (!trial.token->is_known) {
-    step.remedy = "compare id and token with what the core shows; have it issue a new token";
-  }
+  const bool is_known = trial.token->kind == TokenAnswer::Kind::known;
+  step.state = is_known ? WayStep::State::done : WayStep::State::failed;
+  step.detail = is_known ? "the core knows id and token" : trial.token->why;
+  if (is_known) return step;
+  step.remedy = trial.token->kind == TokenAnswer::Kind::refused
+                    ? refused_token_remedy
+                    : "try again, and look at what the core logs";
   return step;
 }
 
@@ -108,15 +125,17 @@ asio::awaitable<TokenAnswer> ask_about_token(WebSocketLink& link, WayCredentials
   std::string frame = protocol::encode(protocol::Authenticate{
       credentials.client_id, std::move(credentials.token), credentials.capabilities});
   const auto written = co_await link.write_and_wipe(std::move(frame));
-  if (!written) co_return TokenAnswer{false, written.error().message};
+  if (!written) co_return TokenAnswer{TokenAnswer::Kind::missing, written.error().message};
   while (true) {
     const auto answer = co_await link.read();
-    if (!answer) co_return TokenAnswer{false, answer.error().message};
+    if (!answer) co_return TokenAnswer{TokenAnswer::Kind::missing, answer.error().message};
     const auto message = protocol::decode(*answer, limits::frame_after_authentication);
     if (!message) continue;
-    if (std::holds_alternative<protocol::Authenticated>(*message)) co_return TokenAnswer{true, {}};
+    if (std::holds_alternative<protocol::Authenticated>(*message))
+      co_return TokenAnswer{TokenAnswer::Kind::known, {}};
     if (const auto* refused = std::get_if<protocol::AuthFailed>(&*message)) {
-      co_return TokenAnswer{false, "the core refused id or token: " + refused->reason};
+      co_return TokenAnswer{TokenAnswer::Kind::refused,
+                            "the core refused id or token: " + refused->reason};
     }
   }
 }
@@ -141,8 +160,9 @@ asio::awaitable<WayTrial> try_way(CoreAddress core, LinkSettings settings,
     auto asking = ask_about_token(*link, *std::move(credentials));
     auto waiting = timer.async_wait(asio::use_awaitable);
     const auto first = co_await (std::move(asking) || std::move(waiting));
-    trial.token = first.index() == 0 ? std::get<0>(first)
-                                     : TokenAnswer{false, "the core did not answer in time"};
+    trial.token = first.index() == 0
+                      ? std::get<0>(first)
+                      : TokenAnswer{TokenAnswer::Kind::missing, "the core did not answer in time"};
   }
   const std::string reason = "trial";
   co_await link->close(CloseCode::normal, reason);
@@ -158,7 +178,7 @@ std::vector<WayStep> steps_of(const WayTrial& trial, const CoreAddress& core,
     if (!is_failed && !takes_part(words.stage, trial, core)) continue;
     WayStep step{std::string(name_of(words.stage)), WayStep::State::not_tried, {}, {}};
     if (is_failed) {
-      take_error(step, *trial.failure, words.remedy);
+      take_error(step, *trial.failure, remedy_of(words, trial));
       is_over = true;
     } else if (!is_over) {
       describe_done(step, words.stage, trial, now);

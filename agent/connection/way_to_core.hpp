@@ -30,9 +30,13 @@ struct WayCredentials {
 
 /// What the core answered to the token.
 struct TokenAnswer {
-  bool is_known = false;
+  enum class Kind { known, refused, missing };
+  Kind kind = Kind::missing;
   std::string why;  ///< the core's reason, or what failed
 };
+
+/// What to do where a core refuses id or token.
+extern const char* const refused_token_remedy;
 
 /// What a whole attempt showed.
 struct WayTrial {

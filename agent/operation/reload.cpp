@@ -68,6 +68,8 @@ SettingChanges changes_between(const std::vector<EffectiveSetting>& running,
 
 bool Reload::perform() {
   const bool names_others = take_settings();
+  // Who asks for it wants to hear of a pair that is still wrong.
+  parts_.identity.forget_look();
   return look_at_files() || names_others;
 }
 

@@ -1,4 +1,5 @@
 // What the program answers about itself, to people and to machines.
+#include "tests/end_to_end/any_authority.hpp"
 #include "tests/support/satellite_process.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -19,6 +20,7 @@ std::map<std::string, std::string> with_core() {
   environment["CHECKSTACK_CORE_URL"] = "https://core.example.org";
   environment["CHECKSTACK_SATELLITE_CLIENT_ID"] = "satellite-1";
   environment["CHECKSTACK_SATELLITE_TOKEN"] = "csat_x";
+  environment["CHECKSTACK_SATELLITE_CA_FILE"] = any_authority();
   return environment;
 }
 

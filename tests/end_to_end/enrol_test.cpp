@@ -1,13 +1,16 @@
 // A host that becomes a satellite, and one whose token is replaced, by the real program against a
 // real core.
 #include "tests/devcore/devcore.hpp"
+#include "tests/devcore/temporary_certificate.hpp"
 #include "tests/support/satellite_process.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -26,6 +29,7 @@ class EmptyHost {
   EmptyHost() {
     devcore::Settings settings;
     settings.tokens["satellite-1"] = "csat_geheim";
+    settings.tokens["satellite-2"] = "csat_geheim-2";
     auto started = devcore::DevCore::start(std::move(settings));
     REQUIRE(started);
     core_ = *std::move(started);
@@ -126,8 +130,9 @@ TEST_CASE("what enrol cannot take is told before anything is tried") {
     std::string said;
   };
   const Row row =
-      GENERATE(Row{"", {}, "standard input is empty"}, Row{"\"csat_geheim\"", {}, "quotes"},
-               Row{"csat_geheim more", {}, "white space"},
+      GENERATE(Row{"", {}, "standard input is empty"},
+               Row{std::string(5'000, 'x'), {}, "standard input is larger"},
+               Row{"\"csat_geheim\"", {}, "quotes"}, Row{"csat_geheim more", {}, "white space"},
                Row{"csat_geheim", {"--token", "csat_geheim"}, "command line"},
                Row{"csat_geheim", {"--log-level", "loud"}, "log.level"});
   const auto result = host.enrol(row.token, row.further);
@@ -150,40 +155,171 @@ TEST_CASE("a token is rotated once the core knows the new one, else the old one 
   CHECK(wrong.exit_code == 1);
   CHECK(says(wrong.standard_error, "the token was not changed"));
   CHECK(host.content("etc/token") == "csat_geheim\n");
+  // As if the core had issued another one: its other id has another.
+  const auto second = run_satellite({"enrol", "--config", host.path("etc/satellite.toml"),
+                                     "--no-start", "--no-trial", "--id", "satellite-2"},
+                                    shell_path, "csat_old");
+  REQUIRE(second.exit_code == 0);
   REQUIRE(::chmod(host.path("etc/token").c_str(), 0644) == 0);
-  const auto right = run_satellite(host.command("rotate-token"), shell_path, "csat_geheim\r\n");
+  const auto right = run_satellite(host.command("rotate-token"), shell_path, "csat_geheim-2\r\n");
+  INFO(right.standard_output << right.standard_error);
   CHECK(right.exit_code == 0);
-  CHECK(host.mode("etc/token") == 0600);
+  CHECK(host.content("etc/token") == "csat_geheim-2\n");
+  // What read_secret_file refuses is taken away.
+  CHECK((host.mode("etc/token") & 07) == 0);
 }
 
-TEST_CASE("doctor finds a wrong token, a wrong authority and a closed port by itself") {
+TEST_CASE(
+    "enrol writes what it tried, also where variables of the shell and paths of it named it") {
   EmptyHost host;
-  const std::string other = host.directory().write("other.pem", "");
-  const auto asked = [&](std::map<std::string, std::string> further) {
-    auto environment = shell_path;
-    environment["CHECKSTACK_CORE_URL"] = host.core().url();
-    environment["CHECKSTACK_SATELLITE_CLIENT_ID"] = "satellite-1";
-    environment["CHECKSTACK_SATELLITE_TOKEN"] = "csat_geheim";
-    environment["CHECKSTACK_SATELLITE_CA_FILE"] = host.path("ca.pem");
-    environment["CHECKSTACK_SATELLITE_STATE_DIRECTORY"] = host.path("state");
-    for (const auto& [name, value] : further) environment[name] = value;
-    const auto result = run_satellite({"doctor", "--json"}, environment);
-    INFO(result.standard_error);
+  auto environment = shell_path;
+  environment["CHECKSTACK_CORE_URL"] = host.core().url();
+  environment["CHECKSTACK_SATELLITE_CLIENT_ID"] = "satellite-1";
+  const std::string relative =
+      std::filesystem::relative(host.path("ca.pem"), std::filesystem::current_path()).string();
+  REQUIRE(relative.front() != '/');
+  auto words = host.command("enrol");
+  words.insert(words.end(), {"--ca-file", relative});
+  const auto enrolled = run_satellite(words, environment, "csat_geheim");
+  INFO(enrolled.standard_output << enrolled.standard_error);
+  REQUIRE(enrolled.exit_code == 0);
+  const std::string text = host.content("etc/satellite.toml");
+  INFO(text);
+  CHECK(says(text, "core = \"" + host.core().url() + "\"\n"));
+  CHECK(says(text, "id = \"satellite-1\"\n"));
+  CHECK(says(text, "ca_file = \"/"));
+  // From another directory, without the variables.
+  const auto checked = run_satellite({"check-config", "--config", host.path("etc/satellite.toml"),
+                                      "--token-file", host.path("etc/token")},
+                                     shell_path);
+  INFO(checked.standard_error);
+  CHECK(checked.exit_code == 0);
+}
+
+TEST_CASE("enrol writes the proxy of the shell, through which it reached the core") {
+  EmptyHost host;
+  auto environment = shell_path;
+  environment["HTTPS_PROXY"] = "http://proxy.example.org:3128";
+  environment["NO_PROXY"] = "other.example.org,not/one,192.0.2.0/24";
+  auto words = host.command("enrol");
+  words.insert(words.end(), {"--no-trial", "--id", "satellite-1", "--core"});
+  auto direct = words;
+  words.emplace_back("https://core.example.org");
+  direct.emplace_back("https://other.example.org");
+  REQUIRE(run_satellite(direct, environment, "csat_geheim").exit_code == 0);
+  CHECK_FALSE(says(host.content("etc/satellite.toml"), "proxy"));
+  REQUIRE(run_satellite(words, environment, "csat_geheim").exit_code == 0);
+  const std::string text = host.content("etc/satellite.toml");
+  INFO(text);
+  CHECK(says(text, "[proxy]\n"));
+  CHECK(says(text, "url = \"http://proxy.example.org:3128\"\n"));
+  CHECK(says(text, "other.example.org"));
+  CHECK(says(text, "192.0.2.0/24"));
+  CHECK_FALSE(says(text, "not/one"));
+}
+
+namespace {
+
+/// What doctor says of a host whose sockets are its own, whatever else runs on this machine.
+class DoctorAtCore {
+ public:
+  explicit DoctorAtCore(EmptyHost& host) : host_(host) {
+    environment_ = shell_path;
+    environment_["CHECKSTACK_CORE_URL"] = host.core().url();
+    environment_["CHECKSTACK_SATELLITE_CLIENT_ID"] = "satellite-1";
+    environment_["CHECKSTACK_SATELLITE_CA_FILE"] = host.path("ca.pem");
+    environment_["CHECKSTACK_SATELLITE_STATE_DIRECTORY"] = host.path("state");
+    environment_["CHECKSTACK_SATELLITE_STATUS_SOCKET"] = host.path("status.sock");
+  }
+  const std::map<std::string, std::string>& environment() const { return environment_; }
+  std::map<std::string, std::string> states(
+      const std::map<std::string, std::string>& further) const {
+    const auto result = run({"doctor", "--json"}, further);
     std::map<std::string, std::string> states;
     const json answer = json::parse(result.standard_output);
     for (const json& step : answer.at("ways").at(0).at("steps")) {
       states[step.at("name")] = step.at("state");
       if (step.at("state") == "failed") CHECK_FALSE(step.at("remedy").get<std::string>().empty());
     }
-    CHECK_FALSE(says(result.standard_output, "csat_"));
     return states;
+  }
+  CommandResult run(std::vector<std::string> words,
+                    const std::map<std::string, std::string>& further) const {
+    auto environment = environment_;
+    for (const auto& [name, value] : further) environment[name] = value;
+    words.insert(words.end(), {"--config", host_.directory().write("settings", "")});
+    auto result = run_satellite(words, environment);
+    INFO(result.standard_error);
+    CHECK_FALSE(says(result.standard_output + result.standard_error, "csat_"));
+    return result;
+  }
+
+ private:
+  EmptyHost& host_;
+  std::map<std::string, std::string> environment_;
+};
+
+}  // namespace
+
+TEST_CASE("doctor finds a wrong token, a wrong authority and a closed port by itself") {
+  EmptyHost host;
+  const std::string empty = host.directory().write("other.pem", "");
+  const std::string other =
+      host.directory().write("foreign.pem", tls::TemporaryAuthority::create()->certificate_pem());
+  const DoctorAtCore doctor(host);
+  const auto asked = [&](std::map<std::string, std::string> further) {
+    further.emplace("CHECKSTACK_SATELLITE_TOKEN", "csat_geheim");
+    return doctor.states(further);
   };
   CHECK(asked({}).at("token") == "done");
   CHECK(asked({{"CHECKSTACK_SATELLITE_TOKEN", "csat_wrong"}}).at("token") == "failed");
-  CHECK(asked({{"CHECKSTACK_SATELLITE_CA_FILE", ""}}).at("tls") == "failed");
-  CHECK(asked({{"CHECKSTACK_SATELLITE_CA_FILE", other}}).at("trust") == "failed");
+  CHECK(asked({{"CHECKSTACK_SATELLITE_CA_FILE", other}}).at("tls") == "failed");
+  CHECK(asked({{"CHECKSTACK_SATELLITE_CA_FILE", empty}}).at("trust") == "failed");
   CHECK(asked({{"CHECKSTACK_CORE_URL", "https://127.0.0.1:1"}}).at("tcp") == "failed");
   CHECK(asked({{"CHECKSTACK_CORE_URL", "https://core.example.org"},
                {"HTTPS_PROXY", "http://127.0.0.1:1"}})
             .at("tcp") == "failed");
+}
+
+TEST_CASE("doctor takes the token beside the settings, and says where it could try none") {
+  EmptyHost host;
+  const DoctorAtCore doctor(host);
+  CHECK(doctor.states({}).at("token") == "not tried");
+  CHECK_FALSE(says(doctor.run({"doctor"}, {}).standard_output, "the core is open."));
+  ::chmod(host.directory().write("token", "csat_wrong").c_str(), 0600);
+  CHECK(doctor.states({}).at("token") == "failed");
+  CHECK(doctor.run({"doctor"}, {}).exit_code == 1);
+  host.directory().write("token", "csat_geheim");
+  CHECK(doctor.states({}).at("token") == "done");
+}
+
+TEST_CASE("beside a running satellite doctor shows no token, and tells what that one knows") {
+  EmptyHost host;
+  const DoctorAtCore doctor(host);
+  const std::string token = host.directory().write("token", "csat_geheim");
+  ::chmod(token.c_str(), 0600);
+  const SatelliteProcess satellite(
+      {{"run", "--config", host.directory().write("settings", ""), "--token-file", token},
+       doctor.environment(),
+       host.path("log")});
+  REQUIRE(host.core().wait_until_authenticated(std::chrono::seconds(60), 1));
+  eventually("status tells of the connection",
+             [&] { return doctor.states({}).at("token") == "done"; });
+  // With "none" nobody can know whether one runs.
+  CHECK(doctor.states({{"CHECKSTACK_SATELLITE_STATUS_SOCKET", "none"}}).at("token") == "not tried");
+  CHECK(host.core().ledger().counters().authentications == 1);
+}
+
+TEST_CASE("doctor tells of the refusal that a running satellite got") {
+  EmptyHost host;
+  const DoctorAtCore doctor(host);
+  const std::string token = host.directory().write("token", "csat_wrong");
+  ::chmod(token.c_str(), 0600);
+  const SatelliteProcess satellite(
+      {{"run", "--config", host.directory().write("settings", ""), "--token-file", token},
+       doctor.environment(),
+       host.path("log")});
+  eventually("the satellite was refused",
+             [&] { return says(satellite.log(), "refused id or token"); });
+  eventually("doctor tells of it", [&] { return doctor.states({}).at("token") == "failed"; });
 }

@@ -1,4 +1,5 @@
 // A satellite whose core is behind a proxy, told of it by the variables of the environment.
+#include "tests/end_to_end/any_authority.hpp"
 #include "tests/end_to_end/check_scene.hpp"
 #include "tests/support/connect_proxy.hpp"
 
@@ -25,6 +26,7 @@ std::map<std::string, std::string> with_core(std::map<std::string, std::string> 
   environment["CHECKSTACK_CORE_URL"] = "https://core.example.org";
   environment["CHECKSTACK_SATELLITE_CLIENT_ID"] = "satellite-1";
   environment["CHECKSTACK_SATELLITE_TOKEN"] = "csat_x";
+  environment["CHECKSTACK_SATELLITE_CA_FILE"] = any_authority();
   further.merge(environment);
   return further;
 }

@@ -1,6 +1,7 @@
 // What people get wrong, and what is said to them: each row is a command line, a setting or a token
 // file. All end with exit code 2 before anything is started, with the cause in one line, and none
 // repeats what could be a secret.
+#include "tests/end_to_end/any_authority.hpp"
 #include "tests/support/satellite_process.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -33,6 +34,7 @@ Variables complete() {
   variables["CHECKSTACK_CORE_URL"] = "https://core.example.org";
   variables["CHECKSTACK_SATELLITE_CLIENT_ID"] = "satellite-1";
   variables["CHECKSTACK_SATELLITE_TOKEN"] = "csat_x";
+  variables["CHECKSTACK_SATELLITE_CA_FILE"] = any_authority();
   return variables;
 }
 
@@ -46,6 +48,16 @@ void check_refused(const CommandResult& result, const std::string& words) {
 }
 
 }  // namespace
+
+TEST_CASE("what an error repeats from outside cannot repaint the terminal") {
+  const auto result =
+      run_satellite({"policy", "check", "/nonexistent/\x1b[31mred\nline"}, shell_path);
+  INFO(result.standard_error);
+  CHECK(result.exit_code == 2);
+  CHECK(result.standard_error.find('\x1b') == std::string::npos);
+  CHECK(result.standard_error.find("[31mred") != std::string::npos);
+  CHECK(result.standard_error.find('\n') == result.standard_error.size() - 1);
+}
 
 TEST_CASE("a wrong command line is told with what was meant and where help is") {
   struct Row {

@@ -27,6 +27,12 @@ CertifiedKey signed_pair(const TemporaryAuthority& authority) {
   return *authority.sign(request);
 }
 
+std::string text_in(const BioPtr& memory) {
+  char* bytes = nullptr;
+  const long size = BIO_get_mem_data(memory.get(), &bytes);
+  return std::string(bytes, static_cast<std::size_t>(size));
+}
+
 /// The same key behind a passphrase.
 std::string encrypted(const std::string& key_pem) {
   const BioPtr in(BIO_new_mem_buf(key_pem.data(), static_cast<int>(key_pem.size())));
@@ -35,9 +41,7 @@ std::string encrypted(const std::string& key_pem) {
   const std::string phrase = "phrase";
   PEM_write_bio_PKCS8PrivateKey(out.get(), key.get(), EVP_aes_256_cbc(), phrase.data(),
                                 static_cast<int>(phrase.size()), nullptr, nullptr);
-  char* bytes = nullptr;
-  const long size = BIO_get_mem_data(out.get(), &bytes);
-  return std::string(bytes, static_cast<std::size_t>(size));
+  return text_in(out);
 }
 
 }  // namespace
@@ -55,6 +59,40 @@ TEST_CASE("a client certificate is described with its subject, issuer and the da
   Settings settings;
   settings.client = std::make_shared<const ClientCertificate>(client_of(signed_pair(*authority)));
   CHECK(make_client_context(settings));
+}
+
+TEST_CASE("a certificate without an end, which RFC 5280 writes as the year 9999, is not over") {
+  const auto authority = TemporaryAuthority::create();
+  CertificateRequest request;
+  const auto now = std::chrono::system_clock::now();
+  // 30 December 9999, in seconds since 1970.
+  const std::chrono::seconds end(253'402'214'400);
+  request.valid_until =
+      end - std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch());
+  const auto facts = describe(client_of(*authority->sign(request)));
+  REQUIRE(facts);
+  INFO(in_words(*facts, now));
+  CHECK(facts->ends > now);
+  CHECK(in_words(*facts, now).find("9999") != std::string::npos);
+  CHECK(in_words(*facts, now).find("days left") != std::string::npos);
+}
+
+TEST_CASE("a pair that no connection could use is refused when it is described") {
+  const KeyPtr key(EVP_RSA_gen(1024));
+  const X509Ptr certificate(X509_new());
+  REQUIRE(X509_set_pubkey(certificate.get(), key.get()) == 1);
+  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), 0);
+  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 3600);
+  REQUIRE(X509_sign(certificate.get(), key.get(), EVP_sha256()) != 0);
+  const BioPtr certificate_text(BIO_new(BIO_s_mem())), key_text(BIO_new(BIO_s_mem()));
+  PEM_write_bio_X509(certificate_text.get(), certificate.get());
+  PEM_write_bio_PrivateKey(key_text.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr);
+  const auto facts = describe(client_of({text_in(certificate_text), text_in(key_text)}));
+  REQUIRE_FALSE(facts);
+  INFO(facts.error().message);
+  CHECK(name_of(facts.error().code) == "invalid_input");
+  CHECK(facts.error().message.find("tls.certificate_file: file /c") == 0);
+  CHECK(facts.error().message.find("too small") != std::string::npos);
 }
 
 TEST_CASE("a pair that is none is refused with the file at fault, and no key is ever shown") {
@@ -86,4 +124,14 @@ TEST_CASE("certificates of authorities in between follow the own one in its file
   Settings settings;
   settings.client = std::make_shared<const ClientCertificate>(client_of(pair));
   CHECK(make_client_context(settings));
+  // None of them is left out in silence.
+  CertifiedKey broken = pair, many = pair;
+  broken.certificate_pem += "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+  const auto refused = describe(client_of(broken));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.find(", certificate 3") != std::string::npos);
+  for (int i = 0; i < 15; ++i) many.certificate_pem += authority->certificate_pem();
+  const auto too_many = describe(client_of(many));
+  REQUIRE_FALSE(too_many);
+  CHECK(too_many.error().message.find("more than 16") != std::string::npos);
 }

@@ -3,6 +3,7 @@
 #include "tests/devcore/temporary_certificate.hpp"
 #include "tests/support/temp_dir.hpp"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <catch2/catch.hpp>
 #include <cstdio>
@@ -60,6 +61,40 @@ TEST_CASE("a renewed client certificate counts once both of its files are there"
   CHECK(in_use->certificate_pem == first.certificate_pem);
   files.put(second);
   CHECK_FALSE(identity.refresh().value());
+}
+
+TEST_CASE("a renewed pair that could not be read for a passing reason is read the next time") {
+  const auto authority = tls::TemporaryAuthority::create();
+  const auto second = *authority->sign({});
+  PairOfFiles files(*authority->sign({}));
+  ClientIdentity identity(files.files());
+  REQUIRE(identity.refresh().value());
+  files.put(second);
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit none{0, before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  const auto failed = identity.refresh(), again = identity.refresh();
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  REQUIRE_FALSE(failed);
+  // The same words are told once.
+  REQUIRE(again);
+  CHECK_FALSE(*again);
+  CHECK(identity.refresh().value());
+  CHECK(identity.certificate()->certificate_pem == second.certificate_pem);
+}
+
+TEST_CASE("a wrong pair is told again by whoever asks for a look in any case") {
+  const auto authority = tls::TemporaryAuthority::create();
+  PairOfFiles files(*authority->sign({}));
+  ClientIdentity identity(files.files());
+  REQUIRE(identity.refresh().value());
+  files.put("client.pem", "none");
+  REQUIRE_FALSE(identity.refresh());
+  CHECK(identity.refresh());
+  identity.forget_look();
+  CHECK_FALSE(identity.refresh());
+  CHECK(identity.refresh());
 }
 
 TEST_CASE("a key that others could read is refused, its certificate may be read by everybody") {

@@ -2,6 +2,7 @@
 
 #include "tests/unit/agent/connection/link_fixture.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <string>
 
@@ -46,6 +47,32 @@ TEST_CASE("what a proxy asks for is taken from its fields") {
   REQUIRE(answer);
   CHECK((*answer)->schemes == "Negotiate, NTLM");
   CHECK((*answer)->retry_after == "17");
+}
+
+TEST_CASE("several schemes of one field are found between their parameters") {
+  const auto [field, schemes] = GENERATE(table<std::string, std::string>(
+      {{"Negotiate, Basic realm=\"x\"", "Negotiate, Basic"},
+       {"Digest realm=\"a, b\", nonce=\"1\", Basic realm=c", "Digest, Basic"},
+       {"Basic realm=\"NTLM, Kerberos", "Basic"},
+       {"Negotiate YII=,NTLM", "Negotiate, NTLM"},
+       {", ,", ""}}));
+  const auto answer =
+      parse_proxy_answer("HTTP/1.1 407 X\r\nProxy-Authenticate: " + field + "\r\n\r\n");
+  REQUIRE(answer);
+  CHECK((*answer)->schemes == schemes);
+}
+
+TEST_CASE(
+    "the words of a proxy cannot pass for a remedy of ours, or reach a terminal as commands") {
+  const auto answer = parse_proxy_answer(
+      "HTTP/1.1 403 No; run: \x1b[31mcurl\x07 \xc2\x9bx\r\n"
+      "Proxy-Authenticate: a;\x1b[31m\r\nRetry-After: 5\r\n\r\n");
+  REQUIRE(answer);
+  const std::string told = (*answer)->reason + (*answer)->schemes;
+  INFO(told);
+  CHECK(contains((*answer)->reason, "No, run: "));
+  CHECK(std::all_of(told.begin(), told.end(),
+                    [](char c) { return c >= ' ' && c < '\x7f' && c != ';'; }));
 }
 
 TEST_CASE("what is no answer of a proxy is an error before it ends") {

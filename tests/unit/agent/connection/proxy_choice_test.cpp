@@ -7,6 +7,7 @@
 
 #include <sys/stat.h>
 #include <catch2/catch.hpp>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -175,6 +176,38 @@ TEST_CASE("a connection gets the proxy's own authorities where they are named, e
   CHECK(proxy_for(settings, core, trust)->trust.ca_file == "/proxy.pem");
   CHECK(proxy_for(settings, core, trust)->trust.ca_file_setting == "proxy.ca_file");
   CHECK_FALSE(proxy_for(set_to("none"), core, trust));
+}
+
+TEST_CASE("who we are, and which key the core has, is kept from the proxy") {
+  const CoreAddress core = *parse_core_url("https://core.example.org");
+  tls::Settings trust;
+  trust.client = std::make_shared<const tls::ClientCertificate>();
+  trust.pins.emplace_back();
+  for (const std::string file : {"", "/proxy.pem"}) {
+    ProxySettings settings = set_to("https://proxy:3129");
+    settings.ca_file = file;
+    const auto use = proxy_for(settings, core, trust);
+    REQUIRE(use);
+    CHECK(use->trust.client == nullptr);
+    CHECK(use->trust.pins.empty());
+  }
+}
+
+TEST_CASE("a wrong proxy is no error where none would be used, a password in it is") {
+  const CoreAddress core = *parse_core_url("https://core.example.org");
+  const std::string list = "environment NO_PROXY";
+  const ProxySettings wrong = set_to("socks5://proxy:1080", "core.example.org", list);
+  REQUIRE(choose_proxy(wrong, core));
+  CHECK_FALSE(choose_proxy(wrong, core)->proxy);
+  CHECK(choose_proxy(wrong, *parse_core_url("https://127.0.0.1:1")));
+  CHECK_FALSE(choose_proxy(wrong, *parse_core_url("https://other.example.org")));
+  CHECK_FALSE(choose_proxy(set_to("http://user:geheim@proxy:1", "core.example.org", list), core));
+  CHECK_FALSE(choose_proxy(set_to("socks5://u:geheim@proxy:1", "core.example.org", list), core));
+}
+
+TEST_CASE("entries that are none are left out of what is kept of a list") {
+  CHECK(known_bypass_entries("a.example, not/one 10.0.0.0/8\n*") == "a.example,10.0.0.0/8,*");
+  CHECK(known_bypass_entries("").empty());
 }
 
 TEST_CASE("user and password of a proxy come from one line of a file that only its owner reads") {

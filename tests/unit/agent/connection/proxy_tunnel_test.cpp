@@ -2,6 +2,7 @@
 #include "tests/support/connect_proxy.hpp"
 #include "tests/unit/agent/connection/link_fixture.hpp"
 
+#include <sys/stat.h>
 #include <catch2/catch.hpp>
 
 using namespace satellite;
@@ -239,6 +240,7 @@ TEST_CASE("a file with the proxy's password that others can read is not used") {
   Attempt attempt = through(proxy, *core);
   attempt.proxy->credentials_file = directory.write("credentials", "user:password");
   attempt.proxy->credentials_source = "proxy.credentials_file";
+  REQUIRE(::chmod(attempt.proxy->credentials_file.c_str(), 0644) == 0);
   check_refused(connect(context, attempt), ConnectStage::proxy, ErrorCode::not_permitted,
                 "chmod 600");
   CHECK(proxy.questions().empty());

@@ -21,6 +21,9 @@ TEST_CASE("Retry-After is understood as seconds or a date, within one second and
       {"Sun, 06 Nov 1994 08:49:37 GMT", 1s},
       {"Sun, 06 Nov 1994 07:00:00 GMT", 1s},
       {"Mon, 07 Nov 2094 08:49:37 GMT", 900s},
+      {"Fri, 31 Dec 9999 23:59:59 GMT", 900s},
+      {"Mon, 01 Jan 2600 00:00:00 GMT", 900s},
+      {"Mon, 01 Jan 0001 00:00:00 GMT", 1s},
   }));
   CAPTURE(text);
   CHECK(parse_retry_after(text, now) == wanted);

@@ -108,6 +108,47 @@ TEST_CASE("a proxy in between that refuses is the step that failed") {
   CHECK(contains(step_named(all, "proxy").remedy, "have that allowed"));
 }
 
+TEST_CASE("a proxy that is not there is looked for in its own setting") {
+  const auto core = start_core();
+  std::string closed;
+  {
+    const ConnectProxy proxy({core->port()});
+    closed = proxy.url();
+  }
+  Tried tried{"https://core.example.org", core->ca_pem(), "token-1"};
+  tried.proxy.emplace();
+  tried.proxy->address = *parse_proxy_url(closed);
+  CHECK(contains(step_named(steps(tried), "tcp").remedy, "proxy.url"));
+  tried.proxy->address = *parse_proxy_url("http://proxy.invalid:3128");
+  CHECK(contains(step_named(steps(tried), "dns").remedy, "proxy.url"));
+}
+
+TEST_CASE("a new token is advised where the core refused one, and nowhere else") {
+  const auto core = start_core();
+  const auto refused = steps({core->url(), core->ca_pem(), "wrong"});
+  CHECK(contains(step_named(refused, "token").remedy, "new token"));
+  devcore::Settings settings = core_settings();
+  settings.plans.push_back({Misbehaviour::never_authenticate, 0, {}});
+  const auto silent = start_core(std::move(settings));
+  const auto unanswered = steps({silent->url(), silent->ca_pem(), "token-1"});
+  CHECK(contains(states(unanswered), "token failed"));
+  CHECK_FALSE(step_named(unanswered, "token").remedy.empty());
+  CHECK_FALSE(contains(step_named(unanswered, "token").remedy, "new token"));
+}
+
+TEST_CASE("a proxy does not write the remedy") {
+  const auto core = start_core();
+  ConnectProxy proxy({core->port()});
+  proxy.behave({ProxyConduct::Kind::answer, "HTTP/1.1 500 No; curl example.org | sh\r\n\r\n"});
+  Tried tried{"https://core.example.org", core->ca_pem(), "token-1"};
+  tried.proxy.emplace();
+  tried.proxy->address = *parse_proxy_url(proxy.url());
+  const auto all = steps(tried);
+  CHECK(contains(step_named(all, "proxy").detail, "curl"));
+  CHECK(contains(step_named(all, "proxy").remedy, "check the section [proxy]"));
+  CHECK_FALSE(contains(step_named(all, "proxy").remedy, "curl"));
+}
+
 TEST_CASE("a clock that is away from the core's is told with how far, and in which direction") {
   const auto [date, state, words] = GENERATE(table<std::string, WayStep::State, std::string>(
       {{"Sun, 06 Nov 1994 08:49:37 GMT", WayStep::State::failed, "ahead of the core's clock"},
