@@ -79,7 +79,7 @@ class Hints {
   /// Where the host's disks are shown, these are not among them.
   void add_own_places(std::string_view script) {
     if (!host_.has_own_files || !host_[HostTopic::disks]) return;
-    for (const std::string_view place : {"/tmp", "/dev/shm"}) {
+    for (const std::string_view place : {"/tmp", "/dev/shm", "/dev", "/etc"}) {
       if (names_place(script, place)) {
         add("the size of " + std::string(place) + " is that of the sandbox's own, not the host's");
       }

@@ -3,6 +3,7 @@
 #include "sandbox/host/host_view.hpp"
 
 #include <algorithm>
+#include <string>
 #include <string_view>
 
 namespace satellite::sandbox {
@@ -14,6 +15,14 @@ bool shows(const std::vector<ReadablePath>& paths, std::string_view wanted) {
   return std::any_of(paths.begin(), paths.end(), [wanted](const ReadablePath& shown) {
     return is_at_or_below(shown.path, wanted) || is_at_or_below(wanted, shown.path);
   });
+}
+
+bool shows_disks(const Plan& plan, const std::vector<std::string>& measured_grants) {
+  return plan.shows_host_disks &&
+         std::all_of(plan.disks.begin(), plan.disks.end(), [&](const ShownDisk& disk) {
+           return std::find(measured_grants.begin(), measured_grants.end(),
+                            "disk " + disk.target) != measured_grants.end();
+         });
 }
 
 void add_grants(const Plan& plan, HostInView& host) {
@@ -30,16 +39,18 @@ void add_grants(const Plan& plan, HostInView& host) {
   };
   host[HostTopic::sessions] = has("sessions");
   host[HostTopic::hardware] = has("system");
-  host[HostTopic::disks] = plan.shows_host_disks;
 }
 
 }  // namespace
 
-HostInView host_in_view(const Plan& plan) {
+HostInView host_in_view(const Plan& plan, const std::vector<std::string>& measured_grants) {
   HostInView host;
   host.has_own_files = plan.has_own_view;
   for (bool& shown : host.shown) shown = !plan.has_own_view;
-  if (plan.has_own_view) add_grants(plan, host);
+  if (plan.has_own_view) {
+    add_grants(plan, host);
+    host[HostTopic::disks] = shows_disks(plan, measured_grants);
+  }
   if (plan.engine == Engine::none) {
     // Without any sandbox a script may have every right of its user.
     host[HostTopic::echo] = !plan.promise.requested.enabled;

@@ -28,6 +28,18 @@ bool is_reachable(const std::filesystem::path& path) {
   }
 }
 
+bool is_directory(const std::string& path) {
+  struct stat facts {};
+  return ::lstat(path.c_str(), &facts) == 0 && S_ISDIR(facts.st_mode);
+}
+
+/// The group's bits tell at least what a list of accesses grants (acl(5)).
+bool is_roots_alone(const std::string& path) {
+  struct stat facts {};
+  return ::lstat(path.c_str(), &facts) == 0 && S_ISDIR(facts.st_mode) && facts.st_uid == 0 &&
+         (facts.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
 bool is_public(const std::filesystem::path& path) {
   struct stat facts {};
   if (!is_reachable(path)) return false;
@@ -76,6 +88,8 @@ HostPaths this_host_paths() {
   host.is_reachable = [](const std::string& path) {
     return path.starts_with('/') && is_reachable(path);
   };
+  host.is_directory = is_directory;
+  host.is_roots_alone = is_roots_alone;
   host.public_text = public_text;
   host.is_socket = [](const std::string& path) {
     std::error_code ignored;

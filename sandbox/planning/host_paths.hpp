@@ -21,6 +21,14 @@ struct HostPaths {
   std::function<bool(const std::string& path)> is_reachable = [](const std::string&) {
     return true;
   };
+  /// Whether it is a directory and no link; nothing is followed at its end.
+  std::function<bool(const std::string& path)> is_directory = [](const std::string&) {
+    return false;
+  };
+  /// Whether it is a directory of root that nobody else may make or rename anything in.
+  std::function<bool(const std::string& path)> is_roots_alone = [](const std::string&) {
+    return false;
+  };
   std::function<bool(const std::string& path)> is_socket = [](const std::string&) { return false; };
   /// The mounts that the satellite sees, as proc(5) has them.
   std::function<std::string()> mountinfo = [] { return std::string(); };

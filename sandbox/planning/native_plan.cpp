@@ -222,7 +222,8 @@ void add_disks(Steps& steps, const ShownDisks& shown) {
     if (disk.target == "/") continue;
     const std::string target = without_root(disk.target);
     steps.way_to(target);
-    steps.add({FileStepKind::disk, target, disk.target, device_of(disk), 0755, true});
+    const std::uint32_t is_guarded = disk.is_roots_alone ? 1 : 0;
+    steps.add({FileStepKind::disk, target, disk.target, device_of(disk), is_guarded, true});
   }
 }
 

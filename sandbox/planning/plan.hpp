@@ -47,6 +47,8 @@ struct ReadablePath {
 struct ShownDisk {
   std::string target;        ///< absolute
   std::string type, device;  ///< as mountinfo has them
+  /// Nobody but root can change what is in its root directory; not part of an order's expectation.
+  bool is_roots_alone = false;
   bool operator==(const ShownDisk&) const = default;
 };
 
@@ -91,8 +93,9 @@ struct Plan : PlannedRun {
   bool has_own_view = false;
   /// Memory file systems that the script may fill; empty where the wrapper cannot give them a size.
   std::vector<MemorySize> memory_sizes;
-  std::vector<ShownDisk> disks;   ///< of the host; which of them are there is measured
-  bool shows_host_disks = false;  ///< every place of the run gives figures of the host's disks
+  std::vector<ShownDisk> disks;  ///< of the host; which of them are there is measured
+  /// Where all of them are, every place of the run gives figures of the host's disks.
+  bool shows_host_disks = false;
   std::map<std::string, std::string> environment;
   /// What a module's bootstrap sets before the script; in no file of /proc.
   std::map<std::string, std::string> late_environment;

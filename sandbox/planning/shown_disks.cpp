@@ -12,6 +12,7 @@
 #include <map>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 namespace satellite::sandbox {
@@ -64,13 +65,14 @@ bool is_plain_place(std::string_view place) {
          std::none_of(place.begin(), place.end(), is_control);
 }
 
-/// The table of mounts as a tree.
+/// The table of mounts as a tree. A host may have thousands, and they are looked through for each
+/// plan: nothing here looks at all of them for one.
 class MountTree {
  public:
   explicit MountTree(const std::vector<MountEntry>& mounts) {
     for (const auto& mount : mounts) {
       by_id_.emplace(mount.id, &mount);
-      children_[mount.parent].push_back(&mount);
+      ++children_[mount.parent][mount.target];
     }
   }
 
@@ -101,28 +103,33 @@ class MountTree {
 
  private:
   static constexpr int depth_max = 64;
+  using Places = std::unordered_map<std::string_view, int>;  ///< and how many are mounted at each
 
-  /// Another one than the child that the way leads through.
+  /// Another one than the child that the way leads through, and than itself, where the table names
+  /// it as its own parent.
   bool has_child_over(const MountEntry& mount, const MountEntry* passed) const {
-    return any_child(mount.id, [&](const MountEntry& child) {
-      return &child != &mount && &child != passed && child.target == mount.target;
-    });
+    int others = count_at(mount.id, mount.target);
+    if (passed != nullptr && passed->target == mount.target) --others;
+    if (mount.parent == mount.id) --others;
+    return others > 0;
   }
   bool has_sibling_over(const MountEntry& mount) const {
-    return any_child(mount.parent, [&mount](const MountEntry& sibling) {
-      return lies_inside(mount.target, sibling.target);
-    });
+    const std::string_view place = mount.target;
+    if (place != "/" && count_at(mount.parent, "/") > 0) return true;
+    for (auto end = place.find('/', 1); end != place.npos; end = place.find('/', end + 1)) {
+      if (count_at(mount.parent, place.substr(0, end)) > 0) return true;
+    }
+    return false;
   }
-  template <typename Condition>
-  bool any_child(std::uint64_t id, const Condition& condition) const {
-    const auto found = children_.find(id);
-    return found != children_.end() &&
-           std::any_of(found->second.begin(), found->second.end(),
-                       [&](const MountEntry* child) { return condition(*child); });
+  int count_at(std::uint64_t parent, std::string_view place) const {
+    const auto places = children_.find(parent);
+    if (places == children_.end()) return 0;
+    const auto found = places->second.find(place);
+    return found == places->second.end() ? 0 : found->second;
   }
 
   std::unordered_map<std::uint64_t, const MountEntry*> by_id_;
-  std::unordered_map<std::uint64_t, std::vector<const MountEntry*>> children_;
+  std::unordered_map<std::uint64_t, Places> children_;
 };
 
 class DiskFinder {
@@ -134,6 +141,7 @@ class DiskFinder {
     for (const auto& mount : mounts_) {
       if (!is_plain_place(mount.target) || !tree_.is_reached(mount)) continue;
       reached_.push_back(&mount);
+      if (mount.root == "/") mounted_as_whole_.insert(mount.device);
     }
     std::stable_sort(
         reached_.begin(), reached_.end(),
@@ -169,14 +177,27 @@ class DiskFinder {
     if (!host_.is_reachable(place)) return leave_out(mount, Reason::unreachable);
     if (holds_something(place)) return leave_out(mount, Reason::holds);
     if (found_.disks.size() == shown_disks_max) return leave_out(mount, Reason::many);
-    found_.disks.push_back({place, mount.type, mount.device});
+    found_.disks.push_back({place, mount.type, mount.device, host_.is_roots_alone(place)});
   }
 
   void look_at_root(const MountEntry& mount) {
-    const MountEntry* const scratch = holder_of(question_.scratch_directory);
+    const MountEntry* const scratch = holder_of(without_links(question_.scratch_directory));
     const bool is_on_it = scratch != nullptr && scratch->device == mount.device;
     if (!is_on_it) return leave_out(mount, Reason::root);
     found_.disks.push_back({mount.target, mount.type, mount.device});
+  }
+
+  /// What of it is not there yet is made below what is.
+  std::string without_links(const std::string& path) const {
+    std::string made = path, rest;
+    while (!made.empty()) {
+      if (const auto real = host_.real_path(made)) return *real + rest;
+      const auto slash = made.rfind('/');
+      if (slash == std::string::npos) break;
+      rest = made.substr(slash) + rest;
+      made.resize(slash);
+    }
+    return path;
   }
 
   /// The mount that a path lies on.
@@ -193,10 +214,8 @@ class DiskFinder {
 
   /// A directory of a file system that is mounted as a whole elsewhere, as df(1) has it.
   bool is_part_of_another(const MountEntry& mount) const {
-    if (mount.root == "/" || has_subvolumes(mount.type)) return false;
-    return std::any_of(reached_.begin(), reached_.end(), [&mount](const MountEntry* other) {
-      return other->device == mount.device && other->root == "/";
-    });
+    return mount.root != "/" && !has_subvolumes(mount.type) &&
+           mounted_as_whole_.contains(mount.device);
   }
 
   bool lies_below_a_leaf(std::string_view place) const {
@@ -224,13 +243,19 @@ class DiskFinder {
     }
   }
 
-  /// Only what is no mount and no link: of another file system they would tell a wrong size.
+  /// Only what is no mount and no link: of another file system they would tell a wrong size. A
+  /// link is never followed, since it may lead to a server that is away; parents come first.
   void add_places() {
+    std::string link = "//";
     for (const std::string_view known : known_places) {
       const std::string place(known);
       const MountEntry* const holder = holder_of(place);
-      const bool is_on_root = holder != nullptr && holder->target == "/";
-      if (is_on_root && host_.real_path(place) == place) found_.places.push_back(place);
+      if (holder == nullptr || holder->target != "/" || lies_inside(place, link)) continue;
+      if (host_.is_directory(place)) {
+        found_.places.push_back(place);
+      } else {
+        link = place;
+      }
     }
   }
 
@@ -254,6 +279,7 @@ class DiskFinder {
   const std::vector<MountEntry> mounts_;
   const MountTree tree_;
   std::vector<const MountEntry*> reached_, left_out_;
+  std::unordered_set<std::string_view> mounted_as_whole_;  ///< devices
   std::map<Reason, std::vector<std::string>> told_;
   ShownDisks found_;
 };

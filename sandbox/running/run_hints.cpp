@@ -34,14 +34,14 @@ asio::awaitable<void> BeginningOfOutput::output(OutputStream stream, std::string
 }
 
 std::vector<std::string> hints_of(const RunRequest& request, const Plan& plan,
-                                  const std::string& output) {
+                                  const EffectiveSandbox& measured, const std::string& output) {
   HintInputs inputs;
   inputs.script = request.script;
   inputs.is_module = request.language == Language::module;
   inputs.honours_first_line = !plan.command.empty() && plan.command.front() != "sh";
   const std::string shell = request.script.starts_with("#!") ? name_of_shell() : "";
   inputs.shell = shell;
-  inputs.host = host_in_view(plan);
+  inputs.host = host_in_view(plan, measured.grants);
   inputs.output = output;
   return hints_for(inputs);
 }

@@ -26,8 +26,9 @@ class BeginningOfOutput final : public RunObserver {
   std::array<std::string, 2> kept_;
 };
 
-/// The hints of a run that has ended (hints/hints).
+/// The hints of a run that has ended (hints/hints), whose report says what of the host was found in
+/// it.
 std::vector<std::string> hints_of(const RunRequest& request, const Plan& plan,
-                                  const std::string& output);
+                                  const EffectiveSandbox& measured, const std::string& output);
 
 }  // namespace satellite::sandbox

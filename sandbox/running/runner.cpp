@@ -256,7 +256,7 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder
     if (problem) std::rethrow_exception(problem);
   }
   describe(execution, plan, run.request, result);
-  if (ready) result.sandbox.hints = hints_of(run.request, plan, beginning.text());
+  if (ready) result.sandbox.hints = hints_of(run.request, plan, result.sandbox, beginning.text());
   if (ready && has_answer) {
     auto taking = take_answer(answer, plan, secrets, run);
     co_await std::move(taking);

@@ -170,6 +170,29 @@ TEST_CASE("no mount of a run with disks takes a write but its own, and none can 
   CHECK(seen.empty());
 }
 
+TEST_CASE("a disk gives away no name, date or owner of anything in it", "[disks]") {
+  if (!can_have_disks()) return;
+  const HostDisks disks;
+  const std::string seen = in_mounts_with(disks, Satellite::of_root, [&]() -> std::string {
+    EscapeBench bench(Engine::native);
+    bench.settings.host_view.disks = true;
+    const std::string place = disks.at("plain");
+    const std::string prepare = "mkdir -m 700 " + place + "/told && chown 0:4242 " + place +
+                                "/told && touch -d @86400 " + place + "/told";
+    if (std::system(prepare.c_str()) != 0) return "prepare";
+    const Ran ran = bench.run(script("cat /proc/self/mountinfo; stat -c '%g %Y ' " + place),
+                              policy_for(Engine::native));
+    std::string text;
+    for (const char* part : {"/told", "4242 ", " 86400 "}) {
+      if (ran.standard_output.find(part) != std::string::npos) text += part;
+    }
+    const bool is_shown = shows(ran.result.sandbox, "disk " + place) &&
+                          ran.standard_output.find(place + " ro") != std::string::npos;
+    return text + (is_shown ? "" : "not shown: " + ran.standard_output);
+  });
+  CHECK(seen.empty());
+}
+
 TEST_CASE("a directory with a list of accesses or of the scripts' user stands for no disk",
           "[disks]") {
   if (!can_have_disks()) return;

@@ -8,6 +8,7 @@
 #include "tests/support/test_network.hpp"
 
 #include "protocol/vocabulary/unique_fd.hpp"
+#include "sandbox/planning/host_paths.hpp"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -149,12 +150,13 @@ TEST_CASE("df, stat and check_disk tell of granted disks what they tell on the h
     // What cannot be shown is not there at all: no other size stands in its place.
     const Ran full = bench.look("df " + disks.at("full") + " 2>&1; ls -d " + disks.at("full"));
     text += run_text(full).find("No such file") != std::string::npos ? "absent\n" : run_text(full);
-    return text;
+    // What is missing of them is also what a hint is for.
+    return text + (full.result.sandbox.hints.empty() ? "no hint\n" : "hint\n");
   });
   CHECK(seen == (as_root ? "granted closed\ngranted plain\ngranted open\nnot shown full\n"
-                           "same\nabsent\n"
+                           "same\nabsent\nhint\n"
                          : "granted closed\nnot shown plain\ngranted open\nnot shown full\n"
-                           "same\nabsent\n"));
+                           "same\nabsent\nhint\n"));
 }
 
 TEST_CASE("without the grant no disk of the host is there, and a hint says why") {
@@ -180,7 +182,13 @@ TEST_CASE("the root file system is the host's by its size, type and device, with
   // /usr is a mount of its own in a run, of the same device.
   const Ran ran = bench.look(question);
   CHECK(ran.standard_output == said_by("{ " + question + "; } 2>&1"));
-  CHECK(ran.result.sandbox.hints.empty());
+  // But for a disk of this very host that nothing can stand for.
+  std::string missing;
+  for (const auto& note : ran.result.sandbox.notes) {
+    if (holds(note.note, "is not shown as a disk:")) missing += note.note + "\n";
+  }
+  INFO(missing);
+  CHECK(ran.result.sandbox.hints.empty() == missing.empty());
   CHECK(holds(
       "\n" +
           [&] {
@@ -244,6 +252,10 @@ TEST_CASE("a network file system whose server is gone holds up nothing and is to
     DiskBench bench;
     const Ran ran = bench.look("df -P " + disks.at("closed") + " | wc -l");
     std::string text = run_text(ran) + told_of(disks, ran.result.sandbox);
+    // Nor does a link in place of a known directory, which would be followed there.
+    const std::string link = disks.at("closed") + "/link";
+    fs::create_directory_symlink(place, link);
+    if (this_host_paths().is_directory(link)) text += "a link is taken for a directory\n";
     // Beside its last mount, or the end of this process would wait for an answer as well.
     ::umount2(place.c_str(), MNT_DETACH);
     return text;
@@ -306,7 +318,9 @@ TEST_CASE("a directory that is opened to others shows nothing, and another one t
       if (file == nullptr) return "write";
       std::fclose(file);
     }
-    const std::string question = "ls " + disks.at("closed") + " 2>&1; df --output=fstype " +
+    // By its name: Landlock alone keeps a script from listing.
+    const std::string question = "stat -c %n " + disks.at("closed") +
+                                 "/secret 2>&1 | grep -v denied; df --output=fstype " +
                                  disks.at("closed") + " | tail -n 1";
     std::string text;
     {
@@ -330,7 +344,33 @@ TEST_CASE("a directory that is opened to others shows nothing, and another one t
     return text + (holds(next.standard_output, "secret") ? "seen\n" : "closed\n") +
            (holds(next.standard_output, "ext4\n") ? "ext4\n" : run_text(next));
   });
-  CHECK(seen == "prepared: closed\nsetup_failed: told\nclosed\next4\n");
+  // What stood ready asks again with its task, and so another one runs.
+  CHECK(seen == "not prepared: closed\nsetup_failed: told\nclosed\next4\n");
+}
+
+TEST_CASE("without root no directory of another user stands for a disk") {
+  if (!can_mount_disks()) return;
+  const HostDisks disks;
+  const std::string seen = in_child([&] {
+    take_own_mounts();
+    disks.mount_all();
+    // He could open each of them to everybody while a script has it: a directory that is closed,
+    // lost+found of a file system that is his, and the root of one.
+    const std::string stranger = "12345";
+    const std::string prepare = "cd " + disks.at("plain") + " && mkdir -m 700 his && chown " +
+                                stranger + " his && chown " + stranger + " " + disks.at("closed") +
+                                " && chown " + stranger + " " + disks.at("open") +
+                                " && chmod 700 " + disks.at("open");
+    if (std::system(prepare.c_str()) != 0) return std::string("prepare");
+    return as_uid_65532([&] {
+      DiskBench bench;
+      std::string text;
+      for (int i = 0; i < 2; ++i) text += told_of(disks, bench.look("true").result.sandbox);
+      return text;
+    });
+  });
+  const std::string each = "not shown closed\nnot shown plain\nnot shown open\nnot shown full\n";
+  CHECK(seen == each + each);
 }
 
 TEST_CASE("nothing of carriers and roots is left on any disk") {

@@ -17,7 +17,8 @@ namespace {
 
 // linux/stat.h hides these from a program that has seen a header of glibc.
 constexpr std::uint32_t file_type_mask = 0170000, type_directory = 0040000;
-constexpr std::uint32_t open_to_others = 0077;
+constexpr std::uint32_t open_to_others = 0077, open_to_anybody = 0777;
+constexpr long mnt_detach = 2;  // MNT_DETACH, which no kernel header exports
 // Of statx(2), since Linux 5.8; not in every linux/stat.h.
 constexpr std::uint64_t is_mount_root = 0x2000;
 
@@ -43,9 +44,16 @@ struct Entry {
   char name[1];
 };
 
-struct Found {
-  long directory = -1;
-  char own_name[own_name_size] = {};  ///< to be removed when it is mounted; empty = somebody else's
+/// The root directory of the file system.
+struct Top {
+  long fd = -1;
+  struct statx facts {};
+};
+
+/// What serves among the first entries of a file system's root.
+struct Entries {
+  long closed = -ENOENT;
+  char left[own_name_size] = {};  ///< by an earlier process of ours; empty = nothing
 };
 
 bool facts_of(long fd, struct statx& facts) {
@@ -61,23 +69,30 @@ bool is_at_mount(const struct statx& facts) {
   return (facts.stx_attributes_mask & facts.stx_attributes & is_mount_root) != 0;
 }
 
-/// Nobody but the owner may do anything, and no script is the owner: scripts of root are never
-/// root, and those of another user are that user. A mode tells at least what a list of accesses
-/// grants (acl(5)).
-bool is_closed(const struct statx& facts) {
-  const auto self = static_cast<std::uint32_t>(call(__NR_geteuid));
+std::uint32_t own_user() {
+  return static_cast<std::uint32_t>(call(__NR_geteuid));
+}
+
+/// Nobody but root may do anything, and no script is root. A mode tells at least what a list of
+/// accesses grants (acl(5)).
+bool is_closed(const DiskOrder& order, const struct statx& facts) {
   const bool is_directory = (facts.stx_mode & file_type_mask) == type_directory;
-  const bool is_others = self == 0 ? facts.stx_uid == 0 : facts.stx_uid != self;
-  return is_directory && is_others && (facts.stx_mode & open_to_others) == 0;
+  // In another user namespace root reads as nobody, as all do but its own user, who is the script.
+  const bool is_roots = order.by_root ? facts.stx_uid == 0 : facts.stx_uid != own_user();
+  return is_directory && is_roots && (facts.stx_mode & open_to_others) == 0;
+}
+
+bool is_part_of(const struct statx& facts, const struct statx& top_facts) {
+  return !is_at_mount(facts) && device_of(facts) == device_of(top_facts);
 }
 
 /// `name` in the file system's root if it is a closed directory of the same file system.
-long closed_directory(long top, const struct statx& top_facts, const char* name) {
-  const long directory = call(__NR_openat, top, address(name), as_path);
+long closed_directory(const DiskOrder& order, const Top& top, const char* name) {
+  const long directory = call(__NR_openat, top.fd, address(name), as_path);
   if (directory < 0) return directory;
   struct statx facts {};
-  const bool is_usable = facts_of(directory, facts) && is_closed(facts) && !is_at_mount(facts) &&
-                         device_of(facts) == device_of(top_facts);
+  const bool is_usable =
+      facts_of(directory, facts) && is_closed(order, facts) && is_part_of(facts, top.facts);
   if (is_usable) return directory;
   call(__NR_close, directory);
   return -ENOENT;
@@ -107,36 +122,39 @@ bool was_left_behind(long top, const char* name) {
       has_own_name(name) &&
       call(__NR_statx, top, address(name), AT_SYMLINK_NOFOLLOW, wanted, address(&facts)) >= 0;
   call(__NR_clock_gettime, clock_realtime, address(&now));
-  return is_known && facts.stx_mode == type_directory &&
-         facts.stx_uid == static_cast<std::uint32_t>(call(__NR_geteuid)) &&
+  // It takes the set-group-id bit from the directory that it is in.
+  return is_known && (facts.stx_mode & file_type_mask) == type_directory &&
+         (facts.stx_mode & open_to_anybody) == 0 && facts.stx_uid == own_user() &&
          facts.stx_ctime.tv_sec + age_min < now.tv_sec;
 }
 
-/// The first entries of the file system's root, until one of them serves. Sets what an earlier
-/// process left.
-long closed_entry(long top, const struct statx& top_facts, char (&left)[own_name_size]) {
+void look_at_entry(const DiskOrder& order, const Top& top, const char* name, Entries& entries) {
+  const bool is_dots = name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
+  if (is_dots) return;
+  if (was_left_behind(top.fd, name)) keep_name(name, entries.left);
+  // That of another process goes in a moment. Without root a closed directory may be a stranger's,
+  // who opens it later.
+  const bool may_serve = order.by_root && entries.closed < 0 && !has_own_name(name);
+  if (may_serve) entries.closed = closed_directory(order, top, name);
+}
+
+Entries look_through(const DiskOrder& order, const Top& top) {
+  Entries entries;
   const long listing =
-      call(__NR_openat, top, address("."), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (listing < 0) return listing;
+      call(__NR_openat, top.fd, address("."), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (listing < 0) return entries;
   alignas(8) char buffer[4096];
-  long found = -ENOENT;
   int looked_at = 0;
-  for (long size = 1; size > 0 && found < 0 && looked_at < entries_looked_at_max;) {
+  for (long size = 1; size > 0 && looked_at < entries_looked_at_max;) {
     size = call(__NR_getdents64, listing, address(buffer), sizeof(buffer));
-    for (long at = 0; at < size && found < 0; ++looked_at) {
+    for (long at = 0; at < size; ++looked_at) {
       const auto* const entry = reinterpret_cast<const Entry*>(buffer + at);
       at += entry->size;
-      const char* const name = entry->name;
-      const bool is_dots =
-          name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
-      if (entry->type != entry_is_directory || is_dots) continue;
-      if (was_left_behind(top, name)) keep_name(name, left);
-      // That of another process goes in a moment.
-      if (!has_own_name(name)) found = closed_directory(top, top_facts, name);
+      if (entry->type == entry_is_directory) look_at_entry(order, top, entry->name, entries);
     }
   }
   call(__NR_close, listing);
-  return found;
+  return entries;
 }
 
 void make_own_name(char (&name)[own_name_size]) {
@@ -149,31 +167,6 @@ void make_own_name(char (&name)[own_name_size]) {
     name[at++] = "0123456789abcdef"[byte & 15U];
   }
   name[at] = '\0';
-}
-
-/// One that is to be removed. What an earlier process left is taken first, so that it goes.
-Found own_directory(long top, const char (&left)[own_name_size]) {
-  Found found;
-  keep_name(left, found.own_name);
-  if (found.own_name[0] == '\0') {
-    make_own_name(found.own_name);
-    if (call(__NR_mkdirat, top, address(found.own_name), 0) < 0) return {};
-  }
-  found.directory = call(__NR_openat, top, address(found.own_name), as_path);
-  return found;
-}
-
-Found find_carrier(long top, const struct statx& top_facts) {
-  Found found;
-  if (is_closed(top_facts)) {
-    found.directory = call(__NR_openat, top, address("."), as_path);
-    return found;
-  }
-  found.directory = closed_directory(top, top_facts, "lost+found");
-  if (found.directory >= 0) return found;
-  char left[own_name_size] = {};
-  found.directory = closed_entry(top, top_facts, left);
-  return found.directory >= 0 ? found : own_directory(top, left);
 }
 
 /// As a mount with its flags at the target, which is made.
@@ -199,6 +192,64 @@ bool mount_carrier(long directory, const char* target) {
   return is_there;
 }
 
+bool mount_and_close(long directory, const char* target) {
+  const bool is_there = mount_carrier(directory, target);
+  call(__NR_close, directory);
+  return is_there;
+}
+
+/// Whose directory the name leads to is another's to decide, if the file system's root is his: only
+/// one of ours serves, and only when it is gone from there.
+bool mount_own_directory(const DiskOrder& order, const Top& top, const char* name) {
+  const long directory = call(__NR_openat, top.fd, address(name), as_path);
+  if (directory < 0) return false;
+  // Root is no script, but the script has the user of a satellite without root.
+  const std::uint32_t closed_bits = order.by_root ? open_to_others : open_to_anybody;
+  struct statx facts {};
+  const bool is_own = facts_of(directory, facts) && is_part_of(facts, top.facts) &&
+                      (facts.stx_mode & file_type_mask) == type_directory &&
+                      (facts.stx_mode & closed_bits) == 0 && facts.stx_uid == own_user();
+  bool is_there = is_own && mount_carrier(directory, order.target);
+  // The mount stays; from now on nothing can be made in it.
+  call(__NR_unlinkat, top.fd, address(name), AT_REMOVEDIR);
+  const bool is_dead = facts_of(directory, facts) && facts.stx_nlink == 0;
+  if (is_there && !is_dead) {
+    call(__NR_umount2, address(order.target), mnt_detach);
+    call(__NR_unlinkat, AT_FDCWD, address(order.target), AT_REMOVEDIR);
+    is_there = false;
+  }
+  call(__NR_close, directory);
+  return is_there;
+}
+
+/// What an earlier process left is taken first, so that it goes.
+bool show_by_own_directory(const DiskOrder& order, const Top& top, char (&left)[own_name_size]) {
+  if (!order.may_make) return false;
+  if (left[0] == '\0') {
+    make_own_name(left);
+    if (call(__NR_mkdirat, top.fd, address(left), 0) < 0) return false;
+  }
+  return mount_own_directory(order, top, left);
+}
+
+/// First what tells nothing: the directory that such file systems are made with, and one that is
+/// gone. The name of another one stands in mountinfo, and its date in its inode.
+void show_by_a_carrier(const DiskOrder& order, const Top& top) {
+  if (order.by_root || order.is_guarded) {
+    const long directory = closed_directory(order, top, "lost+found");
+    if (directory >= 0 && mount_and_close(directory, order.target)) return;
+  }
+  Entries entries = look_through(order, top);
+  bool is_shown = show_by_own_directory(order, top, entries.left);
+  if (entries.closed >= 0) {
+    is_shown = is_shown || mount_carrier(entries.closed, order.target);
+    call(__NR_close, entries.closed);
+  }
+  if (is_shown || !order.by_root || !is_closed(order, top.facts)) return;
+  const long itself = call(__NR_openat, top.fd, address("."), as_path);
+  if (itself >= 0) mount_and_close(itself, order.target);
+}
+
 }  // namespace
 
 long add_mount_flags(const char* path, std::uint64_t flags) {
@@ -217,26 +268,18 @@ long add_mount_flags(const char* path, std::uint64_t flags) {
               static_cast<long>(MS_BIND | MS_REMOUNT | flags | kept), 0);
 }
 
-void show_disk(const char* place, std::uint64_t device, const char* target) {
+void show_disk(const DiskOrder& order) {
   open_how how{};
   how.flags = static_cast<std::uint64_t>(as_path);
   how.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-  const long top =
-      call(__NR_openat2, AT_FDCWD, address(place), address(&how), static_cast<long>(sizeof(how)));
-  if (top < 0) return;
-  struct statx facts {};
-  const bool is_meant =
-      facts_of(top, facts) && is_at_mount(facts) && (device == 0 || device == device_of(facts));
-  const Found found = is_meant ? find_carrier(top, facts) : Found();
-  if (found.directory >= 0) {
-    mount_carrier(found.directory, target);
-    call(__NR_close, found.directory);
-  }
-  // The mount stays; from now on nothing can be made in it.
-  if (found.own_name[0] != '\0') {
-    call(__NR_unlinkat, top, address(found.own_name), AT_REMOVEDIR);
-  }
-  call(__NR_close, top);
+  Top top;
+  top.fd = call(__NR_openat2, AT_FDCWD, address(order.place), address(&how),
+                static_cast<long>(sizeof(how)));
+  if (top.fd < 0) return;
+  const bool is_meant = facts_of(top.fd, top.facts) && is_at_mount(top.facts) &&
+                        (order.device == 0 || order.device == device_of(top.facts));
+  if (is_meant) show_by_a_carrier(order, top);
+  call(__NR_close, top.fd);
 }
 
 namespace {

@@ -28,7 +28,8 @@ enum class FileStepKind : std::uint32_t {
   shown,           ///< the host's `source`, which holds no links, read-only and never executed
   shown_programs,  ///< the same, and executed
   disk,            ///< the file system at the host's place `source`, device `size`, by a directory
-                   ///< of it that gives nothing away; where there is none, nothing
+                   ///< of it that gives nothing away; where there is none, nothing. `mode` is 1
+                   ///< where root alone can change its root directory, else 0
   last = disk,
 };
 

@@ -170,11 +170,12 @@ struct NativeBlock {
   std::uint32_t change_identity = 0;
   std::uint32_t in_template = 0;  ///< born in a copy of its root
   std::uint32_t steps = 0, step_count = 0, root_step_count = 0;
-  std::uint32_t disk_root = 0;  ///< an empty directory of the host that becomes the root
+  std::uint32_t disk_root = 0;       ///< an empty directory of the host that becomes the root
+  std::uint32_t makes_carriers = 0;  ///< may make directories on disks of the host
 };
 
 constexpr std::uint32_t init_block_magic = 0x43534942;  // "CSIB"
-constexpr std::uint32_t init_block_version = 8;
+constexpr std::uint32_t init_block_version = 9;
 constexpr std::size_t init_limits_max = 8;
 
 /// Head of the block; strings follow. Offsets count from the start of the block, 0 = absent.

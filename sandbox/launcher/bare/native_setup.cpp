@@ -109,6 +109,7 @@ NativeSetup setup_of(InitBlock& block) {
   setup.in_template = native.in_template != 0;
   setup.raises_loopback = native.raises_loopback != 0;
   setup.change_identity = native.change_identity != 0;
+  setup.makes_carriers = native.makes_carriers != 0;
   setup.uid_map = text_at(block, native.uid_map);
   setup.gid_map = text_at(block, native.gid_map);
   setup.disk_root = text_at(block, native.disk_root);

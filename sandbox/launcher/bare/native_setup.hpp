@@ -28,6 +28,7 @@ struct NativeSetup {
   bool own_user = false;     ///< a user namespace was made with the child
   bool raises_loopback = false;
   bool change_identity = false;
+  bool makes_carriers = true;     ///< may make directories on disks of the host (carrier.hpp)
   const char* uid_map = nullptr;  ///< own_user: of the run's namespaces
   const char* gid_map = nullptr;
   /// An empty directory of the host that becomes the root; null = one in memory.

@@ -34,8 +34,8 @@ constexpr std::uint64_t nosuid_nodev = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 constexpr std::uint64_t nosuid_noexec = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
 class RootfsStep {
  public:
-  RootfsStep(const Attempt& attempt, int index, const PreparedStep& step)
-      : attempt_(attempt), index_(index), step_(step) {}
+  RootfsStep(const Attempt& attempt, const NativeSetup& setup, int index)
+      : attempt_(attempt), setup_(setup), index_(index), step_(setup.steps[index]) {}
 
   void build() const {
     if (step_.is_done != 0) return attempt_.check_fault(SetupStep::file_step, index_);
@@ -81,7 +81,8 @@ class RootfsStep {
         return show(nosuid_nodev | MOUNT_ATTR_RDONLY);
       case FileStepKind::disk:
         attempt_.check_fault(SetupStep::file_step, index_);
-        return show_disk(source_text(), step_.number, target_text());
+        return show_disk({source_text(), step_.number, target_text(), !setup_.own_user,
+                          step_.mode != 0, setup_.makes_carriers});
       case FileStepKind::seal:
         return remount(target_text(), nosuid_nodev | MOUNT_ATTR_RDONLY);
     }
@@ -348,6 +349,7 @@ class RootfsStep {
   }
 
   const Attempt& attempt_;
+  const NativeSetup& setup_;
   int index_;
   const PreparedStep& step_;
 };
@@ -415,7 +417,7 @@ void pivot_into_root(const Attempt& attempt, const NativeSetup& setup) {
 namespace {
 
 void build_steps(const Attempt& attempt, const NativeSetup& setup, int first, int end) {
-  for (int i = first; i < end; ++i) RootfsStep(attempt, i, setup.steps[i]).build();
+  for (int i = first; i < end; ++i) RootfsStep(attempt, setup, i).build();
 }
 
 /// The copy of a shared mount would tell the original what is mounted in it.

@@ -201,11 +201,14 @@ void discard_pending_signals() {
   }
 }
 
-/// The rest of a prepared run, from behind every layer.
-[[noreturn]] void run_task(const InitBlock& task, std::uint32_t landlock_abi) {
+/// The rest of a prepared run, from behind every layer. What stands for disks may have been opened
+/// to others since.
+[[noreturn]] void run_task(const InitBlock& block, const InitBlock& task,
+                           std::uint32_t landlock_abi) {
   const Attempt attempt(task.fault, script_fd_barrier);
   discard_pending_signals();
   char path[PATH_MAX];
+  prove_disks(attempt, block);
   prepare_exec(task, attempt, path);
   wait_at_barrier(landlock_abi);
   execute(task, attempt, path);
@@ -258,7 +261,7 @@ void become_script(const InitBlock& block, const InitSide& init) {
     become_undumpable();
     const InitBlock& task = receive_task(attempt);
     call(__NR_prctl, PR_SET_DUMPABLE, block.dumpable_at_barrier, 0, 0, 0);
-    run_task(task, landlock_in_force);
+    run_task(block, task, landlock_in_force);
   }
   wait_at_barrier(landlock_in_force);
   execute(block, attempt, path);

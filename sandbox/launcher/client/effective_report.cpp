@@ -84,7 +84,7 @@ void take_back(const ShownDisk& disk, EffectiveSandbox& report) {
   report.notes.push_back(
       {Layer::filesystem, "host_view: " + name_of(disk) +
                               " is not shown as a disk: it has no directory that is closed to "
-                              "scripts, and none can be made"});
+                              "scripts and none can be made, or it does not answer"});
 }
 
 }  // namespace

@@ -97,6 +97,7 @@ void add_native_setup(const bare::NativeSetup& setup, BlockText& text, NativeBlo
   native.raises_loopback = flag(setup.raises_loopback);
   native.change_identity = flag(setup.change_identity);
   native.in_template = flag(setup.in_template);
+  native.makes_carriers = flag(setup.makes_carriers);
   // Of a copy of a template the steps of its root are done, and keep their numbers.
   const int first = setup.in_template ? setup.root_step_count : 0;
   std::vector<bare::PreparedStep> steps(setup.steps, setup.steps + setup.step_count);

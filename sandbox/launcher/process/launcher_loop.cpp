@@ -244,7 +244,7 @@ bool LauncherLoop::takes_ready_network(const LaunchOrder& order) const {
 
 SetupResult<void> LauncherLoop::launch(RunNetworks::Waiting run, RunPlace place) {
   if (auto room = check_room(run.order); !room) return room;
-  place.mounts_generation = templates_.mounts_generation();
+  templates_.tell_of_mounts(place);
   // A network that is not below the parents keeps its run from all that is.
   const bool may_be_below = place.user_namespace_fd < 0 || place.parents != nullptr;
   const RootTemplate* const root = templates_.take(run.order);

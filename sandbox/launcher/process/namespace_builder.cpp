@@ -23,6 +23,7 @@ using namespace std::chrono_literals;
 
 // Milliseconds in the ordinary case; this is for a file system that hangs.
 constexpr auto build_time_max = 10s;
+constexpr auto slow_after = 1s;
 // What failed once would fail for the next run as well, which then says why.
 constexpr auto pause_after_failure = 30s;
 
@@ -87,8 +88,14 @@ bool NamespaceBuilder::on_exit(pid_t pid) {
   return true;
 }
 
-void NamespaceBuilder::fail_overdue(Clock::time_point now) {
-  if (is_busy() && now >= deadline_) give_up();
+bool NamespaceBuilder::fail_overdue(Clock::time_point now) {
+  if (!is_busy() || now < deadline_) return false;
+  give_up();
+  return true;
+}
+
+bool NamespaceBuilder::is_slow(Clock::time_point now) const {
+  return is_busy() && now >= deadline_ - build_time_max + slow_after;
 }
 
 std::optional<NamespaceBuilder::Clock::time_point> NamespaceBuilder::deadline() const {

@@ -45,7 +45,10 @@ class NamespaceBuilder {
   bool is(int fd) const { return is_busy() && fd == answer_.get(); }
   /// Whether the process belonged here.
   bool on_exit(pid_t pid);
-  void fail_overdue(Clock::time_point now);
+  /// Whether it gave up.
+  bool fail_overdue(Clock::time_point now);
+  /// Whether its child takes longer than all but one that waits for something of the host.
+  bool is_slow(Clock::time_point now) const;
   std::optional<Clock::time_point> deadline() const;
   std::vector<pid_t> processes() const;
 

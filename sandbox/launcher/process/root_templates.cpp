@@ -102,6 +102,11 @@ std::span<const FileStep> root_steps(const LaunchOrder& order) {
   return std::span(order.native->steps).first(order.native->root_steps);
 }
 
+bool shows_disks(const std::vector<FileStep>& steps) {
+  return std::any_of(steps.begin(), steps.end(),
+                     [](const FileStep& step) { return step.kind == FileStepKind::disk; });
+}
+
 }  // namespace
 
 RootTemplates::RootTemplates(bool launcher_is_root, std::string scratch_area, bool makes_templates,
@@ -208,9 +213,26 @@ void RootTemplates::begin(const LaunchOrder& order) {
     made.disk_root = *std::move(root);
     native.build_on_disk(made.disk_root->path());
   }
+  if (!may_make_carriers(Clock::now())) native.make_no_carriers();
   const int parent = parents_ ? parents_->user.get() : -1;
   const bool begun = builder_.start([&](int socket) { build(native, parent, socket); });
   if (begun) unfinished_ = std::move(unfinished);
+}
+
+void RootTemplates::tell_of_mounts(RunPlace& place) {
+  place.mounts_generation = mounts_generation();
+  place.makes_carriers = may_make_carriers(Clock::now());
+}
+
+bool RootTemplates::may_make_carriers(Clock::time_point now) const {
+  const bool is_waiting =
+      unfinished_ && builder_.is_slow(now) && shows_disks(unfinished_->made->steps);
+  return !is_waiting && silent_generation_ != generation_;
+}
+
+void RootTemplates::fail_overdue(Clock::time_point now) {
+  const bool shows = unfinished_ && shows_disks(unfinished_->made->steps);
+  if (builder_.fail_overdue(now) && shows) silent_generation_ = generation_;
 }
 
 void RootTemplates::keep(Unfinished finished) {

@@ -21,6 +21,8 @@
 
 namespace satellite::sandbox {
 
+struct RunPlace;
+
 /// A root that runs are born in a copy of: the mounts of a namespace in which nothing lives.
 struct RootTemplate {
   std::vector<FileStep> steps;  ///< what it was made of
@@ -59,6 +61,8 @@ class RootTemplates {
   void forget() { kept_.clear(); }
   /// Changes whenever a mount of the host comes, goes or changes.
   std::uint64_t mounts_generation();
+  /// What a run has to know of the host's mounts before it is prepared.
+  void tell_of_mounts(RunPlace& place);
   /// As it was when it was last looked at, by watch() and work_off() among others.
   std::uint64_t last_generation() const { return generation_; }
   std::size_t count() const { return kept_.size(); }
@@ -67,7 +71,7 @@ class RootTemplates {
   void work_off(std::span<const pollfd> watched);
   /// Whether the process belonged here.
   bool on_exit(pid_t pid) { return builder_.on_exit(pid); }
-  void fail_overdue(Clock::time_point now) { builder_.fail_overdue(now); }
+  void fail_overdue(Clock::time_point now);
   std::optional<Clock::time_point> deadline() const { return builder_.deadline(); }
   std::vector<pid_t> processes() const { return builder_.processes(); }
   void end();
@@ -80,6 +84,9 @@ class RootTemplates {
   };
 
   void look_for_changed_mounts();
+  /// False when making directories on the host's disks made a template wait: a disk that does not
+  /// answer would hold up each run, and none could be killed. Until the host's mounts change.
+  bool may_make_carriers(Clock::time_point now) const;
   static bool is_current(RootTemplate& one);
   void begin(const LaunchOrder& order);
   bool parents_show_the_area() const;
@@ -96,7 +103,8 @@ class RootTemplates {
   std::vector<std::unique_ptr<RootTemplate>> kept_;  ///< the latest used first
   std::optional<ParentNamespaces> parents_;
   NamespaceBuilder builder_;
-  std::optional<Unfinished> unfinished_;  ///< what the builder makes; else the parents
+  std::optional<std::uint64_t> silent_generation_;  ///< when a disk did not answer
+  std::optional<Unfinished> unfinished_;            ///< what the builder makes; else the parents
 };
 
 }  // namespace satellite::sandbox

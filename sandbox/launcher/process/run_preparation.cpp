@@ -306,6 +306,7 @@ SetupResult<RunPreparation> prepare_run(const LaunchOrder& order, RunStreams str
     if (!made) return failed(SetupStep::scratch_directory, made.error());
   }
   if (run.native && place.network_namespace_fd >= 0) run.native->build_in_network();
+  if (run.native && !place.makes_carriers) run.native->make_no_carriers();
   if (place.root != nullptr) done = build_on_template(order, state, place, run);
   if (done) done = take_disk_root(order, state, place, run);
   if (done) done = prepare_block(order, state, task, run);

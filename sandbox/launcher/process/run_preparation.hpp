@@ -70,6 +70,9 @@ class NativePreparation {
   /// The child makes its root in this directory, whose text the caller keeps.
   void build_on_disk(const std::string& directory) { setup_.disk_root = directory.c_str(); }
 
+  /// A disk did not answer: the child shows those that have a carrier, and makes none.
+  void make_no_carriers() { setup_.makes_carriers = false; }
+
   const bare::NativeSetup& setup() const { return setup_; }
   std::uint64_t new_namespaces() const { return new_namespaces_; }
 
@@ -96,6 +99,7 @@ struct RunPlace {
   const RootTemplate* root = nullptr;
   const ParentNamespaces* parents = nullptr;  ///< without root: what the rest of it is below
   std::uint64_t mounts_generation = 0;        ///< of the host's, as of now
+  bool makes_carriers = true;                 ///< all disks of the host answer, as far as is known
 };
 
 /// Everything of one run that exists before its fork: afterwards the child only walks it.

@@ -140,6 +140,14 @@ void check_filesystem(const Expectation& expected, const Posture& seen, Missing&
   if (expected.sealed_root && !seen.root_sealed) {
     missing.push_back("filesystem: the root is writable or honours set-user-id files");
   }
+  // Its root is a directory there, and without a hint would tell the sizes of something else.
+  const bool is_root_shown = expected.disks.empty() || expected.disks.front().target != "/" ||
+                             (seen.shown_disks & 1U) != 0;
+  if (!is_root_shown) {
+    missing.push_back(
+        "filesystem: the scratch directory is not on the file system of the host's root, which "
+        "host_view.disks is to show");
+  }
   if (!seen.private_tmp) missing.push_back("filesystem: /tmp is not private");
   if (!expected.memory_sizes.empty()) check_memory_sizes(expected, seen, missing);
 }

@@ -59,6 +59,8 @@ TEST_CASE("beside the host's disks only the sandbox's own places are told") {
   CHECK(asked("echo x > /tmp/y; df /").empty());
   CHECK(begins(asked("df -P / /tmp"), "the size of /tmp is that of the sandbox's own"));
   CHECK(begins(asked("df /dev/shm"), "the size of /dev/shm is"));
+  CHECK(begins(asked("df -P /etc"), "the size of /etc is"));
+  CHECK(begins(asked("df /dev"), "the size of /dev is"));
 }
 
 TEST_CASE("what a script says itself counts before what its text lets expect") {
@@ -104,20 +106,24 @@ TEST_CASE("raw sockets are told to be out of reach by the program or by its mess
 }
 
 TEST_CASE("a run shows what its layers leave of the host") {
-  const auto none = host_in_view(plan_of(Engine::none, false, Egress::host));
+  const auto none = host_in_view(plan_of(Engine::none, false, Egress::host), {});
   CHECK(none[HostTopic::disks]);
   CHECK(none[HostTopic::processes]);
   CHECK_FALSE(none[HostTopic::echo]);
-  const auto files_of_the_host = host_in_view(plan_of(Engine::native, false, Egress::routeless));
+  const auto files_of_the_host =
+      host_in_view(plan_of(Engine::native, false, Egress::routeless), {});
   CHECK(files_of_the_host[HostTopic::disks]);
   CHECK_FALSE(files_of_the_host[HostTopic::processes]);
   CHECK_FALSE(files_of_the_host[HostTopic::loopback]);
-  const auto confined_run = host_in_view(plan_of(Engine::bwrap, true, Egress::host));
+  const auto confined_run = host_in_view(plan_of(Engine::bwrap, true, Egress::host), {});
   CHECK_FALSE(confined_run[HostTopic::disks]);
   CHECK(confined_run[HostTopic::loopback]);
   CHECK(confined_run.has_own_files);
   auto with_disks = plan_of(Engine::native, true, Egress::routeless);
-  CHECK_FALSE(host_in_view(with_disks)[HostTopic::disks]);
+  CHECK_FALSE(host_in_view(with_disks, {})[HostTopic::disks]);
   with_disks.shows_host_disks = true;
-  CHECK(host_in_view(with_disks)[HostTopic::disks]);
+  with_disks.disks = {{"/", "ext4", "254:0"}, {"/data", "xfs", "254:1"}};
+  // What was planned and not found mounted is not shown.
+  CHECK_FALSE(host_in_view(with_disks, {"disk /"})[HostTopic::disks]);
+  CHECK(host_in_view(with_disks, {"disk /", "disk /data"})[HostTopic::disks]);
 }

@@ -29,6 +29,7 @@ HostPaths host_with_mounts(std::string mountinfo, std::set<std::string> unreacha
   };
   host.exists = [](const std::string&) { return false; };
   host.real_path = [](const std::string& path) { return std::optional(path); };
+  host.is_directory = [](const std::string&) { return true; };
   return host;
 }
 
@@ -201,14 +202,61 @@ TEST_CASE("well-known directories of the root file system have a place, links an
       "22 1 254:0 / / rw - ext4 /dev/vda rw\n"
       "30 22 254:1 / /var rw - ext4 /dev/vdb rw\n"
       "31 22 0:40 / /home rw - nfs4 server:/x rw\n");
-  host.real_path = [](const std::string& path) -> std::optional<std::string> {
+  // A link may lead to a server that is away, and so is never followed.
+  host.real_path = [](const std::string& path) {
+    if (!path.starts_with("/tmp")) FAIL("followed " << path);
+    return std::optional(path);
+  };
+  host.is_directory = [](const std::string& path) {
     if (path == "/home" || path.starts_with("/var")) FAIL("looked at " << path);
-    if (path == "/opt") return "/usr/opt";
-    if (path == "/srv") return std::nullopt;
-    return path;
+    return path != "/opt" && path != "/srv";
   };
   const auto shown = find_disks(host, native_run());
   CHECK(shown.places == std::vector<std::string>{"/boot", "/media", "/mnt", "/root"});
+}
+
+TEST_CASE("of a directory that is a link nothing below it is looked at") {
+  auto host = host_with_mounts("22 1 254:0 / / rw - ext4 /dev/vda rw\n");
+  host.is_directory = [](const std::string& path) {
+    if (path.starts_with("/var/")) FAIL("looked at " << path);
+    return path != "/var";
+  };
+  const auto shown = find_disks(host, native_run());
+  CHECK(shown.places.size() == 7);
+}
+
+TEST_CASE("a scratch directory behind a link lies where the link leads to") {
+  auto host = host_with_mounts(
+      "22 1 254:0 / / rw - ext4 /dev/vda rw\n30 22 0:50 / /mnt rw - tmpfs tmpfs rw\n");
+  auto question = native_run();
+  question.scratch_directory = "/var/tmp/l/csat-1/runs/run-1/scratch";
+  const auto lead_to = [&host](const std::string& end) {
+    // The area is there, and the run's own directory not yet.
+    host.real_path = [end](const std::string& path) -> std::optional<std::string> {
+      if (path != "/var/tmp/l/csat-1") return std::nullopt;
+      return end + "/csat-1";
+    };
+  };
+  lead_to("/mnt");
+  CHECK(targets_of(find_disks(host, question)) == "/mnt ");
+  lead_to("/var/other");
+  CHECK(targets_of(find_disks(host, question)) == "/ /mnt ");
+}
+
+TEST_CASE("who may change the root directory of a disk is part of the order") {
+  NativeRequest request;
+  request.confined = true;
+  request.scratch_directory = "/tmp/csat-1/runs/run-1/scratch";
+  auto host =
+      host_with_mounts(small_host + std::string("32 22 254:2 / /his rw - xfs /dev/vdc rw\n"));
+  host.is_roots_alone = [](const std::string& path) { return path != "/his"; };
+  request.shown.disks = find_disks(host, native_run());
+  std::string text;
+  for (const auto& step : plan_native(request).steps) {
+    if (step.kind == FileStepKind::disk)
+      text += step.target + " " + std::to_string(step.mode) + "; ";
+  }
+  CHECK(text == "data 1; his 0; ");
 }
 
 TEST_CASE("other engines and an unreadable table show nothing and say so") {
