@@ -10,6 +10,7 @@
 #include "sandbox/planning/shown_disks.hpp"
 #include "sandbox/state/packed_state.hpp"
 
+#include <initializer_list>
 #include <span>
 
 namespace satellite::sandbox {
@@ -63,6 +64,10 @@ void write_settings(ByteWriter& out, const std::vector<ResourceSetting>& setting
   }
 }
 
+void write_flags(ByteWriter& out, std::initializer_list<bool> flags) {
+  for (const bool flag : flags) out.number(static_cast<std::uint8_t>(flag));
+}
+
 void write_cgroup(ByteWriter& out, const CgroupLimits& limits) {
   for (const auto* limit : {&limits.memory_bytes, &limits.processes, &limits.cpu_percent}) {
     out.number(static_cast<std::uint8_t>(limit->has_value()));
@@ -94,13 +99,11 @@ void write_disks(ByteWriter& out, const std::vector<ShownDisk>& disks) {
 }
 
 void write_expectation(ByteWriter& out, const Expectation& expectation) {
-  for (const bool flag :
-       {expectation.own_namespaces, expectation.own_network, expectation.routeless,
-        expectation.confined_filesystem, expectation.not_host_root, expectation.own_user_namespace,
-        expectation.filtered_calls, expectation.bare_of_privilege, expectation.sealed_root,
-        expectation.network_out_of_reach}) {
-    out.number(static_cast<std::uint8_t>(flag));
-  }
+  write_flags(out, {expectation.own_namespaces, expectation.own_network, expectation.routeless,
+                    expectation.confined_filesystem, expectation.not_host_root,
+                    expectation.own_user_namespace, expectation.filtered_calls,
+                    expectation.bare_of_privilege, expectation.sealed_root,
+                    expectation.network_out_of_reach});
   write_identity(out, expectation.identity);
   write_settings(out, expectation.resource_settings);
   write_sizes(out, expectation.memory_sizes);
@@ -118,19 +121,15 @@ void write_steps(ByteWriter& out, std::span<const FileStep> steps) {
     out.text(step.source);
     out.number(step.size);
     out.number(step.mode);
-    out.number(static_cast<std::uint8_t>(step.optional));
-    out.number(static_cast<std::uint8_t>(step.writable));
+    write_flags(out, {step.optional, step.writable});
   }
 }
 
 void write_native_plan(ByteWriter& out, const std::optional<NativePlan>& plan) {
   out.number(static_cast<std::uint8_t>(plan.has_value()));
   if (!plan) return;
-  out.number(static_cast<std::uint8_t>(plan->confined));
-  out.number(static_cast<std::uint8_t>(plan->own_network));
-  out.number(static_cast<std::uint8_t>(plan->root_owned));
+  write_flags(out, {plan->confined, plan->own_network, plan->root_owned, plan->root_on_disk});
   out.number(plan->root_steps);
-  out.number(static_cast<std::uint8_t>(plan->root_on_disk));
   write_steps(out, plan->steps);
 }
 
@@ -274,6 +273,10 @@ std::vector<std::pair<std::string, std::string>> read_environment(ByteReader& in
   return entries;
 }
 
+void read_flags(ByteReader& in, std::initializer_list<bool*> flags) {
+  for (bool* const flag : flags) *flag = in.flag();
+}
+
 CgroupLimits read_cgroup(ByteReader& in) {
   CgroupLimits limits;
   for (auto* limit : {&limits.memory_bytes, &limits.processes, &limits.cpu_percent}) {
@@ -300,13 +303,11 @@ std::vector<ShownDisk> read_disks(ByteReader& in) {
 
 Expectation read_expectation(ByteReader& in) {
   Expectation expectation;
-  for (bool* flag : {&expectation.own_namespaces, &expectation.own_network, &expectation.routeless,
-                     &expectation.confined_filesystem, &expectation.not_host_root,
-                     &expectation.own_user_namespace, &expectation.filtered_calls,
-                     &expectation.bare_of_privilege, &expectation.sealed_root,
-                     &expectation.network_out_of_reach}) {
-    *flag = in.flag();
-  }
+  read_flags(in, {&expectation.own_namespaces, &expectation.own_network, &expectation.routeless,
+                  &expectation.confined_filesystem, &expectation.not_host_root,
+                  &expectation.own_user_namespace, &expectation.filtered_calls,
+                  &expectation.bare_of_privilege, &expectation.sealed_root,
+                  &expectation.network_out_of_reach});
   expectation.identity = read_identity(in);
   expectation.resource_settings = read_settings(in);
   expectation.memory_sizes = read_sizes(in);
@@ -337,19 +338,15 @@ FileStep read_step(ByteReader& in) {
   if (step.target.empty() || step.target.front() == '/' || climbs(step.target)) in.fail();
   step.size = in.number<std::uint64_t>();
   step.mode = in.number<std::uint32_t>();
-  step.optional = in.flag();
-  step.writable = in.flag();
+  read_flags(in, {&step.optional, &step.writable});
   return step;
 }
 
 std::optional<NativePlan> read_native_plan(ByteReader& in) {
   if (!in.flag()) return std::nullopt;
   NativePlan plan;
-  plan.confined = in.flag();
-  plan.own_network = in.flag();
-  plan.root_owned = in.flag();
+  read_flags(in, {&plan.confined, &plan.own_network, &plan.root_owned, &plan.root_on_disk});
   plan.root_steps = in.number<std::uint32_t>();
-  plan.root_on_disk = in.flag();
   plan.steps.resize(in.count(steps_max, step_size_min));
   for (auto& step : plan.steps) step = read_step(in);
   if (plan.root_steps > plan.steps.size() || (plan.root_steps > 0 && !plan.confined)) in.fail();
