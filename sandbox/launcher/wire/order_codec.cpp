@@ -159,9 +159,8 @@ void write_fault(ByteWriter& out, const Fault& fault) {
 void write_setup(ByteWriter& out, const LaunchOrder& order) {
   out.number(order.run_number);
   out.number(static_cast<std::uint32_t>(order.engine));
-  write_words(out, order.wrapper);
-  write_words(out, order.wrapper_files);
-  write_words(out, order.writable_paths);
+  for (const auto* words : {&order.wrapper, &order.wrapper_files, &order.writable_paths})
+    write_words(out, *words);
   write_readable(out, order.readable_paths);
   out.text(order.scratch_directory);
   write_identity(out, order.identity);
@@ -485,8 +484,7 @@ Result<LaunchOrder> decode_order(std::string_view bytes) {
   if (order.working_directory && order.working_directory->find('\0') != std::string::npos) {
     return not_an_order("a NUL in the working directory");
   }
-  const auto sensible = make_sense(order);
-  if (!sensible) return sensible.error();
+  if (const auto sensible = make_sense(order); !sensible) return sensible.error();
   return order;
 }
 
