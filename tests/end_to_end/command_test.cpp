@@ -167,7 +167,9 @@ TEST_CASE(
   INFO(granted.standard_error);
   CHECK(granted.exit_code == 0);
   CHECK(granted.standard_error.find("shown disk /\n") != std::string::npos);
-  CHECK(granted.standard_error.find("hint") == std::string::npos);
+  // The hint stays where this host has a disk that cannot be shown.
+  const bool lacks_one = granted.standard_error.find("closed to scripts") != std::string::npos;
+  CHECK((granted.standard_error.find("hint") != std::string::npos) == lacks_one);
 }
 
 TEST_CASE("exec takes the engine that sandbox.engines leaves, and an unknown one is wrong usage") {

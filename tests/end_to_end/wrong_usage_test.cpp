@@ -171,7 +171,12 @@ TEST_CASE("a wrong line of a settings file is told with file, line and remedy") 
   directory.write("text", "hello\n");
   const std::string file = directory.write("satellite.toml", placed(row.text, directory));
   INFO(row.text);
-  check_refused(run_satellite({"check-config", "--config", file}, complete()), row.said);
+  auto variables = complete();
+  // A variable outranks the file.
+  if (row.text.find("ca_file") != std::string::npos) {
+    variables.erase("CHECKSTACK_SATELLITE_CA_FILE");
+  }
+  check_refused(run_satellite({"check-config", "--config", file}, variables), row.said);
 }
 
 TEST_CASE("a wrong variable of the environment is told by its name") {
