@@ -2,6 +2,7 @@
 
 #include "protocol/encoding/json_text.hpp"
 #include "protocol/timestamp.hpp"
+#include "protocol/vocabulary/base64.hpp"
 #include "protocol/vocabulary/bounded_json.hpp"
 #include "protocol/vocabulary/limits.hpp"
 #include "protocol/wire_words.hpp"

@@ -4,7 +4,6 @@
 #include "tls/client_context.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -16,10 +15,6 @@ namespace {
 // The public web's authorities are about 250 KiB.
 constexpr std::size_t text_size_max = 32U << 20U;
 
-std::int64_t nanoseconds(const timespec& time) {
-  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
-
 }  // namespace
 
 Settings AuthorityFile::settings() const {
@@ -27,13 +22,6 @@ Settings AuthorityFile::settings() const {
   settings.ca_file = path_;
   settings.ca_pem = text_;
   return settings;
-}
-
-AuthorityFile::Version AuthorityFile::version_of(const std::string& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return {};
-  return {status.st_dev, status.st_ino, static_cast<std::uint64_t>(status.st_size),
-          nanoseconds(status.st_mtim), nanoseconds(status.st_ctim)};
 }
 
 /// The text, if it is one that a connection can trust.
@@ -67,7 +55,7 @@ Result<std::string> AuthorityFile::read(const std::string& path) {
 Result<bool> AuthorityFile::refresh() {
   if (path_.empty()) return false;
   // Before the content: what changes in between is seen the next time.
-  const Version version = version_of(path_);
+  const FileVersion version = version_of_file(path_);
   if (was_seen_ && version == seen_) return false;
   auto text = read(path_);
   seen_ = version;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "protocol/vocabulary/file_version.hpp"
 #include "protocol/vocabulary/result.hpp"
 #include "tls/settings.hpp"
 
@@ -27,16 +28,10 @@ class AuthorityFile {
   Result<bool> refresh();
 
  private:
-  struct Version {
-    std::uint64_t device = 0, inode = 0, size = 0;
-    std::int64_t modified_ns = 0, changed_ns = 0;
-    bool operator==(const Version&) const = default;
-  };
-  static Version version_of(const std::string& path);
   static Result<std::string> read(const std::string& path);
 
   std::string path_, text_;
-  Version seen_;
+  FileVersion seen_;
   bool was_seen_ = false;
 };
 

@@ -5,7 +5,6 @@
 #include "protocol/vocabulary/unique_fd.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -19,10 +18,6 @@ using namespace satellite::byte_literals;
 
 // A chain of RSA certificates is some 10 KiB.
 constexpr ByteCount client_file_size_max = 256_KiB;
-
-std::int64_t client_file_nanoseconds(const timespec& time) {
-  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
 
 Error too_large(const std::string& name) {
   return Error{ErrorCode::limit_exceeded, name + ": larger than 256 KiB"};
@@ -63,21 +58,10 @@ Result<tls::ClientCertificate> read_client_certificate(const ClientFiles& files)
   return client;
 }
 
-ClientIdentity::Version ClientIdentity::version_of(const std::string& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return {};
-  return {status.st_dev,
-          status.st_ino,
-          static_cast<std::uint64_t>(status.st_size),
-          status.st_mode,
-          client_file_nanoseconds(status.st_mtim),
-          client_file_nanoseconds(status.st_ctim)};
-}
-
 Result<bool> ClientIdentity::refresh() {
   if (files_.certificate.empty()) return false;
   // Before the content: what changes in between is seen the next time.
-  const std::array versions{version_of(files_.certificate), version_of(files_.key)};
+  const std::array versions{version_of_file(files_.certificate), version_of_file(files_.key)};
   if (was_seen_ && versions == seen_) return false;
   auto read = read_client_certificate(files_);
   if (!read && !lasts(read.error())) {

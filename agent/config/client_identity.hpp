@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/config/config.hpp"
+#include "protocol/vocabulary/file_version.hpp"
 #include "protocol/vocabulary/result.hpp"
 #include "tls/client_certificate.hpp"
 
@@ -39,16 +40,9 @@ class ClientIdentity {
   Result<void> replace(ClientFiles files);
 
  private:
-  struct Version {
-    std::uint64_t device = 0, inode = 0, size = 0, mode = 0;
-    std::int64_t modified_ns = 0, changed_ns = 0;
-    bool operator==(const Version&) const = default;
-  };
-  static Version version_of(const std::string& path);
-
   ClientFiles files_;
   std::shared_ptr<const tls::ClientCertificate> certificate_;
-  std::array<Version, 2> seen_{};
+  std::array<FileVersion, 2> seen_{};
   bool was_seen_ = false;
   std::string told_;  ///< the last problem that will pass
 };

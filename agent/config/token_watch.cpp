@@ -2,18 +2,9 @@
 
 #include "agent/config/secret_file.hpp"
 
-#include <sys/stat.h>
-
 #include <utility>
 
 namespace satellite::agent {
-namespace {
-
-std::int64_t nanoseconds(const timespec& time) {
-  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
-
-}  // namespace
 
 TokenWatch::TokenWatch(TokenSource source, Secret token)
     : source_(std::move(source)), words_(source_.words()), token_(std::move(token)) {
@@ -24,21 +15,10 @@ TokenWatch::TokenWatch(TokenSource source, Secret token)
   // changed since it was read.
 }
 
-TokenWatch::Version TokenWatch::version_of_file() const {
-  struct stat status {};
-  if (::stat(source_.file.c_str(), &status) != 0) return {};
-  return {status.st_dev,
-          status.st_ino,
-          static_cast<std::uint64_t>(status.st_size),
-          status.st_mode,
-          nanoseconds(status.st_mtim),
-          nanoseconds(status.st_ctim)};
-}
-
 Result<bool> TokenWatch::refresh() {
   if (!is_file()) return false;
   // Before the content: what changes in between is seen the next time.
-  const Version version = version_of_file();
+  const FileVersion version = version_of_file(source_.file);
   if (version == seen_) return false;
   auto read = read_token_file(source_.file, source_.setting);
   if (!read && !lasts(read.error())) {

@@ -1,10 +1,11 @@
 #pragma once
 
 #include "agent/config/token_source.hpp"
+#include "protocol/vocabulary/file_version.hpp"
 #include "protocol/vocabulary/result.hpp"
 #include "protocol/vocabulary/secret.hpp"
 
-#include <cstdint>
+#include <string>
 
 namespace satellite::agent {
 
@@ -32,17 +33,10 @@ class TokenWatch {
   const std::string& file() const { return source_.file; }
 
  private:
-  struct Version {
-    std::uint64_t device = 0, inode = 0, size = 0, mode = 0;
-    std::int64_t modified_ns = 0, changed_ns = 0;
-    bool operator==(const Version&) const = default;
-  };
-  Version version_of_file() const;
-
   TokenSource source_;
   std::string words_;
   Secret token_;
-  Version seen_;
+  FileVersion seen_;
   std::string told_;  ///< the last problem that will pass
 };
 

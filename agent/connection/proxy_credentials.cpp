@@ -1,10 +1,12 @@
 #include "agent/connection/proxy_credentials.hpp"
 
 #include "agent/config/secret_file.hpp"
+#include "protocol/vocabulary/base64.hpp"
 #include "protocol/vocabulary/byte_count.hpp"
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 namespace satellite::agent {
 namespace {
@@ -12,25 +14,6 @@ namespace {
 using namespace satellite::byte_literals;
 
 constexpr ByteCount credentials_size_max = 1_KiB;
-
-/// At its full size from the start: growing would leave pieces of the secret behind.
-std::string as_base64(std::string_view bytes) {
-  constexpr std::string_view letters =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    const std::size_t count = std::min<std::size_t>(3, bytes.size() - at);
-    unsigned bits = 0;
-    for (std::size_t i = 0; i < 3; ++i) {
-      bits = bits << 8U | (i < count ? static_cast<unsigned char>(bytes[at + i]) : 0U);
-    }
-    for (std::size_t i = 0; i < 4; ++i) {
-      text += i <= count ? letters[bits >> (18U - 6U * i) & 0x3fU] : '=';
-    }
-  }
-  return text;
-}
 
 }  // namespace
 
@@ -47,7 +30,10 @@ Result<Secret> basic_credentials(std::string text, const std::string& name) {
   } else if (line.find(':') == std::string_view::npos || line.starts_with(':')) {
     problem = " has no user, a colon and a password";
   }
-  Secret encoded(problem.empty() ? as_base64(line) : std::string());
+  std::string base64;
+  if (problem.empty()) append_base64(base64, line);
+  Secret encoded(base64);
+  wipe(base64);
   wipe(text);
   if (problem.empty()) return encoded;
   return Error{ErrorCode::invalid_input,

@@ -122,22 +122,4 @@ bool append_json_string(std::string& frame, std::string_view text) {
   return true;
 }
 
-void append_base64(std::string& frame, std::string_view bytes) {
-  constexpr std::string_view digits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::size_t out = frame.size();
-  frame.resize(out + (bytes.size() + 2) / 3 * 4);
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    const std::size_t count = bytes.size() - at;
-    const auto byte = [&](std::size_t i) -> std::uint32_t {
-      return i < count ? static_cast<unsigned char>(bytes[at + i]) : 0;
-    };
-    const std::uint32_t group = byte(0) << 16U | byte(1) << 8U | byte(2);
-    frame[out++] = digits[group >> 18U];
-    frame[out++] = digits[group >> 12U & 0x3FU];
-    frame[out++] = count > 1 ? digits[group >> 6U & 0x3FU] : '=';
-    frame[out++] = count > 2 ? digits[group & 0x3FU] : '=';
-  }
-}
-
 }  // namespace satellite::protocol

@@ -1,7 +1,7 @@
 #include "tests/benchmarks/package_figures.hpp"
 
 #include "agent/packages/package_disk.hpp"
-#include "protocol/encoding/json_text.hpp"
+#include "protocol/vocabulary/base64.hpp"
 #include "tests/support/satellite_process.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tests/support/test_packages.hpp"
@@ -61,7 +61,7 @@ std::vector<Figure> measure_packages() {
   for (const std::size_t index : missing->entries) {
     const auto& package = missing->manifest.entries.at(index);
     std::string base64;
-    protocol::append_base64(base64, shelf.blobs.at(package.integrity));
+    append_base64(base64, shelf.blobs.at(package.integrity));
     must_be(disk.take_blob(package, base64));
   }
   const double unpacking = milliseconds_since(start_unpacking);

@@ -44,6 +44,22 @@ std::string forged(int kind, const std::string& path, unsigned mode) {
   return bytes;
 }
 
+/// What a script leaves is refused with its reason, and the state of before stays. Gives its exit
+/// code.
+int check_refused(KeepingBench& bench, StateKeeper& keeper, const Left& left) {
+  REQUIRE(bench.run_kept(keeper, "echo old > kept").result.has_new_state);
+  const std::string before = keeper.packed;
+  const Ran ran = bench.run_kept(keeper, left.words);
+  const std::string notes = state_notes_of(ran.result);
+  INFO(name_of(bench.engine) << ": " << left.words << ": " << notes << ran.standard_error);
+  CHECK(ran.result.outcome == Outcome::exited);
+  CHECK_FALSE(ran.result.has_new_state);
+  CHECK(notes.find("not kept") != std::string::npos);
+  CHECK(notes.find(left.because) != std::string::npos);
+  CHECK(keeper.packed == before);
+  return ran.result.exit_code;
+}
+
 }  // namespace
 
 TEST_CASE("what is no file or directory of a script's own is never kept, nor followed", "[state]") {
@@ -56,16 +72,7 @@ TEST_CASE("what is no file or directory of a script's own is never kept, nor fol
       Left{"mkdir d; chmod 0 d", "may not be read"}, Left{"chmod 0 .", "Permission denied"});
   KeepingBench bench(each_present_engine());
   StateKeeper keeper;
-  REQUIRE(bench.run_kept(keeper, "echo old > kept").result.has_new_state);
-  const std::string before = keeper.packed;
-  const Ran ran = bench.run_kept(keeper, left.words);
-  INFO(name_of(bench.engine) << ": " << left.words << ": " << state_notes_of(ran.result)
-                             << ran.standard_error);
-  CHECK(ran.result.exit_code == 0);
-  CHECK_FALSE(ran.result.has_new_state);
-  CHECK(state_notes_of(ran.result).find("not kept") != std::string::npos);
-  CHECK(state_notes_of(ran.result).find(left.because) != std::string::npos);
-  CHECK(keeper.packed == before);
+  CHECK(check_refused(bench, keeper, left) == 0);
   // Positive control: without it the same is kept.
   CHECK(bench.run_kept(keeper, "cat kept; echo x > f; mkdir d").result.has_new_state);
 }
@@ -81,14 +88,7 @@ TEST_CASE("trees without end are bounded: files, depth, names, holes", "[state]"
       Left{"for n in $(seq 1 300); do truncate -s 4000 hole-$n; done", "more than 1048576 bytes"});
   KeepingBench bench(each_present_engine());
   StateKeeper keeper;
-  REQUIRE(bench.run_kept(keeper, "echo old > kept").result.has_new_state);
-  const std::string before = keeper.packed;
-  const Ran ran = bench.run_kept(keeper, left.words);
-  INFO(name_of(bench.engine) << ": " << left.words << ": " << state_notes_of(ran.result)
-                             << ran.standard_error);
-  CHECK_FALSE(ran.result.has_new_state);
-  CHECK(state_notes_of(ran.result).find(left.because) != std::string::npos);
-  CHECK(keeper.packed == before);
+  check_refused(bench, keeper, left);
 }
 
 TEST_CASE("more files than a state may have are refused, and as many as it may are kept",

@@ -1,6 +1,6 @@
 #include "agent/packages/script_packages.hpp"
 
-#include "protocol/encoding/json_text.hpp"
+#include "protocol/vocabulary/base64.hpp"
 #include "tests/support/satellite_process.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tests/support/test_packages.hpp"
@@ -92,7 +92,7 @@ class PackagesBench {
     }
     if (const auto* asked = std::get_if<protocol::RequestScriptPackageBlob>(&message)) {
       protocol::ScriptPackageBlob blob{asked->integrity, std::string()};
-      protocol::append_base64(*blob.data_base64, shelf.blobs.at(asked->integrity));
+      append_base64(*blob.data_base64, shelf.blobs.at(asked->integrity));
       asio::post(context, [this, blob] { packages.receive(blob); });
     }
   }

@@ -1,7 +1,7 @@
 #include "agent/packages/store/base64.hpp"
 #include "agent/packages/store/package_store.hpp"
 #include "agent/packages/store/store_directory.hpp"
-#include "protocol/encoding/json_text.hpp"
+#include "protocol/vocabulary/base64.hpp"
 #include "tests/support/satellite_process.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tests/support/test_packages.hpp"
@@ -24,7 +24,7 @@ namespace {
 
 std::string in_base64(const std::string& bytes) {
   std::string text;
-  protocol::append_base64(text, bytes);
+  append_base64(text, bytes);
   return text;
 }
 

@@ -1,6 +1,6 @@
 #include "agent/packages/package_disk.hpp"
 #include "agent/packages/store/package_trees.hpp"
-#include "protocol/encoding/json_text.hpp"
+#include "protocol/vocabulary/base64.hpp"
 #include "tests/support/in_child.hpp"
 #include "tests/support/require_layer.hpp"
 #include "tests/support/satellite_process.hpp"
@@ -52,7 +52,7 @@ class Disk {
     for (const std::size_t index : missing->entries) {
       const auto& package = missing->manifest.entries.at(index);
       std::string base64;
-      protocol::append_base64(base64, shelf.blobs.at(package.integrity));
+      append_base64(base64, shelf.blobs.at(package.integrity));
       const auto taken = disk_->take_blob(package, base64);
       if (!taken) throw std::runtime_error(taken.error().message);
     }
@@ -225,7 +225,7 @@ TEST_CASE("what cannot be read as a package.json is told, and the package is the
   auto missing = disk->compare(manifest);
   REQUIRE(missing);
   std::string base64;
-  protocol::append_base64(base64, blob);
+  append_base64(base64, blob);
   REQUIRE(disk->take_blob(missing->manifest.entries.at(0), base64));
   REQUIRE(disk->build(missing->manifest));
   CHECK(file_text(disk.node_modules(manifest.lockfile_hash) / "odd/index.js") == "odd");
@@ -246,7 +246,7 @@ TEST_CASE("where the disk is full the tree before stays in use, and room makes i
     const auto taken = [&](const TestPackage& package) {
       const std::string blob = blob_of(package);
       std::string base64;
-      protocol::append_base64(base64, blob);
+      append_base64(base64, blob);
       const auto done = disk.take_blob(
           {package.name, package.version, integrity_of(package), std::nullopt}, base64);
       return (done ? "taken" : done.error().message) + "\n";
