@@ -168,13 +168,20 @@ TEST_CASE("a satellite without a standard error works all the same") {
   const char* const copy = std::getenv("SATELLITE_BINARY");
   const std::string command = std::string("exec ") + (copy != nullptr ? copy : SATELLITE_BINARY) +
                               " run </dev/null >&- 2>&-";
+  // The default is the host's own.
+  const TempDir files;
+  const std::string state =
+      "CHECKSTACK_SATELLITE_STATE_DIRECTORY=" + (files.path() / "state").string();
   const pid_t pid = ::fork();
   REQUIRE(pid >= 0);
   if (pid == 0) {
     const std::string url = "CHECKSTACK_CORE_URL=" + (*core)->url();
-    const char* const environment[] = {"PATH=/usr/bin:/bin", url.c_str(),
+    const char* const environment[] = {"PATH=/usr/bin:/bin",
+                                       url.c_str(),
+                                       state.c_str(),
                                        "CHECKSTACK_SATELLITE_CLIENT_ID=satellite-1",
-                                       "CHECKSTACK_SATELLITE_TOKEN=csat_right", nullptr};
+                                       "CHECKSTACK_SATELLITE_TOKEN=csat_right",
+                                       nullptr};
     const char* const arguments[] = {"sh", "-c", command.c_str(), nullptr};
     ::execve("/bin/sh", const_cast<char* const*>(arguments), const_cast<char* const*>(environment));
     ::_exit(127);
