@@ -174,7 +174,7 @@ class Agent {
   }
   asio::awaitable<void> stay_connected();
   asio::awaitable<void> wait_before_next(EndedConnection ended);
-  void note_short_connections(const EndedConnection& ended, std::chrono::milliseconds wait);
+  void tell_pattern(ConnectionPattern pattern, std::chrono::milliseconds wait);
   bool look_at_files();
   asio::awaitable<void> watch_loop();
   asio::awaitable<void> reload_when_told();
@@ -269,16 +269,14 @@ asio::awaitable<void> Agent::stay_connected() {
   }
 }
 
-void Agent::note_short_connections(const EndedConnection& ended, std::chrono::milliseconds wait) {
-  if (!short_connections_.note(ended)) return degraded_.leave("connection");
-  const char* const why =
-      "the core accepts this satellite and the connection ends within a minute, again and again: "
-      "look for another satellite with the same id, and for what cuts connections on the way";
-  if (degraded_.find("connection") == nullptr) {
-    dependencies_.log.warn("connection_unstable", why,
-                           {{"in_a_row", short_connections_.in_a_row()}});
+void Agent::tell_pattern(ConnectionPattern pattern, std::chrono::milliseconds wait) {
+  if (pattern == ConnectionPattern::none) return degraded_.leave("connection");
+  const auto [state, why] = words_of(pattern);
+  const DegradedState* const told = degraded_.find("connection");
+  if (told == nullptr || told->name != state) {
+    dependencies_.log.warn(state, why, {{"in_a_row", short_connections_.in_a_row()}});
   }
-  degraded_.enter("connection", "connection_unstable", why);
+  degraded_.enter("connection", state, why);
   // The next one, if it lasts, is the end of it.
   lasting_timer_.expires_after(wait + dependencies_.config.connect_deadline + limits::stable_after);
   lasting_timer_.async_wait([this, next = attempts_ + 1](const boost::system::error_code& failure) {
@@ -291,8 +289,11 @@ void Agent::note_short_connections(const EndedConnection& ended, std::chrono::mi
 asio::awaitable<void> Agent::wait_before_next(EndedConnection ended) {
   constexpr auto without_throwing = asio::as_tuple(asio::use_awaitable);
   const double random = std::uniform_real_distribution<double>(0.0, 1.0)(random_);
+  const auto pattern = short_connections_.note(ended);
+  const bool was_accepted = ended.authenticated_for.count() > 0;
+  if (pattern == ConnectionPattern::displaced && was_accepted) ended.end = ConnectionEnd::displaced;
   const auto wait = rotation_.next_wait(ended, random, std::chrono::steady_clock::now());
-  note_short_connections(ended, wait);
+  tell_pattern(pattern, wait);
   const bool watches_token =
       ended.end == ConnectionEnd::unauthorised && dependencies_.token.is_file();
   const char* const why =

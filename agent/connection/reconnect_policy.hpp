@@ -3,6 +3,7 @@
 #include "protocol/vocabulary/limits.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 
 namespace satellite::agent {
@@ -13,6 +14,7 @@ enum class ConnectionEnd {
   unauthorised,  ///< the core refused the credentials
   refreshed,     ///< closed by us, because the core sends every edit only after authentication
   shut_down,     ///< the core told this satellite to stop (deleted, disabled, replaced)
+  displaced,     ///< the core ends what it accepted, again and again and by a code of its own
 };
 
 /// What the reconnect policy has to know about that end.
@@ -22,6 +24,8 @@ struct EndedConnection {
   std::chrono::milliseconds authenticated_for{0};
   /// What an HTTP answer asked for (429, 503).
   std::optional<std::chrono::seconds> retry_after;
+  /// In the core's close frame, if it sent one (RFC 6455 7.4).
+  std::optional<std::uint16_t> close_code = std::nullopt;
 };
 
 /// When to try again. Pure: time goes in with the event, randomness with the question.
@@ -33,7 +37,8 @@ struct EndedConnection {
 ///         `backoff_first` to half of `backoff_max`, which is therefore the longest wait. After a
 ///         connection that the core had accepted they grow by half from `spread`, since all its
 ///         satellites lost it at one moment. A `retry_after` is waited out before. Refused
-///         credentials wait 300 s and up to a fifth more, whatever happened before.
+///         credentials, and what else the core said no to, wait 300 s and up to a fifth more,
+///         whatever happened before.
 /// Units:  `random` is uniform in [0, 1).
 /// Source: agent/README.md "Decisions"; core-contract 1.6 for the reference satellite; RFC 9110
 ///         10.2.3 for Retry-After.

@@ -68,6 +68,7 @@ asio::awaitable<EndedConnection> Session::run() {
     ended.authenticated_for =
         std::chrono::duration_cast<std::chrono::milliseconds>(SteadyClock::now() - *since);
   }
+  ended.close_code = link_->close_code_of_core();
   link_.reset();
   co_return ended;
 }

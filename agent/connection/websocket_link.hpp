@@ -82,6 +82,9 @@ class WebSocketLink {
   /// `reason` is cut to the 123 bytes that a close frame has room for. Idempotent.
   virtual boost::asio::awaitable<void> close(CloseCode code, std::string reason) = 0;
 
+  /// Of the close frame with which the core ended it; nothing if we did, or it sent none.
+  virtual std::optional<std::uint16_t> close_code_of_core() const = 0;
+
   /// From the next frame on. A fresh link takes `frame_size_max_before_authentication`.
   virtual void set_frame_size_max(ByteCount size) = 0;
 };

@@ -52,6 +52,7 @@ class WebSocketStream final : public WebSocketLink {
   void on_pong(std::function<void(std::uint64_t)> told) override { on_pong_ = std::move(told); }
   boost::asio::awaitable<Error> keep_alive() override;
   boost::asio::awaitable<void> close(CloseCode code, std::string reason) override;
+  std::optional<std::uint16_t> close_code_of_core() const override { return close_code_; }
   void set_frame_size_max(ByteCount size) override;
 
   WebSocket& websocket() { return websocket_; }
@@ -87,7 +88,8 @@ class WebSocketStream final : public WebSocketLink {
   std::chrono::steady_clock::time_point last_ping_ = std::chrono::steady_clock::now();
   std::optional<std::chrono::steady_clock::time_point> writing_since_, closing_since_;
   std::optional<Error> ended_;  // why, once it is over
-  bool close_begun_ = false;    // by us
+  std::optional<std::uint16_t> close_code_;
+  bool close_begun_ = false;  // by us
 };
 
 template <typename Stream>
@@ -214,6 +216,9 @@ boost::asio::awaitable<Result<std::string>> WebSocketStream<Stream>::read() {
     }
   } while (!failure && !websocket_.is_message_done());
   if (!failure) co_return frame;
+  // What answers a close frame of ours only repeats our code.
+  const auto code = websocket_.reason().code;
+  if (!close_begun_ && code != boost::beast::websocket::close_code::none) close_code_ = code;
   Error why = read_error(failure, websocket_.reason(), frame_size_max_);
   // A mistake of the core is the reason, even if its closing handshake then had to be cut short.
   const bool is_its_fault =

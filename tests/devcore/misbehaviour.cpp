@@ -15,6 +15,7 @@ using asio::ip::tcp;
 constexpr std::size_t deep_json_depth = 10'000;
 constexpr std::size_t oversize_frame_size = 17U << 20U;
 constexpr std::uint16_t going_away = 1001;
+constexpr std::uint16_t displaced_code = 4409;
 constexpr std::uint16_t unassigned_code = 5000;
 
 }  // namespace
@@ -66,6 +67,9 @@ void Connection::misbehave(Misbehaviour misbehaviour) {
   switch (misbehaviour) {
     case Misbehaviour::close:
       close_code_ = going_away;
+      break;
+    case Misbehaviour::displace:
+      close_code_ = displaced_code;
       break;
     case Misbehaviour::close_5000:
       close_code_ = unassigned_code;

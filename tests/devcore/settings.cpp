@@ -6,7 +6,7 @@
 namespace satellite::devcore {
 namespace {
 
-constexpr std::array<std::pair<Misbehaviour, std::string_view>, 21> names{{
+constexpr std::array<std::pair<Misbehaviour, std::string_view>, 22> names{{
     {Misbehaviour::none, "none"},
     {Misbehaviour::close_at_connect, "close-at-connect"},
     {Misbehaviour::stall_tls, "stall-tls"},
@@ -26,6 +26,7 @@ constexpr std::array<std::pair<Misbehaviour, std::string_view>, 21> names{{
     {Misbehaviour::oversize_frame, "oversize-frame"},
     {Misbehaviour::endless_fragments, "endless-fragments"},
     {Misbehaviour::binary_frame, "binary-frame"},
+    {Misbehaviour::displace, "displace"},
     {Misbehaviour::close_5000, "close-5000"},
     {Misbehaviour::forget_route, "forget-route"},
 }};

@@ -43,6 +43,7 @@ enum class Misbehaviour {
   oversize_frame,     ///< one frame of 17 MiB
   endless_fragments,  ///< a message whose fragments never end
   binary_frame,       ///< `{}` in a binary frame
+  displace,           ///< a close frame with a code of the core's own, 4409
   close_5000,         ///< a close frame with a code that nobody can have
   forget_route,       ///< has lost the way: pings work, but nothing is routed, results are dropped
 };

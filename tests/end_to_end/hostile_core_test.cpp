@@ -152,3 +152,22 @@ TEST_CASE("a cancellation for a run that nobody knows, or that is over, changes 
   CHECK(count_frames(scene, "script_finished") == ends + 1);
   scene.check_well();
 }
+
+TEST_CASE("two satellites with one id do not displace each other all the time") {
+  FaultScene scene;
+  for (std::uint64_t connection = 1; connection <= 3; ++connection) {
+    REQUIRE(scene->core().wait_until_authenticated(devcore::DevCore::patience, connection));
+    scene->core().misbehave(devcore::Misbehaviour::displace);
+    scene.wait_for_line(" disconnected ");
+  }
+  scene->wait_for_log(" duplicate_identity ");
+  // Minutes, where a core that restarts has it back within seconds.
+  const auto waits_for_minutes = [&] {
+    const std::string log = scene->satellite().log();
+    const auto last = log.rfind(" reconnect_waits ");
+    const std::string line = log.substr(last, log.find('\n', last) - last);
+    return line.find(" in=5m") != std::string::npos || line.find(" in=6m") != std::string::npos;
+  };
+  eventually("it waits for minutes", waits_for_minutes);
+  scene.check_well();
+}
