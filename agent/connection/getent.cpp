@@ -1,11 +1,11 @@
 #include "agent/connection/getent.hpp"
 
 #include "agent/connection/name_services.hpp"
+#include "agent/runtime/spawn_settings.hpp"
 #include "protocol/vocabulary/unique_fd.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,29 +27,6 @@ constexpr std::size_t getent_addresses_max = 16;
 constexpr std::size_t output_max = 32'768;
 // getent(1): "One or more supplied key could not be found in the database."
 constexpr int exit_not_found = 2;
-
-struct Spawning {
-  Spawning() {
-    ::posix_spawn_file_actions_init(&actions);
-    ::posix_spawnattr_init(&attributes);
-    sigset_t none, all;
-    ::sigemptyset(&none);
-    ::sigfillset(&all);
-    ::posix_spawnattr_setflags(&attributes,
-                               POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
-    ::posix_spawnattr_setsigmask(&attributes, &none);
-    ::posix_spawnattr_setsigdefault(&attributes, &all);
-  }
-  ~Spawning() {
-    ::posix_spawn_file_actions_destroy(&actions);
-    ::posix_spawnattr_destroy(&attributes);
-  }
-  Spawning(const Spawning&) = delete;
-  Spawning& operator=(const Spawning&) = delete;
-
-  posix_spawn_file_actions_t actions{};
-  posix_spawnattr_t attributes{};
-};
 
 /// The program while it runs: killed and reaped at the latest when this goes. Nobody else reaps our
 /// children, so its number stays its own until then.
@@ -110,18 +87,17 @@ std::optional<std::string> read_before(int fd, Moment deadline) {
 
 /// Starts the first of the programs that is there.
 Result<pid_t> start_getent(const std::string& name, int output) {
-  Spawning spawning;
-  ::posix_spawn_file_actions_addopen(&spawning.actions, 0, "/dev/null", O_RDONLY, 0);
-  ::posix_spawn_file_actions_adddup2(&spawning.actions, output, 1);
-  ::posix_spawn_file_actions_addopen(&spawning.actions, 2, "/dev/null", O_WRONLY, 0);
+  SpawnSettings settings;
+  settings.open_null(0);
+  settings.pass(output, 1);
+  settings.open_null(2);
   std::string program_name = "getent", database = "ahosts", key = name;
   std::string locale = "LC_ALL=C", path = "PATH=/usr/bin:/bin";
   std::array<char*, 4> arguments{program_name.data(), database.data(), key.data(), nullptr};
   std::array<char*, 3> environment{locale.data(), path.data(), nullptr};
   for (const char* program : programs) {
     pid_t pid = -1;
-    const int failure = ::posix_spawn(&pid, program, &spawning.actions, &spawning.attributes,
-                                      arguments.data(), environment.data());
+    const int failure = settings.start(program, arguments.data(), environment.data(), pid);
     if (failure == 0) return pid;
     if (failure != ENOENT) return error_from_errno(std::string("DNS: start ") + program, failure);
   }

@@ -45,7 +45,6 @@ class RelayedPolicy {
   void connection_lost();
 
   bool was_received() const { return last_valid_.has_value(); }
-  const PolicyAge& age() const { return age_; }
 
   /// For whoever asks how the satellite is doing.
   struct State {

@@ -8,7 +8,8 @@ namespace satellite::sandbox {
 namespace {
 
 constexpr std::size_t output_read_max = 16U << 10U;
-constexpr std::size_t paths_max = 4, path_size_max = 128;
+// A path whose first directory is all of it stands twice in its hint.
+constexpr std::size_t paths_max = 4, path_size_max = 96;
 
 using enum HostTopic;
 

@@ -120,7 +120,8 @@ asio::awaitable<void> Connection::write_next() {
     co_return;
   }
   std::string text(fragment_size, 'x');
-  const bool is_fragment = queue_.empty();
+  // A message between two fragments would end the one that has no end.
+  const bool is_fragment = fragments_without_end_;
   if (!is_fragment) {
     text = std::move(queue_.front());
     queue_.pop_front();

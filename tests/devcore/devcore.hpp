@@ -22,7 +22,7 @@ class DevCore {
  public:
   using Timeout = std::chrono::milliseconds;
   /// Nothing takes this long, but everything takes longer on a machine that others keep busy.
-  static constexpr Timeout patience{60'000};
+  static constexpr Timeout patience{120'000};
 
   static Result<std::unique_ptr<DevCore>> start(Settings settings);
   ~DevCore();

@@ -31,7 +31,7 @@ class SatelliteProcess {
   void signal(int number) const;
 
   /// The exit code, or -signal; fails the test when it does not end in time.
-  int wait(std::chrono::milliseconds limit = std::chrono::seconds(60));
+  int wait(std::chrono::milliseconds limit = std::chrono::seconds(120));
   bool running();
 
   /// What it wrote so far on standard error.
@@ -60,7 +60,7 @@ std::vector<pid_t> children_of(pid_t pid);
 /// Looks again and again until `condition` holds; fails the test past the limit. For states that
 /// nothing announces, such as another process's end.
 void eventually(const std::string& what, const std::function<bool()>& condition,
-                std::chrono::milliseconds limit = std::chrono::seconds(60));
+                std::chrono::milliseconds limit = std::chrono::seconds(120));
 /// A failure tells what the satellite had logged by then.
 void eventually(const std::string& what, const std::function<bool()>& condition,
                 const SatelliteProcess& satellite);

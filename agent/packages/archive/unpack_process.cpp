@@ -1,12 +1,12 @@
 #include "agent/packages/archive/unpack_process.hpp"
 
 #include "agent/packages/archive/unpack_child.hpp"
+#include "agent/runtime/spawn_settings.hpp"
 #include "protocol/vocabulary/printable.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -27,45 +27,6 @@ constexpr std::chrono::seconds answer_deadline{180};  // past its limit of proce
 constexpr int look_every_ms = 100;                    // whether somebody asks us to stop
 // Above the numbers that the child has, so that no dup2 overwrites what a later one needs.
 constexpr int numbers_from = 16;
-
-class SpawnActions {
- public:
-  SpawnActions() { ::posix_spawn_file_actions_init(&actions_); }
-  ~SpawnActions() { ::posix_spawn_file_actions_destroy(&actions_); }
-  SpawnActions(const SpawnActions&) = delete;
-  SpawnActions& operator=(const SpawnActions&) = delete;
-
-  void pass(int fd, int number) { ::posix_spawn_file_actions_adddup2(&actions_, fd, number); }
-  void open_null(int number) {
-    ::posix_spawn_file_actions_addopen(&actions_, number, "/dev/null", O_RDWR, 0);
-  }
-  const posix_spawn_file_actions_t* get() const { return &actions_; }
-
- private:
-  posix_spawn_file_actions_t actions_{};
-};
-
-/// No signal blocked or ignored, and a session of its own: a terminal's signals are not for it.
-class SpawnAttributes {
- public:
-  SpawnAttributes() {
-    sigset_t none, all;
-    ::sigemptyset(&none);
-    ::sigfillset(&all);
-    ::posix_spawnattr_init(&attributes_);
-    ::posix_spawnattr_setflags(&attributes_,
-                               POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
-    ::posix_spawnattr_setsigmask(&attributes_, &none);
-    ::posix_spawnattr_setsigdefault(&attributes_, &all);
-  }
-  ~SpawnAttributes() { ::posix_spawnattr_destroy(&attributes_); }
-  SpawnAttributes(const SpawnAttributes&) = delete;
-  SpawnAttributes& operator=(const SpawnAttributes&) = delete;
-  const posix_spawnattr_t* get() const { return &attributes_; }
-
- private:
-  posix_spawnattr_t attributes_{};
-};
 
 Error error_of_answer(std::string_view text) {
   text.remove_prefix(unpack_error.size());
@@ -105,17 +66,15 @@ Result<UnpackProcess> UnpackProcess::start(const std::string& program, int direc
   const UniqueFd theirs(::fcntl(low.get(), F_DUPFD_CLOEXEC, numbers_from));
   const UniqueFd writable(::fcntl(directory, F_DUPFD_CLOEXEC, numbers_from));
   if (!theirs || !writable) return error_from_errno("fcntl(F_DUPFD_CLOEXEC)", errno);
-  SpawnActions actions;
-  for (const int number : {0, 1, 2}) actions.open_null(number);
-  actions.pass(theirs.get(), unpack_socket);
-  actions.pass(writable.get(), unpack_directory);
-  const SpawnAttributes attributes;
+  SpawnSettings settings;
+  for (const int number : {0, 1, 2}) settings.open_null(number);
+  settings.pass(theirs.get(), unpack_socket);
+  settings.pass(writable.get(), unpack_directory);
   std::string name(unpack_program_name);
   std::array<char*, 2> arguments{name.data(), nullptr};
   std::array<char*, 1> environment{nullptr};
   pid_t pid = -1;
-  const int failure = ::posix_spawn(&pid, program.c_str(), actions.get(), attributes.get(),
-                                    arguments.data(), environment.data());
+  const int failure = settings.start(program.c_str(), arguments.data(), environment.data(), pid);
   if (failure != 0) return error_from_errno("start " + program + " to unpack packages", failure);
   // Nobody else reaps our children, so that the number is still that of this one.
   UniqueFd handle(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));

@@ -127,3 +127,11 @@ TEST_CASE("a run shows what its layers leave of the host") {
   CHECK_FALSE(host_in_view(with_disks, {"disk /"})[HostTopic::disks]);
   CHECK(host_in_view(with_disks, {"disk /", "disk /data"})[HostTopic::disks]);
 }
+
+TEST_CASE("a hint about a path without end is a short line") {
+  const std::string path = '/' + std::string(4'000, 'x');
+  const auto hints = hints_for(confined("true", "cat: " + path + ": No such file or directory"));
+  REQUIRE(hints.size() == 1);
+  CHECK(hints[0].size() <= 320);
+  CHECK(hints[0].starts_with(path.substr(0, 90)));
+}
