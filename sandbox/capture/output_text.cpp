@@ -1,6 +1,6 @@
 #include "sandbox/capture/output_text.hpp"
 
-#include "sandbox/capture/utf8.hpp"
+#include "protocol/vocabulary/utf8.hpp"
 
 #include <algorithm>
 

@@ -2,7 +2,7 @@
 #include "sandbox/capture/secret_forms.hpp"
 
 #include "protocol/vocabulary/secret.hpp"
-#include "sandbox/capture/utf8.hpp"
+#include "protocol/vocabulary/utf8.hpp"
 
 #include <algorithm>
 #include <array>

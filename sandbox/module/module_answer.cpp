@@ -2,7 +2,7 @@
 
 #include "protocol/vocabulary/bounded_json.hpp"
 #include "protocol/vocabulary/lone_surrogates.hpp"
-#include "sandbox/capture/utf8.hpp"
+#include "protocol/vocabulary/utf8.hpp"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>

@@ -1,6 +1,6 @@
 #include "agent/checks/template/template_engine.hpp"
 #include "agent/checks/template/template_filters.hpp"
-#include "sandbox/capture/utf8.hpp"
+#include "protocol/vocabulary/utf8.hpp"
 #include "tests/fuzz/promises.hpp"
 #include "tests/fuzz/targets.hpp"
 
@@ -38,7 +38,7 @@ Broken check_template_target(std::string_view input) {
     scope = *parsed;
   }
   // Templates come out of JSON, so that nothing else than UTF-8 gets here.
-  if (!sandbox::is_valid_utf8(text)) return std::nullopt;
+  if (!is_valid_utf8(text)) return std::nullopt;
   const auto rendered = render_template(text, scope, now);
   // The core knows an unknown filter by its name, whatever its length.
   if (!rendered) return unless_fit_for_log(rendered.error(), 1024 + text.size());
@@ -46,7 +46,7 @@ Broken check_template_target(std::string_view input) {
     return "a text without a template was changed";
   }
   if (rendered->size() > template_text_size_max.value + text.size()) return "a text without bounds";
-  if (!sandbox::is_valid_utf8(*rendered)) return "rendered text that is not UTF-8";
+  if (!is_valid_utf8(*rendered)) return "rendered text that is not UTF-8";
   return std::nullopt;
 }
 

@@ -7,7 +7,8 @@
 namespace satellite::sandbox {
 namespace {
 
-constexpr std::uint32_t record_magic = 0x4353'5243;  // "CSRC"
+// Different ones, so that neither side can take its own words for the other's.
+constexpr std::uint32_t record_magic = 0x4353'5243, request_magic = 0x5153'5243;  // "CRSC", "CRSQ"
 constexpr std::uint32_t record_version = 6;
 constexpr std::size_t record_text_size_max = 512;
 constexpr std::size_t name_size_max = 128;
@@ -222,9 +223,9 @@ Error not_a_record() {
   return Error{ErrorCode::invalid_input, "not a record of this launcher's version"};
 }
 
-ByteWriter begin(std::uint32_t kind, std::uint64_t run_number) {
+ByteWriter begin(std::uint32_t magic, std::uint32_t kind, std::uint64_t run_number) {
   ByteWriter out;
-  out.number(record_magic);
+  out.number(magic);
   out.number(record_version);
   out.number(kind);
   out.number(run_number);
@@ -234,7 +235,8 @@ ByteWriter begin(std::uint32_t kind, std::uint64_t run_number) {
 }  // namespace
 
 std::string encode_request(const LauncherRequest& request) {
-  ByteWriter out = begin(static_cast<std::uint32_t>(request.kind), request.run_number);
+  ByteWriter out =
+      begin(request_magic, static_cast<std::uint32_t>(request.kind), request.run_number);
   out.number(static_cast<std::uint8_t>(request.identity.has_value()));
   const Identity identity = request.identity.value_or(Identity{});
   out.number(identity.uid);
@@ -254,7 +256,7 @@ Result<LauncherRequest> decode_request(std::string_view bytes) {
   identity.uid = in.number<std::uint32_t>();
   identity.gid = in.number<std::uint32_t>();
   if (!has_identity && identity != Identity{}) in.fail();
-  if (!in.finished_well() || magic != record_magic || version != record_version || kind < 1 ||
+  if (!in.finished_well() || magic != request_magic || version != record_version || kind < 1 ||
       kind > static_cast<std::uint32_t>(RequestKind::count)) {
     return not_a_record();
   }
@@ -264,7 +266,8 @@ Result<LauncherRequest> decode_request(std::string_view bytes) {
 }
 
 std::string encode_record(const LauncherRecord& record) {
-  ByteWriter out = begin(static_cast<std::uint32_t>(record.event.index()), record.run_number);
+  ByteWriter out =
+      begin(record_magic, static_cast<std::uint32_t>(record.event.index()), record.run_number);
   out.number(static_cast<std::uint8_t>(record.remains));
   std::visit(EventWriter{out}, record.event);
   return out.take();

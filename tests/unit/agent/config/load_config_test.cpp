@@ -143,7 +143,11 @@ TEST_CASE("the encodings of a settings file: UTF-8 with or without its mark, not
   for (const std::string& bad : {utf16,
                                  plain + "# K\xfc"
                                          "che\n",
-                                 utf16.substr(2)}) {
+                                 utf16.substr(2),
+                                 // Overlong, a surrogate, above U+10FFFF: within a string, where
+                                 // the library would look for the place.
+                                 plain + "id = ['\xc0\x91']\n", plain + "id = '\xed\xa0\x80'\n",
+                                 plain + "id = \"\xf4\x90\x80\x80\"\n"}) {
     sources.file = directory.write("s.toml", bad);
     const auto loaded = load_config(sources, SettingsUse::connects);
     REQUIRE_FALSE(loaded);

@@ -1,7 +1,7 @@
 // What real programs make of a secret: none of it may get through the masker, wherever two reads
 // cut it.
+#include "protocol/vocabulary/utf8.hpp"
 #include "sandbox/capture/masker.hpp"
-#include "sandbox/capture/utf8.hpp"
 #include "tests/support/require_layer.hpp"
 #include "tests/support/temp_dir.hpp"
 

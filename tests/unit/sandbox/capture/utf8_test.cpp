@@ -1,4 +1,4 @@
-#include "sandbox/capture/utf8.hpp"
+#include "protocol/vocabulary/utf8.hpp"
 
 #include "sandbox/capture/utf8_chunks.hpp"
 

@@ -274,6 +274,7 @@ TEST_CASE("records and requests survive their journey unchanged") {
     const auto back = decode_record(encode_record(record));
     REQUIRE(back.has_value());
     CHECK(*back == record);
+    CHECK_FALSE(decode_request(encode_record(record)));
   }
   for (const auto kind : {RequestKind::start, RequestKind::terminate, RequestKind::kill,
                           RequestKind::try_namespaces, RequestKind::prepare, RequestKind::begin}) {
@@ -282,6 +283,7 @@ TEST_CASE("records and requests survive their journey unchanged") {
     const auto back = decode_request(encode_request(request));
     REQUIRE(back.has_value());
     CHECK(*back == request);
+    CHECK_FALSE(decode_record(encode_request(request)));
   }
 }
 

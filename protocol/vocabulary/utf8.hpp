@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace satellite::sandbox {
+namespace satellite {
 
 /// Bytes from the start that are whole, valid UTF-8 code points.
 ///
@@ -29,4 +29,4 @@ std::string decoded_with_replacement(std::string_view bytes);
 /// Without the white space that JavaScript's trim() removes at both ends.
 std::string_view trimmed_as_javascript(std::string_view text);
 
-}  // namespace satellite::sandbox
+}  // namespace satellite

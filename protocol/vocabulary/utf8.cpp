@@ -1,11 +1,11 @@
-#include "sandbox/capture/utf8.hpp"
+#include "protocol/vocabulary/utf8.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
 
-namespace satellite::sandbox {
+namespace satellite {
 namespace {
 
 constexpr std::string_view replacement = "\xEF\xBF\xBD";
@@ -159,4 +159,4 @@ std::string_view trimmed_as_javascript(std::string_view text) {
   return text;
 }
 
-}  // namespace satellite::sandbox
+}  // namespace satellite
