@@ -83,6 +83,8 @@ class RootfsStep {
         attempt_.check_fault(SetupStep::file_step, index_);
         return show_disk({source_text(), step_.number, target_text(), !setup_.own_user,
                           step_.mode != 0, setup_.makes_carriers});
+      case FileStepKind::host_processes:
+        return show_host_processes();
       case FileStepKind::seal:
         return remount(target_text(), nosuid_nodev | MOUNT_ATTR_RDONLY);
     }
@@ -150,7 +152,17 @@ class RootfsStep {
 
   void write_setting() const {
     attempt_.check_fault(SetupStep::file_step, index_);
-    static_cast<void>(skipped(write_file(target_text(), source_text())));
+    if (!setup_.shows_processes) {
+      return static_cast<void>(skipped(write_file(target_text(), source_text())));
+    }
+    // The name of a file below /proc, without the slash that its mount point begins with.
+    constexpr long size_of_proc = 5;
+    const long fd = may(__NR_openat, init_fd_proc, target() + size_of_proc, O_WRONLY | O_CLOEXEC);
+    if (skipped(fd)) return;
+    long size = 0;
+    while (source_text()[size] != '\0') ++size;
+    write_all(fd, source_text(), size);
+    call(__NR_close, fd);
   }
 
   struct statx facts_of(long fd) const {
@@ -257,6 +269,15 @@ class RootfsStep {
     call(__NR_close, found);
     make_place((facts_of(tree).stx_mode & file_type_mask) == type_directory);
     place(tree, attributes, depth);
+  }
+
+  /// Without root what is mounted in it comes along, and later steps cover that.
+  void show_host_processes() const {
+    const long depth = setup_.own_user ? AT_RECURSIVE : 0;
+    const long tree = must(__NR_open_tree, setup_.host_proc_fd, address(""),
+                           OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | depth);
+    make_place(true);
+    place(tree, nosuid_nodev | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY, depth);
   }
 
   void remount(const char* target, std::uint64_t attributes) const {
@@ -384,6 +405,13 @@ void enter_disk_root(const Attempt& attempt, const char* directory) {
   }
 }
 
+/// The staging root covers it.
+long open_host_proc(const Attempt& attempt, const NativeSetup& setup) {
+  if (!setup.shows_processes) return -1;
+  return attempt.must(SetupStep::new_root, 8, __NR_openat, AT_FDCWD, address(staging_root),
+                      O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
 void enter_staging_root(const Attempt& attempt, const NativeSetup& setup) {
   attempt.must(SetupStep::new_root, 0, __NR_mount, address("tmpfs"), address(staging_root),
                address("tmpfs"), static_cast<long>(memory_flags(setup)), address(root_options));
@@ -439,8 +467,10 @@ void ignore_file_privileges(const Attempt& attempt) {
 
 }  // namespace
 
-void build_rootfs(const Attempt& attempt, const NativeSetup& setup) {
+void build_rootfs(const Attempt& attempt, const NativeSetup& wanted) {
   keep_mounts_private(attempt);
+  NativeSetup setup = wanted;
+  setup.host_proc_fd = static_cast<int>(open_host_proc(attempt, setup));
   if (setup.confined) {
     enter_staging_root(attempt, setup);
   } else {
@@ -448,6 +478,7 @@ void build_rootfs(const Attempt& attempt, const NativeSetup& setup) {
     attempt.must(SetupStep::new_root, 1, __NR_chdir, address("/"));
   }
   build_steps(attempt, setup, 0, setup.step_count);
+  if (setup.host_proc_fd >= 0) call(__NR_close, setup.host_proc_fd);
   if (setup.confined) pivot_into_root(attempt, setup);
 }
 
@@ -472,11 +503,14 @@ void mount_empty_proc(const Attempt& attempt) {
 
 }  // namespace
 
-void build_template(const Attempt& attempt, const NativeSetup& setup) {
+void build_template(const Attempt& attempt, const NativeSetup& wanted) {
   keep_mounts_private(attempt);
+  NativeSetup setup = wanted;
+  setup.host_proc_fd = static_cast<int>(open_host_proc(attempt, setup));
   enter_staging_root(attempt, setup);
   build_steps(attempt, setup, 0, setup.root_step_count);
-  if (setup.own_user) mount_empty_proc(attempt);
+  if (setup.own_user && !setup.shows_processes) mount_empty_proc(attempt);
+  if (setup.host_proc_fd >= 0) call(__NR_close, setup.host_proc_fd);
   pivot_into_root(attempt, setup);
 }
 
@@ -486,7 +520,8 @@ void mount_own_proc(const Attempt& attempt, const NativeSetup& setup) {
 }
 
 void complete_rootfs(const Attempt& attempt, const NativeSetup& setup) {
-  build_steps(attempt, setup, setup.root_step_count + 1, setup.step_count);
+  const int done = setup.shows_processes ? 0 : 1;
+  build_steps(attempt, setup, setup.root_step_count + done, setup.step_count);
 }
 
 }  // namespace satellite::sandbox::bare

@@ -17,7 +17,7 @@ namespace satellite::sandbox {
 namespace {
 
 constexpr std::uint32_t order_magic = 0x4353'4f52;  // "CSOR"
-constexpr std::uint32_t order_version = 8;
+constexpr std::uint32_t order_version = 9;
 constexpr std::uint32_t words_max = 4'096;
 constexpr std::size_t word_size_max = (128U << 10U) - 1;  // MAX_ARG_STRLEN, execve(2)
 constexpr std::size_t text_size_max = 2U << 20U;
@@ -103,7 +103,7 @@ void write_expectation(ByteWriter& out, const Expectation& expectation) {
                     expectation.confined_filesystem, expectation.not_host_root,
                     expectation.own_user_namespace, expectation.filtered_calls,
                     expectation.bare_of_privilege, expectation.sealed_root,
-                    expectation.network_out_of_reach});
+                    expectation.network_out_of_reach, expectation.shows_processes});
   write_identity(out, expectation.identity);
   write_settings(out, expectation.resource_settings);
   write_sizes(out, expectation.memory_sizes);
@@ -128,7 +128,8 @@ void write_steps(ByteWriter& out, std::span<const FileStep> steps) {
 void write_native_plan(ByteWriter& out, const std::optional<NativePlan>& plan) {
   out.number(static_cast<std::uint8_t>(plan.has_value()));
   if (!plan) return;
-  write_flags(out, {plan->confined, plan->own_network, plan->root_owned, plan->root_on_disk});
+  write_flags(out, {plan->confined, plan->own_network, plan->root_owned, plan->root_on_disk,
+                    plan->shows_processes});
   out.number(plan->root_steps);
   write_steps(out, plan->steps);
 }
@@ -306,7 +307,7 @@ Expectation read_expectation(ByteReader& in) {
                   &expectation.confined_filesystem, &expectation.not_host_root,
                   &expectation.own_user_namespace, &expectation.filtered_calls,
                   &expectation.bare_of_privilege, &expectation.sealed_root,
-                  &expectation.network_out_of_reach});
+                  &expectation.network_out_of_reach, &expectation.shows_processes});
   expectation.identity = read_identity(in);
   expectation.resource_settings = read_settings(in);
   expectation.memory_sizes = read_sizes(in);
@@ -332,7 +333,8 @@ FileStep read_step(ByteReader& in) {
   if (kind > static_cast<std::uint32_t>(FileStepKind::last)) in.fail();
   step.kind = static_cast<FileStepKind>(kind);
   step.target = read_c_string(in, path_size_max);
-  const bool is_content = step.kind == FileStepKind::text || step.kind == FileStepKind::append;
+  const bool is_content = step.kind == FileStepKind::text || step.kind == FileStepKind::append ||
+                          step.kind == FileStepKind::own_text;
   step.source = read_c_string(in, is_content ? step_text_size_max : path_size_max);
   if (step.target.empty() || step.target.front() == '/' || climbs(step.target)) in.fail();
   step.size = in.number<std::uint64_t>();
@@ -344,12 +346,13 @@ FileStep read_step(ByteReader& in) {
 std::optional<NativePlan> read_native_plan(ByteReader& in) {
   if (!in.flag()) return std::nullopt;
   NativePlan plan;
-  read_flags(in, {&plan.confined, &plan.own_network, &plan.root_owned, &plan.root_on_disk});
+  read_flags(in, {&plan.confined, &plan.own_network, &plan.root_owned, &plan.root_on_disk,
+                  &plan.shows_processes});
   plan.root_steps = in.number<std::uint32_t>();
   plan.steps.resize(in.count(steps_max, step_size_min));
   for (auto& step : plan.steps) step = read_step(in);
   if (plan.root_steps > plan.steps.size() || (plan.root_steps > 0 && !plan.confined)) in.fail();
-  if (plan.root_on_disk && !plan.confined) in.fail();
+  if ((plan.root_on_disk || plan.shows_processes) && !plan.confined) in.fail();
   return plan;
 }
 
@@ -439,6 +442,9 @@ Result<void> make_sense(const LaunchOrder& order) {
   const bool wrapped = order.engine == Engine::bwrap || order.engine == Engine::nsjail;
   const bool native = order.engine == Engine::native;
   if (native != order.native.has_value()) return not_an_order("file steps and engine disagree");
+  if (native && order.native->shows_processes != order.expectation.shows_processes) {
+    return not_an_order("what of the host's processes is shown is not measured");
+  }
   if (order.identity_is_own && !order.identity) return not_an_order("an own identity is missing");
   if (wrapped == order.wrapper.empty()) return not_an_order("wrapper and engine disagree");
   if (!wrapped && !order.wrapper_files.empty()) return not_an_order("files without a wrapper");
