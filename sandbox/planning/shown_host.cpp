@@ -243,9 +243,9 @@ ShownTo whom_to_show(const HostFacts& facts) {
 ShowingRun showing_run(const HostFacts& facts, std::string scratch_directory) {
   return {whom_to_show(facts),
           facts.native_engine,
-          facts.keeps_signals,
           std::move(scratch_directory),
-          {}};
+          {},
+          facts.keeps_signals};
 }
 
 CapabilityFinding examine_host_view(const HostView& view, const HostFacts& facts,

@@ -51,9 +51,9 @@ ShownTo whom_to_show(const HostFacts& facts);
 struct ShowingRun {
   ShownTo whom = ShownTo::satellite;
   bool by_native_engine = false;
-  bool keeps_signals = false;  ///< HostFacts::keeps_signals
   std::string scratch_directory;
   std::vector<std::string> further_paths{};  ///< that it shows whatever is granted
+  bool keeps_signals = false;                ///< HostFacts::keeps_signals
 };
 ShowingRun showing_run(const HostFacts& facts, std::string scratch_directory);
 

@@ -8,9 +8,11 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 
 using namespace satellite;
 using namespace satellite::sandbox;
@@ -141,10 +143,16 @@ TEST_CASE("nothing of a run with processes is alive after it, however it was lef
   bench.settings.grace = 50ms;
   Listener listener;
   int seen_alive = 0;
-  listener.on_output = [&](const std::string&) { seen_alive = count_processes(marker); };
+  listener.on_output = [&](const std::string&) {
+    seen_alive = count_processes(marker);
+    for (const auto& run : std::filesystem::directory_iterator(bench.launcher->scratch_area())) {
+      std::ofstream(run.path() / "scratch" / "seen");
+    }
+  };
   SECTION("after a normal end") {
-    const Ran ran =
-        bench.run(with_marker(leave_behind(marker), marker), policy_for(Engine::native), listener);
+    const Ran ran = bench.run(
+        with_marker(leave_behind(marker) + "until [ -e seen ]; do sleep 0.01; done", marker),
+        policy_for(Engine::native), listener);
     CHECK(ran.result.outcome == Outcome::exited);
     CHECK(ran.result.exit_code == 0);
   }

@@ -416,6 +416,8 @@ void read_setup(ByteReader& in, LaunchOrder& order) {
   order.resource_settings = read_settings(in);
   order.expectation = read_expectation(in);
   order.native = read_native_plan(in);
+  const bool shows = order.native && order.native->shows_processes;
+  if (shows != order.expectation.shows_processes) in.fail();  // it would not be measured
   order.network = read_network(in);
   order.cgroup = read_cgroup(in);
   order.watched_memory_bytes = in.number<std::uint64_t>();
@@ -428,6 +430,7 @@ void read_task(ByteReader& in, LaunchOrder& order) {
   order.long_script = read_optional(in, text_size_max);
   order.environment = read_environment(in);
   order.working_directory = read_optional(in, path_size_max);
+  if (order.working_directory.value_or("").find('\0') != std::string::npos) in.fail();
   order.standard_input = read_optional(in, text_size_max);
   order.is_module = in.flag();
   order.fault = read_fault(in);
@@ -442,9 +445,6 @@ Result<void> make_sense(const LaunchOrder& order) {
   const bool wrapped = order.engine == Engine::bwrap || order.engine == Engine::nsjail;
   const bool native = order.engine == Engine::native;
   if (native != order.native.has_value()) return not_an_order("file steps and engine disagree");
-  if (native && order.native->shows_processes != order.expectation.shows_processes) {
-    return not_an_order("what of the host's processes is shown is not measured");
-  }
   if (order.identity_is_own && !order.identity) return not_an_order("an own identity is missing");
   if (wrapped == order.wrapper.empty()) return not_an_order("wrapper and engine disagree");
   if (!wrapped && !order.wrapper_files.empty()) return not_an_order("files without a wrapper");
@@ -452,11 +452,8 @@ Result<void> make_sense(const LaunchOrder& order) {
     return not_an_order("the wrapper is not an absolute path");
   }
   if (order.is_module && order.long_script) return not_an_order("a module has no long script");
-  if (order.state_bytes > 0 && order.engine == Engine::none) {
-    return not_an_order("a state needs a file system of the run's own");
-  }
-  if (order.network && order.engine == Engine::none) {
-    return not_an_order("a network of its own needs an engine");
+  if ((order.state_bytes > 0 || order.network) && order.engine == Engine::none) {
+    return not_an_order("a state or a network of its own needs an engine");
   }
   return {};
 }
@@ -487,9 +484,6 @@ Result<LaunchOrder> decode_order(std::string_view bytes) {
   read_setup(in, order);
   read_task(in, order);
   if (!in.finished_well()) return not_an_order("torn or too long");
-  if (order.working_directory && order.working_directory->find('\0') != std::string::npos) {
-    return not_an_order("a NUL in the working directory");
-  }
   if (const auto sensible = make_sense(order); !sensible) return sensible.error();
   return order;
 }
