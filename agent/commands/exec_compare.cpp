@@ -128,6 +128,7 @@ std::string toml_of(const sandbox::HostView& view) {
     text += "loopback = [" + ports + "]\n";
   }
   if (view.disks) text += "disks = true\n";
+  if (view.processes) text += "processes = true\n";
   if (view.system) text += "system = true\n";
   if (view.sessions) text += "sessions = true\n";
   if (view.state_bytes > 0) {
@@ -154,6 +155,7 @@ sandbox::HostView joined(const sandbox::HostView& granted, sandbox::HostView pro
     }
   }
   view.disks = view.disks || proposed.disks;
+  view.processes = view.processes || proposed.processes;
   view.system = view.system || proposed.system;
   view.sessions = view.sessions || proposed.sessions;
   return view;

@@ -101,6 +101,7 @@ Result<void> take_host_view(const SettingValues& values, const ConfigSources& so
   view.own = own_paths(values, sources, config);
   if (const auto taken = take_paths(values, view); !taken) return taken.error();
   for (const auto& [key, target] : {std::pair{"host_view.disks", &view.disks},
+                                    {"host_view.processes", &view.processes},
                                     {"host_view.system", &view.system},
                                     {"host_view.sessions", &view.sessions}}) {
     const EffectiveSetting& setting = values.at(key);
@@ -148,6 +149,11 @@ std::vector<std::string> host_view_warnings(const Config& config) {
       warnings.push_back("host_view.loopback: " + std::to_string(port) + ": " +
                          std::string(warning));
     }
+  }
+  if (config.host_view.processes) {
+    warnings.emplace_back(
+        "host_view.processes: scripts see the command line of every process of this host, those of "
+        "other checks among them, and through /proc/1 its mounts and connections");
   }
   return warnings;
 }

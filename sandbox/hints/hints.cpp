@@ -3,6 +3,7 @@
 #include "sandbox/hints/first_line.hpp"
 #include "sandbox/hints/output_evidence.hpp"
 #include "sandbox/hints/script_topics.hpp"
+#include "sandbox/hints/shell_commands.hpp"
 
 #include <algorithm>
 #include <array>
@@ -18,7 +19,7 @@ constexpr std::array<Answer, host_topic_count> answers{{
     {"disk figures are those of the sandbox, not of the host's disks", "disks of host_view"},
     {"the host's package database is not shown",
      "paths of host_view: /var/lib/dpkg, /var/lib/apt, /etc/apt, or /var/lib/rpm"},
-    {"only the processes of this run are seen, not the host's", ""},
+    {"only the processes of this run are seen, not the host's", "processes of host_view"},
     {"the host's service manager cannot be asked",
      "sockets of host_view: /run/dbus/system_bus_socket, and paths: /run/systemd/system"},
     {"who is logged in on the host is not shown", "sessions of host_view"},
@@ -86,6 +87,17 @@ class Hints {
     }
   }
 
+  /// Of processes that are shown.
+  void add_unknown_owners(std::string_view script) {
+    if (!host_[HostTopic::processes] || host_.tells_owners) return;
+    for (const auto& command : shell_commands(script)) {
+      if (!asks_by_user(command.words)) continue;
+      return add(
+          "this satellite cannot tell whose the host's processes are: all but its own count as "
+          "nobody's; ask without a user, or let the satellite be root");
+    }
+  }
+
   void add_missing(std::string_view path) {
     const auto is_shown = [path](std::string_view directory) { return lies_in(path, directory); };
     if (!host_.has_own_files ||
@@ -133,6 +145,7 @@ std::vector<std::string> hints_for(const HintInputs& inputs) {
     hints.add(mention);
     if (mention.topic == HostTopic::disks) hints.add_own_places(inputs.script);
   }
+  hints.add_unknown_owners(inputs.script);
   return hints.take();
 }
 

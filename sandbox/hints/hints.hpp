@@ -13,6 +13,7 @@ namespace satellite::sandbox {
 struct HostInView {
   std::array<bool, host_topic_count> shown{};
   bool has_own_files = false;        ///< a root of its own, which lacks most of the host's paths
+  bool tells_owners = true;          ///< of processes, where those of the host are shown
   std::vector<std::string> paths{};  ///< that are shown beyond programs, libraries and devices
 
   bool& operator[](HostTopic topic) { return shown[static_cast<std::size_t>(topic)]; }

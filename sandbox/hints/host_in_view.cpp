@@ -57,7 +57,9 @@ HostInView host_in_view(const Plan& plan, const std::vector<std::string>& measur
     return host;
   }
   const bool has_hosts_network = plan.egress == Egress::host;
-  host[HostTopic::processes] = false;
+  // Without root a script's user namespace knows nobody but its own user.
+  host[HostTopic::processes] = plan.native && plan.native->shows_processes;
+  host.tells_owners = plan.native && plan.native->root_owned;
   host[HostTopic::echo] = false;
   host[HostTopic::connections] = has_hosts_network;
   host[HostTopic::loopback] = has_hosts_network || !plan.loopback_ports.empty();

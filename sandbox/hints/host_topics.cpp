@@ -165,6 +165,19 @@ std::optional<HostMention> mention_of_command(const std::vector<std::string>& wo
   return HostMention{found->second, std::string(found->first)};
 }
 
+bool asks_by_user(const std::vector<std::string>& words) {
+  const auto mention = mention_of_command(words);
+  if (!mention || mention->topic != processes) return false;
+  return std::any_of(words.begin() + 1, words.end(), [](std::string_view word) {
+    constexpr std::array<std::string_view, 4> options{"-u", "-U", "--user", "--euid"};
+    constexpr std::array<std::string_view, 4> columns{"user", "uid", "euser", "ruser"};
+    const bool is_option = std::any_of(options.begin(), options.end(),
+                                       [word](auto option) { return word.starts_with(option); });
+    const auto column = word.substr(0, word.find_first_of("=,:"));
+    return is_option || std::find(columns.begin(), columns.end(), column) != columns.end();
+  });
+}
+
 std::optional<HostMention> mention_of_path(std::string_view path) {
   std::optional<HostMention> mention;
   for (const auto& [beginning, topic] : known_paths) {

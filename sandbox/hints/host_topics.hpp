@@ -37,6 +37,10 @@ struct HostMention {
 /// matter (`lsof -i`, `stat -f`).
 std::optional<HostMention> mention_of_command(const std::vector<std::string>& words);
 
+/// Whether a command about processes asks for those of a user: `check_procs -u root`,
+/// `pgrep -u postgres`, `ps -U www-data`, `ps -o user=`.
+bool asks_by_user(const std::vector<std::string>& words);
+
 /// The topic of an absolute path, or of text that begins with one, and the known beginning.
 std::optional<HostMention> mention_of_path(std::string_view path);
 

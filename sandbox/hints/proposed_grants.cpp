@@ -38,6 +38,8 @@ class Proposal {
         view_.disks = true;
         return;
       case HostTopic::processes:
+        view_.processes = true;
+        return;
       case HostTopic::loopback:
       case HostTopic::connections:
       case HostTopic::devices:

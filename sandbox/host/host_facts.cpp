@@ -24,6 +24,7 @@ constexpr std::array flags{
     Flag{"launcherDropsPrivilege", &HostFacts::launcher_drops_privilege},
     Flag{"launcherSetsRlimits", &HostFacts::launcher_sets_rlimits},
     Flag{"nativeEngine", &HostFacts::native_engine},
+    Flag{"keepsSignals", &HostFacts::keeps_signals},
     Flag{"wrapperSizesMemory", &HostFacts::wrapper_sizes_memory},
     Flag{"cgroupMemory", &HostFacts::cgroup_memory},
     Flag{"cgroupPids", &HostFacts::cgroup_pids},

@@ -59,6 +59,8 @@ struct HostFacts {
   bool launcher_sets_rlimits = false;
   // The launcher builds every namespace, mount and filter itself: no wrapper program is needed.
   bool native_engine = false;
+  /// Landlock keeps a script from signalling others of its user (Linux 6.12), which was tried.
+  bool keeps_signals = false;
   // The wrapper can give memory file systems a size (bubblewrap since 0.7).
   bool wrapper_sizes_memory = false;
   /// No way out of a network namespace was tried yet: net_egress_* say nothing.

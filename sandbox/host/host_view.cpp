@@ -26,7 +26,7 @@ constexpr std::string_view doors =
     "single sockets in host_view.sockets";
 constexpr std::array refused_paths{
     Refused{"/", false, "name what a check needs to see"},
-    Refused{"/proc", true, "a run has a /proc of its own"},
+    Refused{"/proc", true, "a run has a /proc of its own: set host_view.processes"},
     Refused{"/sys", true, "set host_view.system"},
     Refused{"/dev", true, "devices of the host are never shown"},
     Refused{"/tmp", true, "a run has a /tmp of its own"},
@@ -192,7 +192,7 @@ bool HostView::shows_files() const {
 }
 
 bool HostView::empty() const {
-  return !shows_files() && !disks && loopback.empty() && state_bytes == 0;
+  return !shows_files() && !disks && !processes && loopback.empty() && state_bytes == 0;
 }
 
 bool HostView::is_for(RunKind kind) const {

@@ -21,6 +21,7 @@ struct HostView {
   std::vector<std::string> sockets;     ///< single unix sockets
   std::vector<std::uint16_t> loopback;  ///< TCP ports of services on 127.0.0.1 and ::1
   bool disks = false;                   ///< local file systems: sizes, no content
+  bool processes = false;               ///< the host's /proc
   bool system = false;                  ///< /sys
   bool sessions = false;                ///< who is logged in
   std::uint64_t state_bytes = 0;        ///< what a check may keep between its runs; 0 = nothing

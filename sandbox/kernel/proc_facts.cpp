@@ -185,6 +185,8 @@ Result<std::vector<MountEntry>> parse_mountinfo(std::string_view text) {
     auto word = next_word(line);
     while (!word.empty() && word != "-") word = next_word(line);  // optional fields
     mount.type = std::string(next_word(line));
+    next_word(line);  // the source
+    mount.options = std::string(next_word(line));
     if (mount.target.empty() || mount.type.empty()) return broken("mountinfo");
     mounts.push_back(std::move(mount));
   }

@@ -44,6 +44,7 @@ struct MountEntry {
   std::uint64_t id = 0, parent = 0;
   std::string device;  ///< `major:minor`, unique to one instance of a file system
   std::string root, target, type;
+  std::string options;  ///< of the file system itself
   bool read_only = false, no_suid = false, no_device = false;
 };
 Result<std::vector<MountEntry>> parse_mountinfo(std::string_view text);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <set>
 
 namespace satellite::sandbox {
 namespace {
@@ -75,6 +76,38 @@ std::string group_text(const std::optional<Identity>& identity) {
     text += "script:x:" + std::to_string(identity->gid) + ":\n";
   }
   return text + "nogroup:x:65534:\n";
+}
+
+std::string accounts_beside(std::string_view own, std::string_view hosts) {
+  constexpr std::size_t size_max = 32U << 10U;
+  const auto is_number = [](std::string_view text) {
+    return !text.empty() && text.find_first_not_of("0123456789") == text.npos;
+  };
+  std::set<std::string_view> taken;
+  while (!own.empty()) {
+    auto line = next_part(own, '\n');
+    taken.insert(next_part(line, ':'));
+    next_part(line, ':');  // the password
+    taken.insert(next_part(line, ':'));
+  }
+  std::string text;
+  while (!hosts.empty()) {
+    auto line = next_part(hosts, '\n');
+    const bool is_of_passwd = std::count(line.begin(), line.end(), ':') == 6;
+    const auto name = next_part(line, ':');
+    next_part(line, ':');
+    const auto number = next_part(line, ':'), group = next_part(line, ':');
+    const bool is_printable =
+        std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7f; });
+    const bool is_plain =
+        !name.empty() && is_printable && is_number(number) && (!is_of_passwd || is_number(group));
+    if (!is_plain || taken.contains(name) || taken.contains(number)) continue;
+    std::string entry = std::string(name) + ":x:" + std::string(number) + ":";
+    if (is_of_passwd) entry += std::string(group) + "::/:" + std::string(no_login);
+    if (text.size() + entry.size() >= size_max) break;
+    text += entry + "\n";
+  }
+  return text;
 }
 
 std::optional<Account> find_account(std::string_view passwd, std::uint32_t uid) {

@@ -22,6 +22,11 @@ Account made_account(std::uint32_t uid, const std::string& home);
 std::string passwd_text(const std::optional<Identity>& identity, const std::string& home);
 std::string group_text(const std::optional<Identity>& identity);
 
+/// The lines of a passwd or group file whose names and numbers `own`, the run's, does not have: so
+/// that programs can name the owners of processes. At most 32 KiB, whole lines; malformed ones are
+/// left out, and so is everything but name, number and group.
+std::string accounts_beside(std::string_view own, std::string_view hosts);
+
 /// The first account with this user id in the text of a passwd file. Malformed lines
 /// are skipped.
 std::optional<Account> find_account(std::string_view passwd, std::uint32_t uid);

@@ -64,7 +64,8 @@ class ViewWords {
       case FileStepKind::setting:
       case FileStepKind::place:
       case FileStepKind::seal:
-      case FileStepKind::disk:  // by the native engine alone
+      case FileStepKind::disk:            // by the native engine alone
+      case FileStepKind::host_processes:  // the same
         return;
     }
   }

@@ -44,6 +44,8 @@ struct NativePlan {
   /// The root is a directory on the file system that the scratch directory lies on, which is the
   /// one of the host's root; only its /etc and /dev are in memory.
   bool root_on_disk = false;
+  /// The run has no pid namespace of its own, and the host's /proc.
+  bool shows_processes = false;
   std::vector<FileStep> steps;
   bool operator==(const NativePlan&) const = default;
 };

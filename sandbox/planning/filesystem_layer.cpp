@@ -91,6 +91,10 @@ NativeRequest view_request(const FilesystemPolicy& policy, const HostFacts& fact
   request.host_name = host.host_name;
   request.hosts_addition =
       hosts_addition(host.public_text("/etc/hosts").value_or(""), host.host_name);
+  if (inputs.shown.processes && facts.euid_is_root) {  // else owners cannot be told anyway
+    request.host_passwd = host.public_text("/etc/passwd").value_or("");
+    request.host_group = host.public_text("/etc/group").value_or("");
+  }
   // The engine's own root has the system directories whatever the plan says.
   if (auto interpreter = further_interpreter(inputs, host)) {
     request.read_only_paths.push_back(*std::move(interpreter));

@@ -156,8 +156,12 @@ void add_accounts(View& view, const NativeRequest& request) {
     view.root.add({FileStepKind::place, target, {}, 0, 0644});
     view.own.add({FileStepKind::own_text, target, std::move(content), 0, 0644});
   };
-  add("etc/passwd", passwd_text(request.identity, request.scratch_directory), false);
-  add("etc/group", group_text(request.identity), !request.own_identity);
+  auto passwd = passwd_text(request.identity, request.scratch_directory);
+  auto group = group_text(request.identity);
+  passwd += accounts_beside(passwd, request.host_passwd);
+  group += accounts_beside(group, request.host_group);
+  add("etc/passwd", std::move(passwd), false);
+  add("etc/group", std::move(group), !request.own_identity);
 }
 
 void add_etc(Steps& steps, const NativeRequest& request) {
@@ -247,9 +251,8 @@ void seal_covers(Steps& steps, const ShownDisks& shown) {
   }
 }
 
-/// Settings of the run's own namespaces go in before proc/sys is sealed.
-void add_proc(Steps& steps, const NativeRequest& request) {
-  steps.add({FileStepKind::processes, "proc", {}, 0, 0555});
+/// Settings of the run's own namespaces.
+void add_settings(Steps& steps, const NativeRequest& request) {
   if (!request.launcher_is_root) {
     // One level for the script's own user namespace, in which it has no privilege; none below.
     steps.add({FileStepKind::setting, "proc/sys/user/max_user_namespaces", "1"});
@@ -262,16 +265,37 @@ void add_proc(Steps& steps, const NativeRequest& request) {
     steps.add(
         {FileStepKind::setting, "proc/sys/net/ipv4/ping_group_range", gid + " " + gid, 0, 0, true});
   }
-  for (const char* path : proc_read_only) {
-    steps.add({FileStepKind::read_only, path, {}, 0, 0, true});
-  }
-  if (!request.confined) return;
+}
+
+void add_proc_masks(Steps& steps) {
   for (const char* path : proc_masked_files) {
     steps.add({FileStepKind::mask, path, empty_file, 0, 0, true});
   }
   for (const char* path : proc_masked_directories) {
     steps.add({FileStepKind::mask, path, empty_directory, 0, 0, true});
   }
+}
+
+/// The settings go in before proc/sys is sealed.
+void add_proc(Steps& steps, const NativeRequest& request) {
+  steps.add({FileStepKind::processes, "proc", {}, 0, 0555});
+  add_settings(steps, request);
+  for (const char* path : proc_read_only) {
+    steps.add({FileStepKind::read_only, path, {}, 0, 0, true});
+  }
+  if (request.confined) add_proc_masks(steps);
+}
+
+/// The host's /proc is read-only as a whole, and the same for all such runs; they write their
+/// settings by way of a descriptor.
+void add_host_processes(View& view, const NativeRequest& request) {
+  view.root.add({FileStepKind::host_processes, "proc", "/proc", 0, 0555});
+  for (const auto& mount : request.shown.mounted_in_proc) {
+    view.root.add({FileStepKind::mask, without_root(mount.target),
+                   mount.is_directory ? empty_directory : empty_file, 0, 0, true});
+  }
+  add_proc_masks(view.root);
+  add_settings(view.own, request);
 }
 
 /// Root makes device nodes: a tenth of the cost of a bind, and what a run does to their owner or
@@ -373,7 +397,12 @@ NativePlan plan_native(const NativeRequest& request) {
   add_shown(view.root, request.shown);
   add_disks(view.root, request.shown.disks);
   add_known_places(view.root, request.shown.disks);
-  add_proc(view.own, request);
+  plan.shows_processes = request.shown.processes;
+  if (plan.shows_processes) {
+    add_host_processes(view, request);
+  } else {
+    add_proc(view.own, request);
+  }
   add_devices(view, request);
   if (request.shares_root) add_places(view.root);
   view.own.add({FileStepKind::memory, "tmp", {}, temporary_bytes, 01777, false, true});
@@ -423,9 +452,10 @@ std::vector<MemorySize> memory_sizes(const std::vector<FileStep>& steps) {
 
 std::string describe_step(const FileStep& step) {
   static constexpr std::array names{
-      "directory", "link",      "text",   "copy",      "mirror", "bind",          "device",
-      "memory",    "proc",      "devpts", "read-only", "mask",   "setting",       "place",
-      "device",    "append to", "text",   "seal",      "show",   "show programs", "disk"};
+      "directory",       "link",      "text",   "copy",      "mirror", "bind",          "device",
+      "memory",          "proc",      "devpts", "read-only", "mask",   "setting",       "place",
+      "device",          "append to", "text",   "seal",      "show",   "show programs", "disk",
+      "proc of the host"};
   static_assert(names.size() == static_cast<std::size_t>(FileStepKind::last) + 1);
   std::string text = names[static_cast<std::size_t>(step.kind)];
   text += " /" + step.target;

@@ -27,9 +27,10 @@ struct NativeRequest {
   /// The root may be made once for all runs like this one, so that nothing in it may be theirs;
   /// only the native engine can.
   bool shares_root = false;
-  ShownHost shown;             ///< what the operator grants of the host
-  std::string host_name;       ///< the host's own; empty = not known
-  std::string hosts_addition;  ///< without which that name would not resolve
+  ShownHost shown;                      ///< what the operator grants of the host
+  std::string host_name;                ///< the host's own; empty = not known
+  std::string hosts_addition;           ///< without which that name would not resolve
+  std::string host_passwd, host_group;  ///< whose owners of processes the run can name
 };
 
 /// The file view of one run as a list of steps in their order.

@@ -72,6 +72,9 @@ enum class Leaf {
   schedule,
   priority,
   io_priority,
+  schedule_itself,
+  priority_itself,
+  io_priority_itself,
   mode_second,
   mode_third,
   open,
@@ -183,6 +186,14 @@ Program priority_check(std::uint32_t whose_user) {
           refuse_with(EPERM), allow()};
 }
 
+/// Refuses every number but 0, which is the caller's own or his group's, and what is counted by
+/// user.
+Program own_priority_check(std::uint32_t whose_user) {
+  return {load_argument(0),   jump(BPF_JEQ, whose_user, 2, 0),
+          load_argument(1),   jump(BPF_JEQ, 0, 1, 0),
+          refuse_with(EPERM), allow()};
+}
+
 /// The mode of a file that open(2) may make; without the flags for that it is not read.
 Program open_check(std::size_t flags) {
   return {load_argument(flags),     jump(BPF_JSET, creating_flags, 0, 3),
@@ -217,6 +228,12 @@ Program check_of(Leaf leaf) {
     case Leaf::schedule:
       // Not every other process: runtimes name their own threads, and scripts their children.
       return refuse_values(0, {init_of_the_run});
+    case Leaf::schedule_itself:
+      return {load_argument(0), jump(BPF_JEQ, 0, 0, 1), allow(), refuse_with(EPERM)};
+    case Leaf::priority_itself:
+      return own_priority_check(PRIO_USER);
+    case Leaf::io_priority_itself:
+      return own_priority_check(io_priority_who_user);
     case Leaf::priority:
       return priority_check(PRIO_USER);
     case Leaf::io_priority:
@@ -270,7 +287,8 @@ void put_modes(Ranges& ranges) {
   put(ranges, __NR_openat, Leaf::open_at);
 }
 
-Ranges script_ranges() {
+Ranges script_ranges(OtherProcesses others) {
+  const bool is_alone = others == OtherProcesses::unseen;
   Ranges ranges{{0, Leaf::allow}, {first_unknown_call, Leaf::unknown}};
   for (const auto number : refused_calls) put(ranges, number, Leaf::refuse);
   for (const auto number : unknown_calls) put(ranges, number, Leaf::unknown);
@@ -283,9 +301,11 @@ Ranges script_ranges() {
   put(ranges, __NR_prlimit64, Leaf::limits);
   put(ranges, __NR_personality, Leaf::personality);
   put(ranges, __NR_seccomp, Leaf::seccomp);
-  for (const auto number : scheduling_calls) put(ranges, number, Leaf::schedule);
-  put(ranges, __NR_setpriority, Leaf::priority);
-  put(ranges, __NR_ioprio_set, Leaf::io_priority);
+  for (const auto number : scheduling_calls) {
+    put(ranges, number, is_alone ? Leaf::schedule : Leaf::schedule_itself);
+  }
+  put(ranges, __NR_setpriority, is_alone ? Leaf::priority : Leaf::priority_itself);
+  put(ranges, __NR_ioprio_set, is_alone ? Leaf::io_priority : Leaf::io_priority_itself);
   put_modes(ranges);
   put(ranges, __NR_mmap, Leaf::map_memory);
   put(ranges, __NR_memfd_create, Leaf::memory_file);
@@ -347,8 +367,8 @@ Program only(std::span<const std::uint32_t> calls) {
 
 }  // namespace
 
-std::vector<sock_filter> script_seccomp_filter() {
-  const Search search = merged(script_ranges());
+std::vector<sock_filter> script_seccomp_filter(OtherProcesses others) {
+  const Search search = merged(script_ranges(others));
   Program program = for_own_architecture();
   const Program decision = search_among(search.begin(), search.end());
   program.insert(program.end(), decision.begin(), decision.end());

@@ -5,6 +5,9 @@
 
 namespace satellite::sandbox {
 
+/// Whether a script is in the host's pid namespace, where others of its user are within its reach.
+enum class OtherProcesses { unseen, seen };
+
 /// The system call filter of every confined script, for the architecture we are built for.
 ///
 /// Shape:  pure. A deny list: programs of all kinds must run, and what is denied is what a script
@@ -13,8 +16,10 @@ namespace satellite::sandbox {
 ///         this list do not exist (ENOSYS), so that a new kernel opens no new door by itself.
 /// Errors: EPERM, except where programs know how to go on without: ENOSYS for clone3 and io_uring,
 ///         EAFNOSUPPORT and EPROTONOSUPPORT for sockets.
+///         A script that sees others may schedule itself alone, by 0 for its own number: a filter
+///         cannot know whose another number is, and the kernel asks only for the same user.
 /// Source: seccomp(2); sandbox/README.md "Decisions". Proven by an interpreter in the unit tests.
-std::vector<sock_filter> script_seccomp_filter();
+std::vector<sock_filter> script_seccomp_filter(OtherProcesses others = OtherProcesses::unseen);
 
 /// The filter of the init of a run: only what reaping, killing and reporting take; all else kills.
 std::vector<sock_filter> init_seccomp_filter();

@@ -186,6 +186,54 @@ class Finder {
 
 }  // namespace
 
+namespace {
+
+/// Why this host's /proc cannot be a run's; empty = it can.
+std::string reason_against_processes(std::string_view mountinfo, const ShowingRun& run) {
+  if (!run.by_native_engine) return "only the native engine can show them";
+  if (!run.keeps_signals) {
+    return "this kernel cannot keep a script from signalling others of its user (Landlock signal "
+           "scope, Linux 6.12): leave processes out";
+  }
+  const auto mounts = kernel::parse_mountinfo(mountinfo);
+  if (!mounts) return "the host's mounts cannot be read";
+  // The last mount at a place is the one that is seen.
+  const auto proc = std::find_if(mounts->rbegin(), mounts->rend(),
+                                 [](const auto& mount) { return mount.target == "/proc"; });
+  if (proc == mounts->rend() || proc->type != "proc" || proc->root != "/") {
+    return "the satellite has no whole /proc itself";
+  }
+  for (const std::string_view hidden : {"hidepid=", "subset="}) {
+    const bool is_hidden = proc->options.find(hidden) != std::string::npos &&
+                           proc->options.find("hidepid=0") == std::string::npos;
+    if (is_hidden)
+      return "/proc is mounted with " + proc->options + ", which hides them from users";
+  }
+  return {};
+}
+
+void find_processes(const HostPaths& host, const ShowingRun& run, ShownHost& shown) {
+  const auto text = host.mountinfo();
+  if (const auto reason = reason_against_processes(text, run); !reason.empty()) {
+    shown.remarks.push_back("host_view: processes are not shown: " + reason);
+    return;
+  }
+  shown.processes = true;
+  shown.grants.emplace_back("processes");
+  const auto mounts = kernel::parse_mountinfo(text);
+  for (const auto& mount : *mounts) {
+    const bool is_in_it = mount.target != "/proc" && is_at_or_below(mount.target, "/proc");
+    const auto& known = shown.mounted_in_proc;
+    const bool is_masked = std::any_of(known.begin(), known.end(), [&](const ProcMount& upper) {
+      return is_at_or_below(mount.target, upper.target);
+    });
+    if (!is_in_it || is_masked) continue;
+    shown.mounted_in_proc.push_back({mount.target, host.is_directory(mount.target)});
+  }
+}
+
+}  // namespace
+
 ShownTo whom_to_show(const HostFacts& facts) {
   // A wrapper that root starts runs as the script and opens everything as that user.
   const bool is_anybody = facts.euid_is_root && !facts.native_engine;
@@ -193,7 +241,11 @@ ShownTo whom_to_show(const HostFacts& facts) {
 }
 
 ShowingRun showing_run(const HostFacts& facts, std::string scratch_directory) {
-  return {whom_to_show(facts), facts.native_engine, std::move(scratch_directory), {}};
+  return {whom_to_show(facts),
+          facts.native_engine,
+          std::move(scratch_directory),
+          {},
+          facts.keeps_signals};
 }
 
 CapabilityFinding examine_host_view(const HostView& view, const HostFacts& facts,
@@ -225,6 +277,7 @@ CapabilityFinding examine_host_view(const HostView& view, const HostFacts& facts
 ShownHost find_shown(const HostView& view, const HostPaths& host, const ShowingRun& run) {
   ShownHost shown;
   if (view.shows_files()) shown = Finder(view, host, run.whom).find();
+  if (view.processes) find_processes(host, run, shown);
   if (!view.disks) return shown;
   DiskQuestion question{run.by_native_engine, run.scratch_directory, run.further_paths};
   for (const auto& path : shown.paths) question.shown_paths.push_back(path.target);

@@ -18,6 +18,13 @@ struct ShownPath {
   bool operator==(const ShownPath&) const = default;
 };
 
+/// Something that is mounted in the host's /proc and that a run does not show.
+struct ProcMount {
+  std::string target;  ///< absolute
+  bool is_directory = false;
+  bool operator==(const ProcMount&) const = default;
+};
+
 /// What of a HostView this host has, for one run.
 ///
 /// Shape:  a path stands behind those that hold it.
@@ -25,6 +32,8 @@ struct ShownHost {
   std::vector<ShownPath> paths;
   std::vector<std::string> masked_directories, masked_files;  ///< below /sys
   ShownDisks disks;
+  bool processes = false;  ///< the host's /proc in the place of the run's own
+  std::vector<ProcMount> mounted_in_proc;
   bool links_var_run = false;        ///< /var/run is a link, as programs expect
   std::vector<std::string> grants;   ///< for the report: what is shown
   std::vector<std::string> remarks;  ///< and what is not, with the reason
@@ -44,6 +53,7 @@ struct ShowingRun {
   bool by_native_engine = false;
   std::string scratch_directory;
   std::vector<std::string> further_paths{};  ///< that it shows whatever is granted
+  bool keeps_signals = false;                ///< HostFacts::keeps_signals
 };
 ShowingRun showing_run(const HostFacts& facts, std::string scratch_directory);
 

@@ -35,7 +35,7 @@ struct WrapperRequest {
 };
 
 /// The descriptors that a wrapper reads files from, behind those that it hands to init.
-inline constexpr int wrapper_file_fd_first = 12;
+inline constexpr int wrapper_file_fd_first = 13;
 
 /// What a wrapper is started with.
 struct WrapperCommand {

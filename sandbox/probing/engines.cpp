@@ -156,13 +156,16 @@ asio::awaitable<void> probe_native(Probing probing) {
   }
   const auto order = confined_trial(probing, Engine::native);
   TrialOutcome end;
+  Posture measured;
   if (order) {
     LaunchOrder ready = *order;
-    auto tried = co_await try_order(probing.context, probing.launcher, std::move(ready));
+    auto* const told = &measured;
+    auto tried = co_await try_order(probing.context, probing.launcher, std::move(ready), told);
     end = std::move(tried);
   }
   const std::string problem = order ? problem_of_trial(end) : order.error().message;
   facts.native_engine = problem.empty();
+  facts.keeps_signals = facts.native_engine && measured.keeps_signals;
   set_finding(facts, "native_engine", facts.native_engine,
               problem.empty() ? "a script ran under every layer, measured at its barrier" : problem,
               remedy_of(end));

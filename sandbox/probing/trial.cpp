@@ -23,7 +23,8 @@ constexpr std::chrono::seconds trial_time_max{8};
 // Any number below the usual limit will do: it shows up in /proc/PID/limits or it does not.
 constexpr std::uint64_t trial_open_files = 64;
 
-asio::awaitable<TrialOutcome> end_of(asio::io_context& context, LaunchedRunLink link) {
+asio::awaitable<TrialOutcome> end_of(asio::io_context& context, LaunchedRunLink link,
+                                     Posture* measured) {
   using namespace asio::experimental::awaitable_operators;
   constexpr auto token = asio::as_tuple(asio::use_awaitable);
   asio::steady_timer alarm(context, trial_time_max);
@@ -34,7 +35,9 @@ asio::awaitable<TrialOutcome> end_of(asio::io_context& context, LaunchedRunLink 
     const auto first = co_await (std::move(spoke) || std::move(rang));
     if (first.index() == 1) co_return std::nullopt;  // the link ends the run
     while (auto record = link.take()) {
-      if (!std::holds_alternative<RunStarted>(record->event)) end = std::move(record);
+      const auto* const started = std::get_if<RunStarted>(&record->event);
+      if (started != nullptr && measured != nullptr) *measured = started->posture;
+      if (started == nullptr) end = std::move(record);
     }
   }
   co_return end;
@@ -43,12 +46,12 @@ asio::awaitable<TrialOutcome> end_of(asio::io_context& context, LaunchedRunLink 
 }  // namespace
 
 asio::awaitable<TrialOutcome> try_order(asio::io_context& context, Launcher& launcher,
-                                        LaunchOrder order) {
+                                        LaunchOrder order, Posture* measured) {
   Launcher::Streams silence{UniqueFd(::open("/dev/null", O_WRONLY | O_CLOEXEC)),
                             UniqueFd(::open("/dev/null", O_WRONLY | O_CLOEXEC))};
   auto link = launcher.start_run(order, std::move(silence));
   if (!link) co_return std::nullopt;
-  auto ending = end_of(context, *std::move(link));
+  auto ending = end_of(context, *std::move(link), measured);
   const auto end = co_await std::move(ending);
   co_return end;
 }
@@ -57,7 +60,7 @@ asio::awaitable<TrialOutcome> try_namespaces(asio::io_context& context, Launcher
                                              std::optional<Identity> identity) {
   auto link = launcher.start_namespaces(identity);
   if (!link) co_return std::nullopt;
-  auto ending = end_of(context, *std::move(link));
+  auto ending = end_of(context, *std::move(link), nullptr);
   const auto end = co_await std::move(ending);
   co_return end;
 }

@@ -18,9 +18,10 @@ namespace satellite::sandbox {
 /// How a trial ended; nothing = the launcher did not answer in time.
 using TrialOutcome = std::optional<LauncherRecord>;
 
-/// Runs an order to its end beside whatever else goes on, output discarded.
+/// Runs an order to its end beside whatever else goes on, output discarded. What was measured of a
+/// script that came to its barrier goes to `measured`, if that is not null.
 boost::asio::awaitable<TrialOutcome> try_order(boost::asio::io_context& context, Launcher& launcher,
-                                               LaunchOrder order);
+                                               LaunchOrder order, Posture* measured = nullptr);
 /// Tries namespaces in a throw-away child; the answer is that of a run.
 boost::asio::awaitable<TrialOutcome> try_namespaces(boost::asio::io_context& context,
                                                     Launcher& launcher,

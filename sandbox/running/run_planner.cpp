@@ -139,6 +139,8 @@ Result<LaunchOrder> RunPlanner::order_for(const Plan& plan, const RunRequest& re
   OrderInputs inputs;
   inputs.run_number = slot.number;
   inputs.language = request.language;
+  // Whoever may see the host's processes would read the scripts of all others in their commands.
+  inputs.keeps_script_back = settings_.host_view.processes;
   if (request.has_standard_input) inputs.standard_input = request.standard_input;
   if (!chosen_interpreter(request, settings_).empty()) inputs.script_file = request.script;
   return make_launch_order(plan, std::move(inputs));

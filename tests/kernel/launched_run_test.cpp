@@ -59,6 +59,7 @@ struct Standing {
                       0,
                       {},
                       {},
+                      {},
                       1'024,
                       false,
                       {},

@@ -72,6 +72,7 @@ LaunchOrder NativeOrders::order(const Policy& policy) const {
   inputs.base_environment = {{"PATH", "/usr/bin:/bin"}};
   inputs.default_identity = settings.default_identity;
   inputs.agent_identity = Identity{::geteuid(), ::getegid()};
+  inputs.host_view = settings.host_view;
   inputs.launcher_makes_network = true;
   OrderInputs numbered;
   numbered.run_number = launcher->next_run_number();

@@ -30,7 +30,8 @@ enum class FileStepKind : std::uint32_t {
   disk,            ///< the file system at the host's place `source`, device `size`, by a directory
                    ///< of it that gives nothing away; where there is none, nothing. `mode` is 1
                    ///< where root alone can change its root directory, else 0
-  last = disk,
+  host_processes,  ///< the host's /proc, read-only
+  last = host_processes,
 };
 
 }  // namespace satellite::sandbox

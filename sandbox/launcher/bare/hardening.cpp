@@ -27,7 +27,8 @@ constexpr std::uint64_t landlock_execute = 1U << 0U, landlock_read_file = 1U << 
                         landlock_read_directory = 1U << 3U, landlock_make_character = 1U << 6U,
                         landlock_make_block = 1U << 11U, landlock_refer = 1U << 13U,
                         landlock_truncate = 1U << 14U, landlock_device_ioctl = 1U << 15U;
-constexpr std::uint64_t landlock_scopes = (1U << 0U) | (1U << 1U);  // abstract sockets, signals
+constexpr std::uint64_t landlock_scope_signals = 1U << 1U,
+                        landlock_scopes = (1U << 0U) | landlock_scope_signals;  // abstract sockets
 constexpr std::uint32_t landlock_abi_refer = 2, landlock_abi_truncate = 3,
                         landlock_abi_device_ioctl = 5, landlock_abi_scopes = 6;
 constexpr long landlock_path_beneath = 1;
@@ -152,8 +153,10 @@ void take_session_keyring(const Attempt& attempt) {
   }
 }
 
-long write_file(const char* path, const char* text) {
-  const long fd = call(__NR_openat, AT_FDCWD, address(path), O_WRONLY | O_CLOEXEC);
+namespace {
+
+long write_file_at(long directory, const char* path, const char* text) {
+  const long fd = call(__NR_openat, directory, address(path), O_WRONLY | O_CLOEXEC);
   if (fd < 0) return fd;
   long size = 0;
   while (text[size] != '\0') ++size;
@@ -163,57 +166,98 @@ long write_file(const char* path, const char* text) {
   return written >= 0 && written != size ? -EIO : written;
 }
 
-IdMapResult write_id_maps(const IdMaps& maps) {
+}  // namespace
+
+long write_file(const char* path, const char* text) {
+  return write_file_at(AT_FDCWD, path, text);
+}
+
+long write_proc_file(int proc, const char* path, const char* text) {
+  constexpr long size_of_mount_point = 6;  // "/proc/"
+  return proc < 0 ? write_file(path, text) : write_file_at(proc, path + size_of_mount_point, text);
+}
+
+IdMapResult write_id_maps(const IdMaps& maps, int proc) {
   const char* const texts[] = {"deny", maps.uid, maps.gid};
   for (int i = 0; i < 3; ++i) {
-    const long written = write_file(id_map_files[i], texts[i]);
+    const long written = write_proc_file(proc, id_map_files[i], texts[i]);
     if (written < 0) return {written, i};
   }
   return {};
 }
 
-void write_id_maps(const Attempt& attempt, const IdMaps& maps) {
+void write_id_maps(const Attempt& attempt, const IdMaps& maps, int proc) {
   for (int i = 0; i < 3; ++i) attempt.check_fault(SetupStep::identity_map, i);
-  const IdMapResult written = write_id_maps(maps);
+  const IdMapResult written = write_id_maps(maps, proc);
   if (written.result < 0) attempt.give_up(SetupStep::identity_map, written.file, written.result);
 }
 
-void prefer_for_oom_kill() {
-  static_cast<void>(write_file("/proc/self/oom_score_adj", "1000"));
+void prefer_for_oom_kill(int proc) {
+  static_cast<void>(write_proc_file(proc, "/proc/self/oom_score_adj", "1000"));
 }
 
-void enter_nested_user_namespace(const Attempt& attempt, const char* uid_map, const char* gid_map) {
+void enter_nested_user_namespace(const Attempt& attempt, const IdMaps& maps, int proc) {
   // The maps in /proc belong to us only while we are dumpable.
   call(__NR_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
   attempt.must(SetupStep::nested_user_namespace, 0, __NR_unshare, CLONE_NEWUSER);
-  write_id_maps(attempt, {uid_map, gid_map});
+  write_id_maps(attempt, maps, proc);
 }
 
-std::uint32_t restrict_by_landlock(const Attempt& attempt, const InitBlock& block) {
+namespace {
+
+/// What may be read, and then what may be written.
+void allow_files(const Attempt& attempt, long ruleset, const InitBlock& block,
+                 const Ruleset& rules) {
+  allow_reading(attempt, ruleset, block);
+  const char* path = reinterpret_cast<const char*>(&block) + block.landlock_paths;
+  for (std::uint32_t i = 0; i < block.landlock_path_count; ++i) {
+    allow_beneath(attempt, ruleset, path,
+                  rules.files & ~(landlock_make_character | landlock_make_block),
+                  2 + static_cast<int>(i));
+    while (*path != '\0') ++path;
+    ++path;
+  }
+}
+
+}  // namespace
+
+void keep_signals_below(const Attempt& attempt) {
+  const long parent = call(__NR_getppid);
+  attempt.must(SetupStep::landlock, -2, __NR_kill, parent, 0);
+  Ruleset rules;
+  rules.scopes = landlock_scope_signals;
+  const long ruleset = attempt.must(SetupStep::landlock, 0, __NR_landlock_create_ruleset,
+                                    address(&rules), ruleset_size_scopes, 0);
+  attempt.must(SetupStep::landlock, 0, __NR_landlock_restrict_self, ruleset, 0);
+  call(__NR_close, ruleset);
+  const long signalled = call(__NR_kill, parent, 0);
+  if (signalled != -EPERM) attempt.give_up(SetupStep::landlock, -2, signalled);
+}
+
+LandlockInForce restrict_by_landlock(const Attempt& attempt, const InitBlock& block, long init) {
   const bool files = block.landlock_path_count != 0 && block.landlock_abi >= landlock_abi_refer;
   const bool scopes = block.landlock_abi >= landlock_abi_scopes;
-  if (!files && !scopes) return 0;
+  if (block.sees_processes != 0) attempt.check_fault(SetupStep::landlock, -2);
+  if (block.sees_processes != 0 && !scopes) attempt.give_up(SetupStep::landlock, -2, -EOPNOTSUPP);
+  if (!files && !scopes) return {};
+  // Without the control a signal that does not arrive says nothing.
+  const bool can_signal = scopes && call(__NR_kill, init, 0) == 0;
   Ruleset rules;
   if (files) rules.files = handled_files(block.landlock_abi);
   if (scopes) rules.scopes = landlock_scopes;
   const long ruleset =
       attempt.must(SetupStep::landlock, 0, __NR_landlock_create_ruleset, address(&rules),
                    scopes ? ruleset_size_scopes : ruleset_size_files, 0);
-  if (files) {
-    allow_reading(attempt, ruleset, block);
-    const char* path = reinterpret_cast<const char*>(&block) + block.landlock_paths;
-    for (std::uint32_t i = 0; i < block.landlock_path_count; ++i) {
-      allow_beneath(attempt, ruleset, path,
-                    rules.files & ~(landlock_make_character | landlock_make_block),
-                    2 + static_cast<int>(i));
-      while (*path != '\0') ++path;
-      ++path;
-    }
-  }
+  if (files) allow_files(attempt, ruleset, block, rules);
   attempt.must(SetupStep::landlock, 0, __NR_landlock_restrict_self, ruleset, 0);
   call(__NR_close, ruleset);
   if (files) check_landlock(attempt, block);
-  return block.landlock_abi;
+  const long signalled = call(__NR_kill, init, 0);
+  const bool keeps_signals = can_signal && signalled == -EPERM;
+  if (block.sees_processes != 0 && !keeps_signals) {
+    attempt.give_up(SetupStep::landlock, -2, signalled);
+  }
+  return {block.landlock_abi, keeps_signals ? 1U : 0U};
 }
 
 void install_seccomp_filter(const Attempt& attempt, int index, const void* program,

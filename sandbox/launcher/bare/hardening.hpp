@@ -21,11 +21,10 @@ void drop_capabilities(const Attempt& attempt);
 /// A session keyring that no other run shares. A kernel without keyrings has nothing to share.
 void take_session_keyring(const Attempt& attempt);
 
-/// One user namespace deeper, with single-line maps; the caller keeps no capability outside it.
-void enter_nested_user_namespace(const Attempt& attempt, const char* uid_map, const char* gid_map);
-
 /// Writes one text into one file, whole. The result is that of the call that failed, or >= 0.
 long write_file(const char* path, const char* text);
+/// The same for a path below /proc, where `proc` is a descriptor of that, or -1.
+long write_proc_file(int proc, const char* path, const char* text);
 
 /// The three files that map ids into a user namespace, in the order in which they are written.
 inline constexpr const char* id_map_files[] = {"/proc/self/setgroups", "/proc/self/uid_map",
@@ -40,21 +39,36 @@ struct IdMapResult {
 };
 
 /// Denies setgroups(2) and writes both maps of the caller's user namespace. The files belong to the
-/// caller only while it is dumpable (prctl(2)).
-IdMapResult write_id_maps(const IdMaps& maps);
+/// caller only while it is dumpable (prctl(2)). `proc` as above.
+IdMapResult write_id_maps(const IdMaps& maps, int proc = -1);
 /// The same as a step of a set-up.
-void write_id_maps(const Attempt& attempt, const IdMaps& maps);
+void write_id_maps(const Attempt& attempt, const IdMaps& maps, int proc = -1);
+
+/// One user namespace deeper, with single-line maps; the caller keeps no capability outside it.
+void enter_nested_user_namespace(const Attempt& attempt, const IdMaps& maps, int proc);
 
 /// Makes the kernel prefer this process and its children when it runs out of memory
 /// (oom_score_adj). Works for root and for a dumpable process; a failure is ignored because no
 /// layer depends on it. Never call it in a process that shares memory (CLONE_VM): the kernel
 /// applies the value to every process with that memory.
-void prefer_for_oom_kill();
+void prefer_for_oom_kill(int proc = -1);
+
+/// From here on no signal of this process and of those that it starts reaches any other; it makes
+/// sure of that by its parent, whom it could signal before. kill(2) of -1 is then the end of its
+/// descendants and of nobody else, at once, however fast they fork.
+/// Source: landlock(7), LANDLOCK_SCOPE_SIGNAL, Linux 6.12.
+void keep_signals_below(const Attempt& attempt);
+
+/// What is in force, of what no file tells.
+struct LandlockInForce {
+  std::uint32_t abi = 0;            ///< 0 = none
+  std::uint32_t keeps_signals = 0;  ///< 1 = `init` could be signalled before, and cannot any more
+};
 
 /// Landlock: the second layer on files, and the scope of abstract sockets and signals. Opens a file
-/// afterwards that only Landlock forbids; if that succeeds the set-up fails. Returns the version of
-/// the Landlock interface in force, 0 = none.
-std::uint32_t restrict_by_landlock(const Attempt& attempt, const InitBlock& block);
+/// afterwards that only Landlock forbids; if that succeeds the set-up fails, and so it does where
+/// block.sees_processes and signals are not kept.
+LandlockInForce restrict_by_landlock(const Attempt& attempt, const InitBlock& block, long init);
 
 /// Comes last, because it refuses calls that the steps before it need.
 void install_seccomp_filter(const Attempt& attempt, int index, const void* program,

@@ -41,7 +41,7 @@ bool relocate(InitBlock& block, std::uint32_t array) {
 
 struct Supervision {
   long script = 0;
-  bool own_pid_namespace = false;
+  bool kill_all_is_the_run = false;  ///< kill(-1) reaches exactly the other processes of the run
   bool script_ended = false;
   int wait_status = 0;
 };
@@ -66,13 +66,13 @@ Children reap(Supervision& run, Wait wait) {
   }
 }
 
-/// Kills every descendant. In a pid namespace kill(-1) reaches exactly those; without one it would
-/// reach the whole host, so kill_descendants() looks for them in /proc. Repeated until no child is
-/// left, because new ones may be forked meanwhile.
+/// Kills every descendant. In a pid namespace, or where no signal of ours reaches others, kill(-1)
+/// reaches exactly those; else it would reach the whole host, so kill_descendants() looks for them
+/// in /proc. Repeated until no child is left, because new ones may be forked meanwhile.
 void kill_tree(Supervision& run) {
   for (;;) {
     Children children = Children::some_left;
-    if (run.own_pid_namespace) {
+    if (run.kill_all_is_the_run) {
       call(__NR_kill, -1, SIGKILL);
       children = reap(run, Wait::for_one);
     } else {
@@ -198,18 +198,21 @@ void run_init(InitBlock* own) {
   call(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
   if (is_native) set_up_native(block);
   Supervision run;
-  run.own_pid_namespace = block.own_pid_namespace != 0;
-  if (run.own_pid_namespace && call(__NR_getpid) != 1) {
+  const bool own_pid_namespace = block.own_pid_namespace != 0;
+  const bool sees_processes = block.sees_processes != 0;
+  // Its set-up kept its signals below it (keep_signals_below), or has failed.
+  run.kill_all_is_the_run = own_pid_namespace || (is_native && block.native.shows_processes != 0);
+  if (own_pid_namespace && call(__NR_getpid) != 1) {
     fail(init_fd_control, SetupStep::subreaper, 0, 1);
   }
-  if (!run.own_pid_namespace) {
+  if (!own_pid_namespace) {
     const long subreaper = call(__NR_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     if (subreaper < 0) fail(init_fd_control, SetupStep::subreaper, subreaper);
   }
   const long own_pid = call(__NR_getpid);
   const Attempt attempt(block.fault, init_fd_control);
   // No wrapper does it. The native set-up did, with the privileges of that time.
-  if (!is_native && run.own_pid_namespace) take_session_keyring(attempt);
+  if (!is_native && own_pid_namespace) take_session_keyring(attempt);
   const long filtered = make_filtered_event(attempt, block);
   run.script = attempt.must(SetupStep::fork_script, 0, __NR_clone, SIGCHLD, 0, 0, 0, 0);
   if (run.script == 0) become_script(block, {own_pid, filtered});
@@ -220,6 +223,8 @@ void run_init(InitBlock* own) {
   const long child_events =
       call(__NR_signalfd4, -1, address(&child_mask), sizeof(child_mask), SFD_CLOEXEC);
   if (child_events < 0) fail(init_fd_control, SetupStep::signals, child_events);
+  // What it is to end would outlive a death by a signal: the end of the socket tells it instead.
+  if (sees_processes) call(__NR_prctl, PR_SET_PDEATHSIG, 0, 0, 0, 0);
   if (filtered >= 0) confine_init(attempt, block, filtered);
   supervise(run, static_cast<int>(child_events));
   end_leftovers(run);

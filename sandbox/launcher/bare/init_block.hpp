@@ -108,7 +108,10 @@ enum InitFd : int {
   init_fd_long_script = 9,
   init_fd_program = 10,  ///< the init program itself, for whoever is to execute it
   init_fd_answer = 11,   ///< open only when the script is a module
-  init_fd_end = 12,
+  /// The host's /proc, of a run that has it instead of its own: what a process writes about itself
+  /// goes there, since the run shows it read-only.
+  init_fd_proc = 12,
+  init_fd_end = 13,
   /// Of a native run that is born in a copy of a template: its scratch directory as a detached
   /// mount.
   init_fd_scratch_tree = init_fd_end,
@@ -123,7 +126,8 @@ enum ScriptFd : int {
   script_fd_long_script = 3,
   script_fd_answer = 4,
   script_fd_barrier = 5,
-  script_fd_filtered = 6
+  script_fd_filtered = 6,
+  script_fd_proc = 7  ///< until its user namespace has its maps
 };
 
 enum class InitReportKind : std::uint32_t { armed = 1, failed = 2, ended = 3, ready = 4 };
@@ -146,7 +150,7 @@ struct InitReport {
   std::int32_t index = 0;
   std::int32_t error_number = 0;
   std::int32_t wait_status = 0;
-  std::uint32_t reserved = 0;
+  std::uint32_t keeps_signals = 0;  ///< armed, ready: no signal of the script reaches init
   std::uint64_t user_microseconds = 0;
   std::uint64_t system_microseconds = 0;
   std::uint64_t resident_max_kibibytes = 0;
@@ -170,12 +174,13 @@ struct NativeBlock {
   std::uint32_t change_identity = 0;
   std::uint32_t in_template = 0;  ///< born in a copy of its root
   std::uint32_t steps = 0, step_count = 0, root_step_count = 0;
-  std::uint32_t disk_root = 0;       ///< an empty directory of the host that becomes the root
-  std::uint32_t makes_carriers = 0;  ///< may make directories on disks of the host
+  std::uint32_t disk_root = 0;        ///< an empty directory of the host that becomes the root
+  std::uint32_t makes_carriers = 0;   ///< may make directories on disks of the host
+  std::uint32_t shows_processes = 0;  ///< the host's /proc, and no pid namespace
 };
 
 constexpr std::uint32_t init_block_magic = 0x43534942;  // "CSIB"
-constexpr std::uint32_t init_block_version = 9;
+constexpr std::uint32_t init_block_version = 10;
 constexpr std::size_t init_limits_max = 8;
 
 /// Head of the block; strings follow. Offsets count from the start of the block, 0 = absent.
@@ -215,7 +220,10 @@ struct InitBlock {
   /// Places of the host's file systems that are shown without content, one text after the other;
   /// where there are any, Landlock lets nobody list the root, since that would let him list them.
   std::uint32_t disks = 0, disk_count = 0;
-  std::uint32_t proc_is_read_only = 0;  ///< nsjail's is mounted so, which answers before Landlock
+  /// nsjail's is mounted so, and the host's, which answers before Landlock.
+  std::uint32_t proc_is_read_only = 0;
+  /// The run sees the host's processes: init and script have Landlock's scope of signals, tried.
+  std::uint32_t sees_processes = 0;
   /// A prepared run: what to execute comes later, through the barrier.
   std::uint32_t waits_for_task = 0;
   /// Init stays until the launcher has reported the end, since taking its namespaces down takes the

@@ -8,7 +8,7 @@ namespace satellite::sandbox::bare {
 /// before the fork, so that the child only walks it.
 struct InitLaunch {
   /// By InitFd, -1 = none.
-  int fds[init_fd_end] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+  int fds[init_fd_end] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
   int null_fd = -1;
   const int* wrapper_file_fds = nullptr;  ///< they get the numbers behind those of `fds`
   int wrapper_file_count = 0;

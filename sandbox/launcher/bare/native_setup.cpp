@@ -36,11 +36,12 @@ void die_with_launcher(int control) {
 
 /// The files of /proc/self belong to a process without root only while it is dumpable.
 void write_own_settings(const Attempt& attempt, const NativeSetup& setup) {
+  const int proc = setup.shows_processes ? init_fd_proc : -1;
   if (setup.own_user) {
     call(__NR_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
-    write_id_maps(attempt, {setup.uid_map, setup.gid_map});
+    write_id_maps(attempt, {setup.uid_map, setup.gid_map}, proc);
   }
-  prefer_for_oom_kill();
+  prefer_for_oom_kill(proc);
   call(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
@@ -110,6 +111,7 @@ NativeSetup setup_of(InitBlock& block) {
   setup.raises_loopback = native.raises_loopback != 0;
   setup.change_identity = native.change_identity != 0;
   setup.makes_carriers = native.makes_carriers != 0;
+  setup.shows_processes = native.shows_processes != 0;
   setup.uid_map = text_at(block, native.uid_map);
   setup.gid_map = text_at(block, native.gid_map);
   setup.disk_root = text_at(block, native.disk_root);
@@ -124,7 +126,7 @@ void set_up_native(InitBlock& block) {
   die_with_launcher(init_fd_control);
   call(__NR_umask, 0);  // the modes of the plan are meant as they are
   // A template shows no process in its /proc, not even this one.
-  if (setup.in_template) mount_own_proc(attempt, setup);
+  if (setup.in_template && !setup.shows_processes) mount_own_proc(attempt, setup);
   write_own_settings(attempt, setup);
   if (setup.raises_loopback) raise_loopback(attempt);
   if (setup.in_template) {
@@ -133,6 +135,7 @@ void set_up_native(InitBlock& block) {
     build_rootfs(attempt, setup);
   }
   take_session_keyring(attempt);
+  if (setup.shows_processes) keep_signals_below(attempt);
   become_the_scripts_user(attempt, setup, block);
   die_with_launcher(init_fd_control);  // the change of ids cleared it
 }

@@ -33,6 +33,8 @@ struct NativeSetup {
   const char* gid_map = nullptr;
   /// An empty directory of the host that becomes the root; null = one in memory.
   const char* disk_root = nullptr;
+  bool shows_processes = false;  ///< the host's /proc, and no pid namespace of its own
+  int host_proc_fd = -1;         ///< that, as a mount that is detached
 };
 
 /// From the first instruction of init in its namespaces to an init without any privilege, on the

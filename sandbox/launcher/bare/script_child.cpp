@@ -107,6 +107,11 @@ void take_streams(const InitBlock& block, long filtered_fd) {
     last = after.must(SetupStep::descriptors, 1, __NR_dup3, filtered_fd, script_fd_filtered,
                       O_CLOEXEC);
   }
+  if (block.sees_processes != 0) {
+    for (long unused = last + 1; unused < script_fd_proc; ++unused) call(__NR_close, unused);
+    last =
+        after.must(SetupStep::descriptors, 2, __NR_dup3, init_fd_proc, script_fd_proc, O_CLOEXEC);
+  }
   after.must(SetupStep::descriptors, 0, __NR_close_range, last + 1, ~0U, 0);
 }
 
@@ -118,18 +123,19 @@ void wait_for_filtered_init(const Attempt& attempt) {
   call(__NR_close, script_fd_filtered);
 }
 
-void report_at_barrier(InitReportKind kind, std::uint32_t landlock_abi) {
+void report_at_barrier(InitReportKind kind, const LandlockInForce& landlock) {
   InitReport report;
   report.kind = kind;
-  report.index = static_cast<std::int32_t>(landlock_abi);
+  report.keeps_signals = landlock.keeps_signals;
+  report.index = static_cast<std::int32_t>(landlock.abi);
   const long sent = call(__NR_write, script_fd_barrier, address(&report), sizeof(report));
   if (sent < 0) call(__NR_exit_group, 1);
 }
 
 /// Says ARMED and waits for the one byte that lets the script go. End of file instead of the byte
 /// means that the launcher refused the run or is gone.
-void wait_at_barrier(std::uint32_t landlock_abi) {
-  report_at_barrier(InitReportKind::armed, landlock_abi);
+void wait_at_barrier(const LandlockInForce& landlock) {
+  report_at_barrier(InitReportKind::armed, landlock);
   char go = 0;
   const long received = call(__NR_read, script_fd_barrier, address(&go), 1);
   if (received != 1) call(__NR_exit_group, 1);
@@ -204,13 +210,13 @@ void discard_pending_signals() {
 /// The rest of a prepared run, from behind every layer. What stands for disks may have been opened
 /// to others since.
 [[noreturn]] void run_task(const InitBlock& block, const InitBlock& task,
-                           std::uint32_t landlock_abi) {
+                           const LandlockInForce& landlock) {
   const Attempt attempt(task.fault, script_fd_barrier);
   discard_pending_signals();
   char path[PATH_MAX];
   prove_disks(attempt, block);
   prepare_exec(task, attempt, path);
-  wait_at_barrier(landlock_abi);
+  wait_at_barrier(landlock);
   execute(task, attempt, path);
 }
 
@@ -218,8 +224,9 @@ void discard_pending_signals() {
 void give_up_privileges(const Attempt& attempt, const InitBlock& block) {
   if (block.change_identity != 0) change_identity(attempt, block.uid, block.gid);
   if (block.nested_user_namespace != 0) {
-    enter_nested_user_namespace(attempt, text_at(block, block.uid_map),
-                                text_at(block, block.gid_map));
+    enter_nested_user_namespace(attempt,
+                                {text_at(block, block.uid_map), text_at(block, block.gid_map)},
+                                block.sees_processes != 0 ? script_fd_proc : -1);
     lock_capability_rules(attempt);
   }
   if (block.sheds_capabilities != 0) drop_capabilities(attempt);
@@ -240,6 +247,7 @@ void become_script(const InitBlock& block, const InitSide& init) {
     set_limit(attempt, block.limits[i], static_cast<int>(i));
   }
   give_up_privileges(attempt, block);
+  if (block.sees_processes != 0) call(__NR_close, script_fd_proc);
   // In case init is killed. It comes after the last change of ids, which clears the setting, and
   // is followed by a look at the parent, which may have died before.
   call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -251,19 +259,19 @@ void become_script(const InitBlock& block, const InitSide& init) {
   // stay closed to other processes of the same user.
   call(__NR_prctl, PR_SET_DUMPABLE, block.dumpable_at_barrier, 0, 0, 0);
   prove_disks(attempt, block);  // by their modes alone: Landlock comes on top
-  const std::uint32_t landlock_in_force = restrict_by_landlock(attempt, block);
+  const LandlockInForce landlock = restrict_by_landlock(attempt, block, init.pid);
   if (block.seccomp_program != 0) {
     install_seccomp_filter(attempt, 0, text_at(block, block.seccomp_program), block.seccomp_length);
   }
   if (init.filtered_fd >= 0) wait_for_filtered_init(attempt);
   if (block.waits_for_task != 0) {
-    report_at_barrier(InitReportKind::ready, landlock_in_force);
+    report_at_barrier(InitReportKind::ready, landlock);
     become_undumpable();
     const InitBlock& task = receive_task(attempt);
     call(__NR_prctl, PR_SET_DUMPABLE, block.dumpable_at_barrier, 0, 0, 0);
-    run_task(block, task, landlock_in_force);
+    run_task(block, task, landlock);
   }
-  wait_at_barrier(landlock_in_force);
+  wait_at_barrier(landlock);
   execute(block, attempt, path);
 }
 

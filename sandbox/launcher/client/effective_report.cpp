@@ -38,6 +38,10 @@ std::string filesystem_evidence(const Posture& seen) {
   for (const auto& size : seen.memory_sizes) {
     text += ", " + size.path + " of " + std::to_string(size.bytes) + " bytes";
   }
+  if (seen.shows_processes) {
+    text += std::string(", the host's processes, signals ") +
+            (seen.keeps_signals ? "kept within the run" : "not kept");
+  }
   return text + landlock;
 }
 

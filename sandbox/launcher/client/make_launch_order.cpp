@@ -67,6 +67,7 @@ Expectation expectation_of(const Plan& plan) {
   }
   expectation.cgroup = plan.cgroup;
   expectation.disks = plan.disks;
+  expectation.shows_processes = plan.native && plan.native->shows_processes;
   return expectation;
 }
 
@@ -94,8 +95,9 @@ Result<LaunchOrder> make_launch_order(const Plan& plan, OrderInputs inputs) {
 
   order.long_script = std::move(inputs.script_file);
   for (const auto& argument : order.command) {
-    if (argument.size() <= argument_size_max.value) continue;
     const bool is_script = is_shell_script(plan.command) && &argument == &order.command[2];
+    const bool is_kept_back = is_script && inputs.keeps_script_back;
+    if (argument.size() <= argument_size_max.value && !is_kept_back) continue;
     if (!is_script) {
       return Error{ErrorCode::limit_exceeded, "a command argument of " +
                                                   std::to_string(argument.size()) +

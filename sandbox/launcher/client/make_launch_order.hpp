@@ -24,11 +24,14 @@ struct OrderInputs {
   std::optional<std::string> standard_input;
   /// A script that the command reads from long_script_path, whatever its length.
   std::optional<std::string> script_file{};
+  /// No other process of the host is to see the script's text, so that no command line may hold it.
+  bool keeps_script_back = false;
 };
 
 /// The plan as the launcher gets it, with what has to be true of the stopped script.
 ///
-/// Shape:  pure. A command `sh -c SCRIPT` with a long script becomes one that reads the script from
+/// Shape:  pure. A command `sh -c SCRIPT` with a script that is long or kept back becomes one that
+/// reads the script from
 ///         long_script_path and closes that descriptor first, so that the script sees the same $0,
 ///         arguments and descriptors as a short one.
 /// Errors: invalid_input when an argument, the scratch or the working directory holds a NUL byte:

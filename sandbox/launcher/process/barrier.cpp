@@ -23,6 +23,7 @@ bool Barrier::take(const Incoming& incoming, InitReportKind expected) {
   if (script_ && script_ != incoming.sender) return false;
   script_ = incoming.sender;
   landlock_abi_ = static_cast<std::uint32_t>(incoming.report->index);
+  keeps_signals_ = incoming.report->keeps_signals != 0;
   return true;
 }
 

@@ -36,6 +36,8 @@ class Barrier {
   /// The process that stands there.
   std::optional<pid_t> script() const { return script_; }
   std::uint32_t landlock_abi() const { return landlock_abi_; }
+  /// It could not signal its init any more when it tried.
+  bool keeps_signals() const { return keeps_signals_; }
   /// Sends the one byte for which the process waits after each measuring.
   void send_go() const;
 
@@ -43,6 +45,7 @@ class Barrier {
   UniqueFd socket_;
   std::optional<pid_t> script_;
   std::uint32_t landlock_abi_ = 0;
+  bool keeps_signals_ = false;
 };
 
 }  // namespace satellite::sandbox

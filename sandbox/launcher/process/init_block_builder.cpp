@@ -98,6 +98,7 @@ void add_native_setup(const bare::NativeSetup& setup, BlockText& text, NativeBlo
   native.change_identity = flag(setup.change_identity);
   native.in_template = flag(setup.in_template);
   native.makes_carriers = flag(setup.makes_carriers);
+  native.shows_processes = flag(setup.shows_processes);
   // Of a copy of a template the steps of its root are done, and keep their numbers.
   const int first = setup.in_template ? setup.root_step_count : 0;
   std::vector<bare::PreparedStep> steps(setup.steps, setup.steps + setup.step_count);
@@ -182,7 +183,9 @@ std::string build_init_block(const LaunchOrder& order, const BlockFacts& facts) 
   BlockText text;
   const bool wrapped = order.engine != Engine::none;
   add_task(order, text, head);
-  head.own_pid_namespace = wrapped ? 1 : 0;
+  const bool sees_processes = order.native && order.native->shows_processes;
+  head.own_pid_namespace = wrapped && !sees_processes ? 1 : 0;
+  head.sees_processes = sees_processes ? 1 : 0;
   head.change_identity = order.identity && !wrapped ? 1 : 0;
   if (order.identity) {
     head.uid = order.identity->uid;
@@ -191,7 +194,7 @@ std::string build_init_block(const LaunchOrder& order, const BlockFacts& facts) 
   head.dumpable_at_barrier = facts.launcher_is_root ? 0 : 1;
   head.confined = is_confined(order) ? 1 : 0;
   head.signals_are_default = order.wrapper.empty() ? 1 : 0;
-  head.proc_is_read_only = order.engine == Engine::nsjail ? 1 : 0;
+  head.proc_is_read_only = order.engine == Engine::nsjail || sees_processes ? 1 : 0;
   head.waits_for_task = facts.waits_for_task ? 1 : 0;
   head.stays_until_released = order.native || order.state_bytes > 0 ? 1 : 0;
   add_limits(order, facts, head);

@@ -221,6 +221,12 @@ MeasureRequest LaunchedRun::measure_request() const {
           &facts_.expectation.disks};
 }
 
+/// What no file tells.
+void LaunchedRun::take_told(Posture& posture) const {
+  posture.landlock_abi = barrier_.landlock_abi();
+  posture.keeps_signals = barrier_.keeps_signals();
+}
+
 /// A prepared run is measured twice: whole when it is ready, and with its task what the task can
 /// have changed.
 Result<Posture> LaunchedRun::measure_script(const LauncherState& state) const {
@@ -228,7 +234,7 @@ Result<Posture> LaunchedRun::measure_script(const LauncherState& state) const {
   const bool is_again = prepared_ && prepared_->posture;
   auto posture =
       is_again ? measure_again(request, *prepared_->posture) : measure(request, state.surroundings);
-  if (posture) posture->landlock_abi = barrier_.landlock_abi();
+  if (posture) take_told(*posture);
   return posture;
 }
 
@@ -315,7 +321,7 @@ std::string LaunchedRun::reason_not_to_stand(const LauncherState& state, bool lo
   }
   auto census = take_census(measure_request(), state.surroundings);
   if (!census) return census.error().message;
-  census->posture.landlock_abi = barrier_.landlock_abi();
+  take_told(census->posture);
   if (prepared_->census) return difference_of(*prepared_->census, *census);
   std::string fault = fault_of(*census, facts_.expectation);
   if (fault.empty()) prepared_->census = *std::move(census);

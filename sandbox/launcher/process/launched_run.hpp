@@ -172,6 +172,7 @@ class LaunchedRun {
   bool is_set_up() const { return stage_ == Stage::verified || stage_ == Stage::released; }
   std::optional<LauncherRecord> verify(const LauncherState& state);
   MeasureRequest measure_request() const;
+  void take_told(Posture& posture) const;
   Result<Posture> measure_script(const LauncherState& state) const;
   std::string reason_not_to_stand(const LauncherState& state, bool lost_uplink,
                                   std::uint64_t mounts_generation);

@@ -69,11 +69,16 @@ kernel::ScratchOwner scratch_owner(const LaunchOrder& order, const RunPreparatio
           is_bound ? kernel::ScratchReach::bound : kernel::ScratchReach::by_path};
 }
 
+const std::vector<sock_filter>& filter_for(const LaunchOrder& order, const LauncherState& state) {
+  const bool sees_processes = order.native && order.native->shows_processes;
+  return sees_processes ? state.filter_among_others : state.filter;
+}
+
 /// The last part of all: it holds what the others made.
 SetupResult<void> prepare_block(const LaunchOrder& order, const LauncherState& state, Task task,
                                 RunPreparation& run) {
   const BlockFacts facts{state.is_root,           Identity{::geteuid(), ::getegid()},
-                         state.landlock_abi,      state.filter,
+                         state.landlock_abi,      filter_for(order, state),
                          state.init_filter,       task == Task::awaited,
                          state.script_open_files, run.native ? &run.native->setup() : nullptr};
   std::string block = build_init_block(order, facts);
@@ -113,6 +118,10 @@ SetupResult<void> prepare_wrapper(const LaunchOrder& order, const LauncherState&
                                   RunPreparation& run) {
   if (order.native) {
     run.native = std::make_unique<NativePreparation>(order, run.owner, state.is_root);
+  }
+  if (order.native && order.native->shows_processes) {
+    run.proc.reset(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!run.proc) return failed(SetupStep::prepare, error_from_errno("open /proc", errno));
   }
   if (order.wrapper.empty()) return {};
   if (!state.init_program) return failed(SetupStep::prepare, state.init_program.error());
@@ -164,7 +173,8 @@ SetupResult<void> prepare_cgroup(const LaunchOrder& order, const LauncherState& 
 NativePreparation::NativePreparation(const LaunchOrder& order, const Identity& owner,
                                      bool launcher_is_root) {
   const NativePlan& plan = *order.native;
-  new_namespaces_ = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+  new_namespaces_ = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+  if (!plan.shows_processes) new_namespaces_ |= CLONE_NEWPID;
   const bool makes_network = plan.own_network && !order.network;
   if (makes_network) new_namespaces_ |= CLONE_NEWNET;
   if (!launcher_is_root) {
@@ -193,6 +203,7 @@ NativePreparation::NativePreparation(const LaunchOrder& order, const Identity& o
   setup_.step_count = static_cast<int>(steps_.size());
   setup_.root_step_count = static_cast<int>(plan.root_steps);
   setup_.confined = plan.confined;
+  setup_.shows_processes = plan.shows_processes;
   setup_.raises_loopback = makes_network;
   setup_.change_identity = launcher_is_root && order.identity.has_value();
 }
@@ -330,6 +341,7 @@ bare::InitLaunch RunPreparation::launch(const LauncherState& state, const RunPla
   const UniqueFd& third = inputs.long_script ? inputs.long_script : streams.module_task;
   launch.fds[init_fd_long_script] = third.get();
   launch.fds[init_fd_answer] = streams.module_answer.get();
+  launch.fds[init_fd_proc] = proc.get();
   if (state.init_program) launch.fds[init_fd_program] = state.init_program->get();
   if (place.parents == nullptr) {
     launch.join_user_namespace_fd = place.user_namespace_fd;
@@ -359,7 +371,7 @@ void RunPreparation::close_childs_ends() {
   wipe(block_memory);
   native.reset();
   wrapper_files.clear();
-  for (UniqueFd* fd : {&block, &scratch_tree, &inputs.standard_input, &inputs.long_script,
+  for (UniqueFd* fd : {&block, &scratch_tree, &proc, &inputs.standard_input, &inputs.long_script,
                        &control.second, &barrier.second}) {
     fd->reset();
   }

@@ -36,9 +36,10 @@ struct LauncherState {
   /// such a child must then not share our memory.
   bool may_share_memory = false;
   std::uint32_t landlock_abi = 0;
-  std::vector<sock_filter> filter;       ///< of every confined script
-  std::vector<sock_filter> init_filter;  ///< of its init
-  std::uint64_t script_open_files = 0;   ///< soft limit where the policy names none
+  std::vector<sock_filter> filter;               ///< of every confined script
+  std::vector<sock_filter> filter_among_others;  ///< of one that sees the host's processes
+  std::vector<sock_filter> init_filter;          ///< of its init
+  std::uint64_t script_open_files = 0;           ///< soft limit where the policy names none
   /// No script may be root, have root's group or a capability of the host, whatever its order says.
   bool keeps_scripts_from_root = true;
   MadeAhead made_ahead{true, true};  ///< what is made before a run needs it
@@ -114,6 +115,7 @@ struct RunPreparation {
   std::vector<int> wrapper_file_fds;
   TaskInputs inputs;
   UniqueFd scratch_tree;  ///< for a run that is born in a copy of a template
+  UniqueFd proc;          ///< the host's /proc, for a run that shows it
   /// Where a process below the parent namespaces finds that directory, which it then makes the
   /// mount of; empty = none is wanted of it.
   std::string scratch_in_parent_mounts;

@@ -178,6 +178,14 @@ std::uint64_t shown_among(const std::vector<kernel::MountEntry>& mounts,
   return shown;
 }
 
+/// Whether what is seen at /proc is what the launcher sees there, and takes no write.
+bool shows_processes(const std::vector<kernel::MountEntry>& mounts, const OwnSurroundings& own) {
+  const auto found = std::find_if(mounts.rbegin(), mounts.rend(),
+                                  [](const auto& mount) { return mount.target == "/proc"; });
+  return found != mounts.rend() && found->type == "proc" && found->root == "/" &&
+         found->device == own.processes_device && found->read_only && found->no_suid;
+}
+
 Result<void> measure_mounts(int process, const MeasureRequest& request, const Others& others,
                             Posture& posture) {
   const auto text = kernel::read_small_file(process, "mountinfo");
@@ -185,6 +193,7 @@ Result<void> measure_mounts(int process, const MeasureRequest& request, const Ot
   const auto mounts = kernel::parse_mountinfo(*text);
   if (!mounts) return mounts.error();
   if (request.disks != nullptr) posture.shown_disks = shown_among(*mounts, *request.disks);
+  posture.shows_processes = shows_processes(*mounts, others.launcher);
   for (const auto& mount : *mounts) {
     // The empty proc of a root template, which the run's own proc covers; only a launcher without
     // root has it.
@@ -274,7 +283,10 @@ Result<OwnSurroundings> read_own_surroundings() {
   if (!text) return text.error();
   const auto mounts = kernel::parse_mountinfo(*text);
   if (!mounts) return mounts.error();
-  for (const auto& mount : *mounts) own.mounted_devices.insert(mount.device);
+  for (const auto& mount : *mounts) {
+    own.mounted_devices.insert(mount.device);
+    if (mount.target == "/proc") own.processes_device = mount.device;
+  }
   return own;
 }
 

@@ -30,6 +30,7 @@ struct OwnSurroundings {
   /// Devices of what is mounted here. A run's own /tmp, /proc and terminals are instances of their
   /// own; the same kind of file system may just as well be the host's, shining through.
   std::set<std::string> mounted_devices;
+  std::string processes_device;  ///< of /proc
 };
 Result<OwnSurroundings> read_own_surroundings();
 

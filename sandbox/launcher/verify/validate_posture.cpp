@@ -66,9 +66,11 @@ void check_privilege(const Expectation& expected, const Posture& seen, Missing& 
 }
 
 void check_namespaces(const Expectation& expected, const Posture& seen, Missing& missing) {
+  // With the host's /proc it must not have one, which check_filesystem() asks for.
+  const bool has_own_pid = seen.own_pid || expected.shows_processes;
   if (expected.own_namespaces) {
     const std::array<std::pair<bool, const char*>, 4> wanted{{{seen.own_mount, "mount"},
-                                                              {seen.own_pid, "pid"},
+                                                              {has_own_pid, "pid"},
                                                               {seen.own_ipc, "ipc"},
                                                               {seen.own_uts, "uts"}}};
     for (const auto& [present, name] : wanted) {
@@ -129,6 +131,20 @@ void check_memory_sizes(const Expectation& expected, const Posture& seen, Missin
   }
 }
 
+void check_processes(const Expectation& expected, const Posture& seen, Missing& missing) {
+  if (!expected.shows_processes) return;
+  if (seen.own_pid || !seen.shows_processes) {
+    missing.push_back(
+        "filesystem: /proc is not the host's, read-only, which "
+        "host_view.processes is to show");
+  }
+  if (!seen.keeps_signals) {
+    missing.push_back(
+        "filesystem: nothing keeps the script's signals from the host's processes, "
+        "which host_view.processes is to show");
+  }
+}
+
 void check_filesystem(const Expectation& expected, const Posture& seen, Missing& missing) {
   if (!expected.confined_filesystem) return;
   if (!seen.own_mount || !seen.own_root || !seen.mounts_read) {
@@ -148,6 +164,7 @@ void check_filesystem(const Expectation& expected, const Posture& seen, Missing&
         "filesystem: the scratch directory is not on the file system of the host's root, which "
         "host_view.disks is to show");
   }
+  check_processes(expected, seen, missing);
   if (!seen.private_tmp) missing.push_back("filesystem: /tmp is not private");
   if (!expected.memory_sizes.empty()) check_memory_sizes(expected, seen, missing);
 }

@@ -22,6 +22,8 @@ struct Expectation {
   bool confined_filesystem = false;   ///< own root; system directories read-only
   bool not_host_root = false;  ///< host uid is not 0 and no capability outside a user namespace
   bool own_user_namespace = false;
+  /// The host's /proc, read-only, no pid namespace of its own, and no signal to others.
+  bool shows_processes = false;
   bool filtered_calls = false;     ///< a system call filter is in force
   bool bare_of_privilege = false;  ///< every capability set is empty, the bounding set too
   /// Memory file systems with at most this much room each, and no further writable one.

@@ -17,7 +17,7 @@ namespace satellite::sandbox {
 namespace {
 
 constexpr std::uint32_t order_magic = 0x4353'4f52;  // "CSOR"
-constexpr std::uint32_t order_version = 8;
+constexpr std::uint32_t order_version = 9;
 constexpr std::uint32_t words_max = 4'096;
 constexpr std::size_t word_size_max = (128U << 10U) - 1;  // MAX_ARG_STRLEN, execve(2)
 constexpr std::size_t text_size_max = 2U << 20U;
@@ -103,7 +103,7 @@ void write_expectation(ByteWriter& out, const Expectation& expectation) {
                     expectation.confined_filesystem, expectation.not_host_root,
                     expectation.own_user_namespace, expectation.filtered_calls,
                     expectation.bare_of_privilege, expectation.sealed_root,
-                    expectation.network_out_of_reach});
+                    expectation.network_out_of_reach, expectation.shows_processes});
   write_identity(out, expectation.identity);
   write_settings(out, expectation.resource_settings);
   write_sizes(out, expectation.memory_sizes);
@@ -128,7 +128,8 @@ void write_steps(ByteWriter& out, std::span<const FileStep> steps) {
 void write_native_plan(ByteWriter& out, const std::optional<NativePlan>& plan) {
   out.number(static_cast<std::uint8_t>(plan.has_value()));
   if (!plan) return;
-  write_flags(out, {plan->confined, plan->own_network, plan->root_owned, plan->root_on_disk});
+  write_flags(out, {plan->confined, plan->own_network, plan->root_owned, plan->root_on_disk,
+                    plan->shows_processes});
   out.number(plan->root_steps);
   write_steps(out, plan->steps);
 }
@@ -306,7 +307,7 @@ Expectation read_expectation(ByteReader& in) {
                   &expectation.confined_filesystem, &expectation.not_host_root,
                   &expectation.own_user_namespace, &expectation.filtered_calls,
                   &expectation.bare_of_privilege, &expectation.sealed_root,
-                  &expectation.network_out_of_reach});
+                  &expectation.network_out_of_reach, &expectation.shows_processes});
   expectation.identity = read_identity(in);
   expectation.resource_settings = read_settings(in);
   expectation.memory_sizes = read_sizes(in);
@@ -332,7 +333,8 @@ FileStep read_step(ByteReader& in) {
   if (kind > static_cast<std::uint32_t>(FileStepKind::last)) in.fail();
   step.kind = static_cast<FileStepKind>(kind);
   step.target = read_c_string(in, path_size_max);
-  const bool is_content = step.kind == FileStepKind::text || step.kind == FileStepKind::append;
+  const bool is_content = step.kind == FileStepKind::text || step.kind == FileStepKind::append ||
+                          step.kind == FileStepKind::own_text;
   step.source = read_c_string(in, is_content ? step_text_size_max : path_size_max);
   if (step.target.empty() || step.target.front() == '/' || climbs(step.target)) in.fail();
   step.size = in.number<std::uint64_t>();
@@ -344,12 +346,13 @@ FileStep read_step(ByteReader& in) {
 std::optional<NativePlan> read_native_plan(ByteReader& in) {
   if (!in.flag()) return std::nullopt;
   NativePlan plan;
-  read_flags(in, {&plan.confined, &plan.own_network, &plan.root_owned, &plan.root_on_disk});
+  read_flags(in, {&plan.confined, &plan.own_network, &plan.root_owned, &plan.root_on_disk,
+                  &plan.shows_processes});
   plan.root_steps = in.number<std::uint32_t>();
   plan.steps.resize(in.count(steps_max, step_size_min));
   for (auto& step : plan.steps) step = read_step(in);
   if (plan.root_steps > plan.steps.size() || (plan.root_steps > 0 && !plan.confined)) in.fail();
-  if (plan.root_on_disk && !plan.confined) in.fail();
+  if ((plan.root_on_disk || plan.shows_processes) && !plan.confined) in.fail();
   return plan;
 }
 
@@ -413,6 +416,8 @@ void read_setup(ByteReader& in, LaunchOrder& order) {
   order.resource_settings = read_settings(in);
   order.expectation = read_expectation(in);
   order.native = read_native_plan(in);
+  const bool shows = order.native && order.native->shows_processes;
+  if (shows != order.expectation.shows_processes) in.fail();  // it would not be measured
   order.network = read_network(in);
   order.cgroup = read_cgroup(in);
   order.watched_memory_bytes = in.number<std::uint64_t>();
@@ -425,6 +430,7 @@ void read_task(ByteReader& in, LaunchOrder& order) {
   order.long_script = read_optional(in, text_size_max);
   order.environment = read_environment(in);
   order.working_directory = read_optional(in, path_size_max);
+  if (order.working_directory.value_or("").find('\0') != std::string::npos) in.fail();
   order.standard_input = read_optional(in, text_size_max);
   order.is_module = in.flag();
   order.fault = read_fault(in);
@@ -446,11 +452,8 @@ Result<void> make_sense(const LaunchOrder& order) {
     return not_an_order("the wrapper is not an absolute path");
   }
   if (order.is_module && order.long_script) return not_an_order("a module has no long script");
-  if (order.state_bytes > 0 && order.engine == Engine::none) {
-    return not_an_order("a state needs a file system of the run's own");
-  }
-  if (order.network && order.engine == Engine::none) {
-    return not_an_order("a network of its own needs an engine");
+  if ((order.state_bytes > 0 || order.network) && order.engine == Engine::none) {
+    return not_an_order("a state or a network of its own needs an engine");
   }
   return {};
 }
@@ -481,9 +484,6 @@ Result<LaunchOrder> decode_order(std::string_view bytes) {
   read_setup(in, order);
   read_task(in, order);
   if (!in.finished_well()) return not_an_order("torn or too long");
-  if (order.working_directory && order.working_directory->find('\0') != std::string::npos) {
-    return not_an_order("a NUL in the working directory");
-  }
   if (const auto sensible = make_sense(order); !sensible) return sensible.error();
   return order;
 }

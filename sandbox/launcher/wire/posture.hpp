@@ -33,6 +33,10 @@ struct Posture {
   /// itself, still our code, said after it had tried a forbidden file.
   std::uint32_t landlock_abi = 0;
 
+  /// No signal of it reaches its init. Told like the version.
+  bool keeps_signals = false;
+  bool shows_processes = false;  ///< its /proc is the launcher's, read-only
+
   // The namespace differs from the launcher's.
   bool own_user = false, own_mount = false, own_pid = false, own_ipc = false, own_uts = false,
        own_network = false, own_cgroup = false;

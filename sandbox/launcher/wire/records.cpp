@@ -56,7 +56,8 @@ auto flags_of(PostureType& posture) {
                     &posture.own_pid,           &posture.own_ipc,      &posture.own_uts,
                     &posture.own_network,       &posture.network_read, &posture.own_root,
                     &posture.mounts_read,       &posture.private_tmp,  &posture.own_cgroup,
-                    &posture.root_sealed,       &posture.owns_network};
+                    &posture.root_sealed,       &posture.owns_network, &posture.keeps_signals,
+                    &posture.shows_processes};
 }
 
 /// The optional numbers of a group in the order in which they travel.

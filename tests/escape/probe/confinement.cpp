@@ -33,6 +33,17 @@ bool has_capabilities() {
 
 }  // namespace
 
+bool is_victim(const char* process, const char* nonce) {
+  char path[64], command[512] = {};
+  std::snprintf(path, sizeof(path), "/proc/%s/cmdline", process);
+  const long size = read_text(path, command, sizeof(command));
+  // Its words end with NUL.
+  for (long at = 0; at < size; at += static_cast<long>(std::strlen(command + at)) + 1) {
+    if (std::strcmp(command + at, nonce) == 0) return true;
+  }
+  return false;
+}
+
 Situation situation_beside(const char* host) {
   unsigned long pid = 0, mount = 0, user = 0;
   if (std::sscanf(host, "%lu,%lu,%lu", &pid, &mount, &user) != 3) return {};

@@ -15,4 +15,7 @@ struct Situation {
 /// `host` is `pid,mnt,user`: the inode numbers of the host's namespaces.
 Situation situation_beside(const char* host);
 
+/// Whether one of the words of this process's command line is the nonce of the harness.
+bool is_victim(const char* process, const char* nonce);
+
 }  // namespace satellite::escape

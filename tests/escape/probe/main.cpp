@@ -21,7 +21,8 @@ constexpr int exit_worked = 0, exit_denied = 10, exit_usage = 98, exit_refused =
 const Verb* find_verb(const char* name) {
   Verbs (*const all[])() = {file_verbs,     mount_verbs,      privilege_verbs, process_verbs,
                             call_verbs,     network_verbs,    egress_verbs,    ipc_verbs,
-                            terminal_verbs, scheduling_verbs, shared_verbs,    flood_verbs};
+                            terminal_verbs, scheduling_verbs, shared_verbs,    flood_verbs,
+                            victim_verbs};
   for (const auto verbs : all) {
     const Verbs some = verbs();
     for (int i = 0; i < some.count; ++i) {
@@ -51,6 +52,7 @@ int run(int count, char** words) {
   if (!here.known) return refuse("cannot tell where this is");
   if (here.privileged) return refuse("privileged on the host");
   if (verb->danger == Danger::other && !here.confined) return refuse("not confined");
+  if (verb->danger == Danger::victim && !is_victim(words[4], nonce)) return refuse("no victim");
   std::fflush(stdout);
   const long result = verb->attempt(words + 4);
   std::printf("RESULT %s %s %s\n", verb->name,

@@ -9,8 +9,9 @@
 namespace satellite::escape {
 
 enum class Danger {
-  none,   ///< harmless as an unprivileged user of the host
-  other,  ///< could hit others: only behind a pid and a mount namespace that are not the host's
+  none,    ///< harmless as an unprivileged user of the host
+  other,   ///< could hit others: only behind a pid and a mount namespace that are not the host's
+  victim,  ///< hits the process that its first word names, which has to be the harness's own
 };
 
 struct Verb {
@@ -36,6 +37,7 @@ Verbs network_verbs();
 Verbs egress_verbs();
 Verbs ipc_verbs();
 Verbs terminal_verbs();
+Verbs victim_verbs();
 Verbs flood_verbs();
 
 /// The result of a libc wrapper as an attempt gives it.

@@ -33,6 +33,7 @@ TEST_CASE("nothing of the host is shown unless the operator says so, and then wh
   const auto loaded = with_section(
       "paths = [\"/var/log/\", \"/srv\"]\nprograms = [\"/opt/checks\"]\n"
       "sockets = [\"/run/app.sock\"]\nloopback = [8080, 6379]\ndisks = true\nsystem = true\n"
+      "processes = true\n"
       "sessions = true\nkinds = [\"health-check\", \"automation\"]\nstate = \"1MiB\"\n");
   REQUIRE(loaded);
   CHECK(loaded->config.host_view.state_bytes == 1U << 20U);
@@ -42,17 +43,18 @@ TEST_CASE("nothing of the host is shown unless the operator says so, and then wh
   CHECK(view.sockets == std::vector<std::string>{"/run/app.sock"});
   CHECK(view.loopback == std::vector<std::uint16_t>{8080, 6379});
   CHECK((view.disks && view.system && view.sessions && view.for_health_checks &&
-         view.for_automation));
-  CHECK(host_view_warnings(loaded->config).size() == 1);
+         view.for_automation && view.processes));
+  // Of a known port, and of what command lines tell.
+  CHECK(host_view_warnings(loaded->config).size() == 2);
 }
 
 TEST_CASE("a grant that must not be is refused with its setting and its place") {
-  const auto section =
-      GENERATE(as<std::string>{}, "paths = [\"/\"]", "paths = [\"/run\"]", "paths = [\"var/log\"]",
-               "paths = [\"/var/lib/checkstack-satellite\"]", "paths = [\"/var/lib\"]",
-               "programs = [\"/etc\"]", "sockets = [\"/tmp/x\"]", "loopback = [0]",
-               "loopback = [\"no-such-service\"]", "system = \"maybe\"", "kinds = [\"all\"]",
-               "state = \"1MB\"", "state = \"1GiB\"", "state = true", "disks = \"maybe\"");
+  const auto section = GENERATE(
+      as<std::string>{}, "paths = [\"/\"]", "paths = [\"/run\"]", "paths = [\"var/log\"]",
+      "paths = [\"/var/lib/checkstack-satellite\"]", "paths = [\"/var/lib\"]",
+      "programs = [\"/etc\"]", "sockets = [\"/tmp/x\"]", "loopback = [0]",
+      "loopback = [\"no-such-service\"]", "system = \"maybe\"", "kinds = [\"all\"]",
+      "state = \"1MB\"", "state = \"1GiB\"", "state = true", "disks = \"maybe\"", "processes = 1");
   INFO(section);
   const auto loaded = with_section(section + "\n");
   REQUIRE_FALSE(loaded);

@@ -135,3 +135,38 @@ TEST_CASE("a hint about a path without end is a short line") {
   CHECK(hints[0].size() <= 320);
   CHECK(hints[0].starts_with(path.substr(0, 90)));
 }
+
+TEST_CASE("a check that asks for a user's processes is told where owners are not known") {
+  const auto asked = [](std::string_view script) {
+    auto inputs = confined(script);
+    inputs.host[HostTopic::processes] = true;
+    inputs.host.tells_owners = false;
+    return hints_for(inputs);
+  };
+  for (const char* script :
+       {"check_procs -u root", "/usr/lib/nagios/plugins/check_procs -w 1:9 -u postgres -C x",
+        "pgrep -u www-data nginx",
+        "ps -U root -o pid=", "ps -eo user=,pid=", "top -b -n1 -u root"}) {
+    INFO(script);
+    CHECK(begins(asked(script), "this satellite cannot tell whose"));
+  }
+  for (const char* script : {"ps aux", "pgrep nginx", "check_procs -w 100 -C cron", "id -u"}) {
+    INFO(script);
+    CHECK(asked(script).empty());
+  }
+  auto known = confined("check_procs -u root");
+  known.host[HostTopic::processes] = true;
+  CHECK(hints_for(known).empty());
+  CHECK(begins(hints_for(confined("check_procs -u root")), "check_procs: only the processes"));
+}
+
+TEST_CASE("a run without a pid namespace of its own shows processes, and root knows their owners") {
+  auto plan = plan_of(Engine::native, true, Egress::routeless);
+  plan.native.emplace();
+  CHECK_FALSE(host_in_view(plan, {})[HostTopic::processes]);
+  plan.native->shows_processes = true;
+  CHECK(host_in_view(plan, {})[HostTopic::processes]);
+  CHECK_FALSE(host_in_view(plan, {}).tells_owners);
+  plan.native->root_owned = true;
+  CHECK(host_in_view(plan, {}).tells_owners);
+}

@@ -44,13 +44,13 @@ TEST_CASE("what a script asks for is proposed as far as this host has it and may
   CHECK(proposed("check_tcp -H 10.0.0.1 -p 5432", "", host).loopback.empty());
 }
 
-TEST_CASE("a script that asks for disks is proposed disks") {
+TEST_CASE("a script that asks for disks or processes is proposed those") {
+  CHECK(proposed("pgrep nginx", "", host_with({})).processes);
   const auto view = proposed("df -h /", "", host_with({"/var/log"}));
-  CHECK(view.disks);
+  CHECK((view.disks && !view.processes));
   CHECK(view.paths.empty());
 }
 
 TEST_CASE("nothing is proposed to a script that lacks nothing") {
   CHECK(proposed("echo ok", "", host_with({"/var/log"})).empty());
-  CHECK(proposed("ps", "", host_with({"/var/log"})).empty());
 }

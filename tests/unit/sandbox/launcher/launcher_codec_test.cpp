@@ -52,6 +52,7 @@ std::vector<LauncherRecord> sample_records() {
   posture.memory_sizes = {{"/tmp", 268'435'456}, {"/dev/shm", 67'108'864}};
   posture.limits[1] = {64, 128};
   posture.filter_rules = 8;
+  posture.keeps_signals = posture.shows_processes = true;
   posture.shown_disks = 0x8000'0000'0000'0001;
   posture.routes = {"default via 10.0.2.2 dev tap0"};
   return {{1, RunStarted{posture}},
@@ -262,6 +263,16 @@ TEST_CASE("orders that make no sense are refused") {
     order.wrapper_files.clear();
     order.native.emplace();
     order.native->root_on_disk = true;
+  }
+  SECTION("processes of the host that nobody is to measure") {
+    order.engine = Engine::native;
+    order.wrapper.clear();
+    order.wrapper_files.clear();
+    order.native.emplace();
+    order.native->confined = order.native->shows_processes = true;
+  }
+  SECTION("processes of the host under an engine that does not show them") {
+    order.expectation.shows_processes = true;
   }
   SECTION("an argument longer than the kernel takes") {
     order.command[2].assign(131'072, 'x');

@@ -52,6 +52,17 @@ TEST_CASE("nothing is expected of a run without a sandbox") {
   CHECK(expected.resource_settings.empty());
 }
 
+TEST_CASE("a script that is kept back stands in no command line, however short it is") {
+  OrderInputs inputs;
+  inputs.keeps_script_back = true;
+  Plan plan = default_plan("echo hi");
+  plan.command.insert(plan.command.end(), {"zero", "one"});
+  const auto order = make_launch_order(plan, std::move(inputs));
+  REQUIRE(order.has_value());
+  CHECK(order->command == std::vector<std::string>{"sh", "-c", ". /proc/self/fd/3", "zero", "one"});
+  CHECK(order->long_script == "exec 3<&-;echo hi");
+}
+
 TEST_CASE("a script that fits into one argument goes as one") {
   const auto order = make_launch_order(default_plan(std::string(131'071, ' ')), {});
   REQUIRE(order.has_value());

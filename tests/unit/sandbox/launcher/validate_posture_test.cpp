@@ -31,3 +31,24 @@ TEST_CASE("a run whose root is not the disk that it is to show is refused, other
   seen.shown_disks = 0;
   CHECK_FALSE(misses_the_hosts_root(expected, seen));
 }
+
+TEST_CASE("a run that is to show the host's processes is measured for what makes that harmless") {
+  Expectation expected;
+  expected.own_namespaces = expected.confined_filesystem = expected.shows_processes = true;
+  Posture seen;
+  seen.own_mount = seen.own_ipc = seen.own_uts = seen.own_root = true;
+  seen.mounts_read = seen.private_tmp = seen.no_new_privileges = true;
+  seen.shows_processes = seen.keeps_signals = true;
+  CHECK(missing_of(expected, seen).empty());
+  for (bool Posture::*const fact : {&Posture::shows_processes, &Posture::keeps_signals}) {
+    Posture without = seen;
+    without.*fact = false;
+    CHECK(missing_of(expected, without).size() == 1);
+  }
+  Posture apart = seen;
+  apart.own_pid = true;
+  CHECK(missing_of(expected, apart).size() == 1);
+  // And one that is not to show them has its own.
+  expected.shows_processes = false;
+  CHECK(missing_of(expected, seen).size() == 1);
+}

@@ -128,3 +128,27 @@ TEST_CASE("what the run asks for goes before what it is told of its account") {
   CHECK(seen.at("USER") == "wanted");
   CHECK(seen.at("SHELL") == "/bin/bash");
 }
+
+TEST_CASE("beside a run's own accounts the host's are named by name and number alone") {
+  const std::string own = passwd_text(Identity{65532, 65532}, "/tmp/x");
+  const std::string hosts =
+      "root:x:0:0:Root:/root:/bin/bash\n"
+      "postgres:secret:104:110:Data:/var/lib/postgresql:/bin/bash\n"
+      "script:x:1000:1000::/home/script:/bin/sh\n"
+      "other:x:65532:65532::/:/bin/sh\n"
+      "broken\n:x:5:5:::\nodd name:x:7:7:::\nletters:x:seven:7:::\n"
+      "tom:x:1001:1001:Tom:/home/tom:/bin/bash";
+  CHECK(accounts_beside(own, hosts) ==
+        "postgres:x:104:110::/:/usr/sbin/nologin\ntom:x:1001:1001::/:/usr/sbin/nologin\n");
+  CHECK(accounts_beside(group_text(Identity{65532, 65532}),
+                        "root:x:0:\nadm:x:4:tom,root\nnogroup:x:65534:\nssl:!:110:postgres\n") ==
+        "adm:x:4:\nssl:x:110:\n");
+  CHECK(accounts_beside(own, "").empty());
+  std::string many;
+  for (int i = 0; i < 5'000; ++i) {
+    many += "user" + std::to_string(i) + ":x:" + std::to_string(i + 2'000) + ":1::/:/bin/sh\n";
+  }
+  const auto cut = accounts_beside(own, many);
+  CHECK(cut.size() <= 32U << 10U);
+  CHECK(cut.ends_with("/usr/sbin/nologin\n"));
+}

@@ -61,7 +61,7 @@ TEST_CASE("nsjail shows a sized /tmp, then the scratch directory, and the device
   CHECK(has_run(plan.wrapper, {"--symlink", "/proc/self/fd:/dev/fd"}));
   // What has no option is in a settings file, which must come first: it replaces what stood before.
   CHECK(plan.wrapper.at(1) == "--config");
-  CHECK(plan.wrapper.at(2) == "/proc/self/fd/12");
+  CHECK(plan.wrapper.at(2) == "/proc/self/fd/13");
   REQUIRE(plan.wrapper_files.size() == 1);
   const auto& settings = plan.wrapper_files.front();
   CHECK(settings.find("mount { dst: \"/proc\" fstype: \"proc\"") == 0);

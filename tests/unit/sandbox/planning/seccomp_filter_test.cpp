@@ -32,9 +32,9 @@ constexpr std::uint32_t error(int number) {
   return SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(number);
 }
 
-std::uint32_t verdict(long number, std::initializer_list<std::uint64_t> arguments = {},
-                      std::uint32_t architecture = own_architecture) {
-  static const auto program = script_seccomp_filter();
+std::uint32_t verdict_of(const std::vector<sock_filter>& program, long number,
+                         std::initializer_list<std::uint64_t> arguments,
+                         std::uint32_t architecture = own_architecture) {
   seccomp_data data{};
   data.nr = static_cast<int>(number);
   data.arch = architecture;
@@ -43,6 +43,12 @@ std::uint32_t verdict(long number, std::initializer_list<std::uint64_t> argument
   const auto answer = interpret(program, data);
   REQUIRE(answer.has_value());
   return *answer;
+}
+
+std::uint32_t verdict(long number, std::initializer_list<std::uint64_t> arguments = {},
+                      std::uint32_t architecture = own_architecture) {
+  static const auto program = script_seccomp_filter();
+  return verdict_of(program, number, arguments, architecture);
 }
 
 constexpr std::uint64_t high_bit = 1ULL << 32U;  // of an argument that the kernel cuts to 32 bits
@@ -379,4 +385,41 @@ TEST_CASE("init may reap, kill and report, and nothing else") {
         __NR_setresuid, __NR_signalfd4, __NR_munmap, __NR_prctl, __NR_seccomp}) {
     CHECK(answer(number, own_architecture) == SECCOMP_RET_KILL_PROCESS);
   }
+}
+
+TEST_CASE("a script that sees the host's processes schedules and limits itself alone") {
+  const auto program = script_seccomp_filter(OtherProcesses::seen);
+  const auto answer = [&program](long number, std::initializer_list<std::uint64_t> arguments) {
+    return verdict_of(program, number, arguments);
+  };
+  constexpr std::uint64_t other = 4'711, pointer = 0x1000;
+  for (const long number :
+       {__NR_sched_setscheduler, __NR_sched_setparam, __NR_sched_setattr, __NR_sched_setaffinity}) {
+    CAPTURE(number);
+    CHECK(answer(number, {0, 8, pointer}) == allowed);
+    CHECK(answer(number, {high_bit, 8, pointer}) == allowed);  // the kernel reads 0, too
+    for (const auto pid : {std::uint64_t{1}, other, other | high_bit, std::uint64_t{0xffff'ffff}}) {
+      CHECK(answer(number, {pid, 8, pointer}) == error(EPERM));
+    }
+  }
+  constexpr std::uint64_t io_process = 1, io_group = 2, io_user = 3;
+  CHECK(answer(__NR_setpriority, {PRIO_PROCESS, 0, 19}) == allowed);
+  CHECK(answer(__NR_setpriority, {PRIO_PGRP, 0, 19}) == allowed);
+  CHECK(answer(__NR_setpriority, {PRIO_PROCESS, other, 19}) == error(EPERM));
+  CHECK(answer(__NR_setpriority, {PRIO_PGRP, other, 19}) == error(EPERM));
+  CHECK(answer(__NR_setpriority, {PRIO_USER, 0, 19}) == error(EPERM));
+  CHECK(answer(__NR_ioprio_set, {io_process, 0, 7}) == allowed);
+  CHECK(answer(__NR_ioprio_set, {io_group, 0, 7}) == allowed);
+  CHECK(answer(__NR_ioprio_set, {io_process, other, 7}) == error(EPERM));
+  CHECK(answer(__NR_ioprio_set, {io_group, other, 7}) == error(EPERM));
+  CHECK(answer(__NR_ioprio_set, {io_user, 0, 7}) == error(EPERM));
+  CHECK(answer(__NR_prlimit64, {other, RLIMIT_NOFILE, pointer, 0}) == error(EPERM));
+  CHECK(answer(__NR_prlimit64, {other, RLIMIT_NOFILE, 0, pointer}) == allowed);
+  // All else is as for every script.
+  for (const long number : {__NR_ptrace, __NR_process_vm_readv, __NR_pidfd_getfd, __NR_kcmp,
+                            __NR_setns, __NR_move_pages}) {
+    CHECK(answer(number, {}) == error(EPERM));
+  }
+  CHECK(answer(__NR_kill, {other, 9}) == allowed);  // Landlock keeps it
+  CHECK(program.size() < BPF_MAXINSNS / 8);
 }

@@ -153,3 +153,59 @@ TEST_CASE("sessions are what of it this host keeps") {
   CHECK(has_remark(find_shown(view, host_of({}), {ShownTo::satellite, true, "/tmp/scratch"}),
                    "sessions"));
 }
+
+TEST_CASE("the host's processes are shown where nothing of a script reaches them") {
+  HostView view;
+  view.processes = true;
+  ShowingRun run{ShownTo::satellite, true, "/tmp/scratch", {}, true};
+  auto host = host_of({});
+  const auto mounted_with = [&host](const std::string& lines) {
+    host.mountinfo = [lines] { return std::string(two_mounts) + lines; };
+  };
+  const std::string proc = "40 22 0:30 / /proc rw,nosuid - proc proc rw\n";
+  SECTION("with what is mounted in it out of sight") {
+    mounted_with(proc +
+                 "41 40 0:31 / /proc/sys/fs/binfmt_misc rw - autofs auto rw\n"
+                 "42 41 0:32 / /proc/sys/fs/binfmt_misc rw - binfmt_misc none rw\n"
+                 "43 40 0:33 /null /proc/kcore rw - devtmpfs dev rw\n");
+    host.is_directory = [](const std::string& path) { return path != "/proc/kcore"; };
+    const auto shown = find_shown(view, host, run);
+    CHECK(shown.processes);
+    CHECK(shown.grants == std::vector<std::string>{"processes"});
+    CHECK(shown.mounted_in_proc ==
+          std::vector<ProcMount>{{"/proc/sys/fs/binfmt_misc", true}, {"/proc/kcore", false}});
+    CHECK(shown.empty());  // no path of it is restricted by the grant
+  }
+  SECTION("and else not, with the reason") {
+    mounted_with(proc);
+    std::string reason;
+    SECTION("another engine") {
+      run.by_native_engine = false;
+      reason = "only the native engine";
+    }
+    SECTION("no scope of signals") {
+      run.keeps_signals = false;
+      reason = "Landlock signal scope";
+    }
+    SECTION("hidden from users") {
+      mounted_with("40 22 0:30 / /proc rw - proc proc rw,hidepid=invisible\n");
+      reason = "hidepid=invisible";
+    }
+    SECTION("processes alone") {
+      mounted_with("40 22 0:30 / /proc rw - proc proc rw,subset=pid\n");
+      reason = "subset=pid";
+    }
+    SECTION("something else at its place") {
+      mounted_with(proc + "44 40 0:34 / /proc rw - tmpfs none rw\n");
+      reason = "no whole /proc";
+    }
+    SECTION("no /proc") {
+      mounted_with("");
+      reason = "no whole /proc";
+    }
+    const auto shown = find_shown(view, host, run);
+    CHECK_FALSE(shown.processes);
+    CHECK(shown.grants.empty());
+    CHECK(has_remark(shown, reason));
+  }
+}
