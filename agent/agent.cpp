@@ -24,6 +24,7 @@
 #include "agent/runtime/start_memory.hpp"
 #include "agent/runtime/version.hpp"
 #include "agent/schedule/scheduler.hpp"
+#include "protocol/vocabulary/file_version.hpp"
 #include "protocol/vocabulary/limits.hpp"
 #include "sandbox/host/readiness.hpp"
 #include "sandbox/planning/observability.hpp"
@@ -42,6 +43,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <random>
+#include <utility>
 
 namespace satellite::agent {
 
@@ -51,7 +53,7 @@ using namespace asio::experimental::awaitable_operators;
 namespace {
 
 // Short, because an operator waits for it; each look is one stat(2).
-constexpr std::chrono::seconds look_for_token_every{1};
+constexpr std::chrono::seconds look_for_files_every{1};
 // Beyond the drain: the grace of runs that are ended, what is left to say, and the disk.
 constexpr std::chrono::seconds stop_takes_at_most{15};
 // A disk that does not take it in this time does not keep the service manager waiting.
@@ -216,6 +218,7 @@ class Agent {
   Notification stop_asked_;
   Notification stop_began_;
   CoreRotation rotation_;
+  FileVersion proxy_user_;  ///< of the file with user and password for the proxy
   ShortConnections short_connections_;
   std::uint64_t attempts_ = 0;
   std::mt19937_64 random_{std::random_device{}()};
@@ -294,16 +297,10 @@ asio::awaitable<void> Agent::wait_before_next(EndedConnection ended) {
   if (pattern == ConnectionPattern::displaced && was_accepted) ended.end = ConnectionEnd::displaced;
   const auto wait = rotation_.next_wait(ended, random, std::chrono::steady_clock::now());
   tell_pattern(pattern, wait);
-  const bool watches_token =
-      ended.end == ConnectionEnd::unauthorised && dependencies_.token.is_file();
-  const char* const why =
-      watches_token ? "the core refused id or token; check both: a changed token file is "
-                      "used within a second, a changed id after a restart"
-      : ended.end == ConnectionEnd::unauthorised
-          ? "the core refused id or token; check both, then restart or wait"
-      : ended.end == ConnectionEnd::shut_down ? "the core told this satellite to stop"
-                                              : "";
-  dependencies_.log.info("reconnect_waits", why,
+  const bool watches_files =
+      ended.end == ConnectionEnd::proxy_refused ||
+      (ended.end == ConnectionEnd::unauthorised && dependencies_.token.is_file());
+  dependencies_.log.info("reconnect_waits", reason_to_wait(ended.end, watches_files),
                          {{"in", wait},
                           LogField::varying("attempt", rotation_.attempt()),
                           {"core", cores_.at(rotation_.current()).url()}});
@@ -311,16 +308,19 @@ asio::awaitable<void> Agent::wait_before_next(EndedConnection ended) {
   record_.next_attempt_at = until;
   record_.changed.notify_all();
   while (!stopping_ && !wants_new_connection_ && std::chrono::steady_clock::now() < until) {
-    const auto look = std::chrono::steady_clock::now() + look_for_token_every;
-    wait_timer_.expires_at(watches_token ? std::min(until, look) : until);
+    const auto look = std::chrono::steady_clock::now() + look_for_files_every;
+    wait_timer_.expires_at(watches_files ? std::min(until, look) : until);
     co_await wait_timer_.async_wait(without_throwing);
-    if (watches_token && look_at_files()) break;
+    if (watches_files && look_at_files()) break;
   }
   record_.next_attempt_at.reset();
 }
 
 bool Agent::look_at_files() {
-  const bool changed = dependencies_.reload.look_at_files();
+  // Each connection reads them anew; here counts only whether there is something new to try.
+  const auto proxy_user = version_of_file(dependencies_.config.proxy.credentials_file);
+  const bool has_new_proxy_user = std::exchange(proxy_user_, proxy_user) != proxy_user;
+  const bool changed = dependencies_.reload.look_at_files() || has_new_proxy_user;
   if (changed) rotation_.credentials_changed();
   return changed;
 }

@@ -63,4 +63,22 @@ CoreRotation rotation_of(const Config& config, std::size_t cores) {
   return CoreRotation(cores, settings);
 }
 
+const char* reason_to_wait(ConnectionEnd end, bool watches_files) {
+  switch (end) {
+    case ConnectionEnd::unauthorised:
+      return watches_files ? "the core refused id or token; check both: a changed token file is "
+                             "used within a second, a changed id after a restart"
+                           : "the core refused id or token; check both, then restart or wait";
+    case ConnectionEnd::proxy_refused:
+      return "the proxy refused user and password, and may lock them after a few more attempts; a "
+             "changed proxy.credentials_file is used within a second";
+    case ConnectionEnd::shut_down:
+      return "the core told this satellite to stop";
+    case ConnectionEnd::lost:
+    case ConnectionEnd::refreshed:
+      break;
+  }
+  return "";
+}
+
 }  // namespace satellite::agent

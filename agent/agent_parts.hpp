@@ -28,5 +28,7 @@ CheckStates::Place states_place(const Store::Settings& store, const std::string&
 tls::Settings trust_of(const Config& config, const tls::AuthorityFile& authorities,
                        const ClientIdentity& identity);
 CoreRotation rotation_of(const Config& config, std::size_t cores);
+/// Why the next attempt is not made soon; empty = for no reason of its own.
+const char* reason_to_wait(ConnectionEnd end, bool watches_files);
 
 }  // namespace satellite::agent

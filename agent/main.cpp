@@ -39,6 +39,8 @@ int perform(const Invocation& invocation) {
       return enrol_command(invocation);
     case Invocation::Command::rotate_token:
       return rotate_token_command(invocation);
+    case Invocation::Command::support_bundle:
+      return support_bundle_command(invocation);
     case Invocation::Command::help:
       break;
   }

@@ -24,6 +24,7 @@ int status_command(const Invocation& invocation);
 int doctor_command(const Invocation& invocation);
 int enrol_command(const Invocation& invocation);
 int rotate_token_command(const Invocation& invocation);
+int support_bundle_command(const Invocation& invocation);
 int check_config_command(const Invocation& invocation);
 int version_command(const Invocation& invocation);
 

@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <exception>
-#include <iostream>
 #include <optional>
 #include <utility>
 
@@ -49,16 +48,16 @@ CoreTrial try_core(const Config& config, const CoreAddress& core, std::string_vi
   const auto now = std::chrono::system_clock::now();
   LinkSettings settings;
   auto trust = trust_named_by(config);
-  const auto choice = choose_proxy(config.proxy, core);
-  if (!trust || !choice) {
+  auto proxy = proxy_for(config.proxy, core, trust ? *trust : tls::Settings());
+  if (!trust || !proxy) {
     WayTrial failed;
-    failed.stage = ConnectStage::trust;
-    failed.failure = trust ? choice.error() : trust.error();
+    failed.stage = trust ? ConnectStage::proxy : ConnectStage::trust;
+    failed.failure = trust ? proxy.error() : trust.error();
     told.steps = steps_of(failed, core, now);
     return told;
   }
   settings.tls = *std::move(trust);
-  settings.proxy = proxy_for(config.proxy, core, settings.tls);
+  settings.proxy = *std::move(proxy);
   settings.resolver = config.resolver;
   settings.user_agent = std::string("checkstack-satellite/") + program_version;
   const auto deadline = std::chrono::steady_clock::now() + config.connect_deadline;
@@ -78,8 +77,7 @@ CoreTrial try_core(const Config& config, const CoreAddress& core, std::string_vi
   return told;
 }
 
-void print_trial(const CoreTrial& trial) {
-  std::ostream& out = std::cout;
+void print_trial(std::ostream& out, const CoreTrial& trial) {
   out << "\nThe way to " << trial.core.url() << ", " << trial.way << ":\n";
   std::size_t width = 0;
   for (const WayStep& step : trial.steps) width = std::max(width, step.name.size());

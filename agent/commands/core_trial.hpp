@@ -3,6 +3,7 @@
 #include "agent/commands/input.hpp"
 #include "agent/connection/way_to_core.hpp"
 
+#include <ostream>
 #include <string_view>
 #include <vector>
 
@@ -19,7 +20,7 @@ struct CoreTrial {
 /// `connection.deadline`. Starts threads, so it comes after the launcher was forked.
 CoreTrial try_core(const Config& config, const CoreAddress& core, std::string_view token);
 
-/// One line on standard output for each step, and one for what to do about it.
-void print_trial(const CoreTrial& trial);
+/// One line for each step, and one for what to do about it.
+void print_trial(std::ostream& out, const CoreTrial& trial);
 
 }  // namespace satellite::agent

@@ -11,9 +11,9 @@
 #include "agent/config/toml_file.hpp"
 #include "agent/connection/proxy_bypass.hpp"
 #include "agent/connection/proxy_choice.hpp"
+#include "agent/runtime/private_memory.hpp"
 #include "protocol/vocabulary/limits.hpp"
 
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -142,7 +142,7 @@ Result<Enrolment> prepared(const Invocation& invocation) {
 /// False, with every step told, where the core is not reached or does not know us.
 bool is_known_to_core(const Enrolment& enrolment, const Token& token) {
   const CoreTrial trial = try_core(enrolment.config, enrolment.core, token.value.reveal());
-  print_trial(trial);
+  print_trial(std::cout, trial);
   std::cout << '\n' << std::flush;
   return leads_there(trial.steps);
 }
@@ -176,7 +176,7 @@ int not_written(const Error& error) {
 }  // namespace
 
 int enrol_command(const Invocation& invocation) {
-  ::prctl(PR_SET_DUMPABLE, 0);
+  keep_memory_private();
   const auto enrolment = prepared(invocation);
   if (!enrolment) return wrong_enrolment(enrolment.error());
   const Places& places = enrolment->places;
@@ -197,7 +197,7 @@ int enrol_command(const Invocation& invocation) {
 }
 
 int rotate_token_command(const Invocation& invocation) {
-  ::prctl(PR_SET_DUMPABLE, 0);
+  keep_memory_private();
   const auto enrolment = prepared(invocation);
   if (!enrolment) return wrong_enrolment(enrolment.error());
   const auto token = read_typed_token();

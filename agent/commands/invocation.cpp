@@ -12,6 +12,9 @@
 #include <utility>
 
 namespace satellite::agent {
+
+const char* const default_bundle_file = "checkstack-satellite-support.tar";
+
 namespace {
 
 using Command = Invocation::Command;
@@ -106,6 +109,38 @@ void describe_exec(CLI::App& app, Invocation& invocation) {
       ->needs(compare);
 }
 
+/// Commands that look and change nothing.
+void describe_looking(CLI::App& app, Invocation& invocation) {
+  CLI::App* const doctor = add(app, invocation, Command::doctor, "doctor",
+                               "what this host's sandbox can do, and how to fix what it cannot");
+  doctor->add_flag("--json", invocation.json, "print one JSON object instead of text");
+  doctor->add_flag("--fix", invocation.wants_mends,
+                   "print the commands that would mend what does not work; none of them is run");
+  add_settings(*doctor, invocation);
+  CLI::App* const bundle = add(
+      app, invocation, Command::support_bundle, "support-bundle",
+      "one file for whoever helps: settings, doctor, status, log and facts of the host, without "
+      "secrets");
+  bundle
+      ->add_option("--output", invocation.bundle_file,
+                   "the file (tar), which must not be there yet; - writes to standard output")
+      ->option_text(std::string("PATH=") + default_bundle_file);
+  bundle
+      ->add_option("--log", invocation.log_file,
+                   "file with the satellite's log; default: the journal, where there is one")
+      ->option_text("PATH");
+  bundle->add_flag("--json", invocation.json, "print what is in it as one JSON object");
+  add_settings(*bundle, invocation);
+  CLI::App* const status = add(app, invocation, Command::status, "status",
+                               "how the satellite of this host is doing; 0 = ready for work");
+  status->add_flag("--json", invocation.json, "print one JSON object instead of text");
+  add_settings(*status, invocation);
+  CLI::App* const check = add(app, invocation, Command::check_config, "check-config",
+                              "check the settings and print each with its source");
+  check->add_flag("--json", invocation.json, "print one JSON object instead of text");
+  add_settings(*check, invocation);
+}
+
 void describe(CLI::App& app, Invocation& invocation) {
   app.require_subcommand(1);
   app.footer(footer);
@@ -139,18 +174,7 @@ void describe(CLI::App& app, Invocation& invocation) {
       ->check(CLI::IsMember({"list", "verify", "sync"}));
   packages->add_flag("--json", invocation.json, "print one JSON object instead of text");
   add_settings(*packages, invocation);
-  CLI::App* const doctor = add(app, invocation, Command::doctor, "doctor",
-                               "what this host's sandbox can do, and how to fix what it cannot");
-  doctor->add_flag("--json", invocation.json, "print one JSON object instead of text");
-  add_settings(*doctor, invocation);
-  CLI::App* const status = add(app, invocation, Command::status, "status",
-                               "how the satellite of this host is doing; 0 = ready for work");
-  status->add_flag("--json", invocation.json, "print one JSON object instead of text");
-  add_settings(*status, invocation);
-  CLI::App* const check = add(app, invocation, Command::check_config, "check-config",
-                              "check the settings and print each with its source");
-  check->add_flag("--json", invocation.json, "print one JSON object instead of text");
-  add_settings(*check, invocation);
+  describe_looking(app, invocation);
   add(app, invocation, Command::version, "version", "print the version")
       ->add_flag("--json", invocation.json, "print one JSON object instead of text");
   add(app, invocation, Command::help, "help", "print this, or the help of a command")
@@ -175,7 +199,8 @@ ArgumentDescription describe_argument(const CLI::Option& option) {
   described.takes_value = option.get_items_expected_max() > 0;
   described.choices = choices_in(option.get_type_name());
   described.names_file = described.name == "--config" || described.name == "--policy" ||
-                         described.name == "--context" || described.name == "file";
+                         described.name == "--context" || described.name == "--output" ||
+                         described.name == "--log" || described.name == "file";
   for (const Setting& setting : setting_table()) {
     if (setting.option != described.name) continue;
     described.names_file = setting.kind == SettingKind::path;

@@ -8,6 +8,9 @@
 
 namespace satellite::agent {
 
+/// What support-bundle writes where nobody names a file, in the working directory.
+extern const char* const default_bundle_file;
+
 /// What the command line asked for, before any setting was looked at.
 struct Invocation {
   enum class Command {
@@ -22,6 +25,7 @@ struct Invocation {
     version,
     enrol,
     rotate_token,
+    support_bundle,
     help  ///< answered by parse_command_line
   };
 
@@ -43,6 +47,9 @@ struct Invocation {
   bool skips_trial = false;                    ///< enrol, rotate-token: --no-trial
   bool skips_start = false;                    ///< enrol, rotate-token: --no-start
   bool effective = false;                      ///< policy show --effective
+  bool wants_mends = false;                    ///< doctor --fix
+  std::string bundle_file;                     ///< support-bundle --output; `-` = standard output
+  std::string log_file;                        ///< support-bundle --log; empty = the journal
 };
 
 /// The command line was answered already (help) or is wrong: print `text`, leave with `exit_code`.

@@ -7,6 +7,7 @@
 #include "agent/packages/script_packages.hpp"
 #include "agent/runtime/event_loop.hpp"
 #include "agent/runtime/log.hpp"
+#include "agent/runtime/private_memory.hpp"
 #include "agent/runtime/process_signals.hpp"
 #include "agent/runtime/version.hpp"
 #include "protocol/decode.hpp"
@@ -14,7 +15,6 @@
 #include "protocol/negotiation.hpp"
 #include "protocol/vocabulary/limits.hpp"
 
-#include <sys/prctl.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <deque>
@@ -62,7 +62,12 @@ class PackagesSync {
       co_return;
     }
     link_settings.tls = *std::move(trust);
-    link_settings.proxy = proxy_for(config.proxy, settings_.cores.front(), link_settings.tls);
+    auto proxy = proxy_for(config.proxy, settings_.cores.front(), link_settings.tls);
+    if (!proxy) {
+      finish(proxy.error().message);
+      co_return;
+    }
+    link_settings.proxy = *std::move(proxy);
     link_settings.resolver = config.resolver;
     link_settings.user_agent = std::string("checkstack-satellite/") + program_version;
     const auto deadline = std::chrono::steady_clock::now() + limits::connect_deadline;
@@ -192,8 +197,7 @@ class PackagesSync {
 }  // namespace
 
 int sync_packages(const Invocation& invocation) {
-  // This process will hold the token: no core dump, no debugger of the same user.
-  ::prctl(PR_SET_DUMPABLE, 0);
+  keep_memory_private();
   auto settings = core_settings(invocation, SettingsUse::connects);
   if (!settings) {
     print_error(settings.error().message);

@@ -6,10 +6,10 @@
 #include "agent/config/token_watch.hpp"
 #include "agent/connection/core_url.hpp"
 #include "agent/operation/reload.hpp"
+#include "agent/runtime/private_memory.hpp"
 #include "agent/storage/open_state.hpp"
 
 #include <malloc.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -55,9 +55,7 @@ int run_command(const Invocation& invocation) {
     print_error(token.error().message);
     return exit_wrong_usage;
   }
-  // From here on this process holds the token and secrets of runs: no core dump, no debugger of
-  // the same user.
-  ::prctl(PR_SET_DUMPABLE, 0);
+  keep_memory_private();
   tls::AuthorityFile authorities(config.ca_file);
   const auto trusted = authorities.refresh();
   auto checked = trusted ? check_authorities(config) : trusted.error();

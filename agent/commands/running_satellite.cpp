@@ -90,15 +90,18 @@ std::vector<std::string> places(const Config& config) {
 
 Result<SatelliteAnswer> ask_satellite(const Config& config, const std::string& page) {
   std::string problems;
+  ErrorCode code = ErrorCode::unavailable;
   for (const std::string& path : places(config)) {
     const auto answer = ask(path, page);
     // Both answers of /readyz are answers.
     if (answer && (answer->status == 200 || answer->status == 503)) return answer;
+    // It may well run, and have others to answer.
+    if (!answer && answer.error().code == ErrorCode::not_permitted) code = answer.error().code;
     problems += (problems.empty() ? "" : "; ") +
                 (answer ? path + ": answers with status " + std::to_string(answer->status)
                         : answer.error().message);
   }
-  return Error{ErrorCode::unavailable, "no satellite answers: " + problems};
+  return Error{code, "no satellite answers: " + problems};
 }
 
 }  // namespace satellite::agent

@@ -16,7 +16,8 @@ struct SatelliteAnswer {
 /// Asks it for a page: `/status`, `/status.json`, `/readyz`; at the sockets that the settings name,
 /// or where they usually are.
 ///
-/// Errors: unavailable naming each place and what was wrong with it.
+/// Errors: unavailable naming each place and what was wrong with it; not_permitted if one of them
+///         is closed to this user.
 Result<SatelliteAnswer> ask_satellite(const Config& config, const std::string& page);
 
 }  // namespace satellite::agent

@@ -8,7 +8,10 @@
 
 #include <array>
 #include <cerrno>
+#include <fstream>
+#include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace satellite::agent {
@@ -57,17 +60,47 @@ bool start_service(std::ostream& out) {
   return true;
 }
 
+constexpr std::array unit_folders{"/etc/systemd/system/", "/usr/lib/systemd/system/",
+                                  "/lib/systemd/system/"};
+// WantedBy= of both units: what `enable` makes.
+constexpr const char* enabled_units = "/etc/systemd/system/multi-user.target.wants/";
+
+/// Empty where there is none.
+std::string file_of_unit(const std::string& name) {
+  // sd_booted(3): this directory says that systemd runs here.
+  if (::access("/run/systemd/system", F_OK) != 0) return {};
+  for (const char* folder : unit_folders) {
+    const std::string file = folder + name;
+    if (::access(file.c_str(), F_OK) == 0) return file;
+  }
+  return {};
+}
+
 }  // namespace
 
 bool has_service_unit() {
-  constexpr std::array folders{"/etc/systemd/system/", "/usr/lib/systemd/system/",
-                               "/lib/systemd/system/"};
-  // sd_booted(3): this directory says that systemd runs here.
-  if (::access("/run/systemd/system", F_OK) != 0) return false;
-  for (const char* folder : folders) {
-    if (::access((std::string(folder) + unit).c_str(), F_OK) == 0) return true;
+  return !file_of_unit(unit).empty();
+}
+
+std::string user_of_unit(const std::string& text) {
+  constexpr std::string_view key = "User=";
+  std::string user;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(key)) user = line.substr(key.size());
   }
-  return false;
+  return user.empty() ? "root" : user;
+}
+
+std::optional<InstalledUnit> installed_unit() {
+  const bool is_root = ::access((std::string(enabled_units) + root_unit).c_str(), F_OK) == 0;
+  const std::string name = is_root ? root_unit : unit;
+  const std::string path = file_of_unit(name);
+  if (path.empty()) return std::nullopt;
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return InstalledUnit{name, user_of_unit(text.str())};
 }
 
 Result<void> check_places_of_service(const std::string& settings, const std::string& token) {

@@ -2,6 +2,7 @@
 
 #include "protocol/vocabulary/result.hpp"
 
+#include <optional>
 #include <ostream>
 #include <string>
 
@@ -15,6 +16,18 @@ enum class ServiceDeed {
 
 /// Whether systemd is here and knows a unit of ours.
 bool has_service_unit();
+
+/// A unit of ours as its file has it.
+struct InstalledUnit {
+  std::string name;
+  std::string user;  ///< `root` where it names none
+};
+/// The one that is enabled, else the one without privileges; nothing where systemd is not, or knows
+/// none. Reads files and asks nobody.
+std::optional<InstalledUnit> installed_unit();
+
+/// Whom a unit's text runs as. Pure. Source: systemd.exec(5) User=.
+std::string user_of_unit(const std::string& text);
 
 /// The units read settings and token at their own places, whatever an option says. Pure.
 /// Errors: invalid_input naming the path that they do not read, and what to do.

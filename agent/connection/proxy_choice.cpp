@@ -81,19 +81,20 @@ Result<ProxyChoice> choose_proxy(const ProxySettings& settings, const CoreAddres
   return ProxyChoice{*std::move(proxy), settings.url_source};
 }
 
-std::optional<ProxyUse> proxy_for(const ProxySettings& settings, const CoreAddress& core,
-                                  const tls::Settings& trust) {
+Result<std::optional<ProxyUse>> proxy_for(const ProxySettings& settings, const CoreAddress& core,
+                                          const tls::Settings& trust) {
   const auto choice = choose_proxy(settings, core);
-  if (!choice || !choice->proxy) return std::nullopt;
+  if (!choice) return choice.error();
+  if (!choice->proxy) return std::optional<ProxyUse>();
   ProxyUse use{*choice->proxy, settings.credentials_file, settings.credentials_source, trust};
   // Who we are, and which key the core has, is between the core and us.
   use.trust.client.reset();
   use.trust.pins.clear();
-  if (settings.ca_file.empty()) return use;
+  if (settings.ca_file.empty()) return std::optional(std::move(use));
   use.trust = {};
   use.trust.ca_file = settings.ca_file;
   use.trust.ca_file_setting = "proxy.ca_file";
-  return use;
+  return std::optional(std::move(use));
 }
 
 std::vector<std::string> passed_over_in(const ProxySettings& settings) {

@@ -46,8 +46,9 @@ struct ProxyUse {
 };
 
 /// The same for a connection: the way as chosen, with what it takes; `trust` is the core's.
-std::optional<ProxyUse> proxy_for(const ProxySettings& settings, const CoreAddress& core,
-                                  const tls::Settings& trust);
+/// Errors: those of choose_proxy; whoever gets one must not go directly instead.
+Result<std::optional<ProxyUse>> proxy_for(const ProxySettings& settings, const CoreAddress& core,
+                                          const tls::Settings& trust);
 
 /// Entries of NO_PROXY that mean nothing here, for whoever wants to tell them.
 std::vector<std::string> passed_over_in(const ProxySettings& settings);

@@ -133,7 +133,9 @@ asio::awaitable<ProxyTunnel> open_tunnel(tcp::socket socket, ProxyUse proxy,
   if (answer->status == 429 || answer->status == 503) {
     retry_after = parse_retry_after(answer->retry_after, std::chrono::system_clock::now());
   }
-  co_return ProxyTunnel{of_proxy(proxy, proxy_refusal(*answer, question)), retry_after};
+  const bool refused_credentials = answer->status == 407 && !proxy.credentials_file.empty();
+  co_return ProxyTunnel{of_proxy(proxy, proxy_refusal(*answer, question)), retry_after,
+                        refused_credentials};
 }
 
 }  // namespace satellite::agent

@@ -21,6 +21,7 @@ struct TunnelRequest {
 struct ProxyTunnel {
   Result<ObservedSocket> socket;                    ///< of which the other end is the core
   std::optional<std::chrono::seconds> retry_after;  ///< what a 429 or 503 asked for
+  bool refused_credentials = false;                 ///< 407, although a user was shown
 };
 
 /// TLS to the proxy where its URL says so, then CONNECT and its answer, of which not a byte more

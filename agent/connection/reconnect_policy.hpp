@@ -10,11 +10,12 @@ namespace satellite::agent {
 
 /// How a connection, or the attempt at one, came to its end.
 enum class ConnectionEnd {
-  lost,          ///< not reached, or broken: the usual case
-  unauthorised,  ///< the core refused the credentials
-  refreshed,     ///< closed by us, because the core sends every edit only after authentication
-  shut_down,     ///< the core told this satellite to stop (deleted, disabled, replaced)
-  displaced,     ///< the core ends what it accepted, again and again and by a code of its own
+  lost,           ///< not reached, or broken: the usual case
+  unauthorised,   ///< the core refused the credentials
+  proxy_refused,  ///< the proxy refused the user and password that it was shown
+  refreshed,      ///< closed by us, because the core sends every edit only after authentication
+  shut_down,      ///< the core told this satellite to stop (deleted, disabled, replaced)
+  displaced,      ///< the core ends what it accepted, again and again and by a code of its own
 };
 
 /// What the reconnect policy has to know about that end.
@@ -37,8 +38,8 @@ struct EndedConnection {
 ///         `backoff_first` to half of `backoff_max`, which is therefore the longest wait. After a
 ///         connection that the core had accepted they grow by half from `spread`, since all its
 ///         satellites lost it at one moment. A `retry_after` is waited out before. Refused
-///         credentials, and what else the core said no to, wait 300 s and up to a fifth more,
-///         whatever happened before.
+///         credentials, the core's or a proxy's, and what else the core said no to, wait 300 s and
+///         up to a fifth more, whatever happened before.
 /// Units:  `random` is uniform in [0, 1).
 /// Source: agent/README.md "Decisions"; core-contract 1.6 for the reference satellite; RFC 9110
 ///         10.2.3 for Retry-After.

@@ -55,6 +55,7 @@ asio::awaitable<EndedConnection> Session::run() {
   const auto opened = co_await (open() || changed_.wait());
   EndedConnection ended;
   ended.retry_after = retry_after_;
+  if (proxy_refused_) ended.end = ConnectionEnd::proxy_refused;
   if (opened.index() == 1 || !std::get<0>(opened)) co_return ended;
   co_await (read_frames() && write_frames() && keep_alive() && watch_replies() &&
             watch_timer(SessionTimer::deadline, SessionEvent::deadline_passed) &&
@@ -73,11 +74,24 @@ asio::awaitable<EndedConnection> Session::run() {
   co_return ended;
 }
 
+void Session::could_not_connect(const Error& why, std::string_view stage) {
+  dependencies_.record.failed_with(why.message);
+  dependencies_.log.warn(
+      "connect_failed", why.message,
+      {{"core", dependencies_.address.url()}, {"stage", stage}, {"error_code", why.code}});
+  tell(SessionEvent::connect_failed);
+}
+
 asio::awaitable<bool> Session::open() {
   LinkSettings settings;
   settings.tls = dependencies_.trust;
-  settings.proxy =
-      proxy_for(dependencies_.config.proxy, dependencies_.address, dependencies_.trust);
+  auto proxy = proxy_for(dependencies_.config.proxy, dependencies_.address, dependencies_.trust);
+  if (!proxy) {
+    // Never directly instead: a proxy may be all that lets this host out, on purpose.
+    could_not_connect(proxy.error(), name_of(ConnectStage::proxy));
+    co_return false;
+  }
+  settings.proxy = *std::move(proxy);
   settings.resolver = dependencies_.config.resolver;
   settings.heartbeat.silence_max = dependencies_.config.silence_max;
   // Two answers may get lost on the way.
@@ -86,12 +100,8 @@ asio::awaitable<bool> Session::open() {
   auto attempt = co_await connect_websocket(dependencies_.address, std::move(settings), deadline_);
   if (!attempt.link) {
     retry_after_ = attempt.retry_after;
-    dependencies_.record.failed_with(attempt.link.error().message);
-    dependencies_.log.warn("connect_failed", attempt.link.error().message,
-                           {{"core", dependencies_.address.url()},
-                            {"stage", name_of(attempt.stage)},
-                            {"error_code", attempt.link.error().code}});
-    tell(SessionEvent::connect_failed);
+    proxy_refused_ = attempt.proxy_refused_credentials;
+    could_not_connect(attempt.link.error(), name_of(attempt.stage));
     co_return false;
   }
   link_ = *std::move(attempt.link);
@@ -111,9 +121,7 @@ asio::awaitable<bool> Session::open() {
                              announced_capabilities(dependencies_.config)});
   const auto written = co_await link_->write_and_wipe(std::move(frame));
   if (!written) {
-    dependencies_.record.failed_with(written.error().message);
-    dependencies_.log.warn("connect_failed", written.error().message, {{"stage", "authenticate"}});
-    tell(SessionEvent::connect_failed);
+    could_not_connect(written.error(), "authenticate");
     co_return false;
   }
   tell(SessionEvent::opened);

@@ -64,6 +64,7 @@ class Session {
 
  private:
   boost::asio::awaitable<bool> open();
+  void could_not_connect(const Error& why, std::string_view stage);
   boost::asio::awaitable<void> read_frames();
   boost::asio::awaitable<void> write_frames();
   boost::asio::awaitable<void> keep_alive();
@@ -91,6 +92,7 @@ class Session {
   std::array<boost::asio::steady_timer, session_timer_count> timers_;
   std::optional<CloseLink> close_;
   std::optional<std::chrono::seconds> retry_after_;
+  bool proxy_refused_ = false;
 };
 
 }  // namespace satellite::agent

@@ -149,7 +149,11 @@ asio::awaitable<ConnectAttempt> upgrade_socket(tcp::socket socket, asio::ssl::co
     ProxyUse proxy = *settings.proxy;
     auto tunnel = co_await open_tunnel(std::move(socket), std::move(proxy), std::move(request));
     if (!tunnel.socket) {
-      co_return ConnectAttempt{tunnel.socket.error(), ConnectStage::proxy, tunnel.retry_after, {}};
+      co_return ConnectAttempt{tunnel.socket.error(),
+                               ConnectStage::proxy,
+                               tunnel.retry_after,
+                               {},
+                               tunnel.refused_credentials};
     }
     way.emplace(*std::move(tunnel.socket));
   } else {

@@ -96,6 +96,8 @@ struct ConnectAttempt {
   /// What a 429 or 503 asked for, held within 1 s and 15 min.
   std::optional<std::chrono::seconds> retry_after;
   LinkFacts facts;
+  /// The proxy did not take the user and password that it was shown.
+  bool proxy_refused_credentials = false;
 };
 
 /// DNS, TCP, the proxy if there is one, TLS and the upgrade under one absolute deadline.

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 
 namespace satellite::agent {
 namespace {
@@ -136,12 +137,21 @@ void add_degraded(const StatusSources& sources, Status& status) {
     add("run_unkillable", std::to_string(sources.runs_unkillable) +
                               " runs whose processes hang in the kernel hold their places");
   }
+  if (status.host && !status.host->is_enforceable) add("sandbox", status.host->guidance);
+}
+
+void add_host(const StatusSources& sources, Status& status) {
   if (!sources.host_is_known) return;
   const Config& config = sources.services.config;
-  const auto readiness =
-      sandbox::assess_readiness(sources.services.runner.facts(), config.sandbox_engines,
-                                config.operators_word.may_be_unconfined());
-  if (!readiness.enforceable) add("sandbox", readiness.guidance);
+  const sandbox::HostFacts& facts = sources.services.runner.facts();
+  const auto readiness = sandbox::assess_readiness(facts, config.sandbox_engines,
+                                                   config.operators_word.may_be_unconfined());
+  Status::Host host{readiness.enforceable, readiness.guidance, {}};
+  std::copy_if(facts.findings.begin(), facts.findings.end(), std::back_inserter(host.findings),
+               [&facts](const auto& finding) {
+                 return !facts.egress_untried || !finding.name.starts_with("egress_");
+               });
+  status.host = std::move(host);
 }
 
 }  // namespace
@@ -166,6 +176,7 @@ Status collect_status(const StatusSources& sources) {
   runs.statistics = sources.services.statistics;
   status.prepared.sandboxes = sources.services.runner.count_prepared();
   status.prepared.runtimes = sources.services.runner.count_standing();
+  add_host(sources, status);
   add_degraded(sources, status);
   status.ready = status.connection.state == Status::Connection::connected &&
                  status.policy.is_valid && sources.host_is_known;

@@ -38,10 +38,11 @@ class SpawnSettings {
     ::posix_spawn_file_actions_addopen(&actions_, number, "/dev/null", O_RDWR, 0);
   }
 
-  /// 0 and `pid`, or the number of the error. Both lists end with a null pointer.
+  /// 0 and `pid`, or the number of the error. Without a slash `program` is looked for on our PATH.
+  /// Both lists end with a null pointer.
   int start(const char* program, char* const arguments[], char* const environment[],
             pid_t& pid) const {
-    return ::posix_spawn(&pid, program, &actions_, &attributes_, arguments, environment);
+    return ::posix_spawnp(&pid, program, &actions_, &attributes_, arguments, environment);
   }
 
  private:

@@ -2,6 +2,7 @@
 
 #include "agent/status/run_statistics.hpp"
 #include "protocol/vocabulary/byte_count.hpp"
+#include "sandbox/host/readiness.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -80,6 +81,14 @@ struct Status {
   struct {
     std::uint64_t sandboxes = 0, runtimes = 0;  ///< that stand ready
   } prepared;
+
+  /// What scripts can be given here, as this satellite found it by its own trials.
+  struct Host {
+    bool is_enforceable = false;  ///< every layer of the shipped default policy
+    std::string guidance;         ///< what to do where it is not
+    std::vector<sandbox::CapabilityFinding> findings;  ///< without what it has not tried yet
+  };
+  std::optional<Host> host;  ///< nothing = it has not looked yet
 
   struct Degraded {
     std::string name;  ///< one of degraded_names

@@ -86,6 +86,20 @@ json to_json(const std::vector<Status::Limit>& limits) {
   return object;
 }
 
+json to_json(const std::optional<Status::Host>& host) {
+  if (!host) return nullptr;
+  json capabilities = json::array();
+  for (const auto& finding : host->findings) {
+    capabilities.push_back({{"name", finding.name},
+                            {"present", finding.present},
+                            {"detail", finding.detail},
+                            {"remedy", finding.remedy}});
+  }
+  return {{"enforceable", host->is_enforceable},
+          {"guidance", host->guidance},
+          {"capabilities", std::move(capabilities)}};
+}
+
 json history_json(const Status& status) {
   json running = json::array(), queued = json::array(), outbox = json::array();
   for (const StatusSample& sample : status.history) {
@@ -126,6 +140,7 @@ std::string status_json(const Status& status) {
                      {"runtimes", status.prepared.runtimes},
                      {"hits", status.runs.statistics.prepared_hits()},
                      {"misses", status.runs.statistics.prepared_misses()}}},
+                   {"host", to_json(status.host)},
                    {"degraded", std::move(degraded)},
                    {"history", history_json(status)}};
   // Words of peers and kernels may be no UTF-8.

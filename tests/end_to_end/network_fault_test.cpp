@@ -55,6 +55,24 @@ TEST_CASE("a name that does not exist is told, and looked up anew each time") {
   CHECK(scene.lines("stage=dns") >= 3);
 }
 
+TEST_CASE("a name that nobody knows at the start is found once somebody does") {
+  if (!require_layer("root", ::geteuid() == 0, "only root can replace the hosts file")) return;
+  const auto appears = [](const std::string& hosts) {
+    Scene::Options options = Scene::with_policy(default_policy);
+    options.core.certificate_request.names = {"core.example.org"};
+    options.host = "core.example.org";
+    options.waits_until_connected = false;
+    Scene scene(std::move(options));
+    scene.wait_for_log("stage=dns");
+    if (!scene.satellite().running()) return std::string("gave up");
+    std::ofstream(hosts) << "127.0.0.1 core.example.org\n";
+    return std::string(scene.core().wait_until_authenticated() ? "found" : "never connected");
+  };
+  CHECK(in_child([&appears] {
+          return with_file("/etc/hosts", "127.0.0.1 localhost\n", appears);
+        }) == "found");
+}
+
 TEST_CASE("name servers that do not answer cost an attempt its deadline and nothing else") {
   if (!require_layer("root", ::geteuid() == 0, "only root can replace resolv.conf")) return;
   CHECK(in_child([] {

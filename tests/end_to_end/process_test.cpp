@@ -157,7 +157,11 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("a satellite without a standard error works all the same") {
+TEST_CASE("a satellite whose log nobody takes works all the same") {
+  // Closed; a disk that is full; a pipe whose reader is gone.
+  const std::string outputs =
+      GENERATE(as<std::string>(), ">&- 2>&-", ">/dev/full 2>/dev/full", "3<>\"$0\" 2>\"$0\" 3>&-");
+  CAPTURE(outputs);
   devcore::Settings settings;
   settings.tokens["satellite-1"] = "csat_right";
   settings.policy = default_policy;
@@ -167,11 +171,13 @@ TEST_CASE("a satellite without a standard error works all the same") {
   // The shell closes it; the program then is the shell's child no more but in its place.
   const char* const copy = std::getenv("SATELLITE_BINARY");
   const std::string command = std::string("exec ") + (copy != nullptr ? copy : SATELLITE_BINARY) +
-                              " run </dev/null >&- 2>&-";
+                              " run </dev/null " + outputs;
   // The default is the host's own.
   const TempDir files;
   const std::string state =
       "CHECKSTACK_SATELLITE_STATE_DIRECTORY=" + (files.path() / "state").string();
+  const std::string pipe = (files.path() / "pipe").string();
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
   const pid_t pid = ::fork();
   REQUIRE(pid >= 0);
   if (pid == 0) {
@@ -182,7 +188,7 @@ TEST_CASE("a satellite without a standard error works all the same") {
                                        "CHECKSTACK_SATELLITE_CLIENT_ID=satellite-1",
                                        "CHECKSTACK_SATELLITE_TOKEN=csat_right",
                                        nullptr};
-    const char* const arguments[] = {"sh", "-c", command.c_str(), nullptr};
+    const char* const arguments[] = {"sh", "-c", command.c_str(), pipe.c_str(), nullptr};
     ::execve("/bin/sh", const_cast<char* const*>(arguments), const_cast<char* const*>(environment));
     ::_exit(127);
   }

@@ -2,6 +2,7 @@
 #include "tests/end_to_end/any_authority.hpp"
 #include "tests/end_to_end/check_scene.hpp"
 #include "tests/support/connect_proxy.hpp"
+#include "tests/support/temp_dir.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -69,6 +70,31 @@ TEST_CASE("a run that a proxy cuts off is reported by the next connection") {
   REQUIRE(finished);
   CHECK(finished->standard_output == "kept\n");
   CHECK(finished->violations.empty());
+}
+
+TEST_CASE("a proxy's password that was refused is not shown again until its file changes") {
+  ConnectProxy proxy({0, "127.0.0.1", {}, "dXNlcjpyaWdodA=="});  // user:right
+  const TempDir directory;
+  const std::string file = (directory.path() / "credentials").string();
+  REQUIRE(tls::write_private_file(file, "user:wrong\n"));
+  Scene::Options options = behind(proxy);
+  options.environment["CHECKSTACK_SATELLITE_PROXY_CREDENTIALS_FILE"] = file;
+  Scene scene(std::move(options));
+  proxy.lead_to(scene.core().port());
+  scene.wait_for_log("reconnect_waits");
+  const std::string log = scene.satellite().log();
+  INFO(log);
+  CHECK(log.find("HTTP 407") != std::string::npos);
+  CHECK(log.find("the proxy refused user and password") != std::string::npos);
+  // Minutes, as for a token that the core refused; of a lost connection it would be a second.
+  const auto waits = log.find("reconnect_waits");
+  const bool waits_long = log.find("in=5m", waits) != std::string::npos ||
+                          log.find("in=6m", waits) != std::string::npos;
+  CHECK(waits_long);
+  REQUIRE(tls::write_private_file(file + ".new", "user:right\n"));
+  std::filesystem::rename(file + ".new", file);
+  REQUIRE(scene.core().wait_until_authenticated());
+  CHECK(proxy.questions().size() == 2);
 }
 
 TEST_CASE("a proxy that refuses is logged with its URL, its status and the stage") {

@@ -40,6 +40,7 @@ const std::map<std::string, Check> targets{
     {"policy", fuzz::check_policy_target},
     {"proxy_answer", fuzz::check_proxy_answer_target},
     {"proxy_choice", fuzz::check_proxy_choice_target},
+    {"redaction", fuzz::check_redaction_target},
     {"result_id", fuzz::check_result_id_target},
     {"run_stream", fuzz::check_run_stream_target},
     {"secret_reference", fuzz::check_secret_reference_target},

@@ -58,6 +58,8 @@ std::optional<std::string> check_name_services_target(std::string_view input);
 /// Two lists of addresses and blocks, one entry a line; each line is also tried as a range of ids.
 std::optional<std::string> check_address_block_target(std::string_view input);
 std::optional<std::string> check_plan_question_target(std::string_view input);
+/// A log that leaves this host; the first byte says where a secret stands in it.
+std::optional<std::string> check_redaction_target(std::string_view input);
 
 // What agent, launcher and kernel say to each other.
 std::optional<std::string> check_launcher_order_target(std::string_view input);

@@ -272,7 +272,8 @@ TEST_CASE("a token in the settings file is refused and not repeated") {
 TEST_CASE("a token file outranks the variable and is read without its line end") {
   const TempDir directory;
   ConfigSources sources = minimal();
-  const std::string path = directory.write("token", "csat_file\n");
+  const std::string end = GENERATE(as<std::string>(), "", "\n", "\r\n");
+  const std::string path = directory.write("token", "csat_file" + end);
   ::chmod(path.c_str(), 0600);
   sources.options["token_file"] = path;
   const auto loaded = load_config(sources, SettingsUse::connects);

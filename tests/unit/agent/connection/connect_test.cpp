@@ -117,6 +117,17 @@ TEST_CASE("a certificate outside its time is refused, and the local clock is nam
   CHECK(contains(attempt.link.error().message, "the local clock says 20"));
 }
 
+TEST_CASE(
+    "a certificate that is made for clients is refused, and told to be one for another purpose") {
+  boost::asio::io_context context;
+  devcore::Settings settings = core_settings();
+  settings.certificate_request.extended_key_usage = "clientAuth";
+  const auto core = start_core(std::move(settings));
+  const auto attempt = connect(context, {core->url(), core->ca_pem()});
+  check_failed(attempt, ConnectStage::tls, ErrorCode::not_permitted);
+  CHECK(contains(attempt.link.error().message, "purpose"));
+}
+
 TEST_CASE("a core that offers nothing newer than TLS 1.1 is refused") {
   boost::asio::io_context context;
   devcore::Settings settings = core_settings();

@@ -171,11 +171,25 @@ TEST_CASE("a connection gets the proxy's own authorities where they are named, e
   tls::Settings trust;
   trust.ca_file = "/core.pem";
   ProxySettings settings = set_to("https://proxy");
-  CHECK(proxy_for(settings, core, trust)->trust.ca_file == "/core.pem");
+  const auto used = [&] { return proxy_for(settings, core, trust)->value(); };
+  CHECK(used().trust.ca_file == "/core.pem");
   settings.ca_file = "/proxy.pem";
-  CHECK(proxy_for(settings, core, trust)->trust.ca_file == "/proxy.pem");
-  CHECK(proxy_for(settings, core, trust)->trust.ca_file_setting == "proxy.ca_file");
-  CHECK_FALSE(proxy_for(set_to("none"), core, trust));
+  CHECK(used().trust.ca_file == "/proxy.pem");
+  CHECK(used().trust.ca_file_setting == "proxy.ca_file");
+}
+
+TEST_CASE("what is wrong about a proxy never means directly") {
+  const auto core = *parse_core_url("https://core.example.org");
+  const auto directly = proxy_for(set_to("none"), core, {});
+  REQUIRE(directly);
+  CHECK_FALSE(directly->has_value());
+  for (const char* const wrong : {"socks5://proxy", "http://user:geheim@proxy", "http://"}) {
+    const auto way = proxy_for(set_to(wrong), core, {});
+    INFO(wrong);
+    REQUIRE_FALSE(way);
+    CHECK(way.error().code == ErrorCode::invalid_input);
+    CHECK_FALSE(contains(way.error().message, "geheim"));
+  }
 }
 
 TEST_CASE("who we are, and which key the core has, is kept from the proxy") {
@@ -188,8 +202,9 @@ TEST_CASE("who we are, and which key the core has, is kept from the proxy") {
     settings.ca_file = file;
     const auto use = proxy_for(settings, core, trust);
     REQUIRE(use);
-    CHECK(use->trust.client == nullptr);
-    CHECK(use->trust.pins.empty());
+    REQUIRE(*use);
+    CHECK((*use)->trust.client == nullptr);
+    CHECK((*use)->trust.pins.empty());
   }
 }
 

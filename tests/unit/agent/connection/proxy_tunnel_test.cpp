@@ -83,6 +83,22 @@ TEST_CASE("a proxy at an IPv6 address leads to a core at an IPv6 address") {
   CHECK(contains(proxy.questions().front(), "CONNECT [2001:db8::1]:8443 HTTP/1.1\r\n"));
 }
 
+TEST_CASE("a refusal of the user that was shown is told apart from one of nobody") {
+  boost::asio::io_context context;
+  const auto core = start_core(hidden_core());
+  const ConnectProxy proxy({core->port(), "127.0.0.1", {}, "dXNlcjpwYXNzd29yZA=="});
+  const TempDir directory;
+  Attempt attempt = through(proxy, *core);
+  const ConnectAttempt nobody = connect(context, attempt);
+  check_refused(nobody, ConnectStage::proxy, ErrorCode::not_permitted, "HTTP 407");
+  CHECK_FALSE(nobody.proxy_refused_credentials);
+  attempt.proxy->credentials_file = (directory.path() / "credentials").string();
+  REQUIRE(tls::write_private_file(attempt.proxy->credentials_file, "user:wrong\n"));
+  const ConnectAttempt wrong = connect(context, attempt);
+  check_refused(wrong, ConnectStage::proxy, ErrorCode::not_permitted, "HTTP 407");
+  CHECK(wrong.proxy_refused_credentials);
+}
+
 TEST_CASE("large frames go both ways through TLS within TLS to the proxy") {
   boost::asio::io_context context;
   const auto core = start_core(hidden_core());

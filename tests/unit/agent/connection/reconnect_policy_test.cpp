@@ -92,8 +92,8 @@ TEST_CASE("a core that accepts and drops at once is not hammered") {
 }
 
 TEST_CASE("refused credentials wait minutes from the first time on") {
-  const auto end =
-      GENERATE(ConnectionEnd::unauthorised, ConnectionEnd::shut_down, ConnectionEnd::displaced);
+  const auto end = GENERATE(ConnectionEnd::unauthorised, ConnectionEnd::proxy_refused,
+                            ConnectionEnd::shut_down, ConnectionEnd::displaced);
   ReconnectPolicy policy;
   for (const double random : {0.0, 0.5, 0.999}) {
     const milliseconds wait = policy.next_wait({end, 0ms, {}}, random);

@@ -36,6 +36,17 @@ TEST_CASE("the status as JSON has what people and programs ask for") {
   CHECK(status.at("history").at("queued") == json::array({2, 5}));
 }
 
+TEST_CASE("the status tells what this host can do once the satellite has looked") {
+  Status status = example_status();
+  CHECK(json::parse(status_json(status)).at("host").is_null());
+  status.host = {false, "do something", {{"native_engine", false, "EPERM", "allow it"}}};
+  const json host = json::parse(status_json(status)).at("host");
+  CHECK(host.at("enforceable") == false);
+  CHECK(host.at("guidance") == "do something");
+  CHECK(host.at("capabilities").at(0).at("name") == "native_engine");
+  CHECK(host.at("capabilities").at(0).at("remedy") == "allow it");
+}
+
 TEST_CASE("the status as text says what is wrong first, and nothing from outside makes a line") {
   const std::string text = status_text(example_status());
   CHECK(text.starts_with("checkstack-satellite 1.2.3, process 42, up for 1h2m: not ready\n"));
