@@ -16,6 +16,8 @@ constexpr auto known_programs = std::to_array<std::pair<std::string_view, HostTo
     {"duf", disks},
     {"check_disk", disks},
     {"check_ifmountfs", disks},
+    {"df_abs", disks},
+    {"df_inode", disks},
     {"check_readonlyfs", disks},
     {"ps", processes},
     {"pgrep", processes},
@@ -27,6 +29,7 @@ constexpr auto known_programs = std::to_array<std::pair<std::string_view, HostTo
     {"fuser", processes},
     {"check_procs", processes},
     {"check_nagios", processes},
+    {"check_nbprocs", processes},
     {"who", sessions},
     {"w", sessions},
     {"users", sessions},
@@ -40,6 +43,12 @@ constexpr auto known_programs = std::to_array<std::pair<std::string_view, HostTo
     {"ip", connections},
     {"ifconfig", connections},
     {"ethtool", connections},
+    {"check_network", connections},
+    {"check_network_collisions", connections},
+    {"check_network_dropped", connections},
+    {"check_network_errors", connections},
+    {"check_network_multicast", connections},
+    {"check_tcpcount", connections},
     {"systemctl", services},
     {"service", services},
     {"rc-service", services},
@@ -71,6 +80,9 @@ constexpr auto known_programs = std::to_array<std::pair<std::string_view, HostTo
     {"sensors", hardware},
     {"check_sensors", hardware},
     {"check_lm_sensors", hardware},
+    {"check_temperature", hardware},
+    {"check_cpufreq", hardware},
+    {"check_fc", hardware},
     {"lspci", hardware},
     {"smartctl", devices},
     {"hdparm", devices},
@@ -87,6 +99,25 @@ constexpr auto known_programs = std::to_array<std::pair<std::string_view, HostTo
     {"check_icmp", echo},
     {"fping", echo},
     {"check_fping", echo},
+});
+
+// Plugins of munin, whose names alone would say too little; one that ends with `_` has an interface
+// or a port behind it.
+constexpr std::string_view directory_of_munin = "/munin/plugins/";
+constexpr auto munin_plugins = std::to_array<std::pair<std::string_view, HostTopic>>({
+    {"processes", processes},
+    {"threads", processes},
+    {"proc", processes},
+    {"proc_pri", processes},
+    {"tcp", connections},
+    {"fw_packets", connections},
+    {"fw_conntrack", connections},
+    {"fw_forwarded_local", connections},
+    {"if_", connections},
+    {"if_err_", connections},
+    {"port_", connections},
+    {"ip_", connections},
+    {"bonding_err_", connections},
 });
 
 // The longest that matches wins.
@@ -146,6 +177,14 @@ constexpr std::array<std::string_view, 20> known_clients{
     "mongo",      "mongosh",     "check_http",  "check_tcp", "check_curl",
     "check_smtp", "check_mysql", "check_pgsql", "check_ssh", "check_ntp_time"};
 
+std::optional<HostMention> mention_of_munin_plugin(std::string_view name) {
+  for (const auto& [known, topic] : munin_plugins) {
+    const bool is_it = known.ends_with('_') ? name.starts_with(known) : name == known;
+    if (is_it) return HostMention{topic, std::string(known)};
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<HostMention> mention_of_command(const std::vector<std::string>& words) {
@@ -155,6 +194,9 @@ std::optional<HostMention> mention_of_command(const std::vector<std::string>& wo
   if (name == "stat" && has_argument(words, "-f")) return HostMention{disks, "stat -f"};
   if (name == "mount" && words.size() == 1) return HostMention{disks, "mount"};
   if (name == "kill" && has_argument(words, "-0")) return HostMention{processes, "kill -0"};
+  if (path.find(directory_of_munin) != path.npos) {
+    if (auto mention = mention_of_munin_plugin(name)) return mention;
+  }
   const auto client = std::find(known_clients.begin(), known_clients.end(), name);
   const bool asks_loopback = std::any_of(words.begin() + 1, words.end(), names_loopback);
   if (client != known_clients.end() && asks_loopback)

@@ -46,6 +46,8 @@ std::string_view missing_path(std::string_view line) {
     const auto rest = line.substr(at);
     const auto end = std::find_if(rest.begin(), rest.end(), is_path_end);
     const auto path = rest.substr(0, static_cast<std::size_t>(end - rest.begin()));
+    // A shell names the descriptor that it reads the script from before what it did not find.
+    if (path.starts_with("/proc/self/fd/")) continue;
     if (path.size() > 1 && path[1] != '/') return path;
   }
   return {};

@@ -203,6 +203,13 @@ std::string reason_against_processes(std::string_view mountinfo, const ShowingRu
   if (proc == mounts->rend() || proc->type != "proc" || proc->root != "/") {
     return "the satellite has no whole /proc itself";
   }
+  // A run sets what belongs to its own namespaces there.
+  const bool has_own_settings = std::any_of(mounts->begin(), mounts->end(), [](const auto& mount) {
+    return mount.target == "/proc/sys";
+  });
+  if (proc->read_only || has_own_settings) {
+    return "the satellite's /proc/sys is read-only (ProtectKernelTunables=, or its container)";
+  }
   for (const std::string_view hidden : {"hidepid=", "subset="}) {
     const bool is_hidden = proc->options.find(hidden) != std::string::npos &&
                            proc->options.find("hidepid=0") == std::string::npos;

@@ -7,6 +7,8 @@
 #include "sandbox/running/runner.hpp"
 #include "sandbox/state/packed_state.hpp"
 
+#include <sched.h>
+#include <sys/mount.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
@@ -14,6 +16,7 @@
 #include <functional>
 #include <sstream>
 #include <stdexcept>
+#include <string_view>
 #include <thread>
 
 namespace satellite::benchmarks {
@@ -21,14 +24,19 @@ namespace {
 
 namespace asio = boost::asio;
 constexpr const char* ask_for_launcher = "launcher";
+constexpr std::string_view ask_for_script = "script ";
 using Clock = std::chrono::steady_clock;
 
 struct Silence : sandbox::RunObserver {
   void started(const sandbox::EffectiveSandbox&, std::chrono::system_clock::time_point) override {
     started_at = Clock::now();
   }
-  asio::awaitable<void> output(sandbox::OutputStream, std::string_view) override { co_return; }
+  asio::awaitable<void> output(sandbox::OutputStream, std::string_view bytes) override {
+    text += bytes;
+    co_return;
+  }
   Clock::time_point started_at;
+  std::string text;
 };
 
 sandbox::Policy policy_for(const RunsToMeasure& what) {
@@ -47,6 +55,22 @@ sandbox::Policy policy_for(const RunsToMeasure& what) {
     policy.network.allow = {"192.0.2.1"};
   }
   return policy;
+}
+
+/// Disks, processes, system, and ports at which nobody listens.
+void show_host(sandbox::HostView& view) {
+  view.disks = view.processes = view.system = true;
+  view.loopback = {21'001, 21'002, 21'003, 21'004};
+}
+
+void count_disks(const sandbox::EffectiveSandbox& report) {
+  constexpr int wanted = 8;
+  int disks = 0, others = 0;
+  for (const auto& grant : report.grants) ++(grant.starts_with("disk ") ? disks : others);
+  constexpr int processes_system_and_ports = 6;
+  if (disks < wanted || others < processes_system_and_ports) {
+    throw std::runtime_error("the host is not shown as it is to be");
+  }
 }
 
 constexpr std::uint64_t state_bytes = 4U << 20U;  // each file takes whole pages
@@ -75,19 +99,46 @@ class Runs final : public MeasuringProcess::Measurement {
 
   std::string answer(const std::string& text) override {
     if (text == ask_for_launcher) return std::to_string(launcher_->pid());
+    if (text.starts_with(ask_for_script)) return run_script(text.substr(ask_for_script.size()));
     std::istringstream order(text);
     int without = 0;
     RunsToMeasure what;
-    order >> what.prepared >> what.allowlist >> what.set_up >> what.state >> without >> what.runs >>
-        what.at_a_time;
+    order >> what.prepared >> what.allowlist >> what.set_up >> what.state >> what.host_view >>
+        without >> what.runs >> what.at_a_time;
     until_start_ = what.set_up;
     what.without = static_cast<Without>(without);
     return measure(what);
   }
 
  private:
+  /// `PORT SCRIPT`; the answer is what it printed, behind the time that nobody asks for.
+  std::string run_script(const std::string& order) {
+    settings_.host_view = {};
+    settings_.host_view.loopback = {static_cast<std::uint16_t>(std::stoi(order))};
+    sandbox::Runner runner(context_, *launcher_, facts_, settings_);
+    sandbox::RunRequest request;
+    request.script = order.substr(order.find(' ') + 1);
+    Silence heard;
+    asio::co_spawn(context_, run_once(runner, std::move(request), heard), rethrow);
+    context_.restart();
+    context_.run();
+    return "0 | " + heard.text;
+  }
+
+  asio::awaitable<void> run_once(sandbox::Runner& runner, sandbox::RunRequest request,
+                                 Silence& heard) {
+    sandbox::CancelSwitch cancel(context_);
+    const sandbox::ResolvedPolicy policy{policy_for({}), false};
+    const auto result = co_await runner.run(std::move(request), policy, heard, cancel);
+    if (result.exit_code != 0) heard.text.clear();
+    context_.stop();
+  }
+
   std::string measure(const RunsToMeasure& what) {
     policy_ = policy_for(what);
+    settings_.host_view = {};
+    if (what.host_view) show_host(settings_.host_view);
+    shows_host_ = what.host_view;
     settings_.host_view.state_bytes = what.state ? state_bytes : 0;
     packed_ = what.state ? packed_files() : std::string();
     settings_.prepared_runs = what.prepared ? static_cast<std::size_t>(what.at_a_time) : 0;
@@ -165,6 +216,7 @@ class Runs final : public MeasuringProcess::Measurement {
       if (result.outcome != sandbox::Outcome::exited || !result.sandbox.downgrades.empty()) {
         throw std::runtime_error("a run failed: " + result.error.value_or("downgraded"));
       }
+      if (shows_host_) count_disks(result.sandbox);
       if (result.has_new_state == packed_.empty()) throw std::runtime_error("a state was lost");
     }
     if (--going_ == 0) context_.stop();
@@ -179,7 +231,7 @@ class Runs final : public MeasuringProcess::Measurement {
   std::string packed_;  ///< what their check keeps; empty = nothing
   int left_ = 0, going_ = 0, came_cold_ = 0, roots_ready_ = 0, networks_ready_ = 0;
   double scripts_ = 0;
-  bool until_start_ = false;
+  bool until_start_ = false, shows_host_ = false;
 };
 
 template <bool roots, bool networks>
@@ -188,6 +240,23 @@ MeasuringProcess::Measurement* begin_runs() {
   settings.made_ahead = {roots, networks};
   auto launcher = sandbox::Launcher::start(std::move(settings));
   return launcher ? new Runs(*std::move(launcher)) : nullptr;
+}
+
+/// For the child that is forked next, which has no arguments.
+std::vector<std::string> disks_of_next;
+
+MeasuringProcess::Measurement* begin_beside_disks() {
+  if (::unshare(CLONE_NEWNS) != 0) return nullptr;
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return nullptr;
+  for (const auto& place : disks_of_next) {
+    if (::mount("tmpfs", place.c_str(), "tmpfs", 0, "size=1m") != 0) return nullptr;
+  }
+  return begin_runs<true, true>();
+}
+
+MeasuringProcess::Begin beside(const std::vector<std::string>& disks) {
+  disks_of_next = disks;
+  return begin_beside_disks;
 }
 
 MeasuringProcess::Begin beginning_of(Ahead ahead) {
@@ -208,6 +277,12 @@ MeasuringProcess::Begin beginning_of(Ahead ahead) {
 
 SandboxProcess::SandboxProcess(Ahead ahead) : process_(beginning_of(ahead)) {}
 
+SandboxProcess::SandboxProcess(const std::vector<std::string>& disks) : process_(beside(disks)) {}
+
+std::vector<double> SandboxProcess::run_script(const std::string& text, std::uint16_t port) {
+  return process_.ask(std::string(ask_for_script) + std::to_string(port) + " " + text).more;
+}
+
 RunCosts SandboxProcess::costs_of(const Timing& timing) {
   const auto runs = static_cast<double>(timing.latencies.size());
   const auto& all = timing.more;
@@ -222,7 +297,8 @@ pid_t SandboxProcess::launcher() {
 Timing SandboxProcess::measure(const RunsToMeasure& what) {
   std::ostringstream order;
   order << what.prepared << ' ' << what.allowlist << ' ' << what.set_up << ' ' << what.state << ' '
-        << static_cast<int>(what.without) << ' ' << what.runs << ' ' << what.at_a_time;
+        << what.host_view << ' ' << static_cast<int>(what.without) << ' ' << what.runs << ' '
+        << what.at_a_time;
   return process_.ask(order.str());
 }
 

@@ -2,7 +2,9 @@
 
 #include "tests/benchmarks/measuring_process.hpp"
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 namespace satellite::benchmarks {
 
@@ -15,6 +17,7 @@ struct RunsToMeasure {
   bool allowlist = false;  ///< with a filtered way out
   bool set_up = false;     ///< only until the script may start
   bool state = false;      ///< their check keeps 1 MiB in a hundred files, copied in and out
+  bool host_view = false;  ///< shows disks, processes, system and four ports
   Without without = Without::nothing;
   int runs = 0, at_a_time = 1;
 };
@@ -36,9 +39,13 @@ struct RunCosts {
 class SandboxProcess {
  public:
   explicit SandboxProcess(Ahead ahead = Ahead::everything);
+  /// On a host with a small file system mounted at each of these places, for this process alone.
+  explicit SandboxProcess(const std::vector<std::string>& disks);
 
   /// The seconds are those in which runs went on.
   Timing measure(const RunsToMeasure& what);
+  /// Runs a script that is shown this port of the host's loopback; the numbers that it printed.
+  std::vector<double> run_script(const std::string& text, std::uint16_t port);
   static RunCosts costs_of(const Timing& timing);
   /// The launcher's process id.
   pid_t launcher();

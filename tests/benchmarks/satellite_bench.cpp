@@ -1,6 +1,7 @@
 #include "tests/benchmarks/check_figures.hpp"
 #include "tests/benchmarks/core_figures.hpp"
 #include "tests/benchmarks/figures.hpp"
+#include "tests/benchmarks/host_view_figures.hpp"
 #include "tests/benchmarks/launch_figures.hpp"
 #include "tests/benchmarks/layer_figures.hpp"
 #include "tests/benchmarks/module_figures.hpp"
@@ -383,6 +384,7 @@ int main(int argc, char** argv) {
     measure("runs", [&] { return measure_runs(distributions, rounds); });
     measure("growth", measure_growth);
     measure("layers", measure_layers);
+    measure("host_view", measure_host_view);
     measure("core", measure_core);
     measure("checks", measure_checks);
     measure("modules", measure_modules);

@@ -1,5 +1,6 @@
 // The host's processes as any user sees them: looked at, and out of reach. A run that sees them has
 // no pid namespace, and ends as a whole all the same.
+#include "tests/support/module_bench.hpp"
 #include "tests/support/native_orders.hpp"
 #include "tests/support/require_layer.hpp"
 #include "tests/support/script_bench.hpp"
@@ -277,4 +278,33 @@ TEST_CASE("no command line holds a script's text while any run may see processes
   const Ran ran = bench.run(std::move(request), policy_for(Engine::native));
   CHECK_FALSE(holds(ran.standard_output, marker));
   CHECK(holds(ran.standard_output, "\nzero one\n"));
+}
+
+TEST_CASE("a module sees the host's processes, from a runtime that stood ready, too") {
+  ModuleBench bench(each_module_runtime());
+  if (!require_layer("signal_scope", bench.facts.keeps_signals, "needs Landlock ABI 6")) return;
+  bench.settings.host_view.processes = true;
+  bench.policy.resources.max_processes = 4'096;  // shared with neighbours
+  bench.keep_standing(1);
+  const OtherProcess other(unique_marker());
+  const std::string text =
+      "const fs = require('node:fs'); let opened = false;"
+      "try { fs.readFileSync('/proc/" +
+      other.pid() +
+      "/environ'); opened = true; } catch {}"
+      "return { own: fs.readlinkSync('/proc/self') === String(process.pid), opened,"
+      "         seen: fs.readFileSync('/proc/" +
+      other.pid() + "/comm', 'utf8') };";
+  for (const bool is_standing : {false, true}) {
+    if (is_standing) {
+      const bool stands = bench.wait_until_standing(1);
+      INFO(bench.dropped());
+      REQUIRE(stands);
+    }
+    const Ran ran = bench.run_module(text);
+    CHECK(result_of(ran) ==
+          nlohmann::json({{"own", true}, {"opened", false}, {"seen", "sleep\n"}}));
+    CHECK(ran.result.was_prepared == is_standing);
+    CHECK(shows_processes(ran));
+  }
 }

@@ -78,6 +78,8 @@ TEST_CASE("a path is told as missing only where the sandbox is why it may be mis
       {"cat: /srv/x: No such file or directory", true},
       {"FileNotFoundError: [Errno 2] No such file or directory: '/opt/app/x'", true},
       {"sh: 1: /opt/x/check: not found", true},
+      {"sh: 1: /proc/self/fd/3: /opt/x/check: not found", true},
+      {"sh: 1: /proc/self/fd/3: check: not found", false},
       {"grep: /etc/app.conf: No such file or directory", true},
       {"cat: /usr/share/x: No such file or directory", false},
       {"cat: /tmp/x: No such file or directory", false},
@@ -169,4 +171,22 @@ TEST_CASE("a run without a pid namespace of its own shows processes, and root kn
   CHECK_FALSE(host_in_view(plan, {}).tells_owners);
   plan.native->root_owned = true;
   CHECK(host_in_view(plan, {}).tells_owners);
+}
+
+TEST_CASE("plugins that count what a sandbox has of its own are known by their names") {
+  const auto [script, beginning] = GENERATE(table<std::string, std::string>({
+      {"/usr/lib/nagios/plugins/check_network_errors", "check_network_errors: interfaces"},
+      {"check_tcpcount -w 9", "check_tcpcount: interfaces"},
+      {"check_nbprocs", "check_nbprocs: only the processes"},
+      {"/usr/share/munin/plugins/threads", "threads: only the processes"},
+      {"MUNIN_LIBDIR=/usr/share/munin /usr/share/munin/plugins/if_eth0", "if_: interfaces"},
+      {"/usr/share/munin/plugins/tcp", "tcp: interfaces"},
+      {"/usr/share/munin/plugins/df_abs", "df_abs: disk figures"},
+      {"/usr/share/munin/plugins/load", ""},
+      {"/opt/tools/processes", ""},
+  }));
+  INFO(script);
+  const auto hints = hints_for(confined(script));
+  CHECK(hints.empty() == beginning.empty());
+  CHECK((beginning.empty() || begins(hints, beginning)));
 }

@@ -199,6 +199,10 @@ TEST_CASE("the host's processes are shown where nothing of a script reaches them
       mounted_with(proc + "44 40 0:34 / /proc rw - tmpfs none rw\n");
       reason = "no whole /proc";
     }
+    SECTION("settings that cannot be written") {
+      mounted_with(proc + "45 40 0:30 /sys /proc/sys ro - proc proc rw\n");
+      reason = "/proc/sys is read-only";
+    }
     SECTION("no /proc") {
       mounted_with("");
       reason = "no whole /proc";
