@@ -107,6 +107,7 @@ TEST_CASE("doctor --fix prints what would mend each finding and runs none of it"
   const json answer = json::parse(told_to_machines.standard_output);
   const auto opened = commands_in(answer, "token");
   CHECK(opened == std::vector<std::string>{"chmod 600 '" + host.path("token") + "'"});
+  CHECK(answer.at("mends").at(0).at("finding") == "tcp");
   CHECK(commands_in(answer, "module_runtime") ==
         std::vector<std::string>{"apt-get install nodejs"});
   for (const json& mend : answer.at("mends")) {
