@@ -53,6 +53,7 @@ CoreTrial try_core(const Config& config, const CoreAddress& core, std::string_vi
     WayTrial failed;
     failed.stage = trust ? ConnectStage::proxy : ConnectStage::trust;
     failed.failure = trust ? proxy.error() : trust.error();
+    failed.has_begun = false;
     told.steps = steps_of(failed, core, now);
     return told;
   }

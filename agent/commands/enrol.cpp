@@ -193,7 +193,8 @@ int enrol_command(const Invocation& invocation) {
   }
   std::cout << "wrote " << places.settings << " and " << places.token << '\n';
   if (invocation.skips_start) return exit_done;
-  return tell_service(ServiceDeed::start, std::cout) ? exit_done : exit_failed;
+  return tell_service(ServiceDeed::start, {places.settings, places.token}, std::cout) ? exit_done
+                                                                                      : exit_failed;
 }
 
 int rotate_token_command(const Invocation& invocation) {
@@ -211,7 +212,9 @@ int rotate_token_command(const Invocation& invocation) {
   if (const auto put = written->put(); !put) return not_written(put.error());
   std::cout << "wrote " << enrolment->places.token << '\n';
   if (invocation.skips_start) return exit_done;
-  return tell_service(ServiceDeed::restart, std::cout) ? exit_done : exit_failed;
+  const Places& places = enrolment->places;
+  const ServiceFiles files{places.settings, places.token};
+  return tell_service(ServiceDeed::restart, files, std::cout) ? exit_done : exit_failed;
 }
 
 }  // namespace satellite::agent

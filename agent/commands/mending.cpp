@@ -130,6 +130,24 @@ Commands commands_for_step(const WayStep& step, const Examination& seen,
   return {"checkstack-satellite rotate-token" + named};
 }
 
+/// What one command mends is proposed once, for the finding that needs it most.
+std::vector<Mend> without_repetitions(std::vector<Mend> mends) {
+  std::stable_partition(mends.begin(), mends.end(), [](const Mend& one) { return one.is_needed; });
+  std::vector<Mend> kept;
+  Commands proposed;
+  for (Mend& mend : mends) {
+    const auto is_proposed = [&proposed](const std::string& command) {
+      return std::find(proposed.begin(), proposed.end(), command) != proposed.end();
+    };
+    const bool is_repetition = !mend.commands.empty() &&
+                               std::all_of(mend.commands.begin(), mend.commands.end(), is_proposed);
+    if (is_repetition) continue;
+    append(proposed, mend.commands);
+    kept.push_back(std::move(mend));
+  }
+  return kept;
+}
+
 /// The first program of these that PATH finds.
 std::string first_on_path() {
   const char* const path = std::getenv("PATH");
@@ -163,7 +181,7 @@ std::vector<Mend> mends_for(const Examination& seen, const MendingPlace& place) 
       mends.push_back({step.name, true, commands_for_step(step, seen, place), step.remedy});
     }
   }
-  return mends;
+  return without_repetitions(std::move(mends));
 }
 
 MendingPlace look_at_mending_place(const std::optional<std::string>& settings_file) {

@@ -26,7 +26,8 @@ struct Mend {
   std::string remedy;                 ///< in words
 };
 
-/// Commands for all that does not work, each finding once. Nothing is run. Pure.
+/// Commands for all that does not work, what is needed first; a finding that the commands of
+/// another one mend is left out. Nothing is run. Pure.
 ///
 /// Shape:  a command holds fixed words, and paths of the settings in a shell's quotes: nothing that
 ///         a core, a proxy or a kernel said.

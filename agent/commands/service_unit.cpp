@@ -1,6 +1,7 @@
 #include "agent/commands/service_unit.hpp"
 
 #include "agent/config/load_config.hpp"
+#include "sandbox/planning/shell_quote.hpp"
 
 #include <spawn.h>
 #include <sys/wait.h>
@@ -117,11 +118,15 @@ Result<void> check_places_of_service(const std::string& settings, const std::str
   return {};
 }
 
-bool tell_service(ServiceDeed deed, std::ostream& out) {
+bool tell_service(ServiceDeed deed, const ServiceFiles& files, std::ostream& out) {
   if (!has_service_unit()) {
     out << "there is no service of systemd here: "
-        << (deed == ServiceDeed::start ? "start `checkstack-satellite run --token-file FILE`"
-                                       : "a satellite that runs is told by SIGHUP")
+        << (deed == ServiceDeed::start
+                ? "start `checkstack-satellite run --config " +
+                      sandbox::shell_quote(files.settings) + " --token-file " +
+                      sandbox::shell_quote(files.token) + "`"
+                : std::string("a satellite that runs takes the new token at its next connection, "
+                              "or at SIGHUP"))
         << '\n';
     return true;
   }

@@ -33,9 +33,14 @@ std::string user_of_unit(const std::string& text);
 /// Errors: invalid_input naming the path that they do not read, and what to do.
 Result<void> check_places_of_service(const std::string& settings, const std::string& token);
 
+/// Where settings and token were written.
+struct ServiceFiles {
+  std::string settings, token;
+};
+
 /// Asks systemd, where it is and knows a unit; else says what to do by hand, which is no failure.
 /// The unit of root is taken where it is the one in use. False if systemd refused, or if the
 /// service does not run afterwards; what it said is on standard error.
-bool tell_service(ServiceDeed deed, std::ostream& out);
+bool tell_service(ServiceDeed deed, const ServiceFiles& files, std::ostream& out);
 
 }  // namespace satellite::agent

@@ -172,7 +172,7 @@ asio::awaitable<WayTrial> try_way(CoreAddress core, LinkSettings settings,
 std::vector<WayStep> steps_of(const WayTrial& trial, const CoreAddress& core,
                               std::chrono::system_clock::time_point now) {
   std::vector<WayStep> steps;
-  bool is_over = false;
+  bool is_over = !trial.has_begun;
   for (const StageWords& words : stages) {
     const bool is_failed = trial.failure && trial.stage == words.stage;
     if (!is_failed && !takes_part(words.stage, trial, core)) continue;

@@ -44,6 +44,7 @@ struct WayTrial {
   std::optional<Error> failure;
   LinkFacts facts;
   std::optional<TokenAnswer> token;  ///< nothing = was not asked
+  bool has_begun = true;             ///< false: `failure` was known before anything was tried
 };
 
 /// Connects once, asks about the token where there is one to ask about, and closes.

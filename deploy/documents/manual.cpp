@@ -139,7 +139,8 @@ no satellite answers (\fBstatus\fR)
 of \fBexec\fR, which otherwise ends as its script does: its time was over; it never ran; signal N ended it
 .SH EXAMPLES
 .nf
-checkstack\-satellite doctor
+checkstack\-satellite doctor \-\-fix
+checkstack\-satellite support\-bundle \-\-output bundle.tar
 checkstack\-satellite exec check.sh \-\-json
 checkstack\-satellite check\-config
 .fi

@@ -1,9 +1,13 @@
 // What doctor proposes without doing it, and with whose eyes it looks.
 #include "tests/end_to_end/any_authority.hpp"
+#include "tests/support/require_layer.hpp"
 #include "tests/support/satellite_process.hpp"
 #include "tests/support/temp_dir.hpp"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <filesystem>
@@ -107,6 +111,7 @@ TEST_CASE("doctor --fix prints what would mend each finding and runs none of it"
   const json answer = json::parse(told_to_machines.standard_output);
   const auto opened = commands_in(answer, "token");
   CHECK(opened == std::vector<std::string>{"chmod 600 '" + host.path("token") + "'"});
+  CHECK(answer.at("mends").at(0).at("finding") == "tcp");
   CHECK(commands_in(answer, "module_runtime") ==
         std::vector<std::string>{"apt-get install nodejs"});
   for (const json& mend : answer.at("mends")) {
@@ -168,4 +173,26 @@ TEST_CASE("doctor tells what the satellite that runs here can do, not what this 
   const auto shell = text.find(" shell ");
   REQUIRE(shell != std::string::npos);
   CHECK(text.substr(shell, text.find('\n', shell) - shell).find("seen by") == std::string::npos);
+}
+
+TEST_CASE("beside a satellite that this user may not ask doctor shows no token and says why") {
+  if (!require_layer("user", ::geteuid() != 0, "root may ask everybody")) return;
+  WatchedHost host;
+  ::chmod(host.path("token").c_str(), 0600);
+  const auto token_step = [&host] {
+    return json::parse(host.doctor({"--json"}).standard_output).at("ways").at(0).at("steps").back();
+  };
+  // Nobody is there to ask: it would be shown, were there a way to the core.
+  CHECK(token_step().at("detail") == "not shown to the core");
+  const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  host.path("status.sock").copy(address.sun_path, sizeof address.sun_path - 1);
+  REQUIRE(::bind(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  REQUIRE(::listen(socket, 1) == 0);
+  REQUIRE(::chmod(host.path("status.sock").c_str(), 0) == 0);
+  CHECK(token_step().at("state") == "not tried");
+  CHECK(token_step().at("detail").get<std::string>().find("this user may not ask it") !=
+        std::string::npos);
+  ::close(socket);
 }

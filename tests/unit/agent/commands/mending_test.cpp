@@ -137,6 +137,16 @@ TEST_CASE("what works, and what nobody needs, has nothing to mend") {
   CHECK_FALSE(needed(false));
 }
 
+TEST_CASE("what is needed comes first, and what one command mends is proposed once") {
+  Examination seen = failing({"token", WayStep::State::failed, "refused", refused_token_remedy});
+  seen.capabilities.push_back({{"javascript_runtimes", false, "", "install one"}});
+  seen.capabilities.push_back({{"module_runtime", false, "", "install one of them"}});
+  const auto mends = mends_for(seen, debian());
+  REQUIRE(mends.size() == 2);
+  CHECK(mends[0].finding == "token");
+  CHECK(mends[1].finding == "javascript_runtimes");
+}
+
 TEST_CASE("the system's authorities are a package, own ones are the operator's file") {
   CHECK(commands_of(lacking("certificate_authorities", "install ca-certificates, or name one"),
                     debian()) == Commands{"apt-get install ca-certificates"});

@@ -108,6 +108,17 @@ TEST_CASE("a proxy in between that refuses is the step that failed") {
   CHECK(contains(step_named(all, "proxy").remedy, "have that allowed"));
 }
 
+TEST_CASE("what was wrong before anything was tried leaves all steps before it untried") {
+  WayTrial trial;
+  trial.stage = ConnectStage::proxy;
+  trial.failure = Error{ErrorCode::invalid_input, "a password; remove it"};
+  trial.has_begun = false;
+  const auto all = steps_of(trial, *parse_core_url("https://core.example.org"),
+                            std::chrono::system_clock::now());
+  CHECK(contains(states(all), "dns not tried, tcp not tried, proxy failed, tls not tried"));
+  CHECK(step_named(all, "proxy").remedy == "remove it");
+}
+
 TEST_CASE("a proxy that is not there is looked for in its own setting") {
   const auto core = start_core();
   std::string closed;
