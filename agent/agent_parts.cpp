@@ -74,6 +74,8 @@ const char* reason_to_wait(ConnectionEnd end, bool watches_files) {
              "changed proxy.credentials_file is used within a second";
     case ConnectionEnd::shut_down:
       return "the core told this satellite to stop";
+    case ConnectionEnd::displaced:
+      return "the core closes each connection of this id by a code of its own";
     case ConnectionEnd::lost:
     case ConnectionEnd::refreshed:
       break;
