@@ -210,6 +210,16 @@ void look_at_host(boost::asio::io_context& context, sandbox::Launcher& launcher,
   for (const auto& finding : facts.findings) seen.capabilities.push_back({finding});
 }
 
+/// What the shipped policy holds without, but neither a connection nor a shell script does.
+std::string lacking_names(const Examination& seen) {
+  std::string names;
+  for (const SeenCapability& one : seen.capabilities) {
+    if (!seen.is_enforceable || !one.is_needed || one.finding.present) continue;
+    names += (names.empty() ? "" : ", ") + one.finding.name;
+  }
+  return names;
+}
+
 std::string failed_steps(const Examination& seen) {
   std::string names;
   for (const CoreTrial& way : seen.ways) {
@@ -224,8 +234,9 @@ std::string failed_steps(const Examination& seen) {
 }  // namespace
 
 bool Examination::is_well() const {
-  return is_enforceable && std::all_of(ways.begin(), ways.end(),
-                                       [](const auto& way) { return leads_there(way.steps); });
+  return is_enforceable && lacking_names(*this).empty() &&
+         std::all_of(ways.begin(), ways.end(),
+                     [](const auto& way) { return leads_there(way.steps); });
 }
 
 bool Examination::knows_token() const {
@@ -240,8 +251,10 @@ std::string verdict_of(const Examination& seen) {
           ? "This host can enforce every layer of the shipped default policy"
           : "This host cannot enforce the shipped default policy, so scripts are refused";
   if (!seen.eyes.caveat.empty()) verdict += " (" + seen.eyes.caveat + ")";
-  const std::string failed = failed_steps(seen);
-  const char* const joint = seen.is_enforceable == failed.empty() ? ", and " : ", but ";
+  const std::string lacking = lacking_names(seen), failed = failed_steps(seen);
+  if (!lacking.empty()) verdict += ", but lacks: " + lacking;
+  const bool is_well_here = seen.is_enforceable && lacking.empty();
+  const char* const joint = is_well_here == failed.empty() ? ", and " : ", but ";
   if (seen.ways.empty()) return verdict + ". No core is set here, so no way to one was tried.";
   if (!failed.empty()) return verdict + joint + "the way to the core fails at: " + failed + ".";
   return verdict + joint + "the way to the core is open" +

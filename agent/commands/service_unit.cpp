@@ -26,6 +26,7 @@ constexpr const char* token_of_unit = "/etc/checkstack-satellite/token";
 /// The exit code; 127 where there is no such program.
 int exit_code_of(std::vector<std::string> words) {
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   pid_t pid = -1;

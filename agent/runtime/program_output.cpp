@@ -80,6 +80,7 @@ std::optional<std::string> read_before(int fd, Moment deadline, ByteCount size_m
 
 std::vector<char*> pointers_to(std::vector<std::string>& words) {
   std::vector<char*> pointers;
+  pointers.reserve(words.size() + 1);
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
   return pointers;

@@ -58,6 +58,19 @@ TEST_CASE("the verdict is one line that says what the exit code says") {
   }
 }
 
+TEST_CASE("what is missing and needed is in the verdict, what is optional is not") {
+  Examination seen;
+  seen.is_enforceable = true;
+  seen.capabilities.push_back({{"module_runtime", false, "", "install one"}});
+  CHECK(seen.is_well());
+  seen.capabilities.push_back({{"shell", false, "", "install one"}, false, true});
+  CHECK_FALSE(seen.is_well());
+  CHECK(
+      verdict_of(seen) ==
+      "This host can enforce every layer of the shipped default policy, but lacks: shell. No core "
+      "is set here, so no way to one was tried.");
+}
+
 TEST_CASE("what a satellite tells of its host is read back as it was") {
   Status status = tests::example_status();
   CHECK_FALSE(service_in(status_json(status)).host);
