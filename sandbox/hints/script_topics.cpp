@@ -95,11 +95,20 @@ std::string without_comments(std::string_view script, std::string_view mark) {
   return kept;
 }
 
+/// `/proc/1/…`: a process by its number.
+bool names_process(std::string_view path) {
+  constexpr std::string_view directory = "/proc/";
+  return path.starts_with(directory) && path.size() > directory.size() &&
+         path[directory.size()] >= '0' && path[directory.size()] <= '9';
+}
+
 /// Every path of the text that belongs to a topic.
 void add_paths(std::string_view text, Mentions& mentions) {
   for (auto slash = text.find('/'); slash != text.npos; slash = text.find('/', slash + 1)) {
     if (slash > 0 && (is_word_character(text[slash - 1]) || text[slash - 1] == '/')) continue;
-    mentions.add(mention_of_path(text.substr(slash, 64)));
+    const auto path = text.substr(slash, 64);
+    if (names_process(path)) mentions.add(HostMention{HostTopic::processes, "/proc/[0-9]"});
+    mentions.add(mention_of_path(path));
   }
 }
 

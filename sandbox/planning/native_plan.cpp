@@ -435,7 +435,8 @@ std::vector<ReadablePath> readable_paths(const NativeRequest& request) {
   paths.push_back({request.scratch_directory, true});
   if (request.state_bytes > 0) paths.push_back({std::string(state_directory), true});
   for (const auto& path : request.read_only_paths) paths.push_back({path, true});
-  for (const auto& text : request.own_files.texts) paths.push_back({text.path, false});
+  // With its directory, which bun lists before it reads a file in it.
+  for (const auto& text : request.own_files.texts) paths.push_back({parent_of(text.path), false});
   if (!request.own_files.node_modules.empty()) paths.push_back({"/node_modules", true});
   for (const auto& shown : request.shown.paths) paths.push_back({shown.target, shown.executable});
   return paths;

@@ -2,6 +2,7 @@
 // and the report says which are there.
 #include "tests/support/host_disks.hpp"
 #include "tests/support/in_child.hpp"
+#include "tests/support/module_bench.hpp"
 #include "tests/support/require_layer.hpp"
 #include "tests/support/script_bench.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -307,6 +308,24 @@ TEST_CASE("a disk that is mounted or unmounted is seen by the next run, and noth
     return body();
   });
   CHECK(seen == "ext4\next4\nabsent\n");
+}
+
+TEST_CASE("a runtime that stands ready lets go of a disk that is unmounted, too") {
+  if (!can_mount_disks()) return;
+  const auto runtime = each_module_runtime();
+  const HostDisks disks;
+  const std::string seen = beside(disks, Satellite::of_root, [&]() -> std::string {
+    ModuleBench bench(runtime);
+    bench.settings.host_view.disks = true;
+    bench.policy.resources.max_processes = 4'096;  // shared with neighbours
+    bench.keep_standing(1);
+    const Ran first = bench.run_module("return 0;");
+    if (!first.result.answer) return first.result.error.value_or("") + first.standard_error;
+    if (!bench.wait_until_standing(1)) return "none stands: " + bench.dropped();
+    ::umount2(disks.at("closed").c_str(), MNT_DETACH);  // a listening socket holds it
+    return bench.wait_until_dropped() ? "" : "still held";
+  });
+  CHECK(seen == "");
 }
 
 TEST_CASE("a directory that is opened to others shows nothing, and another one takes its place") {

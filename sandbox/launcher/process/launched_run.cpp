@@ -204,8 +204,11 @@ void LaunchedRun::fail(const RunSetupFailed& failure) {
 
 /// Else the device of a file system that the host unmounted would stay busy.
 void LaunchedRun::let_go_of_disks(std::uint64_t mounts_generation) {
-  if (stage_ != Stage::waiting || is_ending() || facts_.expectation.disks.empty()) return;
+  const bool stands = stage_ == Stage::released && stands_ && !may_have_task_;
+  if (!stands && stage_ != Stage::waiting) return;
+  if (is_ending() || facts_.expectation.disks.empty()) return;
   if (prepared_->mounts_generation == mounts_generation) return;
+  if (stands) return kill();  // it was started: its end is one of a run
   fail({SetupStep::receive_task, 0, 0, "the host's mounts changed since"});
 }
 
@@ -333,6 +336,7 @@ LauncherRecord LaunchedRun::count(const LauncherState& state, bool lost_uplink,
   const bool is_first = !(prepared_ && prepared_->census);
   std::string reason = reason_not_to_stand(state, lost_uplink, mounts_generation);
   if (is_first) return {number(), RunCounted{std::move(reason), own_memory_below(facts_.pid)}};
+  may_have_task_ = may_have_task_ || reason.empty();
   if (reason.empty()) memory_watch_.begin(Clock::now());  // it gets its task now
   return {number(), RunCounted{std::move(reason)}};
 }

@@ -76,7 +76,8 @@ class LaunchedRun {
   std::optional<LauncherRecord> on_network(const NetworkFacts& made, const LauncherState& state);
   /// Any failure ends the run before the script started, as one of its set-up.
   void begin(const LaunchOrder& order, const RunStreams& streams, std::uint64_t mounts_generation);
-  /// A prepared run that shows file systems of the host ends when they are not those of before.
+  /// A prepared run, or a standing one without a task, that shows file systems of the host ends
+  /// when they are not those of before.
   void let_go_of_disks(std::uint64_t mounts_generation);
   /// The run's network failed under it.
   void fail(const RunSetupFailed& failure);
@@ -201,8 +202,9 @@ class LaunchedRun {
   std::optional<std::string> refusal_;
   std::optional<InitReport> ended_;
   bool end_reported_ = false, init_released_ = false;
-  bool was_told_ = false;  ///< to end, before it had
-  bool stands_ = false;    ///< its runtime is started before there is a task, which comes by a pipe
+  bool was_told_ = false;       ///< to end, before it had
+  bool may_have_task_ = false;  ///< of one that stands: it was counted for it
+  bool stands_ = false;  ///< its runtime is started before there is a task, which comes by a pipe
 };
 
 }  // namespace satellite::sandbox

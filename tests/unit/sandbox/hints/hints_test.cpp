@@ -184,6 +184,8 @@ TEST_CASE("plugins that count what a sandbox has of its own are known by their n
       {"/usr/share/munin/plugins/df_abs", "df_abs: disk figures"},
       {"/usr/share/munin/plugins/load", ""},
       {"/opt/tools/processes", ""},
+      {"cat /proc/1/cmdline", "/proc/[0-9]: only the processes"},
+      {"cat /proc/stat", ""},
   }));
   INFO(script);
   const auto hints = hints_for(confined(script));
