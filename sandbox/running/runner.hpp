@@ -40,7 +40,7 @@ struct RunnerSettings {
   ByteCount prepared_memory{std::uint64_t{256} << 20U};  ///< of both kinds together
   std::string module_runtime = "auto";  ///< of JavaScript: auto, none, or the path of one
   HostView host_view{};                 ///< what the operator shows scripts of the host
-  bool honours_first_line = false;      ///< a `#!` line names what runs a script, instead of `sh -c`
+  bool honours_first_line = false;  ///< a `#!` line names what runs a script, instead of `sh -c`
   /// Told of each run, before its caller is.
   std::function<void(const RunResult&)> on_result = [](const RunResult&) {};
 };

@@ -108,10 +108,12 @@ TEST_CASE("members that are missing are named") {
 }
 
 TEST_CASE("any number is an interval here, because the floor belongs to the scheduler") {
-  CHECK(decoded_assignments(good_with(R"("intervalSeconds":-0.5)")).accepted.at(0).interval.count() ==
-        -0.5);
-  CHECK(decoded_assignments(good_with(R"("intervalSeconds":1e9)")).accepted.at(0).interval.count() ==
-        1e9);
+  CHECK(
+      decoded_assignments(good_with(R"("intervalSeconds":-0.5)")).accepted.at(0).interval.count() ==
+      -0.5);
+  CHECK(
+      decoded_assignments(good_with(R"("intervalSeconds":1e9)")).accepted.at(0).interval.count() ==
+      1e9);
 }
 
 TEST_CASE("counts and lengths within an assignment are bounded") {
@@ -120,7 +122,8 @@ TEST_CASE("counts and lengths within an assignment are bounded") {
     collectors += R"(,{"id":"1","collectorId":"k","config":{}})";
   }
   CHECK(decoded_assignments(good_with("\"collectors\":[" + collectors + "]")).accepted.size() == 1);
-  CHECK(decoded_assignments(good_with("\"collectors\":[" + collectors + ",{}]")).rejected.size() == 1);
+  CHECK(decoded_assignments(good_with("\"collectors\":[" + collectors + ",{}]")).rejected.size() ==
+        1);
   const std::string id(limits::id_size_max.value, 'i');
   CHECK(decoded_assignments(good_with("\"configId\":\"" + id + "\"")).accepted.size() == 1);
   CHECK(decoded_assignments(good_with("\"configId\":\"" + id + "i\"")).rejected.size() == 1);
