@@ -215,7 +215,7 @@ std::vector<std::string> random_secrets(std::mt19937& random) {
 }
 
 bool is_text(const std::string& secret) {
-  return valid_utf8_prefix(secret) == secret.size();
+  return satellite::valid_utf8_prefix(secret) == secret.size();
 }
 
 constexpr const char* no_encoder = "it is not installed";
