@@ -132,7 +132,9 @@ Error refusal_error(const RefusedCertificate& certificate, const std::string& ho
   if (is_unknown_authority(code)) {
     return certificate_error(
         "the certificate of " + host + " comes from an authority that is not trusted here",
-        certificate, "put the authority's certificate in a file and set " + words.authorities);
+        certificate,
+        "put the authority's certificate into the file that " + words.authorities +
+            " names, and name one there if none is");
   }
   if (code == X509_V_ERR_HOSTNAME_MISMATCH || code == X509_V_ERR_IP_ADDRESS_MISMATCH) {
     return certificate_error(

@@ -33,6 +33,7 @@ struct Race {
   std::vector<std::unique_ptr<tcp::socket>> attempts;
   std::size_t pending = 0;
   std::optional<std::size_t> winner;
+  std::vector<tcp::endpoint> silent;  // asked, and have not answered
   std::string failures;
 
   void failed(const tcp::endpoint& endpoint, const std::string& why) {
@@ -61,9 +62,11 @@ void begin_attempt(const std::shared_ptr<Race>& race, const tcp::endpoint& endpo
   if (!opened) return race->failed(endpoint, opened.error().message);
   const std::size_t number = race->attempts.size();
   ++race->pending;
+  race->silent.push_back(endpoint);
   socket->async_connect(endpoint,
                         [race, number, endpoint](const boost::system::error_code& failure) {
                           --race->pending;
+                          std::erase(race->silent, endpoint);
                           if (failure) {
                             race->failed(endpoint, failure.message());
                           } else if (!race->winner) {
@@ -76,9 +79,13 @@ void begin_attempt(const std::shared_ptr<Race>& race, const tcp::endpoint& endpo
 
 Error no_connection(const Race& race, bool is_late) {
   if (is_late) {
-    return Error{
-        ErrorCode::timed_out,
-        "TCP: no connection in time" + (race.failures.empty() ? "" : " (" + race.failures + ")")};
+    std::string text = "TCP: no connection in time:";
+    for (const tcp::endpoint& endpoint : race.silent) {
+      text += ' ' + text_of(endpoint) + " does not answer,";
+    }
+    text.pop_back();
+    return Error{ErrorCode::timed_out,
+                 text + (race.failures.empty() ? "" : " (" + race.failures + ")")};
   }
   return Error{ErrorCode::unavailable, "TCP: no connection: " + race.failures};
 }

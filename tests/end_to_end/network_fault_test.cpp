@@ -136,6 +136,8 @@ TEST_CASE("a core whose packets vanish at the connect is given up after the dead
   FaultScene scene(std::move(options));
   check_waits(scene, 2);
   CHECK(scene.lines("error_code=timed_out") >= 2);
+  CHECK(scene.lines("no connection in time: 127.0.0.1:" +
+                    std::to_string(full.local_endpoint().port()) + " does not answer") >= 2);
 }
 
 TEST_CASE("a core that is not there is tried again with pauses, and found when it is") {
