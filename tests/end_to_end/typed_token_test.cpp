@@ -40,6 +40,7 @@ class AtTerminal {
     const std::string terminal = ::ptsname(master_);
     // Kept open, so that its modes can be asked for when the program is gone.
     slave_ = ::open(terminal.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    REQUIRE(shows_what_is_typed());
     posix_spawn_file_actions_t actions;
     ::posix_spawn_file_actions_init(&actions);
     // The first terminal that the leader of a session opens becomes its own.
@@ -172,7 +173,6 @@ uid_t owner_of_memory(pid_t pid) {
 TEST_CASE("a token that is typed is not shown, and the terminal shows what comes afterwards") {
   const TempDir directory;
   AtTerminal terminal(enrol_at(directory), shell_path);
-  CHECK(terminal.shows_what_is_typed());
   terminal.screen_with("token: ");
   CHECK_FALSE(terminal.shows_what_is_typed());
   terminal.type("csat_geheim\n");

@@ -28,8 +28,8 @@ RefusedCertificate refused(int code) {
 TEST_CASE("each reason to refuse a certificate names what a person needs to know") {
   const auto now = std::chrono::system_clock::from_time_t(784'111'777);
   const auto [code, part] = GENERATE(table<int, std::string>({
-      {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, "set tls.ca_file"},
-      {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, "set tls.ca_file"},
+      {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, "the file that tls.ca_file names"},
+      {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, "the file that tls.ca_file names"},
       {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, "issuer seen: \"CN=ACME Proxy CA\""},
       {X509_V_ERR_HOSTNAME_MISMATCH,
        "not for core.example.org but for proxy.example.org, 192.0.2.1"},
