@@ -275,6 +275,7 @@ std::string_view renamed_setting(std::string_view key) {
 
 std::string_view nearest_setting(std::string_view mistyped) {
   std::vector<std::string_view> keys;
+  keys.reserve(settings.size());
   for (const Setting& setting : settings) keys.push_back(setting.key);
   return nearest_word(mistyped, keys);
 }

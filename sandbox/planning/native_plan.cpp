@@ -430,6 +430,7 @@ std::vector<std::string> writable_paths(const NativeRequest& request) {
 std::vector<ReadablePath> readable_paths(const NativeRequest& request) {
   if (!request.confined || request.shown.empty()) return {};
   std::vector<ReadablePath> paths;
+  paths.reserve(shown_directories.size());
   for (const char* path : shown_directories) paths.push_back({std::string("/") + path, true});
   for (const char* path : {"/etc", "/proc", "/dev", "/tmp"}) paths.push_back({path, true});
   paths.push_back({request.scratch_directory, true});
