@@ -2,8 +2,8 @@
 
 #include "protocol/vocabulary/unique_fd.hpp"
 #include "tests/benchmarks/sandbox_process.hpp"
+#include "tests/support/loopback_port.hpp"
 
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -55,33 +55,21 @@ class DiskPlaces {
 /// A service on the host's loopback: one byte for a `p`, and much for an `f`.
 class Service {
  public:
-  Service() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    auto* const name = reinterpret_cast<sockaddr*>(&address);
-    socklen_t size = sizeof(address);
-    if (::bind(socket_.get(), name, size) != 0 || ::listen(socket_.get(), 64) != 0 ||
-        ::getsockname(socket_.get(), name, &size) != 0) {
-      throw std::runtime_error("a service on loopback");
-    }
-    port_ = ntohs(address.sin_port);
-    thread_ = std::thread([this] { serve(); });
-  }
+  Service() : thread_([this] { serve(); }) {}
   ~Service() {
-    ::shutdown(socket_.get(), SHUT_RDWR);
+    ::shutdown(port_.fd(), SHUT_RDWR);
     thread_.join();
   }
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
 
-  std::uint16_t port() const { return port_; }
+  std::uint16_t port() const { return port_.number(); }
 
  private:
   void serve() const {
     const std::string block(1U << 18U, 'x');
     for (;;) {
-      const UniqueFd peer(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      const UniqueFd peer(::accept4(port_.fd(), nullptr, nullptr, SOCK_CLOEXEC));
       if (!peer) return;
       char asked = 0;
       if (::recv(peer.get(), &asked, 1, 0) != 1) continue;
@@ -95,8 +83,7 @@ class Service {
     }
   }
 
-  UniqueFd socket_;
-  std::uint16_t port_ = 0;
+  tests::LoopbackPort port_{64};
   std::thread thread_;
 };
 

@@ -2,15 +2,14 @@
 // ends the question leaves his terminal as it was. And nobody else of his looks into the processes
 // that hold it.
 #include "tests/end_to_end/any_authority.hpp"
+#include "tests/support/loopback_port.hpp"
 #include "tests/support/require_layer.hpp"
 #include "tests/support/satellite_process.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <spawn.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -138,29 +137,6 @@ std::string content_of(const std::filesystem::path& path) {
   return text.str();
 }
 
-/// A port at which somebody takes connections and never says a word.
-class SilentPort {
- public:
-  SilentPort() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    REQUIRE(::bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-    REQUIRE(::listen(fd_, 8) == 0);
-    socklen_t size = sizeof address;
-    REQUIRE(::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-    port_ = ntohs(address.sin_port);
-  }
-  ~SilentPort() { ::close(fd_); }
-  SilentPort(const SilentPort&) = delete;
-  SilentPort& operator=(const SilentPort&) = delete;
-  std::string url() const { return "https://127.0.0.1:" + std::to_string(port_); }
-
- private:
-  int fd_;
-  int port_ = 0;
-};
-
 /// Whom the kernel calls the owner of its memory: root, where nobody else of its user may look.
 uid_t owner_of_memory(pid_t pid) {
   struct stat facts {};
@@ -221,11 +197,11 @@ TEST_CASE("nobody of the same user looks into a command that holds secrets") {
   // What has no secrets is its user's.
   REQUIRE(owner_of_memory(::getpid()) == ::geteuid());
   const TempDir directory;
-  const SilentPort silent;
+  const LoopbackPort silent;
   const std::string pipe = (directory.path() / "ca.pem").string();
   REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
   auto environment = shell_path;
-  environment["CHECKSTACK_CORE_URL"] = silent.url();
+  environment["CHECKSTACK_CORE_URL"] = "https://127.0.0.1:" + std::to_string(silent.number());
   environment["CHECKSTACK_SATELLITE_CLIENT_ID"] = "satellite-1";
   environment["CHECKSTACK_SATELLITE_TOKEN"] = "csat_geheim";
   environment["CHECKSTACK_SATELLITE_CONNECT_DEADLINE"] = "300";

@@ -1,10 +1,8 @@
+#include "tests/support/loopback_port.hpp"
 #include "tests/support/require_layer.hpp"
 #include "tests/support/script_bench.hpp"
 
-#include <arpa/inet.h>
 #include <grp.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include <catch2/catch.hpp>
 #include <filesystem>
@@ -15,23 +13,6 @@ using namespace satellite::sandbox;
 using namespace satellite::tests;
 
 namespace {
-
-/// A listening loopback port of this host; whoever connects is only counted by the kernel.
-struct LoopbackListener {
-  LoopbackListener() : fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    auto* const generic = reinterpret_cast<sockaddr*>(&address);
-    socklen_t size = sizeof(address);
-    REQUIRE(::bind(fd.get(), generic, size) == 0);
-    REQUIRE(::listen(fd.get(), 8) == 0);
-    REQUIRE(::getsockname(fd.get(), generic, &size) == 0);
-    port = ntohs(address.sin_port);
-  }
-  UniqueFd fd;
-  unsigned port = 0;
-};
 
 const LayerReport& layer_of(const std::optional<EffectiveSandbox>& report, Layer layer) {
   REQUIRE(report.has_value());
@@ -177,9 +158,9 @@ TEST_CASE("a confined script sees nothing of the agent, of init or of other proc
 
 TEST_CASE("a script without network cannot reach the host's loopback") {
   ScriptBench bench;
-  const LoopbackListener listener;
-  const std::string text =
-      "bash -c 'echo > /dev/tcp/127.0.0.1/" + std::to_string(listener.port) + "' && echo connected";
+  const LoopbackPort listener;  // who connects is only counted by the kernel
+  const std::string text = "bash -c 'echo > /dev/tcp/127.0.0.1/" +
+                           std::to_string(listener.number()) + "' && echo connected";
   const Ran denied = bench.run(script(text), policy_for(Engine::native));
   CHECK(denied.standard_output.empty());
   CHECK(denied.standard_error.find("refused") != std::string::npos);

@@ -12,8 +12,6 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 
 using namespace satellite;
 using namespace satellite::sandbox;
@@ -146,9 +144,7 @@ TEST_CASE("nothing of a run with processes is alive after it, however it was lef
   int seen_alive = 0;
   listener.on_output = [&](const std::string&) {
     seen_alive = count_processes(marker);
-    for (const auto& run : std::filesystem::directory_iterator(bench.launcher->scratch_area())) {
-      std::ofstream(run.path() / "scratch" / "seen");
-    }
+    bench.put_in_scratch("seen");
   };
   SECTION("after a normal end") {
     const Ran ran = bench.run(

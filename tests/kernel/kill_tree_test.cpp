@@ -6,8 +6,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <catch2/catch.hpp>
-#include <filesystem>
-#include <fstream>
 
 using namespace satellite;
 using namespace satellite::sandbox;
@@ -54,9 +52,7 @@ TEST_CASE("nothing that a script started is alive when its result is there") {
   int seen_alive = 0;
   listener.on_output = [&](const std::string&) {
     seen_alive = count_processes(marker);
-    for (const auto& run : std::filesystem::directory_iterator(bench.launcher->scratch_area())) {
-      std::ofstream(run.path() / "scratch" / "seen");
-    }
+    bench.put_in_scratch("seen");
   };
   // A daemon by the book: two forks and a session of its own, its streams closed.
   const std::string daemon =

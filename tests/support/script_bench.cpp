@@ -253,6 +253,12 @@ int count_processes(const std::string& marker) {
   return static_cast<int>(processes_with(marker).size());
 }
 
+void ScriptBench::put_in_scratch(const std::string& name) const {
+  for (const auto& run : std::filesystem::directory_iterator(launcher->scratch_area())) {
+    std::ofstream(run.path() / "scratch" / name);
+  }
+}
+
 bool eventually(const std::function<bool()>& condition, std::chrono::milliseconds patience) {
   const auto deadline = std::chrono::steady_clock::now() + patience;
   while (!condition()) {

@@ -98,6 +98,10 @@ class ScriptBench {
       std::size_t count, const std::function<std::vector<sandbox::RunRequest>()>& requests,
       const sandbox::Policy& policy);
 
+  /// An empty file of this name in the scratch directory of each run that goes on: a word to its
+  /// script.
+  void put_in_scratch(const std::string& name) const;
+
   boost::asio::io_context context{1};
   std::unique_ptr<sandbox::Launcher> launcher;
   bool launcher_gone = false;
