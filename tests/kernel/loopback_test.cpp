@@ -191,6 +191,27 @@ TEST_CASE("prepared runs carry granted ports, and nothing of a run's network sta
   CHECK(prepared.result.was_prepared);
 }
 
+TEST_CASE("a run with granted ports is born in a network that stands ready, and is served as ever") {
+  const LoopbackService service;
+  ScriptBench bench(Engine::native);
+  bench.settings.host_view.loopback = {service.port()};
+  const std::string port = std::to_string(service.port());
+  // A ping needs what was set in the network before: no run may set it in one that it does not own.
+  const std::string text = asking() + "ask 127.0.0.1 " + port + "; ask ::1 " + port +
+                           "; ask 127.0.0.1 " + std::to_string(free_port()) +
+                           "; python3 -c 'import socket; socket.socket(socket.AF_INET, "
+                           "socket.SOCK_DGRAM, socket.IPPROTO_ICMP); print(\"may ping\")'";
+  const LoopbackService six(AF_INET6, service.port());
+  const Policy policy = policy_for(Engine::native);
+  int ready = 0;
+  for (int runs = 0; runs < 100 && ready < 3; ++runs) {
+    const Ran ran = bench.run(script(text), policy);
+    CHECK(said_by(ran) == "here 4\nhere 4\nConnectionRefusedError\nmay ping\n");
+    ready += ran.result.network_was_ready ? 1 : 0;
+  }
+  CHECK(ready == 3);
+}
+
 TEST_CASE("a script cannot take a granted port, reach the forwarder or wear it out") {
   const LoopbackService service;
   ScriptBench bench(Engine::native);

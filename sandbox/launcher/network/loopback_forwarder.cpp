@@ -1,10 +1,8 @@
 // A process of its own, a child of the launcher. A child of it, the binder, enters the run's
-// network, binds the ports there and sends the sockets back; the forwarder itself never leaves the
-// host's network. It has the scripts' user, no capability and a list of system calls, before it
+// network and binds the ports there; the forwarder itself never leaves the host's network. It has the scripts' user, no capability and a list of system calls, before it
 // takes the first connection.
 #include "sandbox/launcher/network/loopback_forwarder.hpp"
 
-#include "sandbox/kernel/socket_messages.hpp"
 #include "sandbox/launcher/network/carried_connection.hpp"
 #include "sandbox/launcher/network/host_listeners.hpp"
 #include "sandbox/planning/seccomp_filter.hpp"
@@ -112,45 +110,45 @@ void allow_loopback_ipv6() {
   if (file) static_cast<void>(::write(file.get(), "0", 1));
 }
 
-/// The life of the binder: sends each socket with its number. ::1 may be missing, 127.0.0.1 not.
-[[noreturn]] void bind_inside(const NetworkNamespace& of, const std::vector<Place>& places,
-                              int answer) {
+/// What the binder is asked for and what it answers, in memory that it shares with the forwarder.
+struct Binding {
+  const NetworkNamespace& of;
+  const std::vector<Place>& places;
+  std::vector<Listener> listeners;
+  bool is_complete = false;  ///< but for ::1, which may be missing
+};
+
+/// The life of the binder, with the forwarder's memory and descriptors, while that one waits.
+int bind_inside(void* passed) {
+  auto& binding = *static_cast<Binding*>(passed);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  const NetworkNamespace& of = binding.of;
   if (of.user_namespace && ::setns(of.user_namespace.get(), CLONE_NEWUSER) != 0) ::_exit(1);
   if (::setns(of.network_namespace.get(), CLONE_NEWNET) != 0) ::_exit(1);
   allow_loopback_ipv6();
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    const UniqueFd socket = bound_socket(places[i]);
-    if (!socket && places[i].family == LoopbackFamily::ipv6) continue;
+  for (const Place& place : binding.places) {
+    UniqueFd socket = bound_socket(place);
+    if (!socket && place.family == LoopbackFamily::ipv6) continue;
     if (!socket) ::_exit(1);
-    const auto number = static_cast<std::byte>(i);
-    const int descriptor = socket.get();
-    if (!kernel::send_message(answer, std::span(&number, 1), std::span(&descriptor, 1))) ::_exit(1);
+    binding.listeners.push_back({place, std::move(socket), false});
   }
+  binding.is_complete = true;
   ::_exit(0);
 }
 
 /// Nothing where one of them cannot be bound.
 std::vector<Listener> listeners_inside(const NetworkNamespace& of,
                                        const std::vector<Place>& places) {
-  auto sockets = kernel::make_message_sockets();
-  if (!sockets) return {};
-  const pid_t binder = ::fork();
-  if (binder == 0) bind_inside(of, places, sockets->second.get());
-  sockets->second.reset();
-  int status = 1;
-  if (binder < 0 || ::waitpid(binder, &status, 0) != binder || status != 0) return {};
-  std::vector<Listener> listeners;
-  while (true) {
-    std::array<std::byte, 4> buffer;
-    auto received = kernel::receive_message(sockets->first.get(), buffer);
-    if (!received || !*received || (*received)->size != 1 || (*received)->descriptors.empty()) {
-      return listeners;
-    }
-    const auto number = static_cast<std::size_t>(buffer[0]);
-    if (number >= places.size()) return {};
-    listeners.push_back({places[number], std::move((*received)->descriptors.front()), false});
-  }
+  Binding binding{of, places, {}};
+  binding.listeners.reserve(places.size());
+  constexpr std::size_t stack_size = 64U << 10U;
+  const auto stack = std::make_unique_for_overwrite<std::byte[]>(stack_size);
+  const pid_t binder = ::clone(bind_inside, stack.get() + stack_size,
+                               CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, &binding);
+  if (binder < 0 || ::waitpid(binder, nullptr, 0) != binder || !binding.is_complete) return {};
+  // setns(2) by a process with the same memory may have made this one dumpable.
+  ::prctl(PR_SET_DUMPABLE, 0);
+  return std::move(binding.listeners);
 }
 
 class Forwarder {

@@ -46,18 +46,29 @@ SetupResult<std::unique_ptr<RunNetwork>> RunNetwork::begin(const LaunchOrder& or
   const long pid = ::syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, nullptr, &pidfd, 0, 0);
   if (pid < 0) return RunSetupFailed{SetupStep::network_namespace, 0, errno, "cannot fork"};
   if (pid == 0) build_network(order, means, sockets->second.get());
-  auto network = std::unique_ptr<RunNetwork>(new RunNetwork);
-  network->egress_ = order.network->egress;
-  network->is_below_parents_ = means.parent_user_namespace >= 0;
-  network->fault_ = order.fault;
-  network->ports_ = order.network->loopback_ports;
-  if (means.is_root) network->identity_ = order.identity;
-  network->deadline_ = Clock::now() + set_up_time_max;
+  auto network = std::unique_ptr<RunNetwork>(new RunNetwork(order, means));
   network->builder_ = static_cast<pid_t>(pid);
   network->builder_pidfd_ = UniqueFd(pidfd);
   network->answer_ = std::move(sockets->first);
-  network->facts_.filter_rules = static_cast<std::uint32_t>(order.network->filter.rules.size());
   return network;
+}
+
+std::unique_ptr<RunNetwork> RunNetwork::begin_with(const LaunchOrder& order,
+                                                   const NetworkMeans& means,
+                                                   NetworkNamespace ready) {
+  auto network = std::unique_ptr<RunNetwork>(new RunNetwork(order, means));
+  network->go_on_with(std::move(ready));
+  return network;
+}
+
+RunNetwork::RunNetwork(const LaunchOrder& order, const NetworkMeans& means)
+    : egress_(order.network->egress),
+      is_below_parents_(means.parent_user_namespace >= 0),
+      fault_(order.fault),
+      deadline_(Clock::now() + set_up_time_max),
+      ports_(order.network->loopback_ports) {
+  if (means.is_root) identity_ = order.identity;
+  facts_.filter_rules = static_cast<std::uint32_t>(order.network->filter.rules.size());
 }
 
 RunNetwork::~RunNetwork() {
@@ -87,8 +98,12 @@ void RunNetwork::on_built(SetupResult<NetworkNamespace> built) {
     failure_ = std::move(built).error();
     return end();
   }
-  namespace_ = *std::move(built);
-  namespace_.is_below_parents = is_below_parents_;
+  built->is_below_parents = is_below_parents_;
+  go_on_with(*std::move(built));
+}
+
+void RunNetwork::go_on_with(NetworkNamespace made) {
+  namespace_ = std::move(made);
   struct stat facts {};
   if (::fstat(namespace_.network_namespace.get(), &facts) != 0) {
     return fail(SetupStep::network_namespace, error_from_errno("fstat", errno).message);

@@ -26,6 +26,9 @@ class RunNetwork {
   /// Errors: the fork.
   static SetupResult<std::unique_ptr<RunNetwork>> begin(const LaunchOrder& order,
                                                         const NetworkMeans& means);
+  /// Of a run without a way out; it has its namespace from the beginning.
+  static std::unique_ptr<RunNetwork> begin_with(const LaunchOrder& order, const NetworkMeans& means,
+                                                NetworkNamespace ready);
   ~RunNetwork();
   RunNetwork(const RunNetwork&) = delete;
   RunNetwork& operator=(const RunNetwork&) = delete;
@@ -57,8 +60,9 @@ class RunNetwork {
  private:
   enum class Stage { building, raising_uplink, raising_ports, ready, ended };
 
-  RunNetwork() = default;
+  RunNetwork(const LaunchOrder& order, const NetworkMeans& means);
   void on_built(SetupResult<NetworkNamespace> built);
+  void go_on_with(NetworkNamespace made);
   void fail(SetupStep step, std::string text);
   void take_builder_message();
   bool start_forwarder();

@@ -29,6 +29,11 @@ void RunNetworks::close_entry(Entry& entry, std::optional<LauncherRecord> last_r
 }
 
 void RunNetworks::start_network(Entry& entry) {
+  if (auto ready = events_.take_ready(entry.waiting->order)) {
+    entry.network = RunNetwork::begin_with(entry.waiting->order, means_, *std::move(ready));
+    entry.stage = Stage::building;
+    return;
+  }
   auto begun = RunNetwork::begin(entry.waiting->order, means_);
   if (!begun) {
     const std::uint64_t number = entry.waiting->order.run_number;

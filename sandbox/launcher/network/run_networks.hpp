@@ -24,6 +24,8 @@ class RunNetworks {
   };
   /// What the loop does when something happened here.
   struct Events {
+    /// A network that stands ready and does for this order, if there is one.
+    std::function<std::optional<NetworkNamespace>(const LaunchOrder&)> take_ready;
     /// The namespaces exist: start the run inside.
     std::function<SetupResult<void>(Waiting, const NetworkNamespace&)> may_join;
     /// Everything is up: the script may be measured and let go.

@@ -7,6 +7,7 @@
 #include "sandbox/launcher/process/namespace_probe.hpp"
 #include "sandbox/launcher/wire/order_codec.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -45,6 +46,10 @@ RunStreams streams_among(std::vector<UniqueFd> descriptors, const LaunchOrder& o
   }
   if (order.state_bytes > 0) streams.state = std::move(descriptors.back());
   return streams;
+}
+
+UniqueFd duplicate_of(const UniqueFd& descriptor) {
+  return UniqueFd(::fcntl(descriptor.get(), F_DUPFD_CLOEXEC, 0));
 }
 
 }  // namespace
@@ -214,7 +219,7 @@ void LauncherLoop::start_run(std::uint64_t number, std::vector<UniqueFd> descrip
     if (templates_.parents() != nullptr) networks_.make_below(templates_.parents()->user.get());
     return networks_.begin(std::move(run));
   }
-  const auto launched = launch(std::move(run), {});
+  const auto launched = launch(std::move(run), {}, {});
   if (!launched) send({number, launched.error()});
 }
 
@@ -235,28 +240,46 @@ void LauncherLoop::begin_run(std::uint64_t number, std::vector<UniqueFd> descrip
   run->begin(*order, streams, templates_.mounts_generation());
 }
 
-/// A run without a way out, unless raising its loopback interface is made to fail.
+/// A run without a way out, unless a step that makes its network is made to fail.
 bool LauncherLoop::takes_ready_network(const LaunchOrder& order) const {
   const bool is_possible = state_.is_root || templates_.parents() != nullptr;
+  const bool is_routeless = !order.network || order.network->egress == Egress::routeless;
+  const auto fails = [&order](SetupStep step) { return order.fault.step == step; };
   return state_.made_ahead.network && is_possible && order.native && order.native->own_network &&
-         !order.network && order.fault.step != SetupStep::loopback;
+         is_routeless && !fails(SetupStep::loopback) && !fails(SetupStep::network_namespace) &&
+         !fails(SetupStep::network_loopback);
 }
 
-SetupResult<void> LauncherLoop::launch(RunNetworks::Waiting run, RunPlace place) {
+/// For a run without a way out that is to have ports of the host's loopback.
+std::optional<NetworkNamespace> LauncherLoop::take_ready_network(const LaunchOrder& order) {
+  if (!takes_ready_network(order)) return std::nullopt;
+  NetworkNamespace ready;
+  if (!state_.is_root) {
+    ready.user_namespace = duplicate_of(templates_.parents()->user);
+    if (!ready.user_namespace) return std::nullopt;
+  }
+  ready.network_namespace = stock_.take(Clock::now());
+  if (!ready.network_namespace) return std::nullopt;
+  ready.is_below_parents = !state_.is_root;
+  ready.is_from_stock = true;
+  return ready;
+}
+
+SetupResult<void> LauncherLoop::launch(RunNetworks::Waiting run, RunPlace place,
+                                       UniqueFd network) {
   if (auto room = check_room(run.order); !room) return room;
   templates_.tell_of_mounts(place);
   // A network that is not below the parents keeps its run from all that is.
   const bool may_be_below = place.user_namespace_fd < 0 || place.parents != nullptr;
   const RootTemplate* const root = templates_.take(run.order);
   if (may_be_below) place.root = root;
-  UniqueFd network;
-  if (takes_ready_network(run.order)) {
+  if (!run.order.network && takes_ready_network(run.order)) {
     network = stock_.take(Clock::now());
     if (network) place.network_namespace_fd = network.get();
     place.network_is_ready = bool{network};
   }
   // A wrapper enters its network itself.
-  const bool is_below = place.root != nullptr || network || place.user_namespace_fd >= 0;
+  const bool is_below = place.root != nullptr || place.network_namespace_fd >= 0;
   const bool is_born_there = may_be_below && is_below && run.order.native;
   place.parents = is_born_there ? templates_.parents() : nullptr;
   auto started = LaunchedRun::start(run.order, std::move(run.streams), state_, place, run.task);
@@ -276,10 +299,14 @@ void LauncherLoop::report_standing(LaunchedRun& run, const std::optional<Launche
 
 RunNetworks::Events LauncherLoop::network_events() {
   RunNetworks::Events events;
+  events.take_ready = [this](const LaunchOrder& order) { return take_ready_network(order); };
   events.may_join = [this](RunNetworks::Waiting waiting, const NetworkNamespace& made) {
     RunPlace place{made.user_namespace.get(), made.network_namespace.get()};
     if (made.is_below_parents) place.parents = templates_.parents();
-    return launch(std::move(waiting), place);
+    if (!made.is_from_stock) return launch(std::move(waiting), place, {});
+    place.user_namespace_fd = -1;  // that of the parents, which are entered anyway
+    place.network_is_ready = true;
+    return launch(std::move(waiting), place, duplicate_of(made.network_namespace));
   };
   events.ready = [this](std::uint64_t number, const NetworkFacts& made) {
     if (LaunchedRun* run = find(number)) report_standing(*run, run->on_network(made, state_));

@@ -45,7 +45,8 @@ class LauncherLoop {
   void start_run(std::uint64_t number, std::vector<UniqueFd> descriptors, Task task);
   void begin_run(std::uint64_t number, std::vector<UniqueFd> descriptors);
   RunNetworks::Events network_events();
-  SetupResult<void> launch(RunNetworks::Waiting run, RunPlace place);
+  /// `network` is that of the place, where it was taken from the stock.
+  SetupResult<void> launch(RunNetworks::Waiting run, RunPlace place, UniqueFd network);
   std::optional<RunRefused> refusal_of(const LaunchOrder& order) const;
   SetupResult<void> check_room(const LaunchOrder& order) const;
   bool user_id_is_taken(const LaunchOrder& order) const;
@@ -75,6 +76,7 @@ class LauncherLoop {
   bool may_report_early() const;
   bool is_quiet() const;
   bool takes_ready_network(const LaunchOrder& order) const;
+  std::optional<NetworkNamespace> take_ready_network(const LaunchOrder& order);
   void refill_stock();
 
   UniqueFd agent_, signals_;

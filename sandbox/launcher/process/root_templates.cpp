@@ -206,7 +206,7 @@ void RootTemplates::begin(const LaunchOrder& order) {
   // Before the files are read, so that a change meanwhile is noticed later.
   made.watch = HostFileWatch(made.steps);
   made.files = stamps_of_host_files(made.steps);
-  NativePreparation native(order, Identity{::geteuid(), ::getegid()}, is_root_);
+  NativePreparation native(order, Identity{::geteuid(), ::getegid()}, is_root_, false);
   if (order.native->root_on_disk) {
     auto root = DiskRoot::make(scratch_area_, unused_roots_);
     if (!root) return;  // the run that finds no template says why

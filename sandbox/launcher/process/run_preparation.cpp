@@ -115,9 +115,12 @@ SetupResult<void> prepare_sockets(RunPreparation& run) {
 }
 
 SetupResult<void> prepare_wrapper(const LaunchOrder& order, const LauncherState& state,
-                                  RunPreparation& run) {
+                                  const RunPlace& place, RunPreparation& run) {
   if (order.native) {
-    run.native = std::make_unique<NativePreparation>(order, run.owner, state.is_root);
+    // The user namespace that owns a network made for one run has our user as its root.
+    const bool is_root_above = place.user_namespace_fd >= 0;
+    run.native =
+        std::make_unique<NativePreparation>(order, run.owner, state.is_root, is_root_above);
   }
   if (order.native && order.native->shows_processes) {
     run.proc.reset(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -171,7 +174,7 @@ SetupResult<void> prepare_cgroup(const LaunchOrder& order, const LauncherState& 
 }  // namespace
 
 NativePreparation::NativePreparation(const LaunchOrder& order, const Identity& owner,
-                                     bool launcher_is_root) {
+                                     bool launcher_is_root, bool is_root_above) {
   const NativePlan& plan = *order.native;
   new_namespaces_ = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
   if (!plan.shows_processes) new_namespaces_ |= CLONE_NEWPID;
@@ -180,10 +183,8 @@ NativePreparation::NativePreparation(const LaunchOrder& order, const Identity& o
   if (!launcher_is_root) {
     new_namespaces_ |= CLONE_NEWUSER;
     setup_.own_user = true;
-    // The user namespace that owns a run's network has our user as its root.
-    const bool below_network = order.network.has_value();
-    setup_.uid_map = kept(single_line_map(owner.uid, below_network ? 0 : owner.uid));
-    setup_.gid_map = kept(single_line_map(owner.gid, below_network ? 0 : owner.gid));
+    setup_.uid_map = kept(single_line_map(owner.uid, is_root_above ? 0 : owner.uid));
+    setup_.gid_map = kept(single_line_map(owner.gid, is_root_above ? 0 : owner.gid));
   }
   steps_.reserve(plan.steps.size());
   for (const auto& step : plan.steps) {
@@ -308,7 +309,7 @@ SetupResult<RunPreparation> prepare_run(const LaunchOrder& order, RunStreams str
   auto done = prepare_identity(order, state, run);
   if (done) done = prepare_inputs(order, task, run);
   if (done) done = prepare_sockets(run);
-  if (done) done = prepare_wrapper(order, state, run);
+  if (done) done = prepare_wrapper(order, state, place, run);
   if (done) done = prepare_cgroup(order, state, run);
   if (!done) return std::move(done).error();
   if (run.change_identity) give_streams(run.streams, run.owner);

@@ -56,7 +56,10 @@ struct LauncherState {
 ///         are for a child that is a copy of this process.
 class NativePreparation {
  public:
-  NativePreparation(const LaunchOrder& order, const Identity& owner, bool launcher_is_root);
+  /// Without root the child is mapped in a user namespace of its own: to the same ids in the one
+  /// above, or to that one's root.
+  NativePreparation(const LaunchOrder& order, const Identity& owner, bool launcher_is_root,
+                    bool is_root_above);
   NativePreparation(const NativePreparation&) = delete;
   NativePreparation& operator=(const NativePreparation&) = delete;
 
