@@ -127,6 +127,35 @@ Result<void> take_host_view(const SettingValues& values, const ConfigSources& so
   return {};
 }
 
+std::vector<std::pair<std::string, std::string>> granted_settings(const sandbox::HostView& view) {
+  std::vector<std::pair<std::string, std::string>> granted;
+  const auto add = [&granted](const char* name, std::string value) {
+    if (!value.empty()) granted.emplace_back(std::string("host_view.") + name, std::move(value));
+  };
+  const auto listed = [](const std::vector<std::string>& all) {
+    std::string text;
+    for (const auto& one : all) text += (text.empty() ? "" : ", ") + one;
+    return text;
+  };
+  std::vector<std::string> ports;
+  for (const auto port : view.loopback) ports.push_back(std::to_string(port));
+  add("paths", listed(view.paths));
+  add("programs", listed(view.programs));
+  add("sockets", listed(view.sockets));
+  add("loopback", listed(ports));
+  add("disks", view.disks ? "true" : "");
+  add("processes", view.processes ? "true" : "");
+  add("system", view.system ? "true" : "");
+  add("sessions", view.sessions ? "true" : "");
+  add("state", view.state_bytes > 0 ? sandbox::state_size_text(view.state_bytes) : "");
+  if (granted.empty()) return granted;
+  add("kinds", listed(view.for_health_checks && view.for_automation
+                          ? std::vector<std::string>{"health-check", "automation"}
+                          : std::vector<std::string>{view.for_automation ? "automation"
+                                                                         : "health-check"}));
+  return granted;
+}
+
 std::vector<std::string> host_view_warnings(const Config& config) {
   std::vector<std::string> warnings;
   for (const auto& path : config.host_view.sockets) {

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace satellite::agent {
@@ -17,6 +18,10 @@ namespace satellite::agent {
 ///         what is wrong.
 Result<void> take_host_view(const std::map<std::string, EffectiveSetting>& values,
                             const ConfigSources& sources, Config& config);
+
+/// The settings that grant something, with their values in words, and of which kinds of runs that is
+/// true. Nothing where nothing is granted.
+std::vector<std::pair<std::string, std::string>> granted_settings(const sandbox::HostView& view);
 
 /// What an operator should know of what he grants: one line each. Looks through what is granted, as
 /// far as 10,000 entries in six directories one below the other.

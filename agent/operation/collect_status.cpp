@@ -1,6 +1,7 @@
 #include "agent/operation/collect_status.hpp"
 
 #include "agent/config/config.hpp"
+#include "agent/config/host_view_settings.hpp"
 #include "agent/runtime/version.hpp"
 #include "sandbox/host/readiness.hpp"
 
@@ -83,6 +84,9 @@ void add_settings(const Config& config, Status& status) {
       {"operator.allow_unconfined", yes_or_no(word.may_be_unconfined())},
       {"operator.ceiling", word.ceiling ? "set" : "none"},
       {"operator.require_memory_limit", yes_or_no(word.require_memory_limit)}};
+  for (auto& [name, value] : granted_settings(config.host_view)) {
+    status.operators_word.push_back({std::move(name), std::move(value)});
+  }
   status.limits = {
       {"dispatch.concurrency", std::to_string(config.concurrency)},
       {"dispatch.queue_length", std::to_string(config.queue_length)},

@@ -27,8 +27,12 @@ std::string counted(std::uint64_t count, const std::string& what) {
   return std::to_string(count) + " " + what;
 }
 
+std::string counted(std::uint64_t count, const char* one, const char* several) {
+  return counted(count, count == 1 ? one : several);
+}
+
 std::string bytes_text(std::uint64_t bytes) {
-  if (bytes < 10'240) return counted(bytes, "bytes");
+  if (bytes < 10'240) return counted(bytes, "byte", "bytes");
   if (bytes < (10U << 20U)) return counted(bytes >> 10U, "KiB");
   return counted(bytes >> 20U, "MiB");
 }
@@ -54,9 +58,9 @@ void add_connection(Lines& lines, const decltype(Status::connection)& connection
   if (connection.next_attempt_in) {
     lines.line("next attempt", "in " + duration_text(*connection.next_attempt_in));
   }
-  lines.line("so far", counted(connection.attempts, "attempts, ") +
-                           counted(connection.authentications, "connections, ") +
-                           counted(connection.refusals, "refusals"));
+  lines.line("so far", counted(connection.attempts, "attempt, ", "attempts, ") +
+                           counted(connection.authentications, "connection, ", "connections, ") +
+                           counted(connection.refusals, "refusal", "refusals"));
 }
 
 void add_policy(Lines& lines, const Status& status) {
@@ -90,10 +94,12 @@ void add_runs(Lines& lines, const Status& status) {
   for (const auto& [code, count] : runs.statistics.rejections()) {
     lines.line("rejected " + code, std::to_string(count));
   }
-  lines.line("stand ready", counted(status.prepared.sandboxes, "sandboxes, ") +
-                                counted(status.prepared.runtimes, "JavaScript runtimes; used ") +
-                                counted(runs.statistics.prepared_hits(), "times, lacked ") +
-                                counted(runs.statistics.prepared_misses(), "times"));
+  lines.line("stand ready", counted(status.prepared.sandboxes, "sandbox, ", "sandboxes, ") +
+                                counted(status.prepared.runtimes, "JavaScript runtime; used ",
+                                        "JavaScript runtimes; used ") +
+                                counted(runs.statistics.prepared_hits(), "time, lacked ",
+                                        "times, lacked ") +
+                                counted(runs.statistics.prepared_misses(), "time", "times"));
   if (runs.statistics.recent().empty()) return;
   lines.heading("latest scripts");
   for (const RunRecord& run : runs.statistics.recent()) {

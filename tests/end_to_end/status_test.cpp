@@ -76,6 +76,7 @@ Scene::Options with_http() {
 TEST_CASE("status is ready with 0 once connected, and tells runs, policy, operator and outbox") {
   Scene::Options options = Scene::with_policy(default_policy);
   options.environment["CHECKSTACK_SATELLITE_TIMEOUT_MAX"] = "60";
+  options.environment["CHECKSTACK_SATELLITE_HOST_VIEW_PATHS"] = "/usr/share";
   Scene scene(std::move(options));
   const auto run = scene.run("exit 3");
   eventually("it is ready", [&] { return ask(scene).exit_code == 0; });
@@ -86,6 +87,7 @@ TEST_CASE("status is ready with 0 once connected, and tells runs, policy, operat
   CHECK(status.at("connection").at("authentications") == 1);
   CHECK(status.at("policy").at("valid") == true);
   CHECK(status.at("operator").at("operator.timeout_max") == "60 s");
+  CHECK(status.at("operator").at("host_view.paths") == "/usr/share");
   CHECK(status.at("runs").at("ended").at("dispatched").at("exited") == 1);
   const json& latest = status.at("runs").at("recent").at(0);
   CHECK(latest.at("exitCode") == 3);

@@ -48,6 +48,21 @@ TEST_CASE("nothing of the host is shown unless the operator says so, and then wh
   CHECK(host_view_warnings(loaded->config).size() == 2);
 }
 
+TEST_CASE("what is granted is told by its settings, and where nothing is granted nothing is") {
+  const auto nothing = with_section("kinds = [\"automation\"]\n");
+  REQUIRE(nothing);
+  CHECK(granted_settings(nothing->config.host_view).empty());
+  const auto loaded = with_section("paths = [\"/var/log\", \"/srv\"]\nloopback = [8080, 6379]\n"
+                                   "disks = true\nstate = \"64KiB\"\n");
+  REQUIRE(loaded);
+  using Granted = std::vector<std::pair<std::string, std::string>>;
+  CHECK(granted_settings(loaded->config.host_view) == Granted{{"host_view.paths", "/var/log, /srv"},
+                                                              {"host_view.loopback", "8080, 6379"},
+                                                              {"host_view.disks", "true"},
+                                                              {"host_view.state", "64KiB"},
+                                                              {"host_view.kinds", "health-check"}});
+}
+
 TEST_CASE("a grant that must not be is refused with its setting and its place") {
   const auto section = GENERATE(
       as<std::string>{}, "paths = [\"/\"]", "paths = [\"/run\"]", "paths = [\"var/log\"]",

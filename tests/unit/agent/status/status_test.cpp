@@ -53,6 +53,7 @@ TEST_CASE("the status as text says what is wrong first, and nothing from outside
   CHECK(text.find("degraded") < text.find("connection"));
   CHECK(text.find("next attempt      in 7.5s") != std::string::npos);
   CHECK(text.find("check-\"1\"\\n\\\\") != std::string::npos);
+  CHECK(text.find("9 attempts, 1 connection, 0 refusals") != std::string::npos);
   Status hostile = example_status();
   hostile.connection.last_reason = "x\nready\x1b[2J";
   CHECK(status_text(hostile).find("x\\nready\\x1b[2J") != std::string::npos);
