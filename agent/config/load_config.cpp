@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -336,6 +337,20 @@ Result<void> require(const EffectiveSetting& value) {
                                          " = …' in the settings file"};
 }
 
+/// Errors and log lines show paths as they are, so that none may hold what would make another line.
+Result<void> check_paths(const Values& values) {
+  const auto is_control = [](char c) { return (c >= 0 && c < ' ') || c == '\x7f'; };
+  for (const Setting& setting : setting_table()) {
+    if (setting.kind != SettingKind::path) continue;
+    const EffectiveSetting& path = values.at(std::string(setting.key));
+    const bool is_plain = std::none_of(path.value.begin(), path.value.end(), is_control);
+    if (!is_plain) {
+      return invalid(path, "'" + printable(path.value) + "' holds a control character");
+    }
+  }
+  return {};
+}
+
 /// Where to connect, and as whom; a command that connects to nobody needs neither.
 Result<void> take_core(const Values& values, SettingsUse use, Config& config) {
   for (const char* key : {"core", "id"}) {
@@ -418,6 +433,7 @@ Result<LoadedConfig> load_config(const ConfigSources& sources, SettingsUse use) 
   }
   const Values values = resolve(sources, file);
 
+  if (const auto paths = check_paths(values); !paths) return paths.error();
   LoadedConfig loaded;
   Config& config = loaded.config;
   const auto core = take_core(values, use, config);

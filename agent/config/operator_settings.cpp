@@ -1,6 +1,7 @@
 #include "agent/config/operator_settings.hpp"
 
 #include "protocol/vocabulary/limits.hpp"
+#include "protocol/vocabulary/printable.hpp"
 #include "protocol/vocabulary/unique_fd.hpp"
 
 #include <fcntl.h>
@@ -61,7 +62,8 @@ Result<void> take_ceiling(const EffectiveSetting& setting, std::uint32_t own_uid
   if (!text) return text.error();
   auto ceiling = sandbox::parse_ceiling(*text);
   if (!ceiling) {
-    return wrong(setting, ceiling.error().code, setting.value + ": " + ceiling.error().message);
+    return wrong(setting, ceiling.error().code,
+                 printable(setting.value, 256) + ": " + ceiling.error().message);
   }
   word.ceiling = *std::move(ceiling);
   return {};
@@ -71,7 +73,7 @@ Result<void> take_unconfined(const EffectiveSetting& setting, sandbox::Operators
   if (setting.value == "auto") return {};
   if (setting.value != "true" && setting.value != "false") {
     return wrong(setting, ErrorCode::invalid_input,
-                 "'" + setting.value.substr(0, 64) + "' is not one of true, false, auto");
+                 "'" + printable(setting.value) + "' is not one of true, false, auto");
   }
   word.allow_unconfined = setting.value == "true";
   return {};

@@ -92,10 +92,26 @@ Result<void> check_encoding(const std::string& text, const std::string& file_nam
                file_name + ": the settings file is not UTF-8: " + problem + "; save it as UTF-8"};
 }
 
+/// What toml11 3.7 makes of a longer one overflows. No setting is written in binary; a string that
+/// looks like one is refused with the same words.
+Result<void> check_binary_numbers(const std::string& text, const std::string& file_name) {
+  constexpr std::size_t digits_max = 62;
+  for (auto at = text.find("0b"); at != std::string::npos; at = text.find("0b", at + 2)) {
+    const auto end = std::min(text.find_first_not_of("01_", at + 2), text.size());
+    if (end - (at + 2) <= digits_max) continue;
+    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<long>(at), '\n');
+    return Error{ErrorCode::invalid_input,
+                 file_name + ":" + std::to_string(line) +
+                     ": a binary number of more than 62 digits; write it in decimal"};
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<FileValues> parse_toml_settings(const std::string& text, const std::string& file_name) {
   if (const auto encoding = check_encoding(text, file_name); !encoding) return encoding.error();
+  if (const auto sound = check_binary_numbers(text, file_name); !sound) return sound.error();
   try {
     std::istringstream stream(text);
     const toml::value root = toml::parse(stream, file_name);

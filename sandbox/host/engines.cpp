@@ -1,5 +1,6 @@
 #include "sandbox/host/engines.hpp"
 
+#include "protocol/vocabulary/printable.hpp"
 #include "sandbox/host/host_facts.hpp"
 
 #include <algorithm>
@@ -49,7 +50,7 @@ Result<std::vector<Engine>> parse_engines(std::string_view text) {
                                     [word](Engine engine) { return name_of(engine) == word; });
     if (known == engines.end()) {
       return Error{ErrorCode::invalid_input,
-                   "'" + std::string(word.substr(0, 64)) +
+                   "'" + printable(word) +
                        "' is no engine; write one or more of native, bwrap, nsjail, with commas"};
     }
     named.push_back(*known);

@@ -1,5 +1,6 @@
 #include "sandbox/host/host_view.hpp"
 
+#include "protocol/vocabulary/printable.hpp"
 #include "sandbox/state/packed_state.hpp"
 
 #include <algorithm>
@@ -86,7 +87,7 @@ std::string_view trimmed(std::string_view text) {
 
 Error wrong_path(std::string_view path, std::string_view problem,
                  ErrorCode code = ErrorCode::invalid_input) {
-  return Error{code, "'" + std::string(path.substr(0, 128)) + "': " + std::string(problem)};
+  return Error{code, "'" + printable(path, 128) + "': " + std::string(problem)};
 }
 
 /// The one way to write it. Errors: what has no such way.
@@ -96,7 +97,7 @@ Result<std::string> plain_path(std::string_view text) {
   const bool has_control = std::any_of(text.begin(), text.end(), [](char c) {
     return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
   });
-  if (has_control) return wrong_path("…", "holds a control character");
+  if (has_control) return wrong_path(text, "holds a control character");
   std::string path;
   while (!text.empty()) {
     text.remove_prefix(std::min(text.find_first_not_of('/'), text.size()));

@@ -1,5 +1,6 @@
 #include "agent/config/load_config.hpp"
 
+#include "agent/config/setting_table.hpp"
 #include "agent/config/token_watch.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tests/unit/agent/config/config_fixture.hpp"
@@ -152,6 +153,36 @@ TEST_CASE("the encodings of a settings file: UTF-8 with or without its mark, not
     const auto loaded = load_config(sources, SettingsUse::connects);
     REQUIRE_FALSE(loaded);
     CHECK(mentions(loaded.error(), "not UTF-8"));
+  }
+}
+
+TEST_CASE("a binary number that is too long for the library is named, a short one is a number") {
+  const TempDir directory;
+  ConfigSources sources = minimal();
+  sources.file = directory.write("s.toml", "[dispatch]\nconcurrency = 0b1_1\n");
+  const auto short_one = load_config(sources, SettingsUse::connects);
+  REQUIRE(short_one);
+  CHECK(short_one->config.concurrency == 3);
+  sources.file =
+      directory.write("s.toml", "[dispatch]\nconcurrency = 0b" + std::string(63, '0') + "\n");
+  const auto long_one = load_config(sources, SettingsUse::connects);
+  REQUIRE_FALSE(long_one);
+  CHECK(mentions(long_one.error(), "s.toml:2"));
+  CHECK(mentions(long_one.error(), "decimal"));
+}
+
+TEST_CASE("what is wrong with a setting is told in one line, whatever it holds") {
+  for (const Setting& setting : setting_table()) {
+    for (const std::string wrong : {"a\nb\x1b[2J\x7f", "\r\n", ",\n,"}) {
+      ConfigSources sources = minimal();
+      sources.options[std::string(setting.key)] = wrong;
+      const auto loaded = load_config(sources, SettingsUse::connects);
+      INFO(setting.key);
+      if (loaded) continue;
+      const std::string& message = loaded.error().message;
+      CHECK(std::none_of(message.begin(), message.end(),
+                         [](char c) { return (c >= 0 && c < ' ') || c == '\x7f'; }));
+    }
   }
 }
 
