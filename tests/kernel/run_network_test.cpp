@@ -56,6 +56,7 @@ std::string not_cancelled(const LaunchOrder& order, bool until_ready) {
   const pid_t builder = made.network->processes().at(0);
   made.wait();
   made.network->on_readable();
+  made.network->raise();
   made.reap(builder);
   const auto uplink = made.network->processes();
   if (uplink.size() != 1) return "no uplink";

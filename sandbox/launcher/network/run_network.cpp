@@ -109,6 +109,11 @@ void RunNetwork::go_on_with(NetworkNamespace made) {
     return fail(SetupStep::network_namespace, error_from_errno("fstat", errno).message);
   }
   facts_.network_namespace = {facts.st_dev, facts.st_ino};
+  stage_ = Stage::built;
+}
+
+void RunNetwork::raise() {
+  if (stage_ != Stage::built) return;
   if (!ports_.empty() && !start_forwarder()) return;
   if (egress_ != Egress::slirp4netns) return go_on_behind_uplink();
   const bool is_faulty = fault_.hits(SetupStep::network_slirp4netns);

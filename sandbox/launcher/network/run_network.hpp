@@ -13,12 +13,13 @@ namespace satellite::sandbox {
 
 /// The network of one run, from its builder to the end of its uplink. Single use.
 ///
-/// Shape:  building -> (slirp4netns starts, then the forwarder of loopback ports) -> ready, and
-/// from each of them -> ended, by a failure
-///         or by end(). Nothing leads out of ended: an answer that arrives later starts nothing.
-///         Nothing here waits: the loop calls on_readable() and on_exit(). Once has_namespace(), a
-///         run may enter: the filter is loaded and there is no way out yet, or only a filtered one.
-///         A script must not be let go before is_ready().
+/// Shape:  building -> built -> raise() -> (slirp4netns, then the forwarder of loopback ports) ->
+///         ready, and from each of them -> ended, by a failure or by end(). Nothing leads out of
+///         ended: an answer that arrives later starts nothing. Nothing here waits: the loop calls
+///         on_readable() and on_exit(). Once has_namespace(), a run may enter: the filter is loaded
+///         and there is no way out yet, or only a filtered one. The run is started first, so that
+///         it is made beside slirp4netns and forwarder. A script must not be let go before
+///         is_ready().
 class RunNetwork {
  public:
   using Clock = std::chrono::steady_clock;
@@ -41,6 +42,9 @@ class RunNetwork {
   void fail_if_overdue(Clock::time_point now);
   std::optional<Clock::time_point> deadline() const;
 
+  /// Once, when has_namespace(): starts what the run needs besides. What fails is a failure().
+  void raise();
+
   bool has_namespace() const { return bool{namespace_.network_namespace}; }
   bool is_ready() const { return stage_ == Stage::ready; }
   const std::optional<RunSetupFailed>& failure() const { return failure_; }
@@ -58,7 +62,7 @@ class RunNetwork {
   std::vector<pid_t> processes() const;
 
  private:
-  enum class Stage { building, raising_uplink, raising_ports, ready, ended };
+  enum class Stage { building, built, raising_uplink, raising_ports, ready, ended };
 
   RunNetwork(const LaunchOrder& order, const NetworkMeans& means);
   void on_built(SetupResult<NetworkNamespace> built);

@@ -52,6 +52,7 @@ void RunNetworks::start_run(Entry& entry) {
   entry.stage = Stage::joined;
   auto started =
       events_.may_join(*std::exchange(entry.waiting, std::nullopt), entry.network->namespaces());
+  if (started) entry.network->raise();
   entry.network->close_namespaces();
   if (!started) close_entry(entry, LauncherRecord{number, std::move(started).error()});
 }
