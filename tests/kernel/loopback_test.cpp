@@ -5,15 +5,20 @@
 #include "tests/support/script_bench.hpp"
 
 #include "protocol/vocabulary/unique_fd.hpp"
+#include "sandbox/kernel/proc_facts.hpp"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <fstream>
+#include <iterator>
 #include <stdexcept>
 #include <thread>
 
@@ -115,6 +120,19 @@ std::string said_by(const Ran& ran) {
   return ran.standard_output + ran.standard_error + ran.result.error.value_or("");
 }
 
+std::vector<pid_t> children_of_launcher(const ScriptBench& bench) {
+  const std::string pid = std::to_string(bench.launcher->pid());
+  std::ifstream file("/proc/" + pid + "/task/" + pid + "/children");
+  return {std::istream_iterator<pid_t>(file), {}};
+}
+
+bool is_alive(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  const auto exiting = kernel::parse_is_exiting(text);
+  return exiting && !*exiting;
+}
+
 /// A port at which nobody listens.
 std::uint16_t free_port() {
   return LoopbackService().port();
@@ -210,6 +228,23 @@ TEST_CASE("a run with granted ports is born in a network that stands ready, and 
     ready += ran.result.network_was_ready ? 1 : 0;
   }
   CHECK(ready == 3);
+}
+
+TEST_CASE("a killed launcher takes along the process that carries granted ports") {
+  const LoopbackService service;
+  ScriptBench bench(Engine::native);
+  bench.settings.host_view.loopback = {service.port()};
+  std::vector<pid_t> children;
+  Listener listener;
+  listener.on_output = [&](const std::string&) {
+    if (!children.empty()) return;
+    children = children_of_launcher(bench);
+    ::kill(bench.launcher->pid(), SIGKILL);
+  };
+  const Ran ran = bench.run(script("echo up; sleep 1000"), policy_for(Engine::native), listener);
+  CHECK(ran.result.outcome == Outcome::interrupted);
+  REQUIRE(children.size() >= 2);  // init, and the one that is meant
+  CHECK(eventually([&] { return std::none_of(children.begin(), children.end(), is_alive); }));
 }
 
 TEST_CASE("a script cannot take a granted port, reach the forwarder or wear it out") {

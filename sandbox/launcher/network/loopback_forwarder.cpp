@@ -176,6 +176,7 @@ class Forwarder {
         listener.listens = false;
       }
     }
+    next_look_ = now_milliseconds() + look_milliseconds;
     return true;
   }
 
@@ -207,12 +208,7 @@ class Forwarder {
     ::clock_gettime(CLOCK_MONOTONIC, &time);
     return time.tv_sec * 1'000 + time.tv_nsec / 1'000'000;
   }
-  bool look_is_due() {
-    const long now = now_milliseconds();
-    if (now < next_look_) return false;
-    next_look_ = now + look_milliseconds;
-    return true;
-  }
+  bool look_is_due() const { return now_milliseconds() >= next_look_; }
 
   void watch(int socket, void* of, std::uint32_t what) const {
     epoll_event event{};
@@ -272,13 +268,15 @@ void close_all_but(std::vector<int> kept) {
   ::syscall(SYS_close_range, first, ~0U, 0);
 }
 
-bool give_up_rights(const std::optional<Identity>& identity) {
+bool give_up_rights(const std::optional<Identity>& identity, pid_t launcher) {
   if (identity) {
     const bool changed = ::setgroups(0, nullptr) == 0 &&
                          ::setresgid(identity->gid, identity->gid, identity->gid) == 0 &&
                          ::setresuid(identity->uid, identity->uid, identity->uid) == 0;
     if (!changed) return false;
   }
+  // The change of ids cleared it, and the launcher may have died meanwhile.
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != launcher) return false;
   __user_cap_header_struct head{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
   ::prctl(PR_SET_DUMPABLE, 0);
@@ -292,7 +290,8 @@ bool give_up_rights(const std::optional<Identity>& identity) {
 /// In the child: never returns. What fails shows as the end of `ready`.
 [[noreturn]] void become_forwarder(const NetworkNamespace& of,
                                    const std::vector<std::uint16_t>& ports,
-                                   const std::optional<Identity>& identity, int ready) {
+                                   const std::optional<Identity>& identity, pid_t launcher,
+                                   int ready) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::signal(SIGPIPE, SIG_IGN);
   auto listeners = listeners_inside(of, places_of(ports));
@@ -305,8 +304,7 @@ bool give_up_rights(const std::optional<Identity>& identity) {
   kept.push_back(diagnosis->descriptor());
   close_all_but(std::move(kept));
   Forwarder forwarder(std::move(listeners), *std::move(diagnosis));
-  if (!give_up_rights(identity)) ::_exit(1);
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // the change of ids cleared it
+  if (!give_up_rights(identity, launcher)) ::_exit(1);
   if (!forwarder.follow_host()) ::_exit(1);
   const char one = '1';
   if (::write(ready, &one, 1) != 1) ::_exit(1);
@@ -321,10 +319,11 @@ Result<LoopbackForwarder> start_loopback_forwarder(const NetworkNamespace& of,
   int ends[2] = {-1, -1};
   if (::pipe2(ends, O_CLOEXEC) != 0) return error_from_errno("pipe2", errno);
   UniqueFd reading(ends[0]), writing(ends[1]);
+  const pid_t launcher = ::getpid();
   int pidfd = -1;
   const long pid = ::syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, nullptr, &pidfd, 0, 0);
   if (pid < 0) return error_from_errno("fork the forwarder", errno);
-  if (pid == 0) become_forwarder(of, ports, identity, writing.get());
+  if (pid == 0) become_forwarder(of, ports, identity, launcher, writing.get());
   LoopbackForwarder started;
   started.pid = static_cast<pid_t>(pid);
   started.pidfd = UniqueFd(pidfd);
