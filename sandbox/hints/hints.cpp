@@ -140,12 +140,15 @@ std::vector<std::string> hints_for(const HintInputs& inputs) {
   }
   const auto evidence = evidence_in(inputs.output);
   for (const auto& mention : evidence.topics) hints.add(mention);
-  for (const auto& path : evidence.missing_paths) hints.add_missing(path);
+  if (!evidence.missing_paths.empty()) hints.add_missing(evidence.missing_paths.front());
   for (const auto& mention : topics_of_script(inputs.script, kind_of(inputs))) {
     hints.add(mention);
     if (mention.topic == HostTopic::disks) hints.add_own_places(inputs.script);
   }
   hints.add_unknown_owners(inputs.script);
+  // Last, since what is not there fails by itself, while a figure of the sandbox passes for the
+  // host's. The first has told already that paths are missing.
+  for (const auto& path : evidence.missing_paths) hints.add_missing(path);
   return hints.take();
 }
 

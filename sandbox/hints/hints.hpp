@@ -35,7 +35,8 @@ inline constexpr std::size_t hints_max = 3;
 /// Why the answer of a script may be the sandbox's and not the host's.
 ///
 /// Shape:  pure; short sentences for people, most important first, empty for nearly every script.
-///         What the output tells goes before what the text tells. They advise and prove nothing: a
+///         What the output tells goes before what the text tells, but of paths that are not there
+///         only the first. They advise and prove nothing: a
 ///         script can cause any of them and avoid all.
 std::vector<std::string> hints_for(const HintInputs& inputs);
 

@@ -73,6 +73,18 @@ TEST_CASE("what a script says itself counts before what its text lets expect") {
   CHECK(hints_for(partly).front().find("/var only what is granted") != std::string::npos);
 }
 
+TEST_CASE("many missing paths leave room for the answer that is the sandbox's") {
+  const auto hints = hints_for(confined("df -P / /usr /home /var /boot",
+                                        "tmpfs 8192 80 8112 1% /\n"
+                                        "df: /home: No such file or directory\n"
+                                        "df: /var: No such file or directory\n"
+                                        "df: /boot: No such file or directory\n"));
+  REQUIRE(hints.size() == hints_max);
+  CHECK(hints[0].starts_with("/home: of the host's /home nothing is shown"));
+  CHECK(hints[1].starts_with("df: disk figures are those of the sandbox"));
+  CHECK(hints[2].starts_with("/var: "));
+}
+
 TEST_CASE("a path is told as missing only where the sandbox is why it may be missing") {
   const auto [output, is_told] = GENERATE(table<std::string, bool>({
       {"cat: /srv/x: No such file or directory", true},
