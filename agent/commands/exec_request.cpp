@@ -24,7 +24,7 @@ bool is_module(const Invocation& invocation) {
 
 Result<std::string> chosen_context(const Invocation& invocation) {
   if (!invocation.context_file) return std::string();
-  auto text = read_input(*invocation.context_file, limits::context_size_max);
+  auto text = read_json_input(*invocation.context_file, limits::context_size_max);
   if (!text) return text.error();
   const auto is_json = check_bounded_json(*text, limits::frame_after_authentication);
   if (!is_json) {
@@ -87,7 +87,7 @@ Result<sandbox::ResolvedPolicy> chosen_policy(const Invocation& invocation) {
   if (!invocation.policy_file) {
     return sandbox::ResolvedPolicy{sandbox::shipped_default_policy(), false};
   }
-  auto text = read_input(*invocation.policy_file, limits::policy_file_size_max);
+  auto text = read_json_input(*invocation.policy_file, limits::policy_file_size_max);
   if (!text) return text.error();
   auto policy = sandbox::parse_policy(*text);
   if (!policy) {

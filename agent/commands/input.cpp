@@ -2,15 +2,20 @@
 
 #include "agent/commands/commands.hpp"
 #include "agent/connection/proxy_choice.hpp"
+#include "protocol/vocabulary/utf8.hpp"
 
 #include <fstream>
 #include <iostream>
 
 namespace satellite::agent {
 
+std::string name_of_input(const std::string& name) {
+  return name == "-" ? "standard input" : name;
+}
+
 Result<std::string> read_input(const std::string& name, ByteCount size_max) {
   std::ifstream file;
-  const std::string shown = name == "-" ? "standard input" : name;
+  const std::string shown = name_of_input(name);
   if (name != "-") {
     file.open(name, std::ios::binary);
     if (!file) return Error{ErrorCode::not_found, name + " cannot be opened"};
@@ -25,6 +30,16 @@ Result<std::string> read_input(const std::string& name, ByteCount size_max) {
                  shown + " is larger than " + std::to_string(size_max.value) + " bytes"};
   }
   return text;
+}
+
+Result<std::string> read_json_input(const std::string& name, ByteCount size_max) {
+  auto text = read_input(name, size_max);
+  if (!text) return text;
+  const bool is_blank = text->find_first_not_of(" \t\r\n") == std::string::npos;
+  const bool is_utf16 = looks_like_utf16(*text);
+  if (!is_blank && !is_utf16) return text;
+  return Error{ErrorCode::invalid_input,
+               name_of_input(name) + (is_utf16 ? " is UTF-16; save it as UTF-8" : " is empty")};
 }
 
 Result<Config> local_settings(const Invocation& invocation) {

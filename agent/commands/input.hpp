@@ -17,6 +17,12 @@ namespace satellite::agent {
 /// Errors: not_found, io_failed, limit_exceeded; each names the file.
 Result<std::string> read_input(const std::string& name, ByteCount size_max);
 
+/// The same for a text that is JSON. Errors: also invalid_input for one that is empty or UTF-16.
+Result<std::string> read_json_input(const std::string& name, ByteCount size_max);
+
+/// As errors name it.
+std::string name_of_input(const std::string& name);
+
 /// The settings that matter on this host alone, for commands that connect to nobody.
 Result<Config> local_settings(const Invocation& invocation);
 

@@ -35,16 +35,21 @@ int wrong(const Error& error) {
   return exit_wrong_usage;
 }
 
+int wrong_file(const Invocation& invocation, const Error& error) {
+  print_error(name_of_input(invocation.policy_argument) + ": " + error.message);
+  return exit_wrong_usage;
+}
+
 /// The policy of the file, or the shipped one, as a run on this host would get it.
 int show_effective(const Invocation& invocation) {
   const auto config = local_settings(invocation);
   if (!config) return wrong(config.error());
   sandbox::ResolvedPolicy resolved{sandbox::shipped_default_policy(), false};
   if (!invocation.policy_argument.empty()) {
-    const auto text = read_input(invocation.policy_argument, limits::policy_file_size_max);
+    const auto text = read_json_input(invocation.policy_argument, limits::policy_file_size_max);
     if (!text) return wrong(text.error());
     auto policy = sandbox::parse_policy(*text);
-    if (!policy) return wrong(policy.error());
+    if (!policy) return wrong_file(invocation, policy.error());
     resolved.policy = *std::move(policy);
   }
   resolved = policy_for_run(std::move(resolved), *config);
@@ -77,7 +82,8 @@ int check(const Invocation& invocation, const std::string& text) {
     const nlohmann::ordered_json answer{{"valid", problems.empty()}, {"problems", problems}};
     std::cout << answer.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
   } else {
-    for (const std::string& problem : problems) print_error(problem);
+    const std::string file = name_of_input(invocation.policy_argument);
+    for (const std::string& problem : problems) print_error(file + ": " + problem);
     if (problems.empty()) std::cout << "valid\n";
   }
   return problems.empty() ? exit_done : exit_wrong_usage;
@@ -102,11 +108,11 @@ int policy_command(const Invocation& invocation) {
     print_error("policy " + invocation.policy_verb + " needs a file, or - for standard input");
     return exit_wrong_usage;
   }
-  const auto text = read_input(invocation.policy_argument, limits::policy_file_size_max);
+  const auto text = read_json_input(invocation.policy_argument, limits::policy_file_size_max);
   if (!text) return wrong(text.error());
   if (invocation.policy_verb == "check") return check(invocation, *text);
   const auto merged = sandbox::merge_policy(default_policy(), std::string_view(*text));
-  return merged ? print_policy(*merged) : wrong(merged.error());
+  return merged ? print_policy(*merged) : wrong_file(invocation, merged.error());
 }
 
 }  // namespace satellite::agent

@@ -74,10 +74,8 @@ std::string first_line(const std::string& text) {
 /// a string that is not UTF-8 toml11 3.7 tells the place by comparing positions in two buffers,
 /// which reads beyond the end of one, so that it must never see any.
 Result<void> check_encoding(const std::string& text, const std::string& file_name) {
-  const auto starts_with = [&text](std::string_view mark) { return text.starts_with(mark); };
   std::string problem;
-  if (starts_with("\xff\xfe") || starts_with("\xfe\xff") ||
-      text.substr(0, 2).find('\0') != std::string::npos) {
+  if (looks_like_utf16(text)) {
     problem = "it is UTF-16";
   } else if (text.find('\0') != std::string::npos) {
     problem = "it contains a NUL byte";

@@ -16,6 +16,12 @@ inline bool is_valid_utf8(std::string_view bytes) {
   return valid_utf8_prefix(bytes) == bytes.size();
 }
 
+/// Whether a text begins as editors write UTF-16: with its mark, or with ASCII in two bytes.
+inline bool looks_like_utf16(std::string_view bytes) {
+  return bytes.starts_with("\xff\xfe") || bytes.starts_with("\xfe\xff") ||
+         bytes.substr(0, 2).find('\0') != std::string_view::npos;
+}
+
 /// How many bytes at the end (0 to 3) begin a code point that is valid so far and not finished.
 std::size_t unfinished_utf8_tail(std::string_view bytes);
 

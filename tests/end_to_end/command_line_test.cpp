@@ -101,6 +101,24 @@ TEST_CASE("policy check answers machines with every problem") {
 }
 
 TEST_CASE(
+    "what is wrong with a policy is told with its file, and what is no JSON by its encoding") {
+  const TempDir directory;
+  const auto checked = [&directory](const std::string& text) {
+    const std::string file = directory.write("policy.json", text);
+    const auto answer = run_satellite({"policy", "check", file}, shell_path);
+    CHECK(answer.exit_code == 2);
+    return answer.standard_error.substr(answer.standard_error.find("policy.json"));
+  };
+  CHECK(checked(R"({"enabled":"yes"})") ==
+        "policy.json: invalid sandbox policy: enabled: \"yes\" is not true or false\n");
+  CHECK(checked("// note\n{}") == "policy.json: not valid JSON at byte 1\n");
+  CHECK(checked("\n ") == "policy.json is empty\n");
+  CHECK(checked(std::string("\xff\xfe{\0}\0", 6)) == "policy.json is UTF-16; save it as UTF-8\n");
+  const auto merged = run_satellite({"policy", "merge", "-"}, shell_path, "[]");
+  CHECK(contains(merged.standard_error, "standard input: "));
+}
+
+TEST_CASE(
     "an answer that cannot be written is an error, one that nobody reads to its end is quiet") {
   const std::vector<std::string> commands{"version", "--help", "help run", "policy show",
                                           "version --json"};

@@ -1,6 +1,7 @@
 // A process of its own, a child of the launcher. A child of it, the binder, enters the run's
-// network and binds the ports there; the forwarder itself never leaves the host's network. It has the scripts' user, no capability and a list of system calls, before it
-// takes the first connection.
+// network and binds the ports there; the forwarder itself never leaves the host's network. It has
+// the scripts' user, no capability and a list of system calls, before it takes the first
+// connection.
 #include "sandbox/launcher/network/loopback_forwarder.hpp"
 
 #include "sandbox/launcher/network/carried_connection.hpp"
