@@ -1,5 +1,6 @@
 // What the host does not give: descriptors, processes.
 #include "tests/end_to_end/check_scene.hpp"
+#include "tests/support/sanitizer.hpp"
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -66,6 +67,10 @@ TEST_CASE("an agent without descriptors fails its runs by name, lives, and recov
     const LoweredLimit none(scene.satellite().pid(), RLIMIT_NOFILE, 4);
     scene.wait_for_log(" run_resources_lacking state=no_descriptors ");
     wait_for_status(scene, "unhealthy");
+    if (has_sanitizer) {
+      WARN("not tried: UBSan asks by a pipe whether an object is there, and takes it for broken");
+      return;
+    }
     // A connection that breaks meanwhile is tried again with pauses, and the reason is told.
     scene.core().misbehave(devcore::Misbehaviour::reset);
     scene.wait_for_log(" connect_failed ");

@@ -44,6 +44,8 @@ Scene::Scene(Options options) : core_settings_(std::move(options.core)) {
   auto certificate = authority->sign(core_settings_.certificate_request);
   REQUIRE(certificate);
   core_settings_.certificate = *std::move(certificate);
+  const bool takes_any = core_settings_.port == 0 && core_settings_.address == "127.0.0.1";
+  if (takes_any) core_settings_.port = port_.emplace().number();
   start_core();
   core_settings_.port = core_->port();
 

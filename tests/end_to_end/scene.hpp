@@ -1,6 +1,7 @@
 #pragma once
 
 #include "tests/devcore/devcore.hpp"
+#include "tests/support/loopback_port.hpp"
 #include "tests/support/satellite_process.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -68,6 +69,7 @@ class Scene {
  private:
   TempDir files_;
   devcore::Settings core_settings_;
+  std::optional<ReservedPort> port_;  ///< so that it is there when the core comes back
   std::unique_ptr<devcore::DevCore> core_;
   SatelliteProcess::Start start_;
   std::filesystem::path state_directory_;

@@ -1,6 +1,7 @@
 // Services on the host's loopback that the operator grants: their ports answer in a run as on the
 // host, these and no others.
 #include "tests/support/in_child.hpp"
+#include "tests/support/loopback_port.hpp"
 #include "tests/support/require_layer.hpp"
 #include "tests/support/script_bench.hpp"
 
@@ -133,11 +134,6 @@ bool is_alive(pid_t pid) {
   return exiting && !*exiting;
 }
 
-/// A port at which nobody listens.
-std::uint16_t free_port() {
-  return LoopbackService().port();
-}
-
 }  // namespace
 
 TEST_CASE("a granted port of the host's loopback answers, another one does not") {
@@ -145,7 +141,8 @@ TEST_CASE("a granted port of the host's loopback answers, another one does not")
   const LoopbackService granted, other;
   const LoopbackService six(AF_INET6, granted.port());
   ScriptBench bench(engine);
-  bench.settings.host_view.loopback = {granted.port(), free_port()};
+  const ReservedPort unused;
+  bench.settings.host_view.loopback = {granted.port(), unused.number()};
   const std::string port = std::to_string(granted.port());
   const Ran ran = bench.run(
       script(asking() + "ask 127.0.0.1 " + port + "; ask ::1 " + port + "; ask 127.0.0.2 " + port +
@@ -173,7 +170,8 @@ TEST_CASE("without a grant no port of the host answers") {
 }
 
 TEST_CASE("a service that stops is refused, and one that starts answers, while a run goes on") {
-  const std::uint16_t port = free_port();
+  const ReservedPort reserved;
+  const std::uint16_t port = reserved.number();
   std::unique_ptr<LoopbackService> service;
   ScriptBench bench(Engine::native);
   bench.settings.host_view.loopback = {port};
@@ -209,14 +207,16 @@ TEST_CASE("prepared runs carry granted ports, and nothing of a run's network sta
   CHECK(prepared.result.was_prepared);
 }
 
-TEST_CASE("a run with granted ports is born in a network that stands ready, and is served as ever") {
+TEST_CASE(
+    "a run with granted ports is born in a network that stands ready, and is served as ever") {
   const LoopbackService service;
   ScriptBench bench(Engine::native);
   bench.settings.host_view.loopback = {service.port()};
   const std::string port = std::to_string(service.port());
+  const ReservedPort unused;
   // A ping needs what was set in the network before: no run may set it in one that it does not own.
   const std::string text = asking() + "ask 127.0.0.1 " + port + "; ask ::1 " + port +
-                           "; ask 127.0.0.1 " + std::to_string(free_port()) +
+                           "; ask 127.0.0.1 " + std::to_string(unused.number()) +
                            "; python3 -c 'import socket; socket.socket(socket.AF_INET, "
                            "socket.SOCK_DGRAM, socket.IPPROTO_ICMP); print(\"may ping\")'";
   const LoopbackService six(AF_INET6, service.port());
