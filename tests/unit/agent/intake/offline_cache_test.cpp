@@ -38,6 +38,9 @@ class CacheBench {
   }
 
   OfflineCache& make() {
+    // A process ends with its loop; here the loop goes on, and an answer of the disk may be on its
+    // way to the cache of before.
+    settle();
     cache.reset();
     cache = std::make_unique<OfflineCache>(store_bench.context, log, config, *store_bench.store,
                                            token, degraded, OfflineCache::Place{file, {core_url}});
@@ -52,11 +55,14 @@ class CacheBench {
   std::optional<OfflineCache::Restored> restored() {
     std::optional<OfflineCache::Restored> came;
     make().open([&came](OfflineCache::Restored one) { came = std::move(one); });
+    settle();
+    return came;
+  }
+  /// The thread of the disk does one thing after the other.
+  void settle() {
     bool done = false;
-    // The thread of the disk does one thing after the other.
     store_bench.store->perform([] {}, [&done] { done = true; });
     store_bench.until([&done] { return done; });
-    return came;
   }
   void until_written() {
     store_bench.until([this] { return std::filesystem::exists(file); });
