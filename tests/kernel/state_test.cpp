@@ -29,8 +29,9 @@ class GrantingBench : public ScriptBench {
                       policy_for(engine));
   }
   /// The launcher's child with this name; 0 = it has none.
-  pid_t child(const std::string& wanted) const {
+  std::vector<pid_t> children(const std::string& wanted) const {
     namespace fs = std::filesystem;
+    std::vector<pid_t> found;
     std::error_code gone;  // processes of others end while we look
     for (fs::directory_iterator at("/proc", gone), end; at != end && !gone; at.increment(gone)) {
       std::ifstream comm(at->path() / "comm"), stat(at->path() / "stat");
@@ -38,12 +39,21 @@ class GrantingBench : public ScriptBench {
       if (!std::getline(comm, name) || name != wanted || !std::getline(stat, line)) continue;
       const auto parent = line.substr(line.rfind(')') + 4);
       if (!parent.starts_with(std::to_string(launcher->pid()) + " ")) continue;
-      return std::stoi(at->path().filename().string());
+      found.push_back(std::stoi(at->path().filename().string()));
+    }
+    return found;
+  }
+  /// The init with a script below it: that of an earlier run may be on its way out.
+  pid_t init_of_script() const {
+    for (const pid_t init : children("csat-init")) {
+      const std::string pid = std::to_string(init);
+      std::ifstream below("/proc/" + pid + "/task/" + pid + "/children");
+      if (pid_t script = 0; below >> script) return init;
     }
     return 0;
   }
   /// Whether the launcher has a process left that copies states.
-  bool has_copies() const { return child("csat-state") != 0; }
+  bool has_copies() const { return !children("csat-state").empty(); }
 
   const Engine engine;
 };
@@ -269,7 +279,8 @@ TEST_CASE("the end of a run's time does not reach the copy of what its script le
       pid_t copy = 0;
       while (!is_over && copy == 0) {
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
-        copy = bench.child("csat-state");
+        const auto copies = bench.children("csat-state");
+        copy = copies.empty() ? 0 : copies.front();
       }
       if (copy == 0 || ::kill(copy, SIGSTOP) != 0) return;
       was_held = std::chrono::steady_clock::now() < time_is_over;
@@ -301,7 +312,7 @@ TEST_CASE(
   const std::string before = keeper.packed;
   Listener listener;
   listener.on_output = [&bench](const std::string&) {
-    const pid_t init = bench.child("csat-init");
+    const pid_t init = bench.init_of_script();
     REQUIRE(init > 0);
     REQUIRE(::kill(init, SIGKILL) == 0);
   };
