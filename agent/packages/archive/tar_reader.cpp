@@ -1,5 +1,7 @@
 #include "agent/packages/archive/tar_reader.hpp"
 
+#include "protocol/vocabulary/printable.hpp"
+
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -189,7 +191,7 @@ Result<void> TarReader::take_records(bool is_global) {
 
 Result<void> TarReader::take_record(std::string_view key, std::string_view value, bool is_global) {
   const bool is_refused = key == "size" || key == "linkpath" || key.starts_with("GNU.sparse");
-  if (is_refused) return broken("a pax header for " + std::string(key.substr(0, 16)));
+  if (is_refused) return broken("a pax header for " + printable(key.substr(0, 16)));
   if (key != "path") return {};
   if (is_global) return broken("a path for all entries");
   if (value.find('\0') != std::string_view::npos) return broken("a zero byte in a name");
