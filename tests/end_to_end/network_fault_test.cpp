@@ -178,8 +178,9 @@ TEST_CASE("a link that is slow carries what is urgent beside a backlog") {
   FaultScene::Options options;
   options.scene = with_checks({shell_check("alive", "echo alive", 1), shell_check("bulk", bulk, 1),
                                shell_check("bulk-2", bulk, 1)});
-  // A large frame takes its time.
+  // A large frame takes its time, and so does the handshake on a busy machine.
   options.scene.environment["CHECKSTACK_SATELLITE_SILENCE_MAX"] = "30";
+  options.scene.environment["CHECKSTACK_SATELLITE_CONNECT_DEADLINE"] = "30";
   FaultScene scene(std::move(options));
   scene.proxy().set(Direction::to_core, {.close_at = 0});
   scene.wait_for_line(" check_finished check=bulk", 10);

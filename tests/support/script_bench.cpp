@@ -141,7 +141,7 @@ void ScriptBench::keep_prepared(std::size_t count) {
 bool ScriptBench::run_together_until_prepared(
     std::size_t count, const std::function<std::vector<sandbox::RunRequest>()>& requests,
     const sandbox::Policy& policy) {
-  constexpr int attempts = 20;
+  constexpr int attempts = 80;  // a busy machine prepares nothing for long
   for (int i = 0; i < attempts; ++i) {
     run_together(requests(), policy);
     if (wait_until_prepared(count, std::chrono::seconds(3))) return true;
