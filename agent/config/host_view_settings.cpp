@@ -149,10 +149,10 @@ std::vector<std::pair<std::string, std::string>> granted_settings(const sandbox:
   add("sessions", view.sessions ? "true" : "");
   add("state", view.state_bytes > 0 ? sandbox::state_size_text(view.state_bytes) : "");
   if (granted.empty()) return granted;
-  add("kinds", listed(view.for_health_checks && view.for_automation
-                          ? std::vector<std::string>{"health-check", "automation"}
-                          : std::vector<std::string>{view.for_automation ? "automation"
-                                                                         : "health-check"}));
+  add("kinds",
+      listed(view.for_health_checks && view.for_automation
+                 ? std::vector<std::string>{"health-check", "automation"}
+                 : std::vector<std::string>{view.for_automation ? "automation" : "health-check"}));
   return granted;
 }
 

@@ -19,8 +19,8 @@ namespace satellite::agent {
 Result<void> take_host_view(const std::map<std::string, EffectiveSetting>& values,
                             const ConfigSources& sources, Config& config);
 
-/// The settings that grant something, with their values in words, and of which kinds of runs that is
-/// true. Nothing where nothing is granted.
+/// The settings that grant something, with their values in words, and of which kinds of runs that
+/// is true. Nothing where nothing is granted.
 std::vector<std::pair<std::string, std::string>> granted_settings(const sandbox::HostView& view);
 
 /// What an operator should know of what he grants: one line each. Looks through what is granted, as

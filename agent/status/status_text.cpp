@@ -94,12 +94,12 @@ void add_runs(Lines& lines, const Status& status) {
   for (const auto& [code, count] : runs.statistics.rejections()) {
     lines.line("rejected " + code, std::to_string(count));
   }
-  lines.line("stand ready", counted(status.prepared.sandboxes, "sandbox, ", "sandboxes, ") +
-                                counted(status.prepared.runtimes, "JavaScript runtime; used ",
-                                        "JavaScript runtimes; used ") +
-                                counted(runs.statistics.prepared_hits(), "time, lacked ",
-                                        "times, lacked ") +
-                                counted(runs.statistics.prepared_misses(), "time", "times"));
+  lines.line("stand ready",
+             counted(status.prepared.sandboxes, "sandbox, ", "sandboxes, ") +
+                 counted(status.prepared.runtimes, "JavaScript runtime; used ",
+                         "JavaScript runtimes; used ") +
+                 counted(runs.statistics.prepared_hits(), "time, lacked ", "times, lacked ") +
+                 counted(runs.statistics.prepared_misses(), "time", "times"));
   if (runs.statistics.recent().empty()) return;
   lines.heading("latest scripts");
   for (const RunRecord& run : runs.statistics.recent()) {

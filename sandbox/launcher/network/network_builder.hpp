@@ -27,8 +27,8 @@ struct NetworkMeans {
 struct NetworkNamespace {
   UniqueFd network_namespace, user_namespace;
   bool is_below_parents = false;  ///< of user_namespace: NetworkMeans::parent_user_namespace
-  /// Has no way out and was there before its run, which then owes nothing to a builder. Without root
-  /// `user_namespace` is the parent itself, where our user is itself.
+  /// Has no way out and was there before its run, which then owes nothing to a builder. Without
+  /// root `user_namespace` is the parent itself, where our user is itself.
   bool is_from_stock = false;
 };
 

@@ -265,8 +265,7 @@ std::optional<NetworkNamespace> LauncherLoop::take_ready_network(const LaunchOrd
   return ready;
 }
 
-SetupResult<void> LauncherLoop::launch(RunNetworks::Waiting run, RunPlace place,
-                                       UniqueFd network) {
+SetupResult<void> LauncherLoop::launch(RunNetworks::Waiting run, RunPlace place, UniqueFd network) {
   if (auto room = check_room(run.order); !room) return room;
   templates_.tell_of_mounts(place);
   // A network that is not below the parents keeps its run from all that is.

@@ -52,8 +52,9 @@ TEST_CASE("what is granted is told by its settings, and where nothing is granted
   const auto nothing = with_section("kinds = [\"automation\"]\n");
   REQUIRE(nothing);
   CHECK(granted_settings(nothing->config.host_view).empty());
-  const auto loaded = with_section("paths = [\"/var/log\", \"/srv\"]\nloopback = [8080, 6379]\n"
-                                   "disks = true\nstate = \"64KiB\"\n");
+  const auto loaded = with_section(
+      "paths = [\"/var/log\", \"/srv\"]\nloopback = [8080, 6379]\n"
+      "disks = true\nstate = \"64KiB\"\n");
   REQUIRE(loaded);
   using Granted = std::vector<std::pair<std::string, std::string>>;
   CHECK(granted_settings(loaded->config.host_view) == Granted{{"host_view.paths", "/var/log, /srv"},
