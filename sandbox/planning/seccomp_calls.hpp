@@ -107,44 +107,14 @@ inline constexpr std::uint32_t forwarder_calls[] = {
 
 /// All that copying a state needs: files and directories by descriptors, memory, words.
 inline constexpr std::uint32_t state_copy_calls[] = {
-    __NR_read,
-    __NR_write,
-    __NR_pread64,
-    __NR_pwrite64,
-    __NR_close,
-    __NR_openat,
-    __NR_mkdirat,
-    __NR_unlinkat,
-    __NR_fchmod,
-    __NR_fchmodat,
-    __NR_utimensat,
-    __NR_fstat,
-    __NR_newfstatat,
-    __NR_getdents64,
-    __NR_fcntl,
-    __NR_lseek,
-    __NR_ftruncate,
-    __NR_brk,
-    __NR_mmap,
-    __NR_munmap,
-    __NR_mremap,
-    __NR_madvise,
-    __NR_futex,
-    __NR_getrandom,
-    __NR_rt_sigreturn,
-    __NR_exit,
-    __NR_exit_group,
+    __NR_read,        __NR_write,      __NR_pread64,    __NR_pwrite64,   __NR_close,
+    __NR_openat,      __NR_mkdirat,    __NR_unlinkat,   __NR_fchmod,     __NR_fchmodat,
+    __NR_utimensat,   __NR_fstat,      __NR_newfstatat, __NR_getdents64, __NR_fcntl,
+    __NR_lseek,       __NR_ftruncate,  __NR_brk,        __NR_mmap,       __NR_munmap,
+    __NR_mremap,      __NR_madvise,    __NR_futex,      __NR_getrandom,  __NR_rt_sigreturn,
+    __NR_exit,        __NR_exit_group,
 #if defined(__SANITIZE_ADDRESS__)
     __NR_sigaltstack,  // ends the process without, where it asks before _exit
-#endif
-#if defined(__SANITIZE_THREAD__)
-    // What its runtime asks for around every call that it watches.
-    __NR_rt_sigprocmask,
-    __NR_sigaltstack,
-    __NR_sched_yield,
-    __NR_mprotect,
-    __NR_getpid,
-    __NR_gettid,
 #endif
 };
 
