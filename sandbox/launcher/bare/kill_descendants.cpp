@@ -100,6 +100,29 @@ int list_processes() {
   return count;
 }
 
+bool is_listed(int pid, int count) {
+  for (int i = 0; i < count; ++i) {
+    if (processes[i].pid == pid) return true;
+  }
+  return false;
+}
+
+/// A parent may have died between the look at its child and the look at itself: the child has
+/// another one by then, and would belong to nobody with the one that was read.
+void read_lost_parents_again(int root, int count) {
+  constexpr int looks_max = 4;
+  for (int i = 0; i < count; ++i) {
+    Process& process = processes[i];
+    for (int look = 0; look < looks_max; ++look) {
+      if (process.parent == 0 || process.parent == root) break;
+      if (is_listed(process.parent, count)) break;
+      Stat stat;
+      const bool is_gone = !read_stat(process.pid, stat) || stat.state == 'Z' || stat.state == 'X';
+      process.parent = is_gone ? 0 : stat.parent;
+    }
+  }
+}
+
 bool is_spared(int pid, const int* spared, int spared_count) {
   for (int i = 0; i < spared_count; ++i) {
     if (spared[i] == pid) return true;
@@ -146,6 +169,7 @@ struct PassResult {
 
 PassResult pass(int root, long signal, const int* spared, int spared_count) {
   const int count = list_processes();
+  read_lost_parents_again(root, count);
   mark_descendants(root, count, spared, spared_count);
   PassResult result;
   for (int i = 0; i < count; ++i) {
@@ -172,8 +196,12 @@ bool kill_descendants(const int* spared, int spared_count, int passes) {
   for (int i = 0; i < stop_passes; ++i) {
     if (pass(root, SIGSTOP, spared, spared_count).newly_stopped == 0) break;
   }
+  // Where something was alive, one look that finds nothing may have missed what was born within it.
+  bool was_alive = false;
   for (int i = stop_passes; i < passes; ++i) {
-    if (pass(root, SIGKILL, spared, spared_count).alive == 0) return true;
+    const bool is_alive = pass(root, SIGKILL, spared, spared_count).alive > 0;
+    if (!is_alive && !was_alive) return true;
+    was_alive = is_alive;
     pause_briefly();
   }
   return false;
