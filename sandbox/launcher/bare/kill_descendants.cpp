@@ -140,6 +140,7 @@ bool descends_from(int parent, int root, int count) {
 
 /// Marks every descendant of `root`; children usually have higher pids, so this settles quickly.
 void mark_descendants(int root, int count, const int* spared, int spared_count) {
+  read_lost_parents_again(root, count);
   for (bool changed = true; changed;) {
     changed = false;
     for (int i = 0; i < count; ++i) {
@@ -169,7 +170,6 @@ struct PassResult {
 
 PassResult pass(int root, long signal, const int* spared, int spared_count) {
   const int count = list_processes();
-  read_lost_parents_again(root, count);
   mark_descendants(root, count, spared, spared_count);
   PassResult result;
   for (int i = 0; i < count; ++i) {
