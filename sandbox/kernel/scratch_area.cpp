@@ -28,6 +28,8 @@ constexpr const char* runs_name = "runs";
 constexpr std::string_view spare_prefix = "spare-";
 constexpr std::size_t spare_gates_max = 16;
 constexpr int attempts_max = 4;
+// Who swept the last one away is past it then.
+constexpr useconds_t attempt_pause_microseconds = 1'000;
 
 // What may be removed while other runs wait. Files are counted by what freeing them costs; a
 // directory that once held millions of names stays long on most file systems, and even the attempt
@@ -132,7 +134,8 @@ Result<ScratchArea> ScratchArea::make(const std::string& parent) {
   return made.error();
 }
 
-/// Another launcher that sweeps may hold our lock for a moment, or have removed the area as stale.
+/// Another launcher that sweeps may hold our lock for a moment, or have removed the area as stale:
+/// to be tried several times.
 Result<void> ScratchArea::make_area(const std::string& name) {
   path_ = parent_path_ + (parent_path_.ends_with('/') ? "" : "/") + name;
   runs_path_ = path_ + "/" + runs_name;
@@ -194,7 +197,18 @@ Result<void> ScratchArea::make_anew() {
   parent_facts_.device = facts.st_dev;
   parent_facts_.inode = facts.st_ino;
   const std::string name = path_.substr(path_.rfind('/') + 1);
-  // An area that is only half removed cannot be used. A later agent finds it stale.
+  Result<void> made;
+  for (int attempt = 0; attempt < attempts_max; ++attempt) {
+    if (attempt > 0) ::usleep(attempt_pause_microseconds);
+    set_half_removed_aside(name);
+    made = make_area(name);
+    if (made) break;
+  }
+  return made;
+}
+
+/// An area that is only half removed cannot be used. A later agent finds it stale.
+void ScratchArea::set_half_removed_aside(const std::string& name) const {
   struct stat rest {
   }, ours{};
   if (::fstatat(parent_.get(), name.c_str(), &rest, AT_SYMLINK_NOFOLLOW) == 0 &&
@@ -202,7 +216,6 @@ Result<void> ScratchArea::make_anew() {
       rest.st_ino == ours.st_ino) {
     ::renameat(parent_.get(), name.c_str(), parent_.get(), random_name().c_str());
   }
-  return make_area(name);
 }
 
 std::string ScratchArea::directory_of(std::uint64_t run_number) const {

@@ -20,6 +20,8 @@
 #include <fstream>
 #include <functional>
 #include <sstream>
+#include <stop_token>
+#include <thread>
 #include <vector>
 
 using namespace satellite;
@@ -170,6 +172,29 @@ TEST_CASE("a scratch area that somebody removed is made anew, its parent too") {
   // The launcher still holds the directory, but runs would not find it at its path any more.
   fs::rename(parent, outside.path() / "elsewhere");
   is_well();
+}
+
+TEST_CASE("a scratch area is made anew although another agent sweeps meanwhile") {
+  const TempDir parent;
+  auto made = kernel::ScratchArea::make(parent.path().string());
+  REQUIRE(made);
+  std::jthread sweeper([&parent](const std::stop_token& stop) {
+    const auto other = kernel::ScratchArea::make(parent.path().string());
+    // At its start an agent does so once; here thousands of them start each second.
+    while (other && !stop.stop_requested()) {
+      other->sweep_stale_neighbours();
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
+    }
+    if (other) other->remove();
+  });
+  const kernel::ScratchOwner owner{::geteuid(), ::getegid(), kernel::ScratchReach::bound};
+  for (int i = 0; i < 3'000; ++i) {
+    std::error_code in_use;  // the sweeper may have the area open, or have removed it
+    fs::remove_all(fs::path(made->path()).parent_path(), in_use);
+    const auto anew = made->make_directory("run-" + std::to_string(i), owner);
+    INFO(i << ": " << (anew ? "made" : anew.error().message));
+    REQUIRE(anew);
+  }
 }
 
 TEST_CASE("a run that stands ready is made again when its scratch directory is gone") {
