@@ -1,15 +1,22 @@
 #include "sandbox/launcher/bare/kill_descendants.hpp"
 #include "tests/support/in_child.hpp"
+#include "tests/support/require_layer.hpp"
 #include "tests/support/script_bench.hpp"
+#include "tests/support/test_network.hpp"
 
+#include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <string>
+#include <thread>
 
 using namespace satellite;
 using namespace satellite::sandbox;
@@ -59,7 +66,109 @@ std::string killed_within(int passes) {
          (dead && WIFSIGNALED(status) ? ", dead" : ", alive");
 }
 
+/// A process with two threads, the first of which has ended: /proc shows it as a zombie. It writes
+/// a byte when that is so.
+[[noreturn]] void live_without_first_thread(int ready) {
+  std::thread([ready] {
+    while (read_proc(::getpid(), "stat").find(") Z ") == std::string::npos) ::sched_yield();
+    static_cast<void>(::write(ready, "x", 1));
+    for (;;) ::pause();
+  }).detach();
+  ::syscall(SYS_exit, 0);
+  ::_exit(1);
+}
+
+/// Each link starts the next one and ends, until it is told to stop.
+[[noreturn]] void run_on(const std::atomic<int>& is_told) {
+  while (::fork() == 0) {
+    if (is_told != 0) ::_exit(0);
+    ::usleep(300);
+  }
+  ::_exit(0);
+}
+
+/// Whether nobody has the other end of this pipe any more.
+bool is_closed(int pipe_end, int milliseconds) {
+  pollfd watched{pipe_end, POLLIN, 0};
+  char byte = 0;
+  return ::poll(&watched, 1, milliseconds) == 1 && ::read(pipe_end, &byte, 1) == 0;
+}
+
+/// Kills such a chain with so many passes at a time, and says whether it is over then.
+bool is_chain_killed(int passes) {
+  auto& is_told = shared_counter();
+  int ends[2];
+  if (::pipe(ends) != 0) return false;
+  if (::fork() == 0) run_on(is_told);
+  ::close(ends[1]);
+  ::usleep(500);
+  while (!bare::kill_descendants(nullptr, 0, passes)) {
+  }
+  const bool is_over = is_closed(ends[0], 0);
+  is_told = 1;
+  is_closed(ends[0], 10'000);
+  ::close(ends[0]);
+  while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+  }
+  return is_over;
+}
+
 }  // namespace
+
+TEST_CASE("a process whose first thread has ended dies as well") {
+  CHECK(in_child([] {
+          ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+          int ends[2];
+          if (::pipe(ends) != 0) return std::string("no pipe");
+          const pid_t pid = ::fork();
+          if (pid == 0) live_without_first_thread(ends[1]);
+          ::close(ends[1]);
+          char byte = 0;
+          if (::read(ends[0], &byte, 1) != 1) return std::string("not begun");
+          const bool all = bare::kill_descendants(nullptr, 0);
+          const bool is_over = is_closed(ends[0], 0);
+          ::kill(pid, SIGKILL);
+          return std::string(all && is_over ? "dead" : "alive");
+        }) == "dead");
+}
+
+TEST_CASE("a process that /proc hides dies as well") {
+  if (!require_layer("root", is_root(), "only root can mount /proc with hidepid")) return;
+  CHECK(in_child([] {
+          take_own_mounts();
+          if (::mount("proc", "/proc", "proc", 0, "hidepid=2") != 0) return std::string("no mount");
+          return as_uid_65532([] {
+            ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+            int ends[2];
+            if (::pipe(ends) != 0) return std::string("no pipe");
+            const pid_t pid = ::fork();
+            if (pid == 0) {
+              ::prctl(PR_SET_DUMPABLE, 0);
+              static_cast<void>(::write(ends[1], "x", 1));
+              for (;;) ::pause();
+            }
+            ::close(ends[1]);
+            char byte = 0;
+            if (::read(ends[0], &byte, 1) != 1) return std::string("not begun");
+            const bool is_hidden = !read_proc(pid, "stat").starts_with(std::to_string(pid));
+            const bool all = bare::kill_descendants(nullptr, 0);
+            const bool is_over = is_closed(ends[0], 0);
+            ::kill(pid, SIGKILL);
+            return std::string(is_hidden ? "hidden, " : "shown, ") +
+                   (all && is_over ? "dead" : "alive");
+          });
+        }) == "hidden, dead");
+}
+
+TEST_CASE("nobody is missed who starts another one and ends while somebody looks") {
+  constexpr int chains = 300;  // at which of their steps a look meets them is chance
+  CHECK(in_child([] {
+          ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+          int killed = 0;
+          for (int i = 0; i < chains; ++i) killed += is_chain_killed(3) ? 1 : 0;
+          return std::to_string(killed);
+        }) == std::to_string(chains));
+}
 
 TEST_CASE("who has few passes does not spend hundreds on a process that goes on when stopped") {
   for (const int passes : {3, 8, 30}) {

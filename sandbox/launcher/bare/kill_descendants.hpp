@@ -11,7 +11,10 @@ inline constexpr int kill_passes_max = 5'000;
 ///         then kills. Zombies are left for the caller to reap. Requires that this process is a
 ///         child subreaper or pid 1: orphans must come to it.
 ///         Never more than `passes` in all, whatever the descendants do meanwhile.
-/// Errors: returns false when something was still alive after the last of them.
+/// Errors: returns false when something may be alive after the last of them: it was seen, or a look
+///         at all processes was not whole (no descriptor left, more than 65,536 processes).
+///         Of processes that /proc hides from this user (hidepid) only children are found, and
+///         they need a kernel with /proc/PID/task/TID/children.
 /// Source: /proc/PID/stat (proc(5)); pidfds make sure that a reused pid is never hit.
 bool kill_descendants(const int* spared, int spared_count, int passes = kill_passes_max);
 
