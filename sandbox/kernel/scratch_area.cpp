@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <array>
 #include <cerrno>
+#include <ctime>
 #include <filesystem>
 #include <optional>
 #include <random>
@@ -27,9 +28,9 @@ constexpr std::string_view inner_name = "scratch";
 constexpr const char* runs_name = "runs";
 constexpr std::string_view spare_prefix = "spare-";
 constexpr std::size_t spare_gates_max = 16;
-constexpr int attempts_max = 4;
-// Who swept the last one away is past it then.
-constexpr useconds_t attempt_pause_microseconds = 1'000;
+// What an area is called until it is locked: whoever sweeps would take it for stale.
+constexpr std::string_view unlocked_prefix = "new-";
+constexpr time_t unlocked_seconds_max = 3'600;
 
 // What may be removed while other runs wait. Files are counted by what freeing them costs; a
 // directory that once held millions of names stays long on most file systems, and even the attempt
@@ -44,6 +45,10 @@ std::string random_name() {
   constexpr std::string_view letters = "0123456789abcdefghijklmnopqrstuvwxyz";
   for (std::size_t i = 0; i < area_random_length; ++i) name += letters[random() % letters.size()];
   return name;
+}
+
+bool is_area_name(std::string_view name) {
+  return name.starts_with(area_prefix) && name.size() == area_prefix.size() + area_random_length;
 }
 
 std::string inner_of(const std::string& name) {
@@ -126,25 +131,20 @@ Result<ScratchArea> ScratchArea::make(const std::string& parent) {
   }
   area.parent_facts_ = {facts.st_dev, facts.st_ino, facts.st_uid, facts.st_gid,
                         facts.st_mode & 07777};
-  Result<void> made;
-  for (int attempt = 0; attempt < attempts_max; ++attempt) {
-    made = area.make_area(random_name());
-    if (made) return area;
-  }
-  return made.error();
+  if (const auto made = area.make_area(random_name()); !made) return made.error();
+  return area;
 }
 
-/// Another launcher that sweeps may hold our lock for a moment, or have removed the area as stale:
-/// to be tried several times.
 Result<void> ScratchArea::make_area(const std::string& name) {
   path_ = parent_path_ + (parent_path_.ends_with('/') ? "" : "/") + name;
   runs_path_ = path_ + "/" + runs_name;
   spare_gates_.clear();
   new_traits_.reset();
-  if (::mkdirat(parent_.get(), name.c_str(), S_IRWXU) != 0) {
-    return error_from_errno("make the directory " + path_, errno);
+  const std::string unlocked = std::string(unlocked_prefix) + name;
+  if (::mkdirat(parent_.get(), unlocked.c_str(), S_IRWXU) != 0) {
+    return error_from_errno("make the directory " + parent_path_ + "/" + unlocked, errno);
   }
-  directory_.reset(::openat(parent_.get(), name.c_str(), directory_flags));
+  directory_.reset(::openat(parent_.get(), unlocked.c_str(), directory_flags));
   if (!directory_ || ::flock(directory_.get(), LOCK_EX | LOCK_NB) != 0 ||
       ::mkdirat(directory_.get(), runs_name, S_IRWXU) != 0) {
     return error_from_errno("prepare " + path_, errno);
@@ -155,12 +155,13 @@ Result<void> ScratchArea::make_area(const std::string& name) {
     return error_from_errno("prepare " + runs_path_, errno);
   }
   facts_ = {facts.st_dev, facts.st_ino, facts.st_uid, facts.st_gid, facts.st_mode & 07777};
-  if (!is_in_place()) return Error{ErrorCode::unavailable, path_ + " was removed by somebody else"};
   // Under root the runs' users may have to pass through; what is below keeps them apart.
   const mode_t mode = ::geteuid() == 0 ? S_IRWXU | S_IXGRP | S_IXOTH : S_IRWXU;
-  if (::fchmod(runs_.get(), mode) != 0 || ::fchmod(directory_.get(), mode) != 0) {
+  if (::fchmod(runs_.get(), mode) != 0 || ::fchmod(directory_.get(), mode) != 0 ||
+      ::renameat(parent_.get(), unlocked.c_str(), parent_.get(), name.c_str()) != 0) {
     return error_from_errno("prepare " + path_, errno);
   }
+  if (!is_in_place()) return Error{ErrorCode::unavailable, path_ + " was removed by somebody else"};
   return {};
 }
 
@@ -197,18 +198,7 @@ Result<void> ScratchArea::make_anew() {
   parent_facts_.device = facts.st_dev;
   parent_facts_.inode = facts.st_ino;
   const std::string name = path_.substr(path_.rfind('/') + 1);
-  Result<void> made;
-  for (int attempt = 0; attempt < attempts_max; ++attempt) {
-    if (attempt > 0) ::usleep(attempt_pause_microseconds);
-    set_half_removed_aside(name);
-    made = make_area(name);
-    if (made) break;
-  }
-  return made;
-}
-
-/// An area that is only half removed cannot be used. A later agent finds it stale.
-void ScratchArea::set_half_removed_aside(const std::string& name) const {
+  // An area that is only half removed cannot be used. A later agent finds it stale.
   struct stat rest {
   }, ours{};
   if (::fstatat(parent_.get(), name.c_str(), &rest, AT_SYMLINK_NOFOLLOW) == 0 &&
@@ -216,6 +206,7 @@ void ScratchArea::set_half_removed_aside(const std::string& name) const {
       rest.st_ino == ours.st_ino) {
     ::renameat(parent_.get(), name.c_str(), parent_.get(), random_name().c_str());
   }
+  return make_area(name);
 }
 
 std::string ScratchArea::directory_of(std::uint64_t run_number) const {
@@ -371,13 +362,13 @@ void ScratchArea::sweep_stale_neighbours() const {
   const Directory all = listing_of(parent_.get());
   while (const dirent* entry = all ? ::readdir(all.get()) : nullptr) {
     const std::string name = entry->d_name;
-    if (!name.starts_with(area_prefix) || name.size() != area_prefix.size() + area_random_length) {
-      continue;
-    }
+    const bool is_unlocked = name.starts_with(unlocked_prefix);
+    if (!is_area_name(is_unlocked ? name.substr(unlocked_prefix.size()) : name)) continue;
     const UniqueFd area(::openat(parent_.get(), name.c_str(), directory_flags));
     struct stat facts {};
     // Only what an agent of this user left behind; anybody can make such a name in /tmp.
     if (!area || ::fstat(area.get(), &facts) != 0 || facts.st_uid != ::geteuid()) continue;
+    if (is_unlocked && facts.st_ctime > ::time(nullptr) - unlocked_seconds_max) continue;
     if (::flock(area.get(), LOCK_EX | LOCK_NB) != 0) continue;
     remove_area(parent_.get(), name, area.get());
   }

@@ -96,7 +96,6 @@ class ScratchArea {
   bool is_in_place() const;
   Result<void> make_area(const std::string& name);
   Result<void> make_anew();
-  void set_half_removed_aside(const std::string& name) const;
   Gate take_or_make_gate(const std::string& name);
   bool make_scratch(const std::string& name, Gate gate);
   bool is_as_made(int parent, const std::string& inner) const;
