@@ -4,6 +4,7 @@
 
 #include <poll.h>
 #include <unistd.h>
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <catch2/catch.hpp>
 #include <charconv>
@@ -147,6 +148,21 @@ bool ScriptBench::run_together_until_prepared(
     if (wait_until_prepared(count, std::chrono::seconds(3))) return true;
   }
   return false;
+}
+
+std::vector<Ran> ScriptBench::run_together_prepared(
+    const std::function<std::vector<sandbox::RunRequest>()>& requests,
+    const sandbox::Policy& policy) {
+  constexpr int attempts = 20;
+  std::vector<Ran> all;
+  for (int i = 0; i < attempts; ++i) {
+    if (!run_together_until_prepared(requests().size(), requests, policy)) break;
+    all = run_together(requests(), policy);
+    const bool are_prepared =
+        std::all_of(all.begin(), all.end(), [](const Ran& ran) { return ran.result.was_prepared; });
+    if (are_prepared) break;
+  }
+  return all;
 }
 
 bool ScriptBench::wait_until(const std::function<bool()>& condition,

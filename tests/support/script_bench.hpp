@@ -97,6 +97,11 @@ class ScriptBench {
   bool run_together_until_prepared(
       std::size_t count, const std::function<std::vector<sandbox::RunRequest>()>& requests,
       const sandbox::Policy& policy);
+  /// What as many gave at once that stood ready, all of them: a neighbour that changes the host's
+  /// mounts or files makes what stands ready useless, and then they are run once more.
+  std::vector<Ran> run_together_prepared(
+      const std::function<std::vector<sandbox::RunRequest>()>& requests,
+      const sandbox::Policy& policy);
 
   /// An empty file of this name in the scratch directory of each run that goes on: a word to its
   /// script.
