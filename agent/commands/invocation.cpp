@@ -67,7 +67,10 @@ void add_settings(CLI::App& sub, Invocation& invocation) {
   }
 }
 
-void describe_enrolment(CLI::App& app, Invocation& invocation) {
+/// The commands that take settings.
+using Configured = std::vector<CLI::App*>;
+
+void describe_enrolment(CLI::App& app, Invocation& invocation, Configured& configured) {
   const std::pair<Command, CLI::App*> both[] = {
       {Command::enrol,
        add(app, invocation, Command::enrol, "enrol",
@@ -82,15 +85,15 @@ void describe_enrolment(CLI::App& app, Invocation& invocation) {
     sub->add_flag("--no-start", invocation.skips_start,
                   command == Command::enrol ? "do not enable and start the service"
                                             : "do not restart the service");
-    add_settings(*sub, invocation);
+    configured.push_back(sub);
   }
 }
 
-void describe_exec(CLI::App& app, Invocation& invocation) {
+void describe_exec(CLI::App& app, Invocation& invocation, Configured& configured) {
   CLI::App* const exec = add(app, invocation, Command::exec, "exec",
                              "run one script here and print output and report; what follows -- "
                              "are its arguments");
-  add_settings(*exec, invocation);
+  configured.push_back(exec);
   exec->add_option("file", invocation.script_file, "the script; - reads standard input")
       ->required();
   exec->add_option("--language", invocation.language,
@@ -110,13 +113,13 @@ void describe_exec(CLI::App& app, Invocation& invocation) {
 }
 
 /// Commands that look and change nothing.
-void describe_looking(CLI::App& app, Invocation& invocation) {
+void describe_looking(CLI::App& app, Invocation& invocation, Configured& configured) {
   CLI::App* const doctor = add(app, invocation, Command::doctor, "doctor",
                                "what this host's sandbox can do, and how to fix what it cannot");
   doctor->add_flag("--json", invocation.json, "print one JSON object instead of text");
   doctor->add_flag("--fix", invocation.wants_mends,
                    "print the commands that would mend what does not work; none of them is run");
-  add_settings(*doctor, invocation);
+  configured.push_back(doctor);
   CLI::App* const bundle = add(
       app, invocation, Command::support_bundle, "support-bundle",
       "one file for whoever helps: settings, doctor, status, log and facts of the host, without "
@@ -130,30 +133,29 @@ void describe_looking(CLI::App& app, Invocation& invocation) {
                    "file with the satellite's log; default: the journal, where there is one")
       ->option_text("PATH");
   bundle->add_flag("--json", invocation.json, "print what is in it as one JSON object");
-  add_settings(*bundle, invocation);
+  configured.push_back(bundle);
   CLI::App* const status = add(app, invocation, Command::status, "status",
                                "how the satellite of this host is doing; 0 = ready for work");
   status->add_flag("--json", invocation.json, "print one JSON object instead of text");
-  add_settings(*status, invocation);
+  configured.push_back(status);
   CLI::App* const check = add(app, invocation, Command::check_config, "check-config",
                               "check the settings and print each with its source");
   check->add_flag("--json", invocation.json, "print one JSON object instead of text");
-  add_settings(*check, invocation);
+  configured.push_back(check);
 }
 
-void describe(CLI::App& app, Invocation& invocation) {
+Configured describe(CLI::App& app, Invocation& invocation) {
+  Configured configured;
   app.require_subcommand(1);
   app.footer(footer);
   app.set_version_flag("--version", std::string("checkstack-satellite ") + program_version,
                        "print the version");
-  add_settings(*add(app, invocation, Command::run, "run",
-                    "connect to the core and work (what the service runs)"),
-               invocation);
-  describe_enrolment(app, invocation);
-  describe_exec(app, invocation);
-  add_settings(*add(app, invocation, Command::plan, "plan",
-                    "JSON on standard input -> what would be done, as JSON"),
-               invocation);
+  configured.push_back(add(app, invocation, Command::run, "run",
+                           "connect to the core and work (what the service runs)"));
+  describe_enrolment(app, invocation, configured);
+  describe_exec(app, invocation, configured);
+  configured.push_back(add(app, invocation, Command::plan, "plan",
+                           "JSON on standard input -> what would be done, as JSON"));
   CLI::App* const policy =
       add(app, invocation, Command::policy, "policy", "show, check or merge sandbox policies");
   policy->add_option("verb", invocation.policy_verb, "show, check or merge")
@@ -166,19 +168,32 @@ void describe(CLI::App& app, Invocation& invocation) {
   policy->add_flag(
       "--json", invocation.json,
       "check: print one JSON object instead of text; show and merge print JSON anyway");
-  add_settings(*policy, invocation);
+  configured.push_back(policy);
   CLI::App* const packages = add(app, invocation, Command::packages, "packages",
                                  "list, verify or synchronise the packages of scripts");
   packages->add_option("verb", invocation.packages_verb, "list, verify or sync")
       ->required()
       ->check(CLI::IsMember({"list", "verify", "sync"}));
   packages->add_flag("--json", invocation.json, "print one JSON object instead of text");
-  add_settings(*packages, invocation);
-  describe_looking(app, invocation);
+  configured.push_back(packages);
+  describe_looking(app, invocation, configured);
   add(app, invocation, Command::version, "version", "print the version")
       ->add_flag("--json", invocation.json, "print one JSON object instead of text");
   add(app, invocation, Command::help, "help", "print this, or the help of a command")
       ->add_option("command", invocation.helped_command, "the command");
+  return configured;
+}
+
+void describe_with_settings(CLI::App& app, Invocation& invocation) {
+  for (CLI::App* const sub : describe(app, invocation)) add_settings(*sub, invocation);
+}
+
+/// With the settings of the one command that is typed: those of all take longer than the rest of
+/// the start.
+void describe_for_parsing(CLI::App& app, Invocation& invocation) {
+  for (CLI::App* const sub : describe(app, invocation)) {
+    sub->preparse_callback([sub, &invocation](std::size_t) { add_settings(*sub, invocation); });
+  }
 }
 
 /// `TEXT:{show,check,merge}` -> the words between the braces.
@@ -283,7 +298,7 @@ ParsedEarly answer_of(const CLI::App& app, const CLI::ParseError& early) {
 ParsedEarly help_text(const std::string& command) {
   Invocation unused;
   CLI::App app(about, "checkstack-satellite");
-  describe(app, unused);
+  describe_with_settings(app, unused);
   if (command.empty()) return {0, app.help()};
   for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
     if (sub->get_name() == command) return {0, sub->help("checkstack-satellite")};
@@ -303,7 +318,7 @@ std::variant<Invocation, ParsedEarly> parse_command_line(int argc, const char* c
     argc = static_cast<int>(divider - argv);
   }
   CLI::App app(about, "checkstack-satellite");
-  describe(app, invocation);
+  describe_for_parsing(app, invocation);
   try {
     app.parse(argc, const_cast<char**>(argv));
   } catch (const CLI::ParseError& early) {
@@ -316,7 +331,7 @@ std::variant<Invocation, ParsedEarly> parse_command_line(int argc, const char* c
 std::vector<CommandDescription> describe_commands() {
   Invocation unused;
   CLI::App app(about, "checkstack-satellite");
-  describe(app, unused);
+  describe_with_settings(app, unused);
   std::vector<CommandDescription> commands;
   for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
     CommandDescription command{sub->get_name(), sub->get_description(), {}, {}};
