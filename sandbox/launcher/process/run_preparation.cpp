@@ -122,7 +122,9 @@ SetupResult<void> prepare_wrapper(const LaunchOrder& order, const LauncherState&
     run.native =
         std::make_unique<NativePreparation>(order, run.owner, state.is_root, is_root_above);
   }
-  if (order.native && order.native->shows_processes) {
+  // Without root, also for the settings of a network that the run makes itself.
+  const bool sets_network = order.native && !state.is_root && order.native->own_network;
+  if (sets_network || (order.native && order.native->shows_processes)) {
     run.proc.reset(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!run.proc) return failed(SetupStep::prepare, error_from_errno("open /proc", errno));
   }
