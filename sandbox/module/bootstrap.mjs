@@ -91,7 +91,10 @@ const isWholeFileError = (e, path) =>
 // JavaScript keeps its meaning. Where both fail, the first error is told.
 async function load(task) {
   const path = task.folder + "/user.mjs", url = name => "file://" + encodeURI(name);
+  // Both at once: each waits for a thread of bun's own.
+  const settings = isBun ? place(task.folder + "/bunfig.toml", '[install]\nauto = "disable"\n') : undefined;
   await place(path, task.script);
+  await settings;
   try {
     return await import(url(path));
   } catch (e) {
@@ -134,10 +137,7 @@ async function main() {
   begun = true;
   delete env.BUN_RUNTIME_TRANSPILER_CACHE_PATH;  // it was for this program
   for (const name in task.env) env[name] = task.env[name];
-  if (isBun) {
-    handOverEnvironment();
-    await place(task.folder + "/bunfig.toml", '[install]\nauto = "disable"\n');
-  }
+  if (isBun) handOverEnvironment();
   if (task.packages) (await import("node:fs")).symlinkSync(task.packages, task.folder + "/node_modules");
   setGlobals(task);
   let line;
