@@ -342,6 +342,7 @@ std::vector<CommandDescription> describe_commands() {
     commands.push_back(std::move(command));
   }
   std::vector<std::string> names;
+  names.reserve(commands.size());
   for (const CommandDescription& command : commands) names.push_back(command.name);
   for (CommandDescription& command : commands) {
     if (command.name == "help") command.arguments.front().choices = names;
