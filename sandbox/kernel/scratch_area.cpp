@@ -368,6 +368,7 @@ void ScratchArea::sweep_stale_neighbours() const {
     struct stat facts {};
     // Only what an agent of this user left behind; anybody can make such a name in /tmp.
     if (!area || ::fstat(area.get(), &facts) != 0 || facts.st_uid != ::geteuid()) continue;
+    // Whoever makes it is about to lock it, unless he was killed.
     if (is_unlocked && facts.st_ctime > ::time(nullptr) - unlocked_seconds_max) continue;
     if (::flock(area.get(), LOCK_EX | LOCK_NB) != 0) continue;
     remove_area(parent_.get(), name, area.get());

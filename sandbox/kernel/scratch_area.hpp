@@ -30,9 +30,10 @@ struct ScratchOwner {
 /// Shape:  `<parent>/csat-<random>/runs/run-<number>/scratch`. The area is locked (flock) for as
 ///         long as one process of the agent lives. A lock that can be taken proves that an area
 ///         is stale; a pid would not, since it can be used again or belong to another container.
-///         The script owns `scratch` and may open it to everybody, so the directories above it
-///         keep other users out: without root an area of mode 0700; with root a `run-<number>` that
-///         belongs to root, 0700 where it is bound, 0710 with the script's group where it is
+///         Until it is locked it is called `new-csat-<random>`, which counts as stale after an
+///         hour. The script owns `scratch` and may open it to everybody, so the directories above
+///         it keep other users out: without root an area of mode 0700; with root a `run-<number>`
+///         that belongs to root, 0700 where it is bound, 0710 with the script's group where it is
 ///         reached by path. Such a directory is used again for a later run, which has it under
 ///         another name: removing one may cost more (4 ms on an ext4 that discards) than a run. So
 ///         is a `scratch` on which the run left no trace (empty, and as it was made): ext4 looks

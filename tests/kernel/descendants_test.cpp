@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <functional>
 #include <string>
 #include <thread>
 
@@ -113,51 +114,45 @@ bool is_chain_killed(int passes) {
   return is_over;
 }
 
+/// What becomes of a child that writes a byte once it is as it is to be killed.
+std::string killed(const std::function<void(int)>& live, const std::function<bool(pid_t)>& is_so) {
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  int ends[2];
+  if (::pipe(ends) != 0) return "no pipe";
+  const pid_t pid = ::fork();
+  if (pid == 0) live(ends[1]);
+  ::close(ends[1]);
+  char byte = 0;
+  if (::read(ends[0], &byte, 1) != 1) return "not begun";
+  const bool was_so = is_so(pid);
+  const bool all = bare::kill_descendants(nullptr, 0);
+  const bool is_over = is_closed(ends[0], 0);
+  ::kill(pid, SIGKILL);
+  if (!was_so) return "not so";
+  return all && is_over ? "dead" : "alive";
+}
+
+[[noreturn]] void live_hidden(int ready) {
+  ::prctl(PR_SET_DUMPABLE, 0);
+  static_cast<void>(::write(ready, "x", 1));
+  for (;;) ::pause();
+}
+
 }  // namespace
 
 TEST_CASE("a process whose first thread has ended dies as well") {
-  CHECK(in_child([] {
-          ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-          int ends[2];
-          if (::pipe(ends) != 0) return std::string("no pipe");
-          const pid_t pid = ::fork();
-          if (pid == 0) live_without_first_thread(ends[1]);
-          ::close(ends[1]);
-          char byte = 0;
-          if (::read(ends[0], &byte, 1) != 1) return std::string("not begun");
-          const bool all = bare::kill_descendants(nullptr, 0);
-          const bool is_over = is_closed(ends[0], 0);
-          ::kill(pid, SIGKILL);
-          return std::string(all && is_over ? "dead" : "alive");
-        }) == "dead");
+  const auto is_zombie = [](pid_t pid) { return holds(read_proc(pid, "stat"), ") Z "); };
+  CHECK(in_child([&] { return killed(live_without_first_thread, is_zombie); }) == "dead");
 }
 
 TEST_CASE("a process that /proc hides dies as well") {
   if (!require_layer("root", is_root(), "only root can mount /proc with hidepid")) return;
-  CHECK(in_child([] {
+  const auto is_hidden = [](pid_t pid) { return read_proc(pid, "stat").empty(); };
+  CHECK(in_child([&] {
           take_own_mounts();
           if (::mount("proc", "/proc", "proc", 0, "hidepid=2") != 0) return std::string("no mount");
-          return as_uid_65532([] {
-            ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-            int ends[2];
-            if (::pipe(ends) != 0) return std::string("no pipe");
-            const pid_t pid = ::fork();
-            if (pid == 0) {
-              ::prctl(PR_SET_DUMPABLE, 0);
-              static_cast<void>(::write(ends[1], "x", 1));
-              for (;;) ::pause();
-            }
-            ::close(ends[1]);
-            char byte = 0;
-            if (::read(ends[0], &byte, 1) != 1) return std::string("not begun");
-            const bool is_hidden = !read_proc(pid, "stat").starts_with(std::to_string(pid));
-            const bool all = bare::kill_descendants(nullptr, 0);
-            const bool is_over = is_closed(ends[0], 0);
-            ::kill(pid, SIGKILL);
-            return std::string(is_hidden ? "hidden, " : "shown, ") +
-                   (all && is_over ? "dead" : "alive");
-          });
-        }) == "hidden, dead");
+          return as_uid_65532([&] { return killed(live_hidden, is_hidden); });
+        }) == "dead");
 }
 
 TEST_CASE("nobody is missed who starts another one and ends while somebody looks") {

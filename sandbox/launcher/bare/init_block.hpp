@@ -109,7 +109,8 @@ enum InitFd : int {
   init_fd_program = 10,  ///< the init program itself, for whoever is to execute it
   init_fd_answer = 11,   ///< open only when the script is a module
   /// The host's /proc, of a run that has it instead of its own: what a process writes about itself
-  /// goes there, since the run shows it read-only.
+  /// goes there, since the run shows it read-only. And of one without root that makes its network,
+  /// whose settings old kernels take only by that way.
   init_fd_proc = 12,
   init_fd_end = 13,
   /// Of a native run that is born in a copy of a template: its scratch directory as a detached

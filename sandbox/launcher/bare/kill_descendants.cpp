@@ -207,17 +207,14 @@ void signal_safely(const Process& process, int root, long signal) {
   call(__NR_close, pidfd);
 }
 
-enum class Child { lives, ended, not_ours };
-
 /// Does not wait for it, so that its number stays its own.
-Child child_state(int pid) {
+bool is_living_child(int pid) {
   constexpr long p_pid = 1;
   struct {
     int signal, rest[31];  // siginfo_t; no signal is told where nothing has ended
   } told{};
   const long options = WEXITED | WNOHANG | WNOWAIT | __WALL;
-  if (call(__NR_waitid, p_pid, pid, address(&told), options, 0) != 0) return Child::not_ours;
-  return told.signal == 0 ? Child::lives : Child::ended;
+  return call(__NR_waitid, p_pid, pid, address(&told), options, 0) == 0 && told.signal == 0;
 }
 
 /// Children are signalled as soon as they are read, and those that /proc hides (hidepid), too: of a
@@ -240,7 +237,7 @@ int signal_children(long signal, const int* spared, int spared_count) {
       }
       const int child = pid;
       pid = 0;
-      if (is_spared(child, spared, spared_count) || child_state(child) != Child::lives) continue;
+      if (is_spared(child, spared, spared_count) || !is_living_child(child)) continue;
       call(__NR_kill, child, signal);
       ++alive;
     }

@@ -147,9 +147,9 @@ class RootfsStep {
 
   void write_setting() const {
     attempt_.check_fault(SetupStep::file_step, index_);
-    if (setup_.shows_processes) return write_setting_outside(false);
+    if (setup_.shows_processes) return write_setting_outside();
     const long written = write_file(target_text(), source_text());
-    if (written == -EACCES && setup_.own_user) return write_setting_outside(true);
+    if (written == -EACCES && setup_.own_user) return write_setting_outside();
     static_cast<void>(skipped(written));
   }
 
@@ -157,12 +157,12 @@ class RootfsStep {
   /// (5.10 was seen) let nobody write those of a network by a /proc that is mounted in a user
   /// namespace without a root: its files belong to an invalid user. In a container the host's may
   /// be read-only; then what is optional keeps its default.
-  void write_setting_outside(bool may_be_refused) const {
+  void write_setting_outside() const {
     // The name of a file below /proc, without the slash that its mount point begins with.
     constexpr long size_of_proc = 5;
     const long fd = may(__NR_openat, init_fd_proc, target() + size_of_proc, O_WRONLY | O_CLOEXEC);
-    const bool is_refused = fd == -EACCES || fd == -EROFS;
-    if (may_be_refused && is_refused && step_.optional != 0) return;
+    const bool is_refused = !setup_.shows_processes && (fd == -EACCES || fd == -EROFS);
+    if (is_refused && step_.optional != 0) return;
     if (skipped(fd)) return;
     long size = 0;
     while (source_text()[size] != '\0') ++size;
