@@ -22,10 +22,19 @@ const char* name_of_finding(Egress egress) {
   return egress == Egress::macvlan ? "egress_macvlan" : "egress_slirp4netns";
 }
 
-const char* remedy_of(Egress egress) {
-  return egress == Egress::macvlan
-             ? "run the satellite as root and set CHECKSTACK_SANDBOX_MACVLAN_IP, _NM and _GW to an "
-               "address of the host's network that is reserved for scripts"
+bool has_engine(const HostFacts& facts) {
+  return facts.native_engine || facts.wrapper != Wrapper::none;
+}
+
+const char* remedy_of(const HostFacts& facts, Egress egress) {
+  if (egress == Egress::macvlan) {
+    return "run the satellite as root and set CHECKSTACK_SANDBOX_MACVLAN_IP, _NM and _GW to an "
+           "address of the host's network that is reserved for scripts";
+  }
+  if (!has_engine(facts)) return "mend native_engine or wrapper, which it needs";
+  return facts.euid_is_root
+             ? "install slirp4netns and nf_tables, let the satellite open /dev/net/tun, and give "
+               "it CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_NET_BIND_SERVICE"
              : "install slirp4netns and nf_tables, and let the satellite open /dev/net/tun";
 }
 
@@ -36,7 +45,7 @@ std::string reason_to_reject(const HostFacts& facts, const ProbeSettings& settin
     if (!settings.macvlan.settings) return "CHECKSTACK_SANDBOX_MACVLAN_IP, _NM and _GW are not set";
     if (!facts.euid_is_root) return "the satellite is not root";
   }
-  if (!facts.native_engine && facts.wrapper == Wrapper::none) {
+  if (!has_engine(facts)) {
     return "no engine can put a run into a network made for it: see native_engine and wrapper";
   }
   return {};
@@ -76,7 +85,7 @@ void take_answer(HostFacts& facts, const ProbeSettings& settings, Egress egress,
                        settings.macvlan.settings->text.ip + ", behind a ruleset read back"
                  : "slirp4netns brought up tap0, behind a ruleset read back";
   }
-  set_finding(facts, name_of_finding(egress), problem.empty(), detail, remedy_of(egress));
+  set_finding(facts, name_of_finding(egress), problem.empty(), detail, remedy_of(facts, egress));
 }
 
 void read_name_servers(HostFacts& facts) {

@@ -211,6 +211,8 @@ std::string_view remedy_of_network_step(SetupStep step) {
     case SetupStep::network_namespace:
       return "allow unprivileged user and network namespaces, or give a root satellite "
              "CAP_SYS_ADMIN";
+    case SetupStep::network_loopback:
+      return "a root satellite needs CAP_NET_ADMIN";
     case SetupStep::network_ipv6:
       return "/proc/sys must be writable for the satellite (in a container: an unmasked /proc)";
     case SetupStep::network_filter:
@@ -226,7 +228,8 @@ std::string_view remedy_of_network_step(SetupStep step) {
              "address's own network";
     case SetupStep::network_slirp4netns:
       return "install slirp4netns and let the satellite open /dev/net/tun (mode 0666, or a device "
-             "rule of the container)";
+             "rule of the container); a root satellite needs CAP_SYS_ADMIN, CAP_NET_ADMIN and "
+             "CAP_NET_BIND_SERVICE for it";
     case SetupStep::network_forwarder:
       return "the ports of host_view.loopback could not be bound in the run's network; the kernel "
              "needs sock_diag (CONFIG_INET_DIAG)";

@@ -96,7 +96,12 @@ constexpr std::array hints{
          "AppArmor profile with `userns,` for the satellite"},
     Hint{SetupStep::identity_map, EACCES,
          "/proc of the satellite is mounted with hidepid or masked"},
-    Hint{SetupStep::loopback, EPERM, mounts_forbidden},
+    Hint{SetupStep::loopback, EPERM,
+         "the satellite may make network namespaces and not use them: as root give it "
+         "CAP_NET_ADMIN; "
+         "without root, on Ubuntu 23.10 and later, install an AppArmor profile with `userns,` for "
+         "it "
+         "(or kernel.apparmor_restrict_unprivileged_userns = 0)"},
     Hint{SetupStep::private_mounts, EPERM, mounts_forbidden},
     Hint{SetupStep::private_mounts, EACCES, mounts_forbidden},
     Hint{SetupStep::new_root, EPERM, mounts_forbidden},
