@@ -11,6 +11,7 @@ std::string_view module_bootstrap();
 
 /// Where a root of the run's own shows it, and the modules that scripts import from the SDK.
 inline constexpr std::string_view module_directory = "/.module";
-inline constexpr std::string_view module_bootstrap_path = "/.module/runner.mjs";
+inline constexpr std::string_view bun_bootstrap_path = "/.module/runner.mjs";
+inline constexpr std::string_view node_bootstrap_path = "/.module/runner.cjs";
 
 }  // namespace satellite::sandbox

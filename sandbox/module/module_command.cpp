@@ -18,10 +18,9 @@ std::vector<std::string> module_command(const ModuleRuntime& runtime, BootstrapP
   // A package that is not there is an error, and is not fetched.
   if (is_bun) command.emplace_back("--no-install");
   if (place == BootstrapPlace::own_root) {
-    command.emplace_back(module_bootstrap_path);
+    command.emplace_back(is_bun ? bun_bootstrap_path : node_bootstrap_path);
     return command;
   }
-  if (!is_bun) command.emplace_back("--input-type=module");
   command.emplace_back("-e");
   command.emplace_back(module_bootstrap());
   return command;
@@ -29,7 +28,9 @@ std::vector<std::string> module_command(const ModuleRuntime& runtime, BootstrapP
 
 OwnFiles module_files(const ModuleInput& module) {
   OwnFiles files;
-  files.texts.push_back({std::string(module_bootstrap_path), std::string(module_bootstrap())});
+  for (const auto path : {bun_bootstrap_path, node_bootstrap_path}) {
+    files.texts.push_back({std::string(path), std::string(module_bootstrap())});
+  }
   for (const auto purpose : {ModulePurpose::health_check, ModulePurpose::automation}) {
     const SdkModule& sdk = sdk_module_of(purpose);
     files.texts.push_back({path_of(sdk), sdk_module_text(sdk)});

@@ -262,7 +262,7 @@ std::optional<json> memory_is_watched(const json& test_case, const json& recorde
 std::optional<json> node_is_not_bun(const json& test_case, const json& recorded) {
   static const std::map<std::string, json> own{
       {"dirname", "undefined|string|undefined"},
-      {"argv", "node runner.mjs"},
+      {"argv", "node runner.cjs"},
       {"pkg-exports-conditions", "node"},
       {"console-log", "hello 1 { a: 1 } [ 1, 'x' ] null undefined true"},
       {"import-missing-dynamic",

@@ -61,9 +61,11 @@ TEST_CASE("a root of the run's own shows bootstrap, SDK and packages") {
   ModuleInput input;
   input.packages = PackageTree{"/data/tree/node_modules", nullptr};
   const auto files = module_files(input);
-  REQUIRE(files.texts.size() == 3);
-  CHECK(files.texts.front().path == module_bootstrap_path);
-  CHECK(files.texts.front().content == module_bootstrap());
+  REQUIRE(files.texts.size() == 4);
+  CHECK(files.texts[0].path == bun_bootstrap_path);
+  CHECK(files.texts[1].path == node_bootstrap_path);
+  for (const int i : {0, 1})
+    CHECK(files.texts[static_cast<std::size_t>(i)].content == module_bootstrap());
   CHECK(files.node_modules == "/data/tree/node_modules");
   // It travels as a C string.
   CHECK(module_bootstrap().find('\0') == std::string_view::npos);
@@ -77,11 +79,10 @@ TEST_CASE("the runtime executes the bootstrap where it is shown, else from its a
   CHECK(module_command(bun, BootstrapPlace::own_root) ==
         Words{"/bin/bun", "--no-install", "/.module/runner.mjs"});
   CHECK(module_command(node, BootstrapPlace::own_root) ==
-        Words{"/bin/node", "/.module/runner.mjs"});
+        Words{"/bin/node", "/.module/runner.cjs"});
   const auto eval = module_command(node, BootstrapPlace::argument);
-  REQUIRE(eval.size() == 4);
-  CHECK(eval[1] == "--input-type=module");
-  CHECK(eval[3] == module_bootstrap());
+  REQUIRE(eval.size() == 3);
+  CHECK(eval[2] == module_bootstrap());
   CHECK(module_command(bun, BootstrapPlace::argument).back() == module_bootstrap());
 }
 
