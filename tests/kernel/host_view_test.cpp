@@ -1,14 +1,18 @@
 // What the operator shows of the host: there, read-only, and nothing beside it.
+#include "tests/support/failing_calls.hpp"
+#include "tests/support/in_child.hpp"
 #include "tests/support/require_layer.hpp"
 #include "tests/support/script_bench.hpp"
 
 #include "protocol/vocabulary/unique_fd.hpp"
 
+#include <asm/unistd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <catch2/catch.hpp>
+#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -112,6 +116,39 @@ TEST_CASE("granted programs are executed, with no more rights than any other") {
   const std::string uid = ran.standard_output.substr(0, ran.standard_output.find('\n') + 1);
   CHECK(seen_by(ran) == uid + "5\n" + uid + "kept\n");
   CHECK(grants_of(ran) == "program " + host.at("checks") + "\n");
+}
+
+TEST_CASE(
+    "grants are shown where the service manager takes openat2 away, and no link is followed") {
+  const HostDirectory host;
+  host.write("logs/app.log", "a line\n");
+  const UniqueFd socket = listen_at(host.at("door"));
+  // Of a filter that takes nothing away, and as by systemd's RestrictSUIDSGID=.
+  const auto seen_without = [&host](long call) {
+    return in_child([&] {
+      fail_calls({call}, ENOSYS);
+      ScriptBench bench;
+      auto& view = bench.settings.host_view;
+      view.paths = {host.at("logs")};
+      view.sockets = {host.at("door")};
+      view.disks = true;
+      const std::string text = "cat " + host.at("logs/app.log") + "; test -S " + host.at("door") +
+                               " && echo door; df --output=target | sort";
+      Ran ran = bench.run(script(text), policy_for(Engine::native));
+      std::string seen = grants_of(ran) + seen_by(ran);
+      // Looked up as a directory, and a link when the run is made.
+      fs::rename(host.at("logs"), host.at("moved"));
+      fs::create_symlink(host.at("moved"), host.at("logs"));
+      ran = bench.run(script("cat " + host.at("logs/app.log") + " 2>/dev/null"),
+                      policy_for(Engine::native));
+      fs::remove(host.at("logs"));
+      fs::rename(host.at("moved"), host.at("logs"));
+      return seen + ran.standard_output;
+    });
+  };
+  const std::string with = seen_without(999);
+  CHECK(holds(with, "a line\ndoor\n"));
+  CHECK(seen_without(__NR_openat2) == with);
 }
 
 TEST_CASE("without a grant nothing is there, and automation has none by default") {

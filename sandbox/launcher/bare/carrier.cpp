@@ -2,11 +2,12 @@
 // system calls over prepared values, no libc.
 #include "sandbox/launcher/bare/carrier.hpp"
 
+#include "sandbox/launcher/bare/open_path.hpp"
+
 #include <asm/errno.h>
 #include <asm/statfs.h>
 #include <linux/fcntl.h>
 #include <linux/mount.h>
-#include <linux/openat2.h>
 #include <linux/stat.h>
 #include <linux/time_types.h>
 
@@ -269,12 +270,8 @@ long add_mount_flags(const char* path, std::uint64_t flags) {
 }
 
 void show_disk(const DiskOrder& order) {
-  open_how how{};
-  how.flags = static_cast<std::uint64_t>(as_path);
-  how.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
   Top top;
-  top.fd = call(__NR_openat2, AT_FDCWD, address(order.place), address(&how),
-                static_cast<long>(sizeof(how)));
+  top.fd = open_without_links(order.place);
   if (top.fd < 0) return;
   const bool is_meant = facts_of(top.fd, top.facts) && is_at_mount(top.facts) &&
                         (order.device == 0 || order.device == device_of(top.facts));

@@ -3,12 +3,12 @@
 
 #include "sandbox/launcher/bare/carrier.hpp"
 #include "sandbox/launcher/bare/hardening.hpp"
+#include "sandbox/launcher/bare/open_path.hpp"
 
 #include <asm/errno.h>
 #include <linux/fcntl.h>
 #include <linux/limits.h>
 #include <linux/mount.h>
-#include <linux/openat2.h>
 #include <linux/stat.h>
 
 namespace satellite::sandbox::bare {
@@ -262,11 +262,8 @@ class RootfsStep {
   /// What the operator shows of the host. Its path was looked up before, without links: who can put
   /// one there since then must not choose what is shown.
   void show(std::uint64_t attributes) const {
-    open_how how{};
-    how.flags = O_PATH | O_CLOEXEC;
-    how.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-    const long found =
-        may(__NR_openat2, AT_FDCWD, source(), address(&how), static_cast<long>(sizeof(how)));
+    attempt_.check_fault(SetupStep::file_step, index_);
+    const long found = open_without_links(source_text());
     if (found == -ELOOP || found == -EACCES || skipped(found)) return;
     constexpr long depth = AT_RECURSIVE;
     const long tree = must(__NR_open_tree, found, address(""),
