@@ -10,9 +10,11 @@ __asm__(
     ".byte 0\n"
     ".popsection\n");
 
+// Hidden, so that they are reached by their distance: on aarch64 ld 2.40 has one entry in its table
+// of addresses for both labels of a file, between which nothing would lie then.
 extern "C" {
-extern const char satellite_module_bootstrap_start[];
-extern const char satellite_module_bootstrap_end[];
+[[gnu::visibility("hidden")]] extern const char satellite_module_bootstrap_start[];
+[[gnu::visibility("hidden")]] extern const char satellite_module_bootstrap_end[];
 }
 
 namespace satellite::sandbox {
