@@ -199,8 +199,8 @@ void look_at_host(boost::asio::io_context& context, sandbox::Launcher& launcher,
   sandbox::restrict_engines(usable, config.sandbox_engines);
   if (!config.host_view.empty()) {
     // As a run finds it, which has those engines alone.
-    facts.findings.push_back(
-        sandbox::examine_host_view(config.host_view, usable, config.scratch_directory));
+    facts.findings.push_back(sandbox::examine_host_view(
+        config.host_view, usable, config.scratch_directory, config.sandbox_uid_range));
     usable.findings = facts.findings;
   }
   const auto readiness = sandbox::assess_readiness(usable, config.sandbox_engines,

@@ -460,14 +460,14 @@ Result<LoadedConfig> load_config(const ConfigSources& sources, SettingsUse use) 
   if (!outbox) return outbox.error();
   const auto checks = take_checks(values, config);
   if (!checks) return checks.error();
+  const auto host_view = take_host_view(values, sources, config);
+  if (!host_view) return host_view.error();
   const auto uid_range = take_uid_range(values, sources.own_uid, config);
   if (!uid_range) return uid_range.error();
   const auto kinds = take_kinds(values, config);
   if (!kinds) return kinds.error();
   const auto word = take_operators_word(values, sources.own_uid, config);
   if (!word) return word.error();
-  const auto host_view = take_host_view(values, sources, config);
-  if (!host_view) return host_view.error();
   const auto status = take_status(values, config);
   if (!status) return status.error();
   const auto log = take_stop_and_log(values, sources, config);

@@ -28,10 +28,15 @@ Result<void> take_uid_range(const std::map<std::string, EffectiveSetting>& value
                  ", which trials of the sandbox run as; choose other numbers");
   }
   const std::uint32_t runs = config.concurrency + config.check_concurrency;
-  if (range->count < runs) {
-    return wrong("'" + setting.value + "' holds fewer ids than the " + std::to_string(runs) +
-                 " scripts that dispatch.concurrency and checks.concurrency let run at a time; "
-                 "make it larger (twice as many leave room), or those smaller");
+  // On kernels without Landlock's scope of signals such a run takes two. What a host may have must
+  // not depend on its kernel.
+  const bool takes_two = config.host_view.processes;
+  if (range->count < (takes_two ? 2 : 1) * runs) {
+    return wrong("'" + setting.value + "' holds fewer ids than " +
+                 (takes_two ? "two for each of the " : "the ") + std::to_string(runs) +
+                 " scripts that dispatch.concurrency and checks.concurrency let run at a time" +
+                 (takes_two ? ", which host_view.processes needs" : "") +
+                 "; make it larger (twice as many leave room), or those smaller");
   }
   config.sandbox_uid_range = *range;
   return {};

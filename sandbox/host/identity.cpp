@@ -23,7 +23,7 @@ Result<IdentityRange> parse_identity_range(std::string_view text) {
   const auto wrong = [text](const std::string& problem) {
     return Error{ErrorCode::invalid_input,
                  "'" + printable(text) + "' " + problem +
-                     "; write BASE:COUNT, e.g. 200000:64, with numbers that no account has"};
+                     "; write BASE:COUNT, e.g. 2000000000:64, with numbers that no account has"};
   };
   const auto colon = text.find(':');
   if (colon == std::string_view::npos) return wrong("is no range of user ids");

@@ -109,6 +109,7 @@ void note_missing_sizes(PlanBuilder& builder) {
 ShownHost show_granted(PlanBuilder& builder) {
   const auto& inputs = builder.inputs;
   auto run = showing_run(builder.facts, inputs.scratch_directory.value_or(""));
+  run.has_user_for_init = builder.identity.drop_is_own && inputs.own_identity->init_uid != 0;
   for (const auto* path : {&inputs.interpreter, &inputs.package_directory}) {
     if (!*path) continue;
     run.further_paths.push_back(builder.host.real_path(**path).value_or(**path));
@@ -195,6 +196,9 @@ void plan_wrapper(PlanBuilder& builder) {
     if (builder.plan.native) {
       builder.plan.disks = inputs.shown.disks.disks;
       builder.plan.shows_host_disks = inputs.shown.disks.are_whole();
+      if (builder.plan.native->shows_processes && !builder.facts.keeps_signals) {
+        builder.plan.init_uid = builder.inputs.own_identity->init_uid;
+      }
     }
     if (namespaced) builder.plan.egress = builder.network.egress;
   }
@@ -317,7 +321,9 @@ void name_forbidden_engines(PlanBuilder& builder, const HostFacts& before) {
 
 void offer_from(const std::optional<IdentityRange>& range, RunInputs& inputs) {
   inputs.has_identity_range = range.has_value();
-  if (range) inputs.own_identity = Identity{range->first, range->first};
+  if (!range) return;
+  inputs.own_identity = OwnIdentity{{range->first, range->first}};
+  if (range->count > 1) inputs.own_identity->init_uid = range->first + 1;
 }
 
 Decision build_plan(const ResolvedPolicy& resolved, const HostFacts& facts, RunInputs inputs,

@@ -45,7 +45,7 @@ struct RunInputs {
   std::optional<Identity>
       default_identity;  ///< fills a missing privilege.uid under a root launcher
   /// This run's own of the ids set aside for runs; used before default_identity.
-  std::optional<Identity> own_identity;
+  std::optional<OwnIdentity> own_identity;
   HostView host_view;               ///< what the operator grants to this run
   bool has_identity_range = false;  ///< such ids are set aside, whether this run got one or not
   /// Engines that may be used, whatever else this host has; the strongest that works is taken.
@@ -54,7 +54,8 @@ struct RunInputs {
   std::optional<std::uint64_t> cpu_percent;  ///< the operator's share of the processors for a run
 };
 
-/// Gives `inputs` the first id of the range as its own: for questions about runs that are not made.
+/// Gives `inputs` the first ids of the range as its own: for questions about runs that are not
+/// made.
 void offer_from(const std::optional<IdentityRange>& range, RunInputs& inputs);
 
 /// The whole decision for one run: which layer by which mechanism, and the report as promised; or a

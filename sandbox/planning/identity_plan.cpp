@@ -27,7 +27,7 @@ std::uint32_t narrowed(std::uint64_t id) {
 /// stricter one, never by root, and the report says so.
 IdentityPlan plan_real_drop(const PrivilegePolicy& policy, const OfferedIdentity& offered) {
   IdentityPlan plan;
-  const auto& chosen = offered.own ? offered.own : offered.fallback;
+  const auto chosen = offered.own ? offered.own->script : offered.fallback;
   const bool default_usable = chosen && chosen->uid != 0 && chosen->gid != 0;
   if (is_drop_target(policy.uid)) {
     Identity target{narrowed(*policy.uid), narrowed(*policy.uid)};
@@ -87,10 +87,13 @@ IdentityPlan plan_identity(const PrivilegePolicy& policy, const HostFacts& facts
   return plan;
 }
 
-bool takes_own_identity(const Policy& policy, const HostFacts& facts) {
-  return policy.enabled && policy.privilege.mode == PrivilegeMode::drop_to_uid &&
-         facts.euid_is_root && facts.launcher_drops_privilege &&
-         !is_drop_target(policy.privilege.uid);
+OwnIds own_ids_of(const Policy& policy, const HostFacts& facts, const HostView& view) {
+  const bool takes_own = policy.enabled && policy.privilege.mode == PrivilegeMode::drop_to_uid &&
+                         facts.euid_is_root && facts.launcher_drops_privilege &&
+                         !is_drop_target(policy.privilege.uid);
+  if (!takes_own) return OwnIds::none;
+  const bool is_among_others = view.processes && facts.native_engine && !facts.keeps_signals;
+  return is_among_others ? OwnIds::of_script_and_init : OwnIds::of_script;
 }
 
 }  // namespace satellite::sandbox

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sandbox/host/host_facts.hpp"
+#include "sandbox/host/host_view.hpp"
 #include "sandbox/host/identity.hpp"
 #include "sandbox/policy/policy.hpp"
 
@@ -28,14 +29,17 @@ struct IdentityPlan {
 
 /// The identities that the operator offers to runs whose policy names none.
 struct OfferedIdentity {
-  std::optional<Identity> fallback, own;
+  std::optional<Identity> fallback;
+  std::optional<OwnIdentity> own;
   bool has_range = false;
 };
 
 IdentityPlan plan_identity(const PrivilegePolicy& policy, const HostFacts& facts,
                            const OfferedIdentity& offered);
 
-/// Whether a run under this policy takes an identity of its own where ids are set aside.
-bool takes_own_identity(const Policy& policy, const HostFacts& facts);
+/// Which ids a run under this policy takes where some are set aside. Where it is to see the host's
+/// processes, and Landlock does not keep its signals, its init has one, too: no run may signal or
+/// stop what is to end it.
+OwnIds own_ids_of(const Policy& policy, const HostFacts& facts, const HostView& view);
 
 }  // namespace satellite::sandbox

@@ -75,6 +75,9 @@ struct PlannedRun {
   std::string scratch_directory;     ///< made for this run, owned by the identity, removed after it
   std::optional<Identity> identity;  ///< changed to for real before anything else starts
   bool identity_is_own = false;      ///< refused while anything of another run has it
+  /// The real and saved user of the run's init, whose effective one is the script's: it may signal
+  /// the script, and the script not it. As much the run's own; 0 = it has the script's.
+  std::uint32_t init_uid = 0;
   /// Above so much memory the launcher ends the run when it looks, which is not a limit; 0 = it
   /// does not look.
   std::uint64_t watched_memory_bytes = 0;

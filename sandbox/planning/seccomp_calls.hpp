@@ -92,6 +92,12 @@ inline constexpr std::uint32_t init_calls[] = {__NR_read,      __NR_write,     _
                                                __NR_wait4,     __NR_kill,      __NR_ppoll,
                                                __NR_getrusage, __NR_exit_group};
 
+/// Of one that has to look for the processes of its run, since nothing else tells them from the
+/// host's.
+inline constexpr std::uint32_t looking_init_calls[] = {
+    __NR_openat,     __NR_getdents64,        __NR_getpid,
+    __NR_pidfd_open, __NR_pidfd_send_signal, __NR_waitid};
+
 /// All that the forwarder of loopback ports needs: sockets, pipes, memory.
 inline constexpr std::uint32_t forwarder_calls[] = {
     __NR_read,         __NR_write,      __NR_close,      __NR_accept4,     __NR_socket,

@@ -375,10 +375,14 @@ std::vector<sock_filter> script_seccomp_filter(OtherProcesses others) {
   return program;
 }
 
-std::vector<sock_filter> init_seccomp_filter() {
+std::vector<sock_filter> init_seccomp_filter(KillsBy how) {
+  std::vector<std::uint32_t> calls(std::begin(init_calls), std::end(init_calls));
+  if (how == KillsBy::looking) {
+    calls.insert(calls.end(), std::begin(looking_init_calls), std::end(looking_init_calls));
+  }
   Program program = for_own_architecture();
-  std::size_t left = std::size(init_calls);
-  for (const auto number : init_calls) program.push_back(jump(BPF_JEQ, number, left--, 0));
+  std::size_t left = calls.size();
+  for (const auto number : calls) program.push_back(jump(BPF_JEQ, number, left--, 0));
   program.push_back(answer(SECCOMP_RET_KILL_PROCESS));
   program.push_back(allow());
   return program;

@@ -21,8 +21,11 @@ enum class OtherProcesses { unseen, seen };
 /// Source: seccomp(2); sandbox/README.md "Decisions". Proven by an interpreter in the unit tests.
 std::vector<sock_filter> script_seccomp_filter(OtherProcesses others = OtherProcesses::unseen);
 
+/// How an init ends its run: kill(2) of -1 reaches exactly that, or it looks for what is below it.
+enum class KillsBy { one_call, looking };
+
 /// The filter of the init of a run: only what reaping, killing and reporting take; all else kills.
-std::vector<sock_filter> init_seccomp_filter();
+std::vector<sock_filter> init_seccomp_filter(KillsBy how);
 
 /// The filter of the process that carries connections to the host's loopback; all else is EPERM.
 std::vector<sock_filter> forwarder_seccomp_filter();

@@ -191,9 +191,10 @@ namespace {
 /// Why this host's /proc cannot be a run's; empty = it can.
 std::string reason_against_processes(std::string_view mountinfo, const ShowingRun& run) {
   if (!run.by_native_engine) return "only the native engine can show them";
-  if (!run.keeps_signals) {
+  if (!run.keeps_signals && !run.has_user_for_init) {
     return "this kernel cannot keep a script from signalling others of its user (Landlock signal "
-           "scope, Linux 6.12): leave processes out";
+           "scope, Linux 6.12): give each run a user of its own (sandbox.uid_range, under a "
+           "satellite that is root), or leave processes out";
   }
   const auto mounts = kernel::parse_mountinfo(mountinfo);
   if (!mounts) return "the host's mounts cannot be read";
@@ -256,8 +257,11 @@ ShowingRun showing_run(const HostFacts& facts, std::string scratch_directory) {
 }
 
 CapabilityFinding examine_host_view(const HostView& view, const HostFacts& facts,
-                                    const std::string& scratch_parent) {
-  auto shown = find_shown(view, this_host_paths(), showing_run(facts, scratch_parent));
+                                    const std::string& scratch_parent,
+                                    const std::optional<IdentityRange>& range) {
+  auto run = showing_run(facts, scratch_parent);
+  run.has_user_for_init = facts.launcher_drops_privilege && range && range->count > 1;
+  auto shown = find_shown(view, this_host_paths(), run);
   const bool sizes_memory = facts.native_engine || facts.wrapper == Wrapper::nsjail ||
                             (facts.wrapper == Wrapper::bwrap && facts.wrapper_sizes_memory);
   if (view.state_bytes > 0 && sizes_memory) {

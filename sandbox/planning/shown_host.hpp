@@ -2,9 +2,11 @@
 
 #include "sandbox/host/host_facts.hpp"
 #include "sandbox/host/host_view.hpp"
+#include "sandbox/host/identity.hpp"
 #include "sandbox/planning/host_paths.hpp"
 #include "sandbox/planning/shown_disks.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,6 +56,8 @@ struct ShowingRun {
   std::string scratch_directory;
   std::vector<std::string> further_paths{};  ///< that it shows whatever is granted
   bool keeps_signals = false;                ///< HostFacts::keeps_signals
+  /// Its user is its own, and not that of its init.
+  bool has_user_for_init = false;
 };
 ShowingRun showing_run(const HostFacts& facts, std::string scratch_directory);
 
@@ -64,8 +68,9 @@ ShowingRun showing_run(const HostFacts& facts, std::string scratch_directory);
 ShownHost find_shown(const HostView& view, const HostPaths& host, const ShowingRun& run);
 
 /// What of the operator's grants this host has, for `doctor`. Runs get their scratch directories
-/// below `scratch_parent`.
+/// below `scratch_parent`, and their users from `range` if there is one.
 CapabilityFinding examine_host_view(const HostView& view, const HostFacts& facts,
-                                    const std::string& scratch_parent);
+                                    const std::string& scratch_parent,
+                                    const std::optional<IdentityRange>& range);
 
 }  // namespace satellite::sandbox

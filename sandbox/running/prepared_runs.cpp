@@ -19,13 +19,13 @@ constexpr std::uint64_t share_of_processes = 16;
 
 struct PreparedRuns::State : std::enable_shared_from_this<State> {
   struct Standing {
-    std::optional<Identity> own_identity;
+    std::optional<OwnIdentity> own_identity;
     LaunchedRunLink link;
     PreparedMemory::Share memory;
   };
 
   State(asio::io_context& context, Launcher& launcher, std::size_t count_max,
-        PreparedMemory& memory, MakeOrder make, PreparedStock::TakesOwnIdentity own,
+        PreparedMemory& memory, MakeOrder make, PreparedStock::OwnIdsOf own,
         PreparedStock::Dropped tell)
       : stock(context, launcher, count_max, memory, std::move(own)),
         make_order(std::move(make)),
@@ -44,10 +44,9 @@ struct PreparedRuns::State : std::enable_shared_from_this<State> {
 
 PreparedRuns::PreparedRuns(asio::io_context& context, Launcher& launcher, std::size_t count_max,
                            PreparedMemory& memory, MakeOrder make_order,
-                           PreparedStock::TakesOwnIdentity takes_own_identity,
-                           PreparedStock::Dropped dropped)
+                           PreparedStock::OwnIdsOf own_ids, PreparedStock::Dropped dropped)
     : state_(std::make_shared<State>(context, launcher, count_max, memory, std::move(make_order),
-                                     std::move(takes_own_identity), std::move(dropped))) {}
+                                     std::move(own_ids), std::move(dropped))) {}
 
 PreparedRuns::~PreparedRuns() {
   state_->stock.stop();
@@ -96,7 +95,7 @@ void PreparedRuns::State::give_up_all() {
 void PreparedRuns::State::work() {
   for (const auto number : stock.policy().outdated(Clock::now())) standing.erase(number);
   auto made = stock.make_one(
-      [this](std::uint64_t number, const std::optional<Identity>& own) {
+      [this](std::uint64_t number, const std::optional<OwnIdentity>& own) {
         return make_order(stock.policy().policy(), number, own);
       },
       prepared_runs_max);

@@ -21,19 +21,19 @@ class PreparedRuns {
   /// The order of a run under this policy, with any command: it is ignored. An error, or an order
   /// that cannot be prepared, means that runs of this policy are made when they are asked for.
   using MakeOrder = std::function<Result<LaunchOrder>(
-      const ResolvedPolicy& policy, std::uint64_t number, const std::optional<Identity>& own)>;
+      const ResolvedPolicy& policy, std::uint64_t number, const std::optional<OwnIdentity>& own)>;
 
   /// `memory` must outlive it.
   PreparedRuns(boost::asio::io_context& context, Launcher& launcher, std::size_t count_max,
-               PreparedMemory& memory, MakeOrder make_order,
-               PreparedStock::TakesOwnIdentity takes_own_identity, PreparedStock::Dropped dropped);
+               PreparedMemory& memory, MakeOrder make_order, PreparedStock::OwnIdsOf own_ids,
+               PreparedStock::Dropped dropped);
   ~PreparedRuns();
   PreparedRuns(const PreparedRuns&) = delete;
   PreparedRuns& operator=(const PreparedRuns&) = delete;
 
   struct Ready {
     std::uint64_t number = 0;
-    std::optional<Identity> own_identity;
+    std::optional<OwnIdentity> own_identity;
     LaunchedRunLink link;
   };
   /// One that stands ready under this policy, if there is one; more are made in a moment.

@@ -9,12 +9,11 @@
 namespace satellite::sandbox {
 
 PreparedStock::PreparedStock(boost::asio::io_context& context, Launcher& launcher,
-                             std::size_t count_max, PreparedMemory& memory,
-                             TakesOwnIdentity takes_own_identity)
+                             std::size_t count_max, PreparedMemory& memory, OwnIdsOf own_ids)
     : launcher_(launcher),
       policy_(count_max),
       memory_(memory),
-      takes_own_identity_(std::move(takes_own_identity)),
+      own_ids_(std::move(own_ids)),
       timer_(context) {}
 
 void PreparedStock::look_again_later(std::function<void()> look) {
@@ -30,7 +29,8 @@ void PreparedStock::look_again_later(std::function<void()> look) {
 
 bool PreparedStock::holds_the_last_id() const {
   const IdentityPool* const pool = launcher_.identities();
-  return pool != nullptr && pool->taken() >= pool->range().count;
+  const OwnIds wanted = own_ids_(policy_.policy());
+  return pool != nullptr && wanted != OwnIds::none && !pool->has(wanted);
 }
 
 std::optional<PreparedStock::Made> PreparedStock::make_one(
@@ -39,11 +39,11 @@ std::optional<PreparedStock::Made> PreparedStock::make_one(
   const auto now = Clock::now();
   if (!policy_.lacks_one(now)) return std::nullopt;
   const Number number = launcher_.next_run_number();
-  IdentityPool* const pool =
-      takes_own_identity_(policy_.policy()) ? launcher_.identities() : nullptr;
+  const OwnIds wanted = own_ids_(policy_.policy());
+  IdentityPool* const pool = wanted == OwnIds::none ? nullptr : launcher_.identities();
   // At most half of the ids, so that most are left for runs with a task.
   const bool may_take = pool != nullptr && 2 * pool->taken() < pool->range().count;
-  auto lease = may_take ? pool->take() : std::nullopt;
+  auto lease = may_take ? pool->take(wanted) : std::nullopt;
   if (pool != nullptr && !lease) {
     policy_.defer_briefly(now);
     return std::nullopt;

@@ -24,18 +24,19 @@ namespace satellite::sandbox {
 class PreparedStock {
  public:
   using Number = PreparedRunPolicy::Number;
-  /// Whether runs of this policy get an identity of their own.
-  using TakesOwnIdentity = std::function<bool(const ResolvedPolicy& policy)>;
+  /// Which ids of their own runs of this policy get.
+  using OwnIdsOf = std::function<OwnIds(const ResolvedPolicy& policy)>;
   /// Called with the reason whenever one is given up although it was still wanted.
   using Dropped = std::function<void(std::string_view why)>;
-  using MakeOrder = std::function<Result<LaunchOrder>(Number, const std::optional<Identity>& own)>;
+  using MakeOrder =
+      std::function<Result<LaunchOrder>(Number, const std::optional<OwnIdentity>& own)>;
 
   PreparedStock(boost::asio::io_context& context, Launcher& launcher, std::size_t count_max,
-                PreparedMemory& memory, TakesOwnIdentity takes_own_identity);
+                PreparedMemory& memory, OwnIdsOf own_ids);
 
   struct Made {
     Number number = 0;
-    std::optional<Identity> own_identity;
+    std::optional<OwnIdentity> own_identity;
     LaunchOrder order;
     LaunchedRunLink link;
     PreparedMemory::Share memory;
@@ -68,7 +69,7 @@ class PreparedStock {
   PreparedRunPolicy policy_;
   PreparedMemory& memory_;
   ByteCount size_ = PreparedMemory::kernel_part;  ///< of the next one, as far as that is known
-  TakesOwnIdentity takes_own_identity_;
+  OwnIdsOf own_ids_;
   boost::asio::steady_timer timer_;
 };
 

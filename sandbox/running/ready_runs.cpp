@@ -16,22 +16,22 @@ ReadyRuns::ReadyRuns(asio::io_context& context, Launcher& launcher, const RunPla
       standing_(
           context, launcher, planner.settings().prepared_modules, memory_,
           [this](const StandingKind& kind, std::uint64_t number,
-                 const std::optional<Identity>& own) {
+                 const std::optional<OwnIdentity>& own) {
             return planner_.order_of_standing(kind.policy, {number, own, kind.runtime},
                                               kind.node_modules);
           },
-          own_identity_rule(), telling("standing_runtime")),
+          own_ids_rule(), telling("standing_runtime")),
       prepared_(
           context, launcher, planner.settings().prepared_runs, memory_,
           [this](const ResolvedPolicy& policy, std::uint64_t number,
-                 const std::optional<Identity>& own) {
+                 const std::optional<OwnIdentity>& own) {
             return planner_.order_without_task(policy, {number, own});
           },
-          own_identity_rule(), telling("prepared_run")) {}
+          own_ids_rule(), telling("prepared_run")) {}
 
-PreparedStock::TakesOwnIdentity ReadyRuns::own_identity_rule() const {
+PreparedStock::OwnIdsOf ReadyRuns::own_ids_rule() const {
   return [this](const ResolvedPolicy& policy) {
-    return takes_own_identity(policy.policy, planner_.facts);
+    return own_ids_of(policy.policy, planner_.facts, planner_.settings().host_view);
   };
 }
 
@@ -71,11 +71,11 @@ std::optional<PreparedRuns::Ready> ReadyRuns::take_for_module(const RunRequest& 
     prepared_modules_.emplace(
         context_, launcher_, planner_.settings().prepared_runs, memory_,
         [this](const ResolvedPolicy& wanted, std::uint64_t number,
-               const std::optional<Identity>& own) {
+               const std::optional<OwnIdentity>& own) {
           return planner_.order_of_standing(wanted, {number, own, module_kind_->runtime},
                                             module_kind_->node_modules);
         },
-        own_identity_rule(), telling("prepared_run"));
+        own_ids_rule(), telling("prepared_run"));
     prepared_modules_->busy();
   }
   return prepared_modules_->take(policy);

@@ -68,7 +68,7 @@ class ReadyRuns {
   ByteCount memory_taken() const { return memory_.taken(); }
 
  private:
-  PreparedStock::TakesOwnIdentity own_identity_rule() const;
+  PreparedStock::OwnIdsOf own_ids_rule() const;
   PreparedStock::Dropped telling(const char* what) const;
   void module_begins();
   void module_ends();

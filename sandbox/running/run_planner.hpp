@@ -17,7 +17,7 @@ namespace satellite::sandbox {
 /// The number of a run in its launcher, and its identity where it has one of its own.
 struct RunSlot {
   std::uint64_t number = 0;
-  std::optional<Identity> own_identity;
+  std::optional<OwnIdentity> own_identity;
   std::optional<ModuleRuntime> runtime{};  ///< of a module
 };
 

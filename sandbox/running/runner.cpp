@@ -346,9 +346,10 @@ asio::awaitable<bool> Runner::State::take_slot(ActiveRun& run) {
     run.slot = {run.standing->number, run.standing->own_identity};
     co_return true;
   }
-  const bool takes_own = takes_own_identity(run.policy.policy, planner.facts);
-  IdentityPool* const pool = takes_own ? launcher.identities() : nullptr;
-  auto lease = co_await lease_identity(context, pool, run.cancel);
+  const HostView& view = planner.settings().host_view;
+  const OwnIds wanted = own_ids_of(run.policy.policy, planner.facts,
+                                   view.is_for(run.request.kind) ? view : HostView{});
+  auto lease = co_await lease_identity(context, launcher.identities(), wanted, run.cancel);
   if (!lease) {
     describe_failure(run.result, lease.error());
     co_return false;

@@ -58,7 +58,7 @@ struct StandingRuns::State : std::enable_shared_from_this<State> {
   };
 
   State(asio::io_context& io, Launcher& process, std::size_t count_max, PreparedMemory& memory,
-        MakeOrder make, PreparedStock::TakesOwnIdentity own, PreparedStock::Dropped tell)
+        MakeOrder make, PreparedStock::OwnIdsOf own, PreparedStock::Dropped tell)
       : context(io),
         launcher(process),
         stock(io, process, count_max, memory, std::move(own)),
@@ -89,10 +89,9 @@ struct StandingRuns::State : std::enable_shared_from_this<State> {
 
 StandingRuns::StandingRuns(asio::io_context& context, Launcher& launcher, std::size_t count_max,
                            PreparedMemory& memory, MakeOrder make_order,
-                           PreparedStock::TakesOwnIdentity takes_own_identity,
-                           PreparedStock::Dropped dropped)
+                           PreparedStock::OwnIdsOf own_ids, PreparedStock::Dropped dropped)
     : state_(std::make_shared<State>(context, launcher, count_max, memory, std::move(make_order),
-                                     std::move(takes_own_identity), std::move(dropped))) {}
+                                     std::move(own_ids), std::move(dropped))) {}
 
 StandingRuns::~StandingRuns() {
   state_->stock.stop();
@@ -165,7 +164,7 @@ void StandingRuns::State::give_up_all() {
 void StandingRuns::State::work() {
   for (const auto number : stock.policy().outdated(Clock::now())) standing.erase(number);
   auto made = stock.make_one(
-      [this](std::uint64_t number, const std::optional<Identity>& own) {
+      [this](std::uint64_t number, const std::optional<OwnIdentity>& own) {
         return make_order(*kind, number, own);
       },
       standing_runs_max);

@@ -40,19 +40,19 @@ class StandingRuns {
   /// The order of a run that has its command and no task yet. An error, or an order that cannot be
   /// prepared, means that runs of this kind start cold.
   using MakeOrder = std::function<Result<LaunchOrder>(
-      const StandingKind& kind, std::uint64_t number, const std::optional<Identity>& own)>;
+      const StandingKind& kind, std::uint64_t number, const std::optional<OwnIdentity>& own)>;
 
   /// `memory` must outlive it.
   StandingRuns(boost::asio::io_context& context, Launcher& launcher, std::size_t count_max,
-               PreparedMemory& memory, MakeOrder make_order,
-               PreparedStock::TakesOwnIdentity takes_own_identity, PreparedStock::Dropped dropped);
+               PreparedMemory& memory, MakeOrder make_order, PreparedStock::OwnIdsOf own_ids,
+               PreparedStock::Dropped dropped);
   ~StandingRuns();
   StandingRuns(const StandingRuns&) = delete;
   StandingRuns& operator=(const StandingRuns&) = delete;
 
   struct Ready {
     std::uint64_t number = 0;
-    std::optional<Identity> own_identity;
+    std::optional<OwnIdentity> own_identity;
     std::string setup;   ///< bytes of the order that it was made by, without its task
     RunStarted started;  ///< as it was measured at its barrier
     UniqueFd standard_output, standard_error, answer;  ///< read ends

@@ -108,8 +108,11 @@ sandbox::Policy allowing_only(Engine engine, std::vector<std::string> allow) {
 }
 
 EscapeBench::EscapeBench(Engine chosen, std::optional<sandbox::IdentityRange> identities,
-                         Egress egress, const std::optional<sandbox::MacvlanSettings>& macvlan)
-    : ScriptBench(chosen, egress, macvlan, identities), engine(chosen) {
+                         Egress egress, const std::optional<sandbox::MacvlanSettings>& macvlan,
+                         std::optional<std::uint32_t> landlock_abi_max)
+    : ScriptBench(chosen, egress, macvlan, identities, sandbox::RootScripts::refused, "/tmp",
+                  landlock_abi_max),
+      engine(chosen) {
   // A user of this test alone: what counts per user must not count a neighbouring test.
   const auto own = static_cast<std::uint32_t>(50'000 + ::getpid() % 10'000);
   if (is_root()) settings.default_identity = Identity{own, own};

@@ -35,7 +35,8 @@ class EscapeBench : public ScriptBench {
   explicit EscapeBench(sandbox::Engine engine,
                        std::optional<sandbox::IdentityRange> identities = std::nullopt,
                        Egress egress = Egress::untried,
-                       const std::optional<sandbox::MacvlanSettings>& macvlan = std::nullopt);
+                       const std::optional<sandbox::MacvlanSettings>& macvlan = std::nullopt,
+                       std::optional<std::uint32_t> landlock_abi_max = std::nullopt);
 
   /// `words` are a verb of the probe and what it needs.
   Answer attempt(const std::string& words, const sandbox::Policy& policy);

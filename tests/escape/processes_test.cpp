@@ -150,6 +150,28 @@ bool can_keep_signals(const EscapeBench& bench) {
                        "needs Landlock ABI 6 (Linux 6.12)");
 }
 
+constexpr std::uint32_t landlock_abi_before_scopes = 5;
+
+/// Runs that see the host's processes, and whose signals are kept by the kernel's scope, or by
+/// users that nobody else has.
+struct SeeingBench : EscapeBench {
+  explicit SeeingBench(bool chosen)
+      : EscapeBench(Engine::native,
+                    chosen ? std::optional(identities_of_this_process(8)) : std::nullopt,
+                    Egress::untried, std::nullopt,
+                    chosen ? std::optional(landlock_abi_before_scopes) : std::nullopt),
+        by_users(chosen) {
+    settings.host_view.processes = true;
+  }
+  bool is_possible() {
+    if (!by_users) return can_keep_signals(*this);
+    CHECK_FALSE(facts.keeps_signals);
+    return require_layer("root", is_root(), "only root can give a run a user of its own");
+  }
+
+  bool by_users;
+};
+
 bool shows_the_hosts(const Ran& ran) {
   const auto& grants = ran.result.sandbox.grants;
   return std::find(grants.begin(), grants.end(), "processes") != grants.end();
@@ -212,9 +234,8 @@ TEST_CASE("without a sandbox the same attempts reach that process", "[processes]
 
 TEST_CASE("nothing of satellite, launcher, init and other runs opens to a script that sees them",
           "[processes]") {
-  EscapeBench bench(Engine::native);
-  if (!can_keep_signals(bench)) return;
-  bench.settings.host_view.processes = true;
+  SeeingBench bench(GENERATE(false, true));
+  if (!bench.is_possible()) return;
   const std::string marker = unique_marker();
   // Each looks through all processes, the other run's among them, while both are there.
   const std::string text =
@@ -260,11 +281,10 @@ TEST_CASE("nothing of satellite, launcher, init and other runs opens to a script
 }
 
 TEST_CASE("a script that kills all that it can kills its own run at most", "[processes]") {
-  EscapeBench bench(Engine::native);
-  if (!can_keep_signals(bench)) return;
+  SeeingBench bench(GENERATE(false, true));
+  if (!bench.is_possible()) return;
   // As this user it would hit others if it were not kept.
   if (!require_layer("root", is_root(), "needs a user that nobody else has")) return;
-  bench.settings.host_view.processes = true;
   const Victim victim(scripts_user(bench));
   const std::string text = GENERATE(
       "kill -9 -1; echo lives", "kill -9 $PPID 2>/dev/null || echo lives",
@@ -291,9 +311,8 @@ TEST_CASE("under other engines a script sees no process but those of its run", "
 }
 
 TEST_CASE("a script that sees the host's processes schedules itself alone", "[processes]") {
-  EscapeBench bench(Engine::native);
-  if (!can_keep_signals(bench)) return;
-  bench.settings.host_view.processes = true;
+  SeeingBench bench(GENERATE(false, true));
+  if (!bench.is_possible()) return;
   const Ran ran =
       bench.run(script("nice -n 5 true && echo nice; ionice -c 3 true && echo ionice; "
                        "taskset -c \"$(taskset -cp $$ | sed 's/.*: //')\" true && echo taskset; "

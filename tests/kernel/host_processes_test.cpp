@@ -1,5 +1,6 @@
 // The host's processes as any user sees them: looked at, and out of reach. A run that sees them has
 // no pid namespace, and ends as a whole all the same.
+#include "tests/support/loopback_port.hpp"
 #include "tests/support/module_bench.hpp"
 #include "tests/support/native_orders.hpp"
 #include "tests/support/require_layer.hpp"
@@ -10,8 +11,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 #include <cstdio>
+#include <iterator>
+#include <set>
+#include <sstream>
 
 using namespace satellite;
 using namespace satellite::sandbox;
@@ -59,14 +64,34 @@ std::string told_by(const Ran& ran) {
   return ran.standard_output + ran.standard_error + ran.result.error.value_or("");
 }
 
-/// A bench whose runs see the host's processes, where this kernel can keep signals from them.
+/// What keeps a script's signals from other processes: the kernel, or users that nobody else has.
+enum class Kept { by_scope, by_users };
+
+const IdentityRange own_ids = identities_of_this_process(8);
+
+constexpr std::uint32_t landlock_abi_before_scopes = 5;
+
+/// A bench whose runs see the host's processes.
 struct ProcessBench : ScriptBench {
-  explicit ProcessBench(Engine engine = Engine::native) : ScriptBench(engine) {
+  explicit ProcessBench(Kept chosen = Kept::by_scope, Engine engine = Engine::native)
+      : ScriptBench(
+            engine, Egress::untried, std::nullopt,
+            chosen == Kept::by_users ? std::optional(own_ids) : std::nullopt, RootScripts::refused,
+            "/tmp",
+            chosen == Kept::by_users ? std::optional(landlock_abi_before_scopes) : std::nullopt),
+        kept(chosen) {
     settings.host_view.processes = true;
   }
   bool is_possible() const {
-    return require_layer("signal_scope", facts.keeps_signals, "needs Landlock ABI 6 (Linux 6.12)");
+    if (kept == Kept::by_scope) {
+      return require_layer("signal_scope", facts.keeps_signals,
+                           "needs Landlock ABI 6 (Linux 6.12)");
+    }
+    CHECK_FALSE(facts.keeps_signals);
+    return require_layer("root", is_root(), "only root can give a run a user of its own");
   }
+
+  Kept kept;
 };
 
 /// Whose command lines hold the marker, since the script's text is in none of them.
@@ -87,8 +112,8 @@ std::string leave_behind(const std::string& marker) {
 
 }  // namespace
 
-TEST_CASE("a run with processes sees those of the host as any user does") {
-  ProcessBench bench;
+TEST_CASE("a run with processes sees those of the host as any user does", "[processes]") {
+  ProcessBench bench(GENERATE(Kept::by_scope, Kept::by_users));
   if (!bench.is_possible()) return;
   const std::string marker = unique_marker();
   const OtherProcess bystander(marker);
@@ -134,8 +159,8 @@ TEST_CASE("owners of processes are told where the satellite is root, and else no
   CHECK(told_by(ran) == (is_root() ? "root\nscript\nknown\n" : "nobody\nscript\nunknown\n"));
 }
 
-TEST_CASE("nothing of a run with processes is alive after it, however it was left") {
-  ProcessBench bench;
+TEST_CASE("nothing of a run with processes is alive after it, however it was left", "[processes]") {
+  ProcessBench bench(GENERATE(Kept::by_scope, Kept::by_users));
   if (!bench.is_possible()) return;
   const std::string marker = unique_marker();
   const OtherProcess bystander("9" + unique_marker());
@@ -191,8 +216,9 @@ TEST_CASE("nothing of a run with processes is alive after it, however it was lef
   CHECK(::kill(std::stoi(bystander.pid()), 0) == 0);
 }
 
-TEST_CASE("when the launcher is killed nothing of a run with processes stays") {
-  ProcessBench asked;
+TEST_CASE("when the launcher is killed nothing of a run with processes stays", "[processes]") {
+  const Kept kept = GENERATE(Kept::by_scope, Kept::by_users);
+  ProcessBench asked(kept);
   if (!asked.is_possible()) return;
   const bool together_with_agent = GENERATE(false, true);
   const std::string marker = unique_marker();
@@ -202,7 +228,7 @@ TEST_CASE("when the launcher is killed nothing of a run with processes stays") {
   REQUIRE(agent >= 0);
   if (agent == 0) {
     ::close(ends[0]);
-    ProcessBench bench;
+    ProcessBench bench(kept);
     Listener listener;
     listener.on_output = [&](const std::string&) {
       const pid_t launcher = bench.launcher->pid();
@@ -228,7 +254,7 @@ TEST_CASE("when the launcher is killed nothing of a run with processes stays") {
 
 TEST_CASE("where signals cannot be kept, or another engine runs it, a run sees its own processes") {
   const Engine engine = GENERATE(Engine::native, Engine::bwrap);
-  ProcessBench bench(engine);
+  ProcessBench bench(Kept::by_scope, engine);
   if (engine == Engine::native) bench.facts.keeps_signals = false;
   const std::string marker = unique_marker();
   const OtherProcess bystander(marker);
@@ -241,6 +267,86 @@ TEST_CASE("where signals cannot be kept, or another engine runs it, a run sees i
       holds(all_notes(ran), engine == Engine::native ? "Landlock signal scope" : "native engine"));
   CHECK(holds(ran.result.sandbox.hints.empty() ? "" : ran.result.sandbox.hints.front(),
               "processes of host_view"));
+}
+
+TEST_CASE("with users of its own a run's script reaches neither its init nor anything else",
+          "[processes]") {
+  ProcessBench bench(Kept::by_users);
+  if (!bench.is_possible()) return;
+  const OtherProcess bystander(unique_marker());
+  const std::string text =
+      "sed -n 's/^Uid:[^0-9]*//p' /proc/$PPID/status /proc/$$/status | tr '\\t' ' '; "
+      "{ for signal in 0 STOP KILL; do kill -$signal $PPID && echo \"signalled $signal\"; done; "
+      "kill -0 " +
+      bystander.pid() +
+      " && echo bystander; for file in environ fd/0 cwd/ root/ mem; do "
+      "cat /proc/$PPID/$file && echo \"read $file\"; done; "
+      "renice 19 -p $PPID && echo reniced; prlimit -p $PPID --nofile=1 && echo limited; "
+      "} 2>/dev/null; sleep 1000 & kill -0 $! && echo own; kill -KILL -1; wait; echo here";
+  const auto is_prepared = GENERATE(false, true);
+  if (is_prepared) bench.keep_prepared(1);
+  for (int i = 0; i < 3; ++i) {
+    const Ran ran = bench.run(script(text), policy_for(Engine::native));
+    INFO(all_notes(ran));
+    std::istringstream said(ran.standard_output);
+    std::array<std::uint32_t, 4> init{}, own{};
+    for (auto* const ids : {&init, &own}) {
+      for (auto& id : *ids) said >> id;
+    }
+    CHECK(own_ids.contains(own[0]));
+    CHECK(own == std::array{own[0], own[0], own[0], own[0]});
+    CHECK(own_ids.contains(init[0]));
+    CHECK(init == std::array{init[0], own[0], init[0], own[0]});
+    CHECK(init[0] != own[0]);
+    CHECK(std::string(std::istreambuf_iterator<char>(said), {}) == "\nown\nhere\n");
+    CHECK(ran.result.exit_code == 0);
+    CHECK(shows_processes(ran));
+    if (is_prepared) REQUIRE(bench.wait_until_prepared(1));
+  }
+  CHECK(::kill(std::stoi(bystander.pid()), 0) == 0);
+}
+
+TEST_CASE("no two satellites of one host give a run the same user", "[processes]") {
+  ProcessBench first(Kept::by_users), second(Kept::by_users);
+  if (!first.is_possible()) return;
+  std::string ids_of_second;
+  Listener listener;
+  listener.on_output = [&](const std::string&) {
+    ids_of_second = second
+                        .run(script("echo $(sed -n 's/^Uid://p' /proc/$PPID/status)"),
+                             policy_for(Engine::native))
+                        .standard_output;
+    first.put_in_scratch("seen");
+  };
+  const Ran ran = first.run(script("echo $(sed -n 's/^Uid://p' /proc/$PPID/status); "
+                                   "until [ -e seen ]; do sleep 0.01; done"),
+                            policy_for(Engine::native), listener);
+  const auto ids_in = [](const std::string& text) {
+    std::istringstream words(text);
+    return std::set<std::uint32_t>(std::istream_iterator<std::uint32_t>(words), {});
+  };
+  const auto ids = ids_in(ran.standard_output), others = ids_in(ids_of_second);
+  CHECK(ids.size() == 2);
+  CHECK(others.size() == 2);
+  for (const auto id : ids) CHECK_FALSE(others.contains(id));
+}
+
+TEST_CASE("ports of the host's loopback outlive whatever a script does to its own user",
+          "[processes]") {
+  ProcessBench bench(Kept::by_users);
+  if (!bench.is_possible()) return;
+  const LoopbackPort port(8);
+  bench.settings.host_view.loopback = {port.number()};
+  const std::string connects =
+      "bash -c '>/dev/tcp/127.0.0.1/" + std::to_string(port.number()) + "'";
+  const Ran ran =
+      bench.run(script(connects + " && echo open; kill -STOP -1; kill -KILL -1; " + connects +
+                       " && echo still open; setsid sleep 1000 >/dev/null 2>&1 &"),
+                policy_for(Engine::native));
+  INFO(all_notes(ran));
+  CHECK(told_by(ran) == "open\nstill open\n");
+  CHECK(ran.result.exit_code == 0);
+  CHECK_FALSE(ran.result.error);
 }
 
 TEST_CASE("a run whose signals turn out not to be kept does not start") {

@@ -60,6 +60,7 @@ struct Standing {
                       {},
                       {},
                       {},
+                      {},
                       1'024,
                       false,
                       {},

@@ -115,10 +115,11 @@ TEST_CASE("what is being prepared gives its user id to a run that finds no other
   PreparedMemory memory(256_MiB);
   PreparedRuns prepared(
       bench.context, *bench.launcher, 1, memory,
-      [&](const ResolvedPolicy& policy, std::uint64_t number, const std::optional<Identity>& own) {
+      [&](const ResolvedPolicy& policy, std::uint64_t number,
+          const std::optional<OwnIdentity>& own) {
         return planner.order_without_task(policy, {number, own});
       },
-      [](const ResolvedPolicy&) { return true; }, [](std::string_view) {});
+      [](const ResolvedPolicy&) { return OwnIds::of_script; }, [](std::string_view) {});
   IdentityPool& pool = *bench.launcher->identities();
   const auto work_until_taken = [&](std::size_t count) {
     return eventually([&] {

@@ -47,9 +47,12 @@ asio::awaitable<void> Listener::output(sandbox::OutputStream stream, std::string
 ScriptBench::ScriptBench(sandbox::Engine engine, Egress egress,
                          std::optional<sandbox::MacvlanSettings> macvlan,
                          std::optional<sandbox::IdentityRange> identities,
-                         sandbox::RootScripts root_scripts, const std::string& scratch_parent)
+                         sandbox::RootScripts root_scripts, const std::string& scratch_parent,
+                         std::optional<std::uint32_t> landlock_abi_max)
     : egress_(egress), macvlan_(macvlan) {
-  auto started = sandbox::Launcher::start({scratch_parent, macvlan, identities, root_scripts});
+  sandbox::LauncherSettings started_with{scratch_parent, macvlan, identities, root_scripts};
+  if (landlock_abi_max) started_with.landlock_abi_max = *landlock_abi_max;
+  auto started = sandbox::Launcher::start(std::move(started_with));
   if (!started) throw std::runtime_error(started.error().message);
   launcher = *std::move(started);
   if (is_root()) settings.default_identity = script_identity;

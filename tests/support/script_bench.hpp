@@ -59,7 +59,8 @@ class ScriptBench {
                        std::optional<sandbox::MacvlanSettings> macvlan = std::nullopt,
                        std::optional<sandbox::IdentityRange> identities = std::nullopt,
                        sandbox::RootScripts root_scripts = sandbox::RootScripts::refused,
-                       const std::string& scratch_parent = "/tmp");
+                       const std::string& scratch_parent = "/tmp",
+                       std::optional<std::uint32_t> landlock_abi_max = std::nullopt);
   ~ScriptBench();
   ScriptBench(const ScriptBench&) = delete;
   ScriptBench& operator=(const ScriptBench&) = delete;

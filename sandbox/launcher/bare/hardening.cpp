@@ -126,6 +126,13 @@ void change_identity(const Attempt& attempt, std::uint32_t uid, std::uint32_t gi
   if (back != -EPERM) attempt.give_up(SetupStep::confirm_identity, 0, back);
 }
 
+void leave_user_of_init(const Attempt& attempt, const InitBlock& block) {
+  attempt.must(SetupStep::user_id, 1, __NR_setresuid, block.uid, block.uid, block.uid);
+  const std::uint32_t init = block.native.init_uid;
+  const long back = attempt.may(SetupStep::confirm_identity, 1, __NR_setresuid, init, init, init);
+  if (back != -EPERM) attempt.give_up(SetupStep::confirm_identity, 1, back);
+}
+
 void lock_capability_rules(const Attempt& attempt) {
   attempt.must(SetupStep::capabilities, 0, __NR_prctl, PR_SET_SECUREBITS, locked_securebits);
   for (long capability = 0; capability <= capability_max; ++capability) {
@@ -234,12 +241,28 @@ void keep_signals_below(const Attempt& attempt) {
   if (signalled != -EPERM) attempt.give_up(SetupStep::landlock, -2, signalled);
 }
 
+namespace {
+
+/// Whether no signal of this process reaches its init: by a scope that `could_signal` before, or
+/// since init has a user of its own. Fatal where it has to be so.
+std::uint32_t check_signals(const Attempt& attempt, const InitBlock& block, long init,
+                            bool could_signal) {
+  const long signalled = call(__NR_kill, init, 0);
+  const bool has_control = could_signal || block.native.init_uid != 0;
+  const bool keeps_signals = has_control && signalled == -EPERM;
+  if (block.sees_processes != 0 && !keeps_signals) {
+    attempt.give_up(SetupStep::landlock, -2, signalled);
+  }
+  return keeps_signals ? 1 : 0;
+}
+
+}  // namespace
+
 LandlockInForce restrict_by_landlock(const Attempt& attempt, const InitBlock& block, long init) {
   const bool files = block.landlock_path_count != 0 && block.landlock_abi >= landlock_abi_refer;
   const bool scopes = block.landlock_abi >= landlock_abi_scopes;
   if (block.sees_processes != 0) attempt.check_fault(SetupStep::landlock, -2);
-  if (block.sees_processes != 0 && !scopes) attempt.give_up(SetupStep::landlock, -2, -EOPNOTSUPP);
-  if (!files && !scopes) return {};
+  if (!files && !scopes) return {0, check_signals(attempt, block, init, false)};
   // Without the control a signal that does not arrive says nothing.
   const bool can_signal = scopes && call(__NR_kill, init, 0) == 0;
   Ruleset rules;
@@ -252,12 +275,7 @@ LandlockInForce restrict_by_landlock(const Attempt& attempt, const InitBlock& bl
   attempt.must(SetupStep::landlock, 0, __NR_landlock_restrict_self, ruleset, 0);
   call(__NR_close, ruleset);
   if (files) check_landlock(attempt, block);
-  const long signalled = call(__NR_kill, init, 0);
-  const bool keeps_signals = can_signal && signalled == -EPERM;
-  if (block.sees_processes != 0 && !keeps_signals) {
-    attempt.give_up(SetupStep::landlock, -2, signalled);
-  }
-  return {block.landlock_abi, keeps_signals ? 1U : 0U};
+  return {block.landlock_abi, check_signals(attempt, block, init, can_signal)};
 }
 
 void install_seccomp_filter(const Attempt& attempt, int index, const void* program,

@@ -13,6 +13,9 @@ namespace satellite::sandbox::bare {
 /// ping(8) could not even be executed without it. no_new_privs keeps the script from gaining it.
 void change_identity(const Attempt& attempt, std::uint32_t uid, std::uint32_t gid);
 
+/// The script's user alone from now on, where init also has one of its own (PlannedRun::init_uid).
+void leave_user_of_init(const Attempt& attempt, const InitBlock& block);
+
 /// No capability in any set, none to be gained by a user id 0 or by a file, and the switches for
 /// that locked.
 void lock_capability_rules(const Attempt& attempt);
@@ -61,8 +64,10 @@ void keep_signals_below(const Attempt& attempt);
 
 /// What is in force, of what no file tells.
 struct LandlockInForce {
-  std::uint32_t abi = 0;            ///< 0 = none
-  std::uint32_t keeps_signals = 0;  ///< 1 = `init` could be signalled before, and cannot any more
+  std::uint32_t abi = 0;  ///< 0 = none
+  /// 1 = `init` could be signalled before, and cannot any more; or it has a user of its own, and
+  /// cannot be signalled.
+  std::uint32_t keeps_signals = 0;
 };
 
 /// Landlock: the second layer on files, and the scope of abstract sockets and signals. Opens a file

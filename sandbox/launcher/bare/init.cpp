@@ -67,8 +67,9 @@ Children reap(Supervision& run, Wait wait) {
 }
 
 /// Kills every descendant. In a pid namespace, or where no signal of ours reaches others, kill(-1)
-/// reaches exactly those; else it would reach the whole host, so kill_descendants() looks for them
-/// in /proc. Repeated until no child is left, because new ones may be forked meanwhile.
+/// reaches exactly those; else it would reach whoever has the script's user, so kill_descendants()
+/// looks for them in /proc. Repeated until no child is left, because new ones may be forked
+/// meanwhile.
 void kill_tree(Supervision& run) {
   for (;;) {
     Children children = Children::some_left;
@@ -201,7 +202,8 @@ void run_init(InitBlock* own) {
   const bool own_pid_namespace = block.own_pid_namespace != 0;
   const bool sees_processes = block.sees_processes != 0;
   // Its set-up kept its signals below it (keep_signals_below), or has failed.
-  run.kill_all_is_the_run = own_pid_namespace || (is_native && block.native.shows_processes != 0);
+  const bool keeps_signals = is_native && sees_processes && block.native.init_uid == 0;
+  run.kill_all_is_the_run = own_pid_namespace || keeps_signals;
   if (own_pid_namespace && call(__NR_getpid) != 1) {
     fail(init_fd_control, SetupStep::subreaper, 0, 1);
   }

@@ -178,10 +178,11 @@ struct NativeBlock {
   std::uint32_t disk_root = 0;        ///< an empty directory of the host that becomes the root
   std::uint32_t makes_carriers = 0;   ///< may make directories on disks of the host
   std::uint32_t shows_processes = 0;  ///< the host's /proc, and no pid namespace
+  std::uint32_t init_uid = 0;         ///< PlannedRun::init_uid
 };
 
 constexpr std::uint32_t init_block_magic = 0x43534942;  // "CSIB"
-constexpr std::uint32_t init_block_version = 10;
+constexpr std::uint32_t init_block_version = 11;
 constexpr std::size_t init_limits_max = 8;
 
 /// Head of the block; strings follow. Offsets count from the start of the block, 0 = absent.

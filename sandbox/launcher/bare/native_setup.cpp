@@ -64,7 +64,10 @@ void become_the_scripts_user(const Attempt& attempt, const NativeSetup& setup,
   if (setup.change_identity) {
     attempt.must(SetupStep::groups, 0, __NR_setgroups, 0, 0);
     attempt.must(SetupStep::group_id, 0, __NR_setresgid, block.gid, block.gid, block.gid);
-    attempt.must(SetupStep::user_id, 0, __NR_setresuid, block.uid, block.uid, block.uid);
+    // A signal is allowed by the sender's real or effective user, and by the receiver's real or
+    // saved one.
+    const std::uint32_t own = block.native.init_uid != 0 ? block.native.init_uid : block.uid;
+    attempt.must(SetupStep::user_id, 0, __NR_setresuid, own, block.uid, own);
   }
   drop_capabilities(attempt);
   if (setup.change_identity) {
@@ -135,7 +138,7 @@ void set_up_native(InitBlock& block) {
     build_rootfs(attempt, setup);
   }
   take_session_keyring(attempt);
-  if (setup.shows_processes) keep_signals_below(attempt);
+  if (setup.shows_processes && block.native.init_uid == 0) keep_signals_below(attempt);
   become_the_scripts_user(attempt, setup, block);
   die_with_launcher(init_fd_control);  // the change of ids cleared it
 }

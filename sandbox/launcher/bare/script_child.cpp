@@ -223,6 +223,7 @@ void discard_pending_signals() {
 /// What the script may never get back, in the order in which the kernel lets it go.
 void give_up_privileges(const Attempt& attempt, const InitBlock& block) {
   if (block.change_identity != 0) change_identity(attempt, block.uid, block.gid);
+  if (block.native.init_uid != 0) leave_user_of_init(attempt, block);
   if (block.nested_user_namespace != 0) {
     enter_nested_user_namespace(attempt,
                                 {text_at(block, block.uid_map), text_at(block, block.gid_map)},

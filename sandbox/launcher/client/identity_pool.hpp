@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -13,11 +14,11 @@ namespace satellite::sandbox {
 
 /// Which ids of the range belong to a run at this moment.
 ///
-/// Shape:  hands out the id that was free for the longest time, so that one given back rests before
-///         it is somebody else's. One thread; a lease may outlive the pool.
+/// Shape:  hands out the ids that were free for the longest time, so that one given back rests
+///         before it is somebody else's. One thread; a lease may outlive the pool.
 class IdentityPool {
  public:
-  /// One id, from take() until this object is gone.
+  /// The ids of one run, from take() until this object is gone.
   class Lease {
    public:
     Lease(const Lease&) = delete;
@@ -25,31 +26,39 @@ class IdentityPool {
     Lease(Lease&& other) noexcept = default;
     Lease& operator=(Lease&&) = delete;
     ~Lease();
-    Identity identity() const { return {id_, id_}; }
+    const OwnIdentity& identity() const { return ids_; }
 
    private:
     friend class IdentityPool;
     struct Taken;
-    Lease(std::shared_ptr<Taken> taken, std::uint32_t id) : taken_(std::move(taken)), id_(id) {}
+    Lease(std::shared_ptr<Taken> taken, OwnIdentity ids) : taken_(std::move(taken)), ids_(ids) {}
     std::shared_ptr<Taken> taken_;  ///< null once moved from
-    std::uint32_t id_;
+    OwnIdentity ids_;
   };
 
-  explicit IdentityPool(IdentityRange range);
+  /// `is_in_use` tells of an id that somebody else has at this moment, such as another satellite
+  /// with the same range; it is passed over.
+  using IsInUse = std::function<bool(std::uint32_t id)>;
+  explicit IdentityPool(IdentityRange range, IsInUse is_in_use = {});
   ~IdentityPool();
   IdentityPool(const IdentityPool&) = delete;
   IdentityPool& operator=(const IdentityPool&) = delete;
 
   const IdentityRange& range() const { return range_; }
-  std::optional<Lease> take();
+  /// Nothing where too few are free; `wanted` is not OwnIds::none.
+  std::optional<Lease> take(OwnIds wanted = OwnIds::of_script);
   std::size_t taken() const;
+  bool has(OwnIds wanted) const;
 
   /// Returns when one was given back, or at the deadline.
   boost::asio::awaitable<void> given_back(boost::asio::io_context& context,
                                           std::chrono::steady_clock::time_point deadline);
 
  private:
+  std::optional<std::uint32_t> next();
+
   IdentityRange range_;
+  IsInUse is_in_use_;
   std::shared_ptr<Lease::Taken> taken_;
 };
 

@@ -4,6 +4,7 @@
 #include "sandbox/kernel/memory_file.hpp"
 #include "sandbox/kernel/scratch_area.hpp"
 #include "sandbox/kernel/socket_messages.hpp"
+#include "sandbox/kernel/user_processes.hpp"
 #include "sandbox/launcher/process/detach_from_agent.hpp"
 #include "sandbox/launcher/process/launcher_process.hpp"
 #include "sandbox/launcher/wire/order_codec.hpp"
@@ -144,15 +145,14 @@ Result<std::unique_ptr<Launcher>> Launcher::start(LauncherSettings settings) {
   }
   if (pid == 0) {
     ends->first.reset();
-    ::_exit(run_launcher(std::move(ends->second), *area, agent, std::move(settings.macvlan),
-                         settings.root_scripts, script_open_files(*started_with),
-                         settings.made_ahead));
+    ::_exit(run_launcher(std::move(ends->second), *area, agent, std::move(settings),
+                         script_open_files(*started_with)));
   }
   auto state = std::make_unique<State>(*std::move(area));
   state->pid = pid;
   state->is_root = ::geteuid() == 0;
   if (state->is_root && settings.identity_range)
-    state->identities.emplace(*settings.identity_range);
+    state->identities.emplace(*settings.identity_range, kernel::user_has_processes);
   state->unattached = std::move(ends->first);
   return std::unique_ptr<Launcher>(new Launcher(std::move(state)));
 }

@@ -68,6 +68,7 @@ Expectation expectation_of(const Plan& plan) {
   expectation.cgroup = plan.cgroup;
   expectation.disks = plan.disks;
   expectation.shows_processes = plan.native && plan.native->shows_processes;
+  expectation.init_uid = plan.init_uid;
   return expectation;
 }
 

@@ -269,11 +269,13 @@ void close_all_but(std::vector<int> kept) {
   ::syscall(SYS_close_range, first, ~0U, 0);
 }
 
-bool give_up_rights(const std::optional<Identity>& identity, pid_t launcher) {
+bool give_up_rights(const std::optional<Identity>& identity, std::uint32_t own_uid,
+                    pid_t launcher) {
   if (identity) {
+    const uid_t own = own_uid != 0 ? own_uid : identity->uid;
     const bool changed = ::setgroups(0, nullptr) == 0 &&
                          ::setresgid(identity->gid, identity->gid, identity->gid) == 0 &&
-                         ::setresuid(identity->uid, identity->uid, identity->uid) == 0;
+                         ::setresuid(own, identity->uid, own) == 0;
     if (!changed) return false;
   }
   // The change of ids cleared it, and the launcher may have died meanwhile.
@@ -291,8 +293,8 @@ bool give_up_rights(const std::optional<Identity>& identity, pid_t launcher) {
 /// In the child: never returns. What fails shows as the end of `ready`.
 [[noreturn]] void become_forwarder(const NetworkNamespace& of,
                                    const std::vector<std::uint16_t>& ports,
-                                   const std::optional<Identity>& identity, pid_t launcher,
-                                   int ready) {
+                                   const std::optional<Identity>& identity, std::uint32_t own_uid,
+                                   pid_t launcher, int ready) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::signal(SIGPIPE, SIG_IGN);
   auto listeners = listeners_inside(of, places_of(ports));
@@ -305,7 +307,7 @@ bool give_up_rights(const std::optional<Identity>& identity, pid_t launcher) {
   kept.push_back(diagnosis->descriptor());
   close_all_but(std::move(kept));
   Forwarder forwarder(std::move(listeners), *std::move(diagnosis));
-  if (!give_up_rights(identity, launcher)) ::_exit(1);
+  if (!give_up_rights(identity, own_uid, launcher)) ::_exit(1);
   if (!forwarder.follow_host()) ::_exit(1);
   const char one = '1';
   if (::write(ready, &one, 1) != 1) ::_exit(1);
@@ -316,7 +318,8 @@ bool give_up_rights(const std::optional<Identity>& identity, pid_t launcher) {
 
 Result<LoopbackForwarder> start_loopback_forwarder(const NetworkNamespace& of,
                                                    const std::vector<std::uint16_t>& ports,
-                                                   const std::optional<Identity>& identity) {
+                                                   const std::optional<Identity>& identity,
+                                                   std::uint32_t own_uid) {
   int ends[2] = {-1, -1};
   if (::pipe2(ends, O_CLOEXEC) != 0) return error_from_errno("pipe2", errno);
   UniqueFd reading(ends[0]), writing(ends[1]);
@@ -324,7 +327,7 @@ Result<LoopbackForwarder> start_loopback_forwarder(const NetworkNamespace& of,
   int pidfd = -1;
   const long pid = ::syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, nullptr, &pidfd, 0, 0);
   if (pid < 0) return error_from_errno("fork the forwarder", errno);
-  if (pid == 0) become_forwarder(of, ports, identity, launcher, writing.get());
+  if (pid == 0) become_forwarder(of, ports, identity, own_uid, launcher, writing.get());
   LoopbackForwarder started;
   started.pid = static_cast<pid_t>(pid);
   started.pidfd = UniqueFd(pidfd);

@@ -23,7 +23,8 @@ struct LoopbackForwarder {
 };
 
 /// Starts it for the namespace `of`, as `identity` where there is one, so that firewalls and ss(8)
-/// of the host see the scripts' user.
+/// of the host see the scripts' user; its real and saved user is then `own_uid`, if not 0, so that
+/// no signal of the script reaches it (PlannedRun::init_uid).
 ///
 /// Shape:  a port of the run listens while the host has a listener that the same connection would
 ///         reach and whose queue has room; else the kernel refuses by itself. It looks 20 times a
@@ -33,6 +34,7 @@ struct LoopbackForwarder {
 /// Source: sock_diag(7), splice(2).
 Result<LoopbackForwarder> start_loopback_forwarder(const NetworkNamespace& of,
                                                    const std::vector<std::uint16_t>& ports,
-                                                   const std::optional<Identity>& identity);
+                                                   const std::optional<Identity>& identity,
+                                                   std::uint32_t own_uid);
 
 }  // namespace satellite::sandbox

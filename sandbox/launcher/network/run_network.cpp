@@ -67,7 +67,10 @@ RunNetwork::RunNetwork(const LaunchOrder& order, const NetworkMeans& means)
       fault_(order.fault),
       deadline_(Clock::now() + set_up_time_max),
       ports_(order.network->loopback_ports) {
-  if (means.is_root) identity_ = order.identity;
+  if (means.is_root) {
+    identity_ = order.identity;
+    forwarders_uid_ = order.init_uid;
+  }
   facts_.filter_rules = static_cast<std::uint32_t>(order.network->filter.rules.size());
 }
 
@@ -129,7 +132,7 @@ bool RunNetwork::start_forwarder() {
   const bool is_faulty = fault_.hits(SetupStep::network_forwarder);
   auto started = is_faulty
                      ? Result<LoopbackForwarder>(error_from_errno("a fault", fault_.error_number))
-                     : start_loopback_forwarder(namespace_, ports_, identity_);
+                     : start_loopback_forwarder(namespace_, ports_, identity_, forwarders_uid_);
   if (!started) {
     fail(SetupStep::network_forwarder, started.error().message);
     return false;

@@ -87,6 +87,7 @@ class RunNetwork {
   Slirp4netns uplink_;
   std::vector<std::uint16_t> ports_;
   std::optional<Identity> identity_;  ///< of the forwarder
+  std::uint32_t forwarders_uid_ = 0;  ///< PlannedRun::init_uid
   LoopbackForwarder forwarder_;
   std::optional<RunSetupFailed> failure_;
   bool lost_uplink_ = false;

@@ -206,6 +206,7 @@ std::string build_init_block(const LaunchOrder& order, const BlockFacts& facts) 
     add_landlock(order, facts, text, head);
   }
   if (order.native) add_native(facts, text, head);
+  head.native.init_uid = order.init_uid;
   if (order.native) add_disks(order, text, head);
   head.fault = order.fault;
   return text.finish(head);

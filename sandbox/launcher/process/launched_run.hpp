@@ -44,8 +44,11 @@ class LaunchedRun {
 
   std::uint64_t number() const { return facts_.number; }
   /// Who the script is, and whether nobody else may be.
-  const std::optional<Identity>& identity() const { return facts_.identity; }
   bool identity_is_own() const { return facts_.identity_is_own; }
+  bool has_user(std::uint32_t uid) const {
+    return (facts_.identity && facts_.identity->uid == uid) ||
+           (facts_.expectation.init_uid != 0 && facts_.expectation.init_uid == uid);
+  }
   /// Whom the launcher changes to for it; nothing where it has that user itself.
   std::optional<Identity> changed_identity() const {
     return facts_.change_identity ? facts_.identity : std::nullopt;

@@ -2,6 +2,7 @@
 #include "sandbox/launcher/process/launcher_loop.hpp"
 
 #include "sandbox/kernel/socket_messages.hpp"
+#include "sandbox/kernel/user_processes.hpp"
 #include "sandbox/launcher/process/detach_from_agent.hpp"
 #include "sandbox/launcher/process/event_wait.hpp"
 #include "sandbox/launcher/process/namespace_probe.hpp"
@@ -354,18 +355,30 @@ SetupResult<void> LauncherLoop::check_room(const LaunchOrder& order) const {
                               " earlier runs are not removed yet; look for scripts that leave very "
                               "many files in theirs, and for a slow disk"};
   }
-  if (!user_id_is_taken(order)) return {};
-  return RunSetupFailed{SetupStep::user_id, 0, 0,
-                        "user id " + std::to_string(order.identity->uid) +
-                            " belongs to another run at this moment; let no policy name an id of "
-                            "sandbox.uid_range"};
+  if (user_id_is_taken(order)) {
+    return RunSetupFailed{SetupStep::user_id, 0, 0,
+                          "user id " + std::to_string(order.identity->uid) +
+                              " belongs to another run at this moment; let no policy name an id of "
+                              "sandbox.uid_range"};
+  }
+  // Nothing but its user keeps the signals of such a script from others.
+  if (order.init_uid == 0) return {};
+  for (const std::uint32_t uid : {order.identity->uid, order.init_uid}) {
+    if (!kernel::user_has_processes(uid)) continue;
+    return RunSetupFailed{SetupStep::user_id, 0, 0,
+                          "user id " + std::to_string(uid) +
+                              " of sandbox.uid_range has processes that are no run's; choose ids "
+                              "that no account and no entry of /etc/subuid has"};
+  }
+  return {};
 }
 
 bool LauncherLoop::user_id_is_taken(const LaunchOrder& order) const {
   if (!order.identity) return false;
   const auto has_it = [&order](const LaunchedRun& run) {
-    return run.identity() && run.identity()->uid == order.identity->uid &&
-           (order.identity_is_own || run.identity_is_own());
+    const bool has_one =
+        run.has_user(order.identity->uid) || (order.init_uid != 0 && run.has_user(order.init_uid));
+    return has_one && (order.identity_is_own || run.identity_is_own());
   };
   return std::any_of(runs_.begin(), runs_.end(), [&](const auto& run) { return has_it(*run); }) ||
          std::any_of(ended_runs_.begin(), ended_runs_.end(),

@@ -8,13 +8,13 @@
 
 #include <fcntl.h>
 #include <unistd.h>
+#include <algorithm>
 #include <utility>
 
 namespace satellite::sandbox {
 
 int run_launcher(UniqueFd agent, kernel::ScratchArea& scratch, pid_t agent_pid,
-                 std::optional<MacvlanSettings> macvlan, RootScripts root_scripts,
-                 std::uint64_t script_open_files, MadeAhead made_ahead) {
+                 LauncherSettings settings, std::uint64_t script_open_files) {
   UniqueFd signals = take_signals();
   separate_from_agent(agent_pid);
   separate_mounts();
@@ -31,14 +31,15 @@ int run_launcher(UniqueFd agent, kernel::ScratchArea& scratch, pid_t agent_pid,
                       std::move(null_device),
                       ::geteuid() == 0,
                       cannot_debug_dropped_processes(),
-                      landlock_abi(),
+                      std::min(landlock_abi(), settings.landlock_abi_max),
                       script_seccomp_filter(OtherProcesses::unseen),
                       script_seccomp_filter(OtherProcesses::seen),
-                      init_seccomp_filter(),
+                      init_seccomp_filter(KillsBy::one_call),
+                      init_seccomp_filter(KillsBy::looking),
                       script_open_files,
-                      ::geteuid() == 0 && root_scripts == RootScripts::refused,
-                      made_ahead};
-  NetworkMeans means{state.is_root, std::move(macvlan)};
+                      ::geteuid() == 0 && settings.root_scripts == RootScripts::refused,
+                      settings.made_ahead};
+  NetworkMeans means{state.is_root, std::move(settings.macvlan)};
   LauncherLoop loop(std::move(agent), std::move(signals), std::move(state), std::move(means));
   loop.serve();
   loop.end_all_runs();

@@ -1,12 +1,11 @@
 #pragma once
 
 #include "protocol/vocabulary/unique_fd.hpp"
-#include "sandbox/host/macvlan_settings.hpp"
 #include "sandbox/kernel/scratch_area.hpp"
 #include "sandbox/launcher/wire/launcher_settings.hpp"
 
+#include <sys/types.h>
 #include <cstdint>
-#include <optional>
 
 namespace satellite::sandbox {
 
@@ -17,7 +16,6 @@ namespace satellite::sandbox {
 ///         run is dead and the scratch area is removed. `script_open_files` is the soft limit of
 ///         scripts whose policy names none.
 int run_launcher(UniqueFd agent, kernel::ScratchArea& scratch, pid_t agent_pid,
-                 std::optional<MacvlanSettings> macvlan, RootScripts root_scripts,
-                 std::uint64_t script_open_files, MadeAhead made_ahead);
+                 LauncherSettings settings, std::uint64_t script_open_files);
 
 }  // namespace satellite::sandbox

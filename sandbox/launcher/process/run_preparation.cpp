@@ -77,10 +77,15 @@ const std::vector<sock_filter>& filter_for(const LaunchOrder& order, const Launc
 /// The last part of all: it holds what the others made.
 SetupResult<void> prepare_block(const LaunchOrder& order, const LauncherState& state, Task task,
                                 RunPreparation& run) {
-  const BlockFacts facts{state.is_root,           Identity{::geteuid(), ::getegid()},
-                         state.landlock_abi,      filter_for(order, state),
-                         state.init_filter,       task == Task::awaited,
-                         state.script_open_files, run.native ? &run.native->setup() : nullptr};
+  const auto& init_filter = order.init_uid != 0 ? state.looking_init_filter : state.init_filter;
+  const BlockFacts facts{state.is_root,
+                         Identity{::geteuid(), ::getegid()},
+                         state.landlock_abi,
+                         filter_for(order, state),
+                         init_filter,
+                         task == Task::awaited,
+                         state.script_open_files,
+                         run.native ? &run.native->setup() : nullptr};
   std::string block = build_init_block(order, facts);
   if (!state.init_program && run.wrapper.empty()) {
     run.block_memory = std::move(block);

@@ -39,6 +39,7 @@ struct LauncherState {
   std::vector<sock_filter> filter;               ///< of every confined script
   std::vector<sock_filter> filter_among_others;  ///< of one that sees the host's processes
   std::vector<sock_filter> init_filter;          ///< of its init
+  std::vector<sock_filter> looking_init_filter;  ///< of one that finds its run by looking
   std::uint64_t script_open_files = 0;           ///< soft limit where the policy names none
   /// No script may be root, have root's group or a capability of the host, whatever its order says.
   bool keeps_scripts_from_root = true;

@@ -76,6 +76,7 @@ Result<void> measure_init(pid_t init, Posture& posture) {
   const auto status = kernel::parse_status(*text);
   if (!status) return status.error();
   posture.init_seccomp_mode = status->seccomp_mode;
+  posture.init_uid = status->uid;
   return {};
 }
 

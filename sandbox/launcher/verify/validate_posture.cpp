@@ -131,12 +131,23 @@ void check_memory_sizes(const Expectation& expected, const Posture& seen, Missin
   }
 }
 
+/// kill(2): by the sender's real or effective user, and the receiver's real or saved one.
+bool signals_one_way(const Expectation& expected, const Posture& seen) {
+  if (!expected.identity) return false;
+  const std::uint32_t own = expected.init_uid, script = expected.identity->uid;
+  return seen.init_uid == std::array{own, script, own, script};
+}
+
 void check_processes(const Expectation& expected, const Posture& seen, Missing& missing) {
   if (!expected.shows_processes) return;
   if (seen.own_pid || !seen.shows_processes) {
     missing.push_back(
         "filesystem: /proc is not the host's, read-only, which "
         "host_view.processes is to show");
+  }
+  if (expected.init_uid != 0 && !signals_one_way(expected, seen)) {
+    missing.push_back("privilege: the run's init has the uid " + std::to_string(seen.init_uid[0]) +
+                      " and not one that may signal its script and not be signalled by it");
   }
   if (!seen.keeps_signals) {
     missing.push_back(

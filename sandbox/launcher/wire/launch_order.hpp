@@ -24,6 +24,7 @@ struct Expectation {
   bool own_user_namespace = false;
   /// The host's /proc, read-only, no pid namespace of its own, and no signal to others.
   bool shows_processes = false;
+  std::uint32_t init_uid = 0;      ///< PlannedRun::init_uid
   bool filtered_calls = false;     ///< a system call filter is in force
   bool bare_of_privilege = false;  ///< every capability set is empty, the bounding set too
   /// Memory file systems with at most this much room each, and no further writable one.

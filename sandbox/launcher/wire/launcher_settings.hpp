@@ -4,6 +4,8 @@
 #include "sandbox/host/macvlan_settings.hpp"
 #include "sandbox/launcher/wire/made_ahead.hpp"
 
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -21,6 +23,8 @@ struct LauncherSettings {
   /// over, can change it.
   RootScripts root_scripts = RootScripts::refused;
   MadeAhead made_ahead{true, true};  ///< for runs to come; without it each makes its own
+  /// The newest version of Landlock that is used: tests of what holds on older kernels.
+  std::uint32_t landlock_abi_max = std::numeric_limits<std::uint32_t>::max();
 };
 
 }  // namespace satellite::sandbox

@@ -7,6 +7,7 @@
 #include "sandbox/host/host_view.hpp"
 #include "sandbox/kernel/memory_file.hpp"
 #include "sandbox/launcher/wire/byte_codec.hpp"
+#include "sandbox/launcher/wire/order_sense.hpp"
 #include "sandbox/planning/shown_disks.hpp"
 #include "sandbox/state/packed_state.hpp"
 
@@ -17,7 +18,7 @@ namespace satellite::sandbox {
 namespace {
 
 constexpr std::uint32_t order_magic = 0x4353'4f52;  // "CSOR"
-constexpr std::uint32_t order_version = 9;
+constexpr std::uint32_t order_version = 10;
 constexpr std::uint32_t words_max = 4'096;
 constexpr std::size_t word_size_max = (128U << 10U) - 1;  // MAX_ARG_STRLEN, execve(2)
 constexpr std::size_t text_size_max = 2U << 20U;
@@ -104,6 +105,7 @@ void write_expectation(ByteWriter& out, const Expectation& expectation) {
                     expectation.own_user_namespace, expectation.filtered_calls,
                     expectation.bare_of_privilege, expectation.sealed_root,
                     expectation.network_out_of_reach, expectation.shows_processes});
+  out.number(expectation.init_uid);
   write_identity(out, expectation.identity);
   write_settings(out, expectation.resource_settings);
   write_sizes(out, expectation.memory_sizes);
@@ -166,6 +168,7 @@ void write_setup(ByteWriter& out, const LaunchOrder& order) {
   out.text(order.scratch_directory);
   write_identity(out, order.identity);
   out.number(static_cast<std::uint8_t>(order.identity_is_own));
+  out.number(order.init_uid);
   write_settings(out, order.resource_settings);
   write_expectation(out, order.expectation);
   write_native_plan(out, order.native);
@@ -308,6 +311,7 @@ Expectation read_expectation(ByteReader& in) {
                   &expectation.own_user_namespace, &expectation.filtered_calls,
                   &expectation.bare_of_privilege, &expectation.sealed_root,
                   &expectation.network_out_of_reach, &expectation.shows_processes});
+  expectation.init_uid = in.number<std::uint32_t>();
   expectation.identity = read_identity(in);
   expectation.resource_settings = read_settings(in);
   expectation.memory_sizes = read_sizes(in);
@@ -413,11 +417,14 @@ void read_setup(ByteReader& in, LaunchOrder& order) {
   order.scratch_directory = read_c_string(in, path_size_max);
   order.identity = read_identity(in);
   order.identity_is_own = in.flag();
+  order.init_uid = in.number<std::uint32_t>();
   order.resource_settings = read_settings(in);
   order.expectation = read_expectation(in);
   order.native = read_native_plan(in);
   const bool shows = order.native && order.native->shows_processes;
-  if (shows != order.expectation.shows_processes) in.fail();  // it would not be measured
+  // What is not expected would not be measured.
+  if (shows != order.expectation.shows_processes) in.fail();
+  if (order.init_uid != order.expectation.init_uid) in.fail();
   order.network = read_network(in);
   order.cgroup = read_cgroup(in);
   order.watched_memory_bytes = in.number<std::uint64_t>();
@@ -434,28 +441,6 @@ void read_task(ByteReader& in, LaunchOrder& order) {
   order.standard_input = read_optional(in, text_size_max);
   order.is_module = in.flag();
   order.fault = read_fault(in);
-}
-
-Error not_an_order(const char* why) {
-  return Error{ErrorCode::invalid_input, std::string("not a launch order: ") + why};
-}
-
-Result<void> make_sense(const LaunchOrder& order) {
-  if (order.command.empty() || order.command.front().empty()) return not_an_order("no command");
-  const bool wrapped = order.engine == Engine::bwrap || order.engine == Engine::nsjail;
-  const bool native = order.engine == Engine::native;
-  if (native != order.native.has_value()) return not_an_order("file steps and engine disagree");
-  if (order.identity_is_own && !order.identity) return not_an_order("an own identity is missing");
-  if (wrapped == order.wrapper.empty()) return not_an_order("wrapper and engine disagree");
-  if (!wrapped && !order.wrapper_files.empty()) return not_an_order("files without a wrapper");
-  if (wrapped && !order.wrapper.front().starts_with('/')) {
-    return not_an_order("the wrapper is not an absolute path");
-  }
-  if (order.is_module && order.long_script) return not_an_order("a module has no long script");
-  if ((order.state_bytes > 0 || order.network) && order.engine == Engine::none) {
-    return not_an_order("a state or a network of its own needs an engine");
-  }
-  return {};
 }
 
 }  // namespace

@@ -28,6 +28,7 @@ struct Posture {
   bool no_new_privileges = false;
   std::uint32_t seccomp_mode = 0, seccomp_filters = 0;
   std::uint32_t init_seccomp_mode = 0;  ///< of the native run's init; 0 = not filtered, or not read
+  std::array<std::uint32_t, 4> init_uid{};  ///< of that init, as `uid`
 
   /// Version of Landlock in force, 0 = none. No file of /proc tells; it is what the stopped process
   /// itself, still our code, said after it had tried a forbidden file.

@@ -96,6 +96,7 @@ void write_posture(ByteWriter& out, const Posture& posture) {
   out.number(posture.seccomp_mode);
   out.number(posture.seccomp_filters);
   out.number(posture.init_seccomp_mode);
+  for (const auto id : posture.init_uid) out.number(id);
   out.number(posture.landlock_abi);
   for (const bool* flag : flags_of(posture)) out.number(static_cast<std::uint8_t>(*flag));
   write_names(out, posture.interfaces);
@@ -123,6 +124,7 @@ Posture read_posture(ByteReader& in) {
   posture.seccomp_mode = in.number<std::uint32_t>();
   posture.seccomp_filters = in.number<std::uint32_t>();
   posture.init_seccomp_mode = in.number<std::uint32_t>();
+  for (auto& id : posture.init_uid) id = in.number<std::uint32_t>();
   posture.landlock_abi = in.number<std::uint32_t>();
   for (bool* flag : flags_of(posture)) *flag = in.flag();
   posture.interfaces = read_names(in);

@@ -271,6 +271,19 @@ TEST_CASE("a range that holds somebody, or too few, is refused with source and r
   CHECK(mentions(loaded.error(), problem));
 }
 
+TEST_CASE("a range holds two ids for each script where scripts are to see the host's processes") {
+  ConfigSources sources = minimal();
+  sources.options["sandbox.uid_range"] = "200000:31";
+  CHECK(load_config(sources, SettingsUse::connects));
+  sources.options["host_view.processes"] = "true";
+  const auto loaded = load_config(sources, SettingsUse::connects);
+  REQUIRE_FALSE(loaded);
+  CHECK(mentions(loaded.error(), "two for each of the 16 scripts"));
+  CHECK(mentions(loaded.error(), "host_view.processes"));
+  sources.options["sandbox.uid_range"] = "200000:32";
+  CHECK(load_config(sources, SettingsUse::connects));
+}
+
 TEST_CASE("one user for all runs and a user for each contradict each other") {
   const std::string other = GENERATE("sandbox.uid", "sandbox.gid");
   ConfigSources sources = minimal();

@@ -46,6 +46,7 @@ LaunchOrder full_order() {
 std::vector<LauncherRecord> sample_records() {
   Posture posture;
   posture.uid = {1, 2, 3, 4};
+  posture.init_uid = {5, 6, 7, 8};
   posture.own_network = posture.network_read = true;
   posture.interfaces = {"lo", "eth0"};
   posture.unexpected_writable_mounts = {"/var"};
@@ -200,6 +201,12 @@ TEST_CASE("orders that make no sense are refused") {
   SECTION("an identity of its own that is none") {
     order.identity.reset();
     order.identity_is_own = true;
+  }
+  SECTION("an init whose user would not be measured") {
+    order.init_uid = 7;
+  }
+  SECTION("an init of another user in a run that sees no processes") {
+    order.init_uid = order.expectation.init_uid = 7;
   }
   SECTION("a NUL in an argument") {
     order.command[2] = std::string("echo\0rm", 7);

@@ -45,6 +45,19 @@ TEST_CASE("a run that is to show the host's processes is measured for what makes
     without.*fact = false;
     CHECK(missing_of(expected, without).size() == 1);
   }
+  // Before Landlock had such a scope: by an init of another user, real and saved.
+  expected.identity = Identity{10, 10};
+  expected.init_uid = 11;
+  seen.uid = seen.gid = {10, 10, 10, 10};
+  CHECK(missing_of(expected, seen).size() == 1);
+  seen.init_uid = {11, 10, 11, 10};
+  CHECK(missing_of(expected, seen).empty());
+  for (std::size_t i = 0; i < seen.init_uid.size(); ++i) {
+    Posture other = seen;
+    other.init_uid[i] = i % 2 == 0 ? 10 : 11;
+    CHECK(missing_of(expected, other).size() == 1);
+  }
+  expected.init_uid = 0;
   Posture apart = seen;
   apart.own_pid = true;
   CHECK(missing_of(expected, apart).size() == 1);

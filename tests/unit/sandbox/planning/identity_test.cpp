@@ -119,7 +119,7 @@ TEST_CASE("a run with an identity of its own takes it, and its processes count f
   const auto shared = plan_for(dropping("", no_wrapper), root_launcher_host(), inputs);
   CHECK_FALSE(shared.identity_is_own);
   CHECK(admits_shared_count(shared));
-  inputs.own_identity = Identity{200'000, 200'000};
+  inputs.own_identity = OwnIdentity{{200'000, 200'000}};
   inputs.has_identity_range = true;
   const std::string target = GENERATE(as<std::string>(), "", R"(,"uid":0)");
   const auto own = plan_for(dropping(target, no_wrapper), root_launcher_host(), inputs);
@@ -147,13 +147,24 @@ TEST_CASE("a uid that the policy names goes before the range, and the report say
 }
 
 TEST_CASE("an own identity is for runs that drop and whose policy names nobody") {
-  const HostFacts root = root_launcher_host();
-  CHECK(takes_own_identity(dropping(""), root));
-  CHECK(takes_own_identity(dropping(R"(,"uid":0)"), root));
-  CHECK_FALSE(takes_own_identity(dropping(R"(,"uid":1001)"), root));
-  CHECK_FALSE(takes_own_identity(default_with(R"({"privilege":{"mode":"inherit"}})"), root));
-  CHECK_FALSE(takes_own_identity(policy_of(R"({"enabled":false})"), root));
-  CHECK_FALSE(takes_own_identity(dropping(""), unprivileged_bwrap_host()));
+  HostFacts root = root_launcher_host();
+  const HostView nothing;
+  CHECK(own_ids_of(dropping(""), root, nothing) == OwnIds::of_script);
+  CHECK(own_ids_of(dropping(R"(,"uid":0)"), root, nothing) == OwnIds::of_script);
+  HostView view;
+  view.processes = true;
+  root.native_engine = true;
+  CHECK(own_ids_of(dropping(""), root, view) == OwnIds::of_script_and_init);
+  root.keeps_signals = true;
+  CHECK(own_ids_of(dropping(""), root, view) == OwnIds::of_script);
+  root.keeps_signals = false;
+  for (const HostView& any : {nothing, view}) {
+    CHECK(own_ids_of(dropping(R"(,"uid":1001)"), root, any) == OwnIds::none);
+    CHECK(own_ids_of(default_with(R"({"privilege":{"mode":"inherit"}})"), root, any) ==
+          OwnIds::none);
+    CHECK(own_ids_of(policy_of(R"({"enabled":false})"), root, any) == OwnIds::none);
+    CHECK(own_ids_of(dropping(""), unprivileged_bwrap_host(), any) == OwnIds::none);
+  }
 }
 
 TEST_CASE("root's group is never the script's") {

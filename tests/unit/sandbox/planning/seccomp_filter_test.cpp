@@ -368,7 +368,8 @@ TEST_CASE("every number has an answer within the limits of the kernel") {
 }
 
 TEST_CASE("init may reap, kill and report, and nothing else") {
-  const auto program = init_seccomp_filter();
+  const KillsBy how = GENERATE(KillsBy::one_call, KillsBy::looking);
+  const auto program = init_seccomp_filter(how);
   const auto answer = [&](long number, std::uint32_t architecture) {
     seccomp_data data{};
     data.nr = static_cast<int>(number);
@@ -381,9 +382,13 @@ TEST_CASE("init may reap, kill and report, and nothing else") {
     CHECK(answer(number, AUDIT_ARCH_I386) == SECCOMP_RET_KILL_PROCESS);
   }
   for (const long number :
-       {__NR_openat, __NR_execve, __NR_clone, __NR_mmap, __NR_ptrace, __NR_mount, __NR_socket,
-        __NR_setresuid, __NR_signalfd4, __NR_munmap, __NR_prctl, __NR_seccomp}) {
+       {__NR_execve, __NR_clone, __NR_mmap, __NR_ptrace, __NR_mount, __NR_socket, __NR_setresuid,
+        __NR_signalfd4, __NR_munmap, __NR_prctl, __NR_seccomp}) {
     CHECK(answer(number, own_architecture) == SECCOMP_RET_KILL_PROCESS);
+  }
+  for (const long number : {__NR_openat, __NR_getdents64, __NR_pidfd_open, __NR_waitid}) {
+    CHECK(answer(number, own_architecture) ==
+          (how == KillsBy::looking ? allowed : SECCOMP_RET_KILL_PROCESS));
   }
 }
 

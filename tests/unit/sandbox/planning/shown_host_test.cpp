@@ -176,6 +176,12 @@ TEST_CASE("the host's processes are shown where nothing of a script reaches them
           std::vector<ProcMount>{{"/proc/sys/fs/binfmt_misc", true}, {"/proc/kcore", false}});
     CHECK(shown.empty());  // no path of it is restricted by the grant
   }
+  SECTION("by a user of the run's own, which is not its init's") {
+    mounted_with(proc);
+    run.keeps_signals = false;
+    run.has_user_for_init = true;
+    CHECK(find_shown(view, host, run).processes);
+  }
   SECTION("and else not, with the reason") {
     mounted_with(proc);
     std::string reason;
