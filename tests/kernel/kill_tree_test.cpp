@@ -102,7 +102,7 @@ TEST_CASE("a fork bomb stays bounded and dies whole") {
   const Ran ran = bench.run(std::move(request), policy, listener);
   CHECK(ran.result.error.value_or("none") == "none");
   CHECK(ran.result.outcome != Outcome::setup_failed);
-  CHECK(ran.result.duration < 30s);
+  CHECK(ran.result.duration < 120s);  // the bomb has all processors for itself
   CHECK(peak > 0);
   CHECK(peak <= 70);  // the limit, and what is not the bomb's: wrapper and init
   CHECK(count_processes(marker) == 0);
