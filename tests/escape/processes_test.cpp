@@ -1,6 +1,7 @@
 // Scripts that see the host's processes: what of those of their own user they can look into, change
 // or end. Without this grant there is nobody else in a run's pid namespace. (B, C of the list)
 #include "tests/escape/escape_bench.hpp"
+#include "tests/support/kept_signals.hpp"
 #include "tests/support/require_layer.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -150,26 +151,22 @@ bool can_keep_signals(const EscapeBench& bench) {
                        "needs Landlock ABI 6 (Linux 6.12)");
 }
 
-constexpr std::uint32_t landlock_abi_before_scopes = 5;
-
 /// Runs that see the host's processes, and whose signals are kept by the kernel's scope, or by
 /// users that nobody else has.
 struct SeeingBench : EscapeBench {
-  explicit SeeingBench(bool chosen)
-      : EscapeBench(Engine::native,
-                    chosen ? std::optional(identities_of_this_process(8)) : std::nullopt,
-                    Egress::untried, std::nullopt,
-                    chosen ? std::optional(landlock_abi_before_scopes) : std::nullopt),
-        by_users(chosen) {
+  explicit SeeingBench(KeptSignals chosen)
+      : EscapeBench(Engine::native, range_for(chosen, identities_of_this_process(8)),
+                    Egress::untried, std::nullopt, landlock_abi_for(chosen)),
+        kept(chosen) {
     settings.host_view.processes = true;
   }
   bool is_possible() {
-    if (!by_users) return can_keep_signals(*this);
+    if (kept == KeptSignals::by_scope) return can_keep_signals(*this);
     CHECK_FALSE(facts.keeps_signals);
     return require_layer("root", is_root(), "only root can give a run a user of its own");
   }
 
-  bool by_users;
+  KeptSignals kept;
 };
 
 bool shows_the_hosts(const Ran& ran) {
@@ -234,7 +231,7 @@ TEST_CASE("without a sandbox the same attempts reach that process", "[processes]
 
 TEST_CASE("nothing of satellite, launcher, init and other runs opens to a script that sees them",
           "[processes]") {
-  SeeingBench bench(GENERATE(false, true));
+  SeeingBench bench(GENERATE(KeptSignals::by_scope, KeptSignals::by_users));
   if (!bench.is_possible()) return;
   const std::string marker = unique_marker();
   // Each looks through all processes, the other run's among them, while both are there.
@@ -281,7 +278,7 @@ TEST_CASE("nothing of satellite, launcher, init and other runs opens to a script
 }
 
 TEST_CASE("a script that kills all that it can kills its own run at most", "[processes]") {
-  SeeingBench bench(GENERATE(false, true));
+  SeeingBench bench(GENERATE(KeptSignals::by_scope, KeptSignals::by_users));
   if (!bench.is_possible()) return;
   // As this user it would hit others if it were not kept.
   if (!require_layer("root", is_root(), "needs a user that nobody else has")) return;
@@ -311,7 +308,7 @@ TEST_CASE("under other engines a script sees no process but those of its run", "
 }
 
 TEST_CASE("a script that sees the host's processes schedules itself alone", "[processes]") {
-  SeeingBench bench(GENERATE(false, true));
+  SeeingBench bench(GENERATE(KeptSignals::by_scope, KeptSignals::by_users));
   if (!bench.is_possible()) return;
   const Ran ran =
       bench.run(script("nice -n 5 true && echo nice; ionice -c 3 true && echo ionice; "

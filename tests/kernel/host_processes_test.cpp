@@ -1,5 +1,6 @@
 // The host's processes as any user sees them: looked at, and out of reach. A run that sees them has
 // no pid namespace, and ends as a whole all the same.
+#include "tests/support/kept_signals.hpp"
 #include "tests/support/loopback_port.hpp"
 #include "tests/support/module_bench.hpp"
 #include "tests/support/native_orders.hpp"
@@ -64,26 +65,18 @@ std::string told_by(const Ran& ran) {
   return ran.standard_output + ran.standard_error + ran.result.error.value_or("");
 }
 
-/// What keeps a script's signals from other processes: the kernel, or users that nobody else has.
-enum class Kept { by_scope, by_users };
-
 const IdentityRange own_ids = identities_of_this_process(8);
-
-constexpr std::uint32_t landlock_abi_before_scopes = 5;
 
 /// A bench whose runs see the host's processes.
 struct ProcessBench : ScriptBench {
-  explicit ProcessBench(Kept chosen = Kept::by_scope, Engine engine = Engine::native)
-      : ScriptBench(
-            engine, Egress::untried, std::nullopt,
-            chosen == Kept::by_users ? std::optional(own_ids) : std::nullopt, RootScripts::refused,
-            "/tmp",
-            chosen == Kept::by_users ? std::optional(landlock_abi_before_scopes) : std::nullopt),
+  explicit ProcessBench(KeptSignals chosen = KeptSignals::by_scope, Engine engine = Engine::native)
+      : ScriptBench(engine, Egress::untried, std::nullopt, range_for(chosen, own_ids),
+                    RootScripts::refused, "/tmp", landlock_abi_for(chosen)),
         kept(chosen) {
     settings.host_view.processes = true;
   }
   bool is_possible() const {
-    if (kept == Kept::by_scope) {
+    if (kept == KeptSignals::by_scope) {
       return require_layer("signal_scope", facts.keeps_signals,
                            "needs Landlock ABI 6 (Linux 6.12)");
     }
@@ -91,7 +84,7 @@ struct ProcessBench : ScriptBench {
     return require_layer("root", is_root(), "only root can give a run a user of its own");
   }
 
-  Kept kept;
+  KeptSignals kept;
 };
 
 /// Whose command lines hold the marker, since the script's text is in none of them.
@@ -113,7 +106,7 @@ std::string leave_behind(const std::string& marker) {
 }  // namespace
 
 TEST_CASE("a run with processes sees those of the host as any user does", "[processes]") {
-  ProcessBench bench(GENERATE(Kept::by_scope, Kept::by_users));
+  ProcessBench bench(GENERATE(KeptSignals::by_scope, KeptSignals::by_users));
   if (!bench.is_possible()) return;
   const std::string marker = unique_marker();
   const OtherProcess bystander(marker);
@@ -160,7 +153,7 @@ TEST_CASE("owners of processes are told where the satellite is root, and else no
 }
 
 TEST_CASE("nothing of a run with processes is alive after it, however it was left", "[processes]") {
-  ProcessBench bench(GENERATE(Kept::by_scope, Kept::by_users));
+  ProcessBench bench(GENERATE(KeptSignals::by_scope, KeptSignals::by_users));
   if (!bench.is_possible()) return;
   const std::string marker = unique_marker();
   const OtherProcess bystander("9" + unique_marker());
@@ -217,7 +210,7 @@ TEST_CASE("nothing of a run with processes is alive after it, however it was lef
 }
 
 TEST_CASE("when the launcher is killed nothing of a run with processes stays", "[processes]") {
-  const Kept kept = GENERATE(Kept::by_scope, Kept::by_users);
+  const KeptSignals kept = GENERATE(KeptSignals::by_scope, KeptSignals::by_users);
   ProcessBench asked(kept);
   if (!asked.is_possible()) return;
   const bool together_with_agent = GENERATE(false, true);
@@ -254,7 +247,7 @@ TEST_CASE("when the launcher is killed nothing of a run with processes stays", "
 
 TEST_CASE("where signals cannot be kept, or another engine runs it, a run sees its own processes") {
   const Engine engine = GENERATE(Engine::native, Engine::bwrap);
-  ProcessBench bench(Kept::by_scope, engine);
+  ProcessBench bench(KeptSignals::by_scope, engine);
   if (engine == Engine::native) bench.facts.keeps_signals = false;
   const std::string marker = unique_marker();
   const OtherProcess bystander(marker);
@@ -271,7 +264,7 @@ TEST_CASE("where signals cannot be kept, or another engine runs it, a run sees i
 
 TEST_CASE("with users of its own a run's script reaches neither its init nor anything else",
           "[processes]") {
-  ProcessBench bench(Kept::by_users);
+  ProcessBench bench(KeptSignals::by_users);
   if (!bench.is_possible()) return;
   const OtherProcess bystander(unique_marker());
   const std::string text =
@@ -307,7 +300,7 @@ TEST_CASE("with users of its own a run's script reaches neither its init nor any
 }
 
 TEST_CASE("no two satellites of one host give a run the same user", "[processes]") {
-  ProcessBench first(Kept::by_users), second(Kept::by_users);
+  ProcessBench first(KeptSignals::by_users), second(KeptSignals::by_users);
   if (!first.is_possible()) return;
   std::string ids_of_second;
   Listener listener;
@@ -333,7 +326,7 @@ TEST_CASE("no two satellites of one host give a run the same user", "[processes]
 
 TEST_CASE("ports of the host's loopback outlive whatever a script does to its own user",
           "[processes]") {
-  ProcessBench bench(Kept::by_users);
+  ProcessBench bench(KeptSignals::by_users);
   if (!bench.is_possible()) return;
   const LoopbackPort port(8);
   bench.settings.host_view.loopback = {port.number()};

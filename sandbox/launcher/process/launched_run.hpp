@@ -43,8 +43,9 @@ class LaunchedRun {
   ~LaunchedRun();
 
   std::uint64_t number() const { return facts_.number; }
-  /// Who the script is, and whether nobody else may be.
+  /// Whether nobody else may be who its script and its init are.
   bool identity_is_own() const { return facts_.identity_is_own; }
+  /// Whether its script or its init is this user.
   bool has_user(std::uint32_t uid) const {
     return (facts_.identity && facts_.identity->uid == uid) ||
            (facts_.expectation.init_uid != 0 && facts_.expectation.init_uid == uid);
