@@ -67,6 +67,9 @@ TEST_CASE("a root of the run's own shows bootstrap, SDK and packages") {
   for (const int i : {0, 1})
     CHECK(files.texts[static_cast<std::size_t>(i)].content == module_bootstrap());
   CHECK(files.node_modules == "/data/tree/node_modules");
+  // node's bootstrap loads one of its neighbours while it waits.
+  CHECK(files.texts[3].path == "/.module/integration.mjs");
+  CHECK(module_bootstrap().find("\"./integration.mjs\"") != std::string_view::npos);
   // It travels as a C string.
   CHECK(module_bootstrap().find('\0') == std::string_view::npos);
   CHECK(module_bootstrap().size() > 1'000);
