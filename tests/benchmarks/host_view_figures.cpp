@@ -138,19 +138,32 @@ std::vector<Figure> measure_host_view() {
   const auto append = [](Samples& to, const Samples& from) {
     to.insert(to.end(), from.begin(), from.end());
   };
+  RunCosts plain_costs, view_costs;
   for (int round = 0; round < view_rounds; ++round) {
-    append(without, sandbox.measure({.runs = runs_per_view_round}).latencies);
-    append(with, sandbox.measure({.host_view = true, .runs = runs_per_view_round}).latencies);
+    const Timing hidden = sandbox.measure({.runs = runs_per_view_round});
+    const Timing shown = sandbox.measure({.host_view = true, .runs = runs_per_view_round});
+    append(without, hidden.latencies);
+    append(with, shown.latencies);
+    plain_costs = SandboxProcess::costs_of(hidden);
+    view_costs = SandboxProcess::costs_of(shown);
   }
   const Service service;
   const Connection direct = direct_connection(service.port());
   const auto told = sandbox.run_script(client(service.port()), service.port());
   if (told.size() != 2) throw std::runtime_error("the client in the sandbox said nothing");
   const double plain = median(without);
+  const auto more = [plain](const char* key, const char* what, double shown, double hidden) {
+    return Figure{key, what, shown - hidden, "us", (shown - hidden) / plain, ""};
+  };
   return {
       {"host_view_none", "a cold run that shows nothing of the host", plain, "us", 1.0, ""},
       {"host_view", "8 disks, processes, system, 4 ports; x host_view_none", median(with), "us",
        median(with) / plain, "<= 1.25x"},
+      more("host_view_cpu_caller", "on a processor, more than without", view_costs.caller,
+           plain_costs.caller),
+      more("host_view_cpu_launcher", "", view_costs.launcher, plain_costs.launcher),
+      more("host_view_cpu_set_up", "inits, forwarders", view_costs.set_up, plain_costs.set_up),
+      more("host_view_cpu_script", "", view_costs.script, plain_costs.script),
       {"loopback_direct", "connect and a byte, without a sandbox", direct.microseconds, "us",
        std::nullopt, ""},
       {"loopback_added", "what the forwarder adds to it", told[0] - direct.microseconds, "us",

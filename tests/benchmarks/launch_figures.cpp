@@ -29,6 +29,8 @@ RunCosts mean(const std::vector<RunCosts>& all) {
     sum.launcher += one.launcher / static_cast<double>(all.size());
     sum.set_up += one.set_up / static_cast<double>(all.size());
     sum.script += one.script / static_cast<double>(all.size());
+    sum.launcher_faults += one.launcher_faults / static_cast<double>(all.size());
+    sum.faults_below += one.faults_below / static_cast<double>(all.size());
   }
   return sum;
 }
@@ -126,6 +128,16 @@ std::vector<Figure> measure_launches(int rounds) {
   figures.push_back(time("warm_cpu_launcher", "", warm.launcher));
   figures.push_back(time("warm_cpu_set_up", "", warm.set_up));
   figures.push_back(time("warm_cpu_script", "", warm.script));
+  const auto faults = [](const char* key, const char* what, double number) {
+    return Figure{key, what, number, "faults", std::nullopt, ""};
+  };
+  figures.push_back(
+      faults("cold_faults_launcher", "of pages, of a cold run", cold.launcher_faults));
+  figures.push_back(
+      faults("cold_faults_below", "init, script, and what is made ahead", cold.faults_below));
+  figures.push_back(
+      faults("warm_faults_launcher", "of one that stood ready", warm.launcher_faults));
+  figures.push_back(faults("warm_faults_below", "", warm.faults_below));
   const auto calls = [](const char* key, const char* what, double number) {
     return Figure{key, what, number / traced_runs, "calls", std::nullopt, ""};
   };

@@ -7,6 +7,21 @@
 #include <string>
 
 namespace satellite::benchmarks {
+namespace {
+
+/// The words of its stat from that field on, proc(5).
+std::istringstream stat_from_field(int first, pid_t process) {
+  std::ifstream file("/proc/" + std::to_string(process) + "/stat");
+  std::string text;
+  std::getline(file, text);
+  // Behind the name, which may hold anything.
+  std::istringstream words(text.substr(text.rfind(')') + 1));
+  std::string word;
+  for (int field = 3; field < first; ++field) words >> word;
+  return words;
+}
+
+}  // namespace
 
 std::vector<pid_t> process_family(pid_t agent) {
   std::vector<pid_t> family{agent};
@@ -31,16 +46,17 @@ double processor_time(const std::vector<pid_t>& family) {
 }
 
 double processor_time_of_children(pid_t process) {
-  std::ifstream file("/proc/" + std::to_string(process) + "/stat");
-  std::string text;
-  std::getline(file, text);
-  // Behind the name, which may hold anything: cutime and cstime are fields 16 and 17, proc(5).
-  std::istringstream words(text.substr(text.rfind(')') + 1));
-  std::string word;
-  for (int field = 3; field < 16; ++field) words >> word;
+  auto stat = stat_from_field(16, process);  // cutime, cstime
   double user = 0, system = 0;
-  words >> user >> system;
+  stat >> user >> system;
   return (user + system) * 1e6 / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
+PageFaults page_faults(pid_t process) {
+  auto stat = stat_from_field(10, process);  // minflt, cminflt, majflt, cmajflt
+  double own = 0, of_children = 0, own_major = 0, of_children_major = 0;
+  stat >> own >> of_children >> own_major >> of_children_major;
+  return {own + own_major, of_children + of_children_major};
 }
 
 double proportional_size_mb(const std::vector<pid_t>& family) {

@@ -14,6 +14,12 @@ double processor_time(const std::vector<pid_t>& family);
 /// Of the children that a process has waited for, in microseconds, in steps of its clock's ticks.
 double processor_time_of_children(pid_t process);
 
+/// Pages that were not there when they were used, since a process began.
+struct PageFaults {
+  double own = 0, of_children = 0;  ///< children that it has waited for
+};
+PageFaults page_faults(pid_t process);
+
 /// What they hold of memory, shared pages divided among their holders.
 double proportional_size_mb(const std::vector<pid_t>& family);
 

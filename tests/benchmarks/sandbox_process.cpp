@@ -150,6 +150,7 @@ class Runs final : public MeasuringProcess::Measurement {
     const double caller = processor_time({::getpid()});
     const double launcher = processor_time({launcher_->pid()});
     const double children = processor_time_of_children(launcher_->pid());
+    const PageFaults faults = page_faults(launcher_->pid());
     double seconds = 0;
     const int at_once = what.prepared ? what.at_a_time : what.runs;
     for (int done = 0; done < what.runs; done += at_once) {
@@ -161,10 +162,12 @@ class Runs final : public MeasuringProcess::Measurement {
     // The kernel takes its time until the last init can be waited for.
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     const double below = processor_time_of_children(launcher_->pid()) - children;
+    const PageFaults now = page_faults(launcher_->pid());
     answer_ << " | " << roots_ready_ << ' ' << networks_ready_ << ' '
             << processor_time({::getpid()}) - caller << ' '
             << processor_time({launcher_->pid()}) - launcher << ' ' << below - scripts_ << ' '
-            << scripts_;
+            << scripts_ << ' ' << now.own - faults.own << ' '
+            << now.of_children - faults.of_children;
     return answer_.str();
   }
 
@@ -286,8 +289,8 @@ std::vector<double> SandboxProcess::run_script(const std::string& text, std::uin
 RunCosts SandboxProcess::costs_of(const Timing& timing) {
   const auto runs = static_cast<double>(timing.latencies.size());
   const auto& all = timing.more;
-  return {all.at(0) / runs, all.at(1) / runs, all.at(2) / runs,
-          all.at(3) / runs, all.at(4) / runs, all.at(5) / runs};
+  return {all.at(0) / runs, all.at(1) / runs, all.at(2) / runs, all.at(3) / runs,
+          all.at(4) / runs, all.at(5) / runs, all.at(6) / runs, all.at(7) / runs};
 }
 
 pid_t SandboxProcess::launcher() {

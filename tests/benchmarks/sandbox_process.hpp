@@ -32,6 +32,7 @@ struct RunCosts {
   double caller = 0, launcher = 0;  ///< on a processor: the process that wants runs, the launcher
   double set_up = 0;                ///< inits and builders
   double script = 0;                ///< from the start of its program on
+  double launcher_faults = 0, faults_below = 0;  ///< of pages, numbers: the launcher, all below it
 };
 
 /// The sandbox alone: a process with a launcher and a runner, without network, core or TLS, that

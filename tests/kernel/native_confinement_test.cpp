@@ -1,8 +1,10 @@
 #include "tests/support/script_bench.hpp"
 
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <catch2/catch.hpp>
 #include <charconv>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -40,6 +42,13 @@ std::vector<pid_t> inits_below(pid_t launcher) {
   return found;
 }
 
+/// Of a process that can be dumped they belong to its user, else to root, proc(5).
+uid_t owner_of_its_files(pid_t pid) {
+  struct stat facts {};
+  const std::string file = "/proc/" + std::to_string(pid) + "/environ";
+  return ::stat(file.c_str(), &facts) == 0 ? facts.st_uid : static_cast<uid_t>(-1);
+}
+
 std::string seccomp_mode_of(pid_t pid) {
   const std::string status = read_proc(pid, "status");
   const auto at = status.find("\nSeccomp:\t");
@@ -72,6 +81,34 @@ TEST_CASE("the init of a confined run is filtered before its script starts, and 
   if (engine != Engine::native) return;
   CHECK(ran.result.sandbox.layers.at(static_cast<std::size_t>(Layer::privilege))
             .evidence.find("of init 2") != std::string::npos);
+}
+
+TEST_CASE("an init cannot be dumped or debugged while its script runs") {
+  const bool from_prepared = GENERATE(false, true);
+  ScriptBench bench(Engine::native);
+  bench.keep_prepared(from_prepared ? 1 : 0);
+  Listener listener;
+  std::vector<std::pair<uid_t, uid_t>> owners;
+  listener.on_output = [&](const std::string&) {
+    for (const pid_t init : inits_below(bench.launcher->pid())) {
+      std::istringstream children(read_proc(init, "task/" + std::to_string(init) + "/children"));
+      for (pid_t pid = 0; children >> pid;) {
+        const bool is_waiting = read_proc(pid, "comm") == "csat-init\n";
+        if (!is_waiting) owners.emplace_back(owner_of_its_files(init), owner_of_its_files(pid));
+      }
+    }
+  };
+  bool was_prepared = false;
+  for (int runs = 0; runs < 50 && (runs == 0 || was_prepared != from_prepared); ++runs) {
+    if (from_prepared) bench.wait_until_prepared(1, std::chrono::seconds(3));
+    owners.clear();
+    const Ran ran = bench.run(script("echo up; sleep 0.3"), policy_for(Engine::native), listener);
+    was_prepared = ran.result.was_prepared;
+    REQUIRE(owners.size() == 1);
+    CHECK(owners.front().first == 0);
+    CHECK(owners.front().second != 0);
+  }
+  CHECK(was_prepared == from_prepared);
 }
 
 TEST_CASE("nothing can be typed into a terminal, and without an engine it can") {

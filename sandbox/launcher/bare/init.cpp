@@ -3,6 +3,7 @@
 // goes to the launcher, and only after everything that the script left behind is dead.
 #include "sandbox/launcher/bare/init.hpp"
 
+#include "sandbox/launcher/bare/clone_on_stack.hpp"
 #include "sandbox/launcher/bare/hardening.hpp"
 #include "sandbox/launcher/bare/init_block.hpp"
 #include "sandbox/launcher/bare/kill_descendants.hpp"
@@ -18,6 +19,7 @@
 #include <linux/mman.h>
 #include <linux/prctl.h>
 #include <linux/resource.h>
+#include <linux/sched.h>
 #include <linux/signalfd.h>
 #include <linux/time_types.h>
 #include <linux/wait.h>
@@ -168,6 +170,36 @@ void confine_init(const Attempt& attempt, const InitBlock& block, long filtered)
   call(__NR_close, filtered);
 }
 
+/// What the script's process begins with, until it executes the script.
+alignas(16) char script_stack[64U << 10U];
+
+struct ScriptBirth {
+  const InitBlock& block;
+  InitSide init;
+};
+
+void begin_script(const void* passed) {
+  const auto& birth = *static_cast<const ScriptBirth*>(passed);
+  become_script(birth.block, birth.init);
+}
+
+/// A process that shares our memory until its exec: a copy would take longer than the whole rest of
+/// its set-up where page tables are expensive. Where we are a copy of the launcher, which our child
+/// may have to open to the launcher's user, it gets a copy of its own.
+long start_script(const Attempt& attempt, const ScriptBirth& birth, bool is_own_program) {
+  attempt.check_fault(SetupStep::fork_script, 0);
+  long pid = 0;
+  if (is_own_program) {
+    pid = clone_on_stack(__NR_clone, CLONE_VM | SIGCHLD,
+                         address(script_stack + sizeof(script_stack)), begin_script, &birth);
+  } else {
+    pid = call(__NR_clone, SIGCHLD, 0, 0, 0, 0);
+    if (pid == 0) begin_script(&birth);
+  }
+  if (pid < 0) attempt.give_up(SetupStep::fork_script, 0, pid);
+  return pid;
+}
+
 }  // namespace
 
 InitBlock& map_block(int fd, int report_fd) {
@@ -216,8 +248,8 @@ void run_init(InitBlock* own) {
   // No wrapper does it. The native set-up did, with the privileges of that time.
   if (!is_native && own_pid_namespace) take_session_keyring(attempt);
   const long filtered = make_filtered_event(attempt, block);
-  run.script = attempt.must(SetupStep::fork_script, 0, __NR_clone, SIGCHLD, 0, 0, 0, 0);
-  if (run.script == 0) become_script(block, {own_pid, filtered});
+  const ScriptBirth birth{block, {own_pid, filtered}};
+  run.script = start_script(attempt, birth, own == nullptr);
   for (int fd = init_fd_barrier; fd < init_fd_end; ++fd) call(__NR_close, fd);
   // Only now: the script must inherit exactly the agreed descriptors, and a number among those just
   // closed is free to be this one's.

@@ -182,6 +182,9 @@ void prepare_exec(const InitBlock& task, const Attempt& attempt, char (&path)[PA
 [[noreturn]] void execute(const InitBlock& task, const Attempt& attempt,
                           const char (&path)[PATH_MAX]) {
   set_signal_mask(false);
+  // Init shares this memory, and must not stay open to the script's user. The program that comes
+  // has its own.
+  call(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
   const long result =
       attempt.may(SetupStep::exec, 0, __NR_execve, address(path),
                   address(text_at(task, task.arguments)), address(text_at(task, task.environment)));

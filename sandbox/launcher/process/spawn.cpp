@@ -1,5 +1,6 @@
 #include "sandbox/launcher/process/spawn.hpp"
 
+#include "sandbox/launcher/bare/clone_on_stack.hpp"
 #include "sandbox/launcher/bare/raw_syscall.hpp"
 
 #include <fcntl.h>
@@ -15,50 +16,6 @@
 
 namespace satellite::sandbox {
 namespace {
-
-/// A process that shares our memory must not return from the call that made it: it begins at
-/// become_init, on its own stack. Raw, since glibc has no clone3(2) for a stack. ENOSYS is the only
-/// failure that this kernel's older call may not have, too.
-long clone_on_stack(clone_args& wanted, const bare::InitLaunch& launch) {
-  void (*const begin)(const bare::InitLaunch&) = bare::become_init;
-#if defined(__x86_64__)
-  long result = __NR_clone3;
-  register auto begin_register __asm__("r8") = begin;
-  register const bare::InitLaunch* launch_register __asm__("r9") = &launch;
-  __asm__ volatile(
-      "syscall\n\t"
-      "test %%rax, %%rax\n\t"
-      "jnz 1f\n\t"
-      "xor %%ebp, %%ebp\n\t"
-      "mov %%r9, %%rdi\n\t"
-      "call *%%r8\n\t"
-      "hlt\n"
-      "1:"
-      : "+a"(result)
-      : "D"(&wanted), "S"(sizeof(wanted)), "r"(begin_register), "r"(launch_register)
-      : "rcx", "r11", "memory");
-  return result;
-#elif defined(__aarch64__)
-  register long number __asm__("x8") = __NR_clone3;
-  register long result __asm__("x0") = bare::address(&wanted);
-  register long size __asm__("x1") = sizeof(wanted);
-  register auto begin_register __asm__("x9") = begin;
-  register const bare::InitLaunch* launch_register __asm__("x10") = &launch;
-  __asm__ volatile(
-      "svc 0\n\t"
-      "cbnz x0, 1f\n\t"
-      "mov x29, xzr\n\t"
-      "mov x30, xzr\n\t"
-      "mov x0, x10\n\t"
-      "blr x9\n\t"
-      "brk 1\n"
-      "1:"
-      : "+r"(result)
-      : "r"(number), "r"(size), "r"(begin_register), "r"(launch_register)
-      : "memory");
-  return result;
-#endif
-}
 
 constexpr std::uint64_t stack_size_min = 16U << 10U;
 
@@ -95,9 +52,17 @@ long clone_copy(clone_args wanted, const bare::InitLaunch& launch) {
   return pid;
 }
 
+void begin_init(const void* launch) {
+  bare::become_init(*static_cast<const bare::InitLaunch*>(launch));
+}
+
+/// ENOSYS is the only failure that this kernel's older call may not have, too.
 long clone_init(clone_args& wanted, const bare::InitLaunch& launch) {
   long pid = -ENOSYS;
-  if ((wanted.flags & CLONE_VM) != 0) pid = clone_on_stack(wanted, launch);
+  if ((wanted.flags & CLONE_VM) != 0) {
+    pid = bare::clone_on_stack(__NR_clone3, bare::address(&wanted), sizeof(wanted), begin_init,
+                               &launch);
+  }
   return pid == -ENOSYS ? clone_copy(wanted, launch) : pid;
 }
 
