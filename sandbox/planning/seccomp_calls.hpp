@@ -98,17 +98,12 @@ inline constexpr std::uint32_t looking_init_calls[] = {
     __NR_openat,     __NR_getdents64,        __NR_getpid,
     __NR_pidfd_open, __NR_pidfd_send_signal, __NR_waitid};
 
-/// All that the forwarder of loopback ports needs: sockets, pipes, memory.
+/// All that the forwarder of loopback ports needs, which has neither libc nor memory to ask for.
 inline constexpr std::uint32_t forwarder_calls[] = {
-    __NR_read,         __NR_write,      __NR_close,      __NR_accept4,     __NR_socket,
-    __NR_connect,      __NR_setsockopt, __NR_getsockopt, __NR_listen,      __NR_shutdown,
-    __NR_splice,       __NR_pipe2,      __NR_epoll_ctl,  __NR_epoll_pwait, __NR_sendto,
-    __NR_recvfrom,     __NR_recvmsg,    __NR_brk,        __NR_mmap,        __NR_munmap,
-    __NR_mremap,       __NR_madvise,    __NR_futex,      __NR_getrandom,   __NR_clock_gettime,
-    __NR_rt_sigreturn, __NR_exit,       __NR_exit_group,
-#ifdef __NR_epoll_wait
-    __NR_epoll_wait,
-#endif
+    __NR_write,         __NR_close,      __NR_accept4,     __NR_socket,   __NR_connect,
+    __NR_setsockopt,    __NR_getsockopt, __NR_listen,      __NR_shutdown, __NR_splice,
+    __NR_pipe2,         __NR_epoll_ctl,  __NR_epoll_pwait, __NR_sendto,   __NR_recvfrom,
+    __NR_clock_gettime, __NR_exit_group,
 };
 
 /// All that copying a state needs: files and directories by descriptors, memory, words.

@@ -1,7 +1,7 @@
 #include "sandbox/launcher/process/launched_run.hpp"
 
 #include "sandbox/kernel/memory_file.hpp"
-#include "sandbox/launcher/process/init_image.hpp"
+#include "sandbox/launcher/process/program_images.hpp"
 #include "tests/support/script_bench.hpp"
 #include "tests/support/temp_dir.hpp"
 

@@ -1,24 +1,8 @@
 // The init of a run as a program of its own, for wrappers that must execute something: static, no
-// libc, embedded into the agent (init_image) and handed over as a sealed memory file.
+// libc, embedded into the agent (program_images) and handed over as a sealed memory file.
 #include "sandbox/launcher/bare/init.hpp"
 
-#include <cstddef>
-
-// g++ may turn loops and struct copies into these calls even in a freestanding program.
 extern "C" {
-void* memset(void* target, int value, std::size_t size) {
-  auto* bytes = static_cast<volatile unsigned char*>(target);
-  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<unsigned char>(value);
-  return target;
-}
-
-void* memcpy(void* target, const void* source, std::size_t size) {
-  auto* to = static_cast<volatile unsigned char*>(target);
-  const auto* from = static_cast<const unsigned char*>(source);
-  for (std::size_t i = 0; i < size; ++i) to[i] = from[i];
-  return target;
-}
-
 // The kernel starts us with an aligned stack and no return address, which is not how x86_64
 // functions expect to be entered.
 #if defined(__x86_64__)

@@ -18,6 +18,7 @@ struct NetworkMeans {
   /// The user namespace that networks are made below, without root and once there is one; -1 =
   /// ours.
   int parent_user_namespace = -1;
+  int forwarder_program = -1;  ///< an executable memory file; -1 = this host has none
 };
 
 /// A network namespace with its filter loaded and read back, seen from outside.

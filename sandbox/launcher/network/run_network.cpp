@@ -66,10 +66,11 @@ RunNetwork::RunNetwork(const LaunchOrder& order, const NetworkMeans& means)
       is_below_parents_(means.parent_user_namespace >= 0),
       fault_(order.fault),
       deadline_(Clock::now() + set_up_time_max),
-      ports_(order.network->loopback_ports) {
+      wish_{order.network->loopback_ports, std::nullopt, 0},
+      forwarder_program_(means.forwarder_program) {
   if (means.is_root) {
-    identity_ = order.identity;
-    forwarders_uid_ = order.init_uid;
+    wish_.identity = order.identity;
+    wish_.own_uid = order.init_uid;
   }
   facts_.filter_rules = static_cast<std::uint32_t>(order.network->filter.rules.size());
 }
@@ -117,7 +118,7 @@ void RunNetwork::go_on_with(NetworkNamespace made) {
 
 void RunNetwork::raise() {
   if (stage_ != Stage::built) return;
-  if (!ports_.empty() && !start_forwarder()) return;
+  if (!wish_.ports.empty() && !start_forwarder()) return;
   if (egress_ != Egress::slirp4netns) return go_on_behind_uplink();
   const bool is_faulty = fault_.hits(SetupStep::network_slirp4netns);
   auto started = is_faulty ? Result<Slirp4netns>(error_from_errno("a fault", fault_.error_number))
@@ -132,7 +133,7 @@ bool RunNetwork::start_forwarder() {
   const bool is_faulty = fault_.hits(SetupStep::network_forwarder);
   auto started = is_faulty
                      ? Result<LoopbackForwarder>(error_from_errno("a fault", fault_.error_number))
-                     : start_loopback_forwarder(namespace_, ports_, identity_, forwarders_uid_);
+                     : start_loopback_forwarder(namespace_, wish_, forwarder_program_);
   if (!started) {
     fail(SetupStep::network_forwarder, started.error().message);
     return false;

@@ -85,9 +85,8 @@ class RunNetwork {
   NetworkNamespace namespace_;
   NetworkFacts facts_;
   Slirp4netns uplink_;
-  std::vector<std::uint16_t> ports_;
-  std::optional<Identity> identity_;  ///< of the forwarder
-  std::uint32_t forwarders_uid_ = 0;  ///< PlannedRun::init_uid
+  ForwarderWish wish_;
+  int forwarder_program_ = -1;
   LoopbackForwarder forwarder_;
   std::optional<RunSetupFailed> failure_;
   bool lost_uplink_ = false;

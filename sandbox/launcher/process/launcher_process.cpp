@@ -2,8 +2,8 @@
 
 #include "sandbox/kernel/memory_file.hpp"
 #include "sandbox/launcher/process/detach_from_agent.hpp"
-#include "sandbox/launcher/process/init_image.hpp"
 #include "sandbox/launcher/process/launcher_loop.hpp"
+#include "sandbox/launcher/process/program_images.hpp"
 #include "sandbox/planning/seccomp_filter.hpp"
 
 #include <fcntl.h>
@@ -39,7 +39,10 @@ int run_launcher(UniqueFd agent, kernel::ScratchArea& scratch, pid_t agent_pid,
                       script_open_files,
                       ::geteuid() == 0 && settings.root_scripts == RootScripts::refused,
                       settings.made_ahead};
+  const auto forwarder =
+      kernel::make_memory_file("csat-forwarder", forwarder_image(), kernel::Executable::yes);
   NetworkMeans means{state.is_root, std::move(settings.macvlan)};
+  if (forwarder) means.forwarder_program = forwarder->get();
   LauncherLoop loop(std::move(agent), std::move(signals), std::move(state), std::move(means));
   loop.serve();
   loop.end_all_runs();
