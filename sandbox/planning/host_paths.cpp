@@ -9,7 +9,10 @@
 #include <unistd.h>
 #include <cerrno>
 #include <filesystem>
+#include <map>
+#include <memory>
 #include <system_error>
+#include <utility>
 
 // The only file of the planner that asks the host, and it only reads.
 
@@ -20,10 +23,23 @@ namespace {
 constexpr std::size_t public_text_size_max = 1U << 20U;
 constexpr std::size_t mountinfo_size_max = 4U << 20U;
 
-bool is_reachable(const std::filesystem::path& path) {
+bool may_be_entered(const std::string& directory) {
   struct stat facts {};
+  return ::stat(directory.c_str(), &facts) == 0 && (facts.st_mode & S_IXOTH) != 0;
+}
+
+/// What one plan has asked for already. A plan asks three times for the mounts, and for each disk
+/// whether the directories on the way can be entered.
+struct Remembered {
+  std::optional<std::string> mountinfo;
+  std::map<std::string, bool> may_be_entered;
+};
+
+bool is_reachable(const std::filesystem::path& path, Remembered& remembered) {
   for (auto directory = path.parent_path();; directory = directory.parent_path()) {
-    if (::stat(directory.c_str(), &facts) != 0 || (facts.st_mode & S_IXOTH) == 0) return false;
+    const auto [known, is_new] = remembered.may_be_entered.try_emplace(directory.string());
+    if (is_new) known->second = may_be_entered(known->first);
+    if (!known->second) return false;
     if (directory == directory.root_path()) return true;
   }
 }
@@ -40,9 +56,9 @@ bool is_roots_alone(const std::string& path) {
          (facts.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
-bool is_public(const std::filesystem::path& path) {
+bool is_public(const std::filesystem::path& path, Remembered& remembered) {
   struct stat facts {};
-  if (!is_reachable(path)) return false;
+  if (!is_reachable(path, remembered)) return false;
   if (::stat(path.c_str(), &facts) != 0) return false;
   const mode_t needed = S_ISDIR(facts.st_mode) ? S_IROTH | S_IXOTH : S_IROTH;
   return (facts.st_mode & needed) == needed;
@@ -73,6 +89,7 @@ std::string host_name() {
 }  // namespace
 
 HostPaths this_host_paths() {
+  const auto remembered = std::make_shared<Remembered>();
   HostPaths host;
   host.exists = [](const std::string& path) {
     std::error_code ignored;
@@ -84,9 +101,11 @@ HostPaths this_host_paths() {
     if (error) return std::nullopt;
     return real.string();
   };
-  host.is_public = [](const std::string& path) { return path.starts_with('/') && is_public(path); };
-  host.is_reachable = [](const std::string& path) {
-    return path.starts_with('/') && is_reachable(path);
+  host.is_public = [remembered](const std::string& path) {
+    return path.starts_with('/') && is_public(path, *remembered);
+  };
+  host.is_reachable = [remembered](const std::string& path) {
+    return path.starts_with('/') && is_reachable(path, *remembered);
   };
   host.is_directory = is_directory;
   host.is_roots_alone = is_roots_alone;
@@ -95,9 +114,12 @@ HostPaths this_host_paths() {
     std::error_code ignored;
     return std::filesystem::is_socket(path, ignored);
   };
-  host.mountinfo = [] {
-    auto text = kernel::read_small_file(AT_FDCWD, "/proc/self/mountinfo", mountinfo_size_max);
-    return text ? *std::move(text) : std::string();
+  host.mountinfo = [remembered] {
+    if (!remembered->mountinfo) {
+      auto text = kernel::read_small_file(AT_FDCWD, "/proc/self/mountinfo", mountinfo_size_max);
+      remembered->mountinfo = text ? *std::move(text) : std::string();
+    }
+    return *remembered->mountinfo;
   };
   host.host_name = host_name();
   return host;

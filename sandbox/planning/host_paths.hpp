@@ -35,7 +35,8 @@ struct HostPaths {
   std::string host_name{};  ///< as uname(2) tells it; empty = not known
 };
 
-/// Asks the disk of this host, each time anew.
+/// Asks the disk of this host. For one plan: mounts and the directories on the way are looked at
+/// once, everything else each time anew.
 HostPaths this_host_paths();
 
 }  // namespace satellite::sandbox
