@@ -6,9 +6,9 @@
 // node:fs would load all of it, and the loader of modules, which the script needs, is started once then.
 const isBun = typeof Bun !== "undefined";
 const proc = process, { parse, stringify } = JSON, text = String, { isArray } = Array, { every } = Array.prototype;
-const define = Object.defineProperty, failure = { ok: false }, apply = Reflect.apply;
+const define = Object.defineProperty, apply = Reflect.apply;
 const env = proc.env;
-let readTask, place, tell, createRequire;
+let readTask, place, tell, createRequire, loaded;
 if (isBun) {
   const { file, write } = Bun, answer = file(4), task = file(3);
   readTask = () => task.text();
@@ -35,7 +35,7 @@ if (isBun) {
   // file halves the time that the script's own takes. Where no root shows one, text has to do.
   if (fstatSync(3).isFIFO()) {
     void proc.stdout, proc.stderr;
-    import(__filename[0] === "/" ? "./integration.mjs" : "data:text/javascript,export default 1").catch(() => {});
+    loaded = import(__filename[0] === "/" ? "./integration.mjs" : "data:text/javascript,export default 1").catch(() => {});
   }
 }
 
@@ -133,6 +133,7 @@ function lineOf(e) {
 }
 
 async function main() {
+  await loaded;  // what it opens is closed when somebody looks
   await tell("R");
   const body = await readTask();
   if (body === "") return;  // nobody will ask

@@ -10,6 +10,7 @@
 #include "sandbox/launcher/bare/clone_on_stack.hpp"
 #include "sandbox/launcher/bare/loopback.hpp"
 #include "sandbox/launcher/bare/raw_syscall.hpp"
+#include "sandbox/launcher/bare/socket_message.hpp"
 
 #include <asm/errno.h>
 #include <asm/signal.h>
@@ -23,7 +24,6 @@
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <linux/time.h>
-#include <linux/uio.h>
 
 namespace satellite::sandbox::bare {
 namespace {
@@ -31,26 +31,6 @@ namespace {
 constexpr int connections_max = 64, places_max = 2 * forwarder_ports_max, events_max = 64;
 constexpr long waiting_max = 128, look_milliseconds = 50;
 constexpr std::uint64_t no_connection = ~0ULL;
-
-// In sys/socket.h alone, which belongs to libc, as do the two structs below.
-constexpr long msg_cmsg_cloexec = 0x40000000;
-constexpr unsigned msg_trunc = 0x20, msg_ctrunc = 0x8;
-constexpr int scm_rights = 1;
-
-struct MessageHead {
-  void* name;
-  int name_size;
-  iovec* vectors;
-  unsigned long vector_count;
-  void* control;
-  unsigned long control_size;
-  unsigned flags;
-};
-struct Rights {
-  unsigned long size;
-  int level, type;
-  int descriptors[2];
-};
 
 [[noreturn]] void end(int code) {
   for (;;) call(__NR_exit_group, code);
@@ -63,19 +43,16 @@ struct Networks {
 /// The launcher's end of the socket is the end of this process.
 Networks receive(int socket, ForwarderTask& task) {
   iovec vector{&task, sizeof(task)};
-  alignas(8) Rights rights{};
+  Rights<2> rights;
   MessageHead head{nullptr, 0, &vector, 1, &rights, sizeof(rights), 0};
   long got = -EINTR;
   while (got == -EINTR) got = call(__NR_recvmsg, socket, address(&head), msg_cmsg_cloexec);
   const bool is_task = got == static_cast<long>(sizeof(task)) &&
-                       task.magic == forwarder_task_magic && rights.level == SOL_SOCKET &&
-                       rights.type == scm_rights && (head.flags & (msg_trunc | msg_ctrunc)) == 0;
-  const auto carried = (rights.size - __builtin_offsetof(Rights, descriptors)) / sizeof(int);
-  const bool is_sound = is_task && carried >= 1 && carried <= 2 && task.port_count > 0 &&
-                        task.port_count <= forwarder_ports_max && task.filter_length > 0 &&
-                        task.filter_length <= forwarder_filter_max;
+                       task.magic == forwarder_task_magic && rights.count() > 0 && !head.is_cut();
+  const bool is_sound = is_task && task.port_count > 0 && task.port_count <= forwarder_ports_max &&
+                        task.filter_length > 0 && task.filter_length <= forwarder_filter_max;
   if (!is_sound) end(1);
-  return {rights.descriptors[0], carried == 2 ? rights.descriptors[1] : -1};
+  return {rights.descriptors[0], rights.count() == 2 ? rights.descriptors[1] : -1};
 }
 
 /// 127.0.0.1 or ::1 with the port, for bind(2) and connect(2).

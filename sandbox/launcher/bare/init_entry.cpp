@@ -20,9 +20,10 @@ constexpr int clear_descriptors_from = 100;  // above all of these, below the us
 static_assert(init_fd_end + wrapper_files_max <= clear_descriptors_from);
 constexpr Fault no_fault{};
 
-/// Between the numbers that descriptors had and those that they are to get, if it has one of these.
-long move_away(int fd) {
-  if (fd >= init_fd_end + wrapper_files_max) return fd;
+/// Between the numbers that descriptors had and those that they are to get, which end at `end`, if
+/// it has one of these.
+long move_away(int fd, int end) {
+  if (fd >= end) return fd;
   return call(__NR_fcntl, fd, F_DUPFD_CLOEXEC, clear_descriptors_from);
 }
 
@@ -38,23 +39,24 @@ int place_wrapper_files(const long (&moved)[wrapper_files_max], int count) {
 /// Moves the prepared descriptors to their agreed numbers. They may already sit on each other's
 /// numbers, so all go out of the way first.
 void place_descriptors(const InitLaunch& launch) {
-  const int control = launch.fds[init_fd_control];
+  const int control = launch.fds[init_fd_control],
+            end_of_all = init_fd_end + launch.wrapper_file_count;
   long files[wrapper_files_max];
   for (int i = 0; i < launch.wrapper_file_count; ++i) {
-    files[i] = move_away(launch.wrapper_file_fds[i]);
+    files[i] = move_away(launch.wrapper_file_fds[i], end_of_all);
     if (files[i] < 0) fail(control, SetupStep::descriptors, files[i], init_fd_end + i);
   }
   int moved[init_fd_end];
   for (int i = 0; i < init_fd_end; ++i) {
     moved[i] = -1;
     if (launch.fds[i] < 0) continue;
-    const long fd = move_away(launch.fds[i]);
+    const long fd = move_away(launch.fds[i], end_of_all);
     if (fd < 0) fail(control, SetupStep::descriptors, fd, i);
     moved[i] = static_cast<int>(fd);
   }
-  const long null_fd = move_away(launch.null_fd);
+  const long null_fd = move_away(launch.null_fd, end_of_all);
   const long messages =
-      launch.wrapper_messages_fd < 0 ? null_fd : move_away(launch.wrapper_messages_fd);
+      launch.wrapper_messages_fd < 0 ? null_fd : move_away(launch.wrapper_messages_fd, end_of_all);
   if (null_fd < 0) fail(moved[init_fd_control], SetupStep::descriptors, null_fd);
   if (messages < 0) fail(moved[init_fd_control], SetupStep::descriptors, messages);
   const long standard[3] = {null_fd, null_fd, messages};

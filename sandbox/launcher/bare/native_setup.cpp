@@ -45,18 +45,6 @@ void write_own_settings(const Attempt& attempt, const NativeSetup& setup) {
   call(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-void raise_loopback(const Attempt& attempt) {
-  const long socket =
-      attempt.must(SetupStep::loopback, 0, __NR_socket, af_inet, sock_dgram | sock_cloexec, 0);
-  struct {
-    char name[interface_name_size] = "lo";
-    short flags = iff_up;
-    char rest[22] = {};
-  } request;
-  attempt.must(SetupStep::loopback, 1, __NR_ioctl, socket, SIOCSIFFLAGS, address(&request));
-  call(__NR_close, socket);
-}
-
 /// Changes the ids irreversibly, drops all capabilities, and checks that root cannot be regained.
 void become_the_scripts_user(const Attempt& attempt, const NativeSetup& setup,
                              const InitBlock& block) {
@@ -122,6 +110,18 @@ NativeSetup setup_of(InitBlock& block) {
 }
 
 }  // namespace
+
+void raise_loopback(const Attempt& attempt) {
+  const long socket =
+      attempt.must(SetupStep::loopback, 0, __NR_socket, af_inet, sock_dgram | sock_cloexec, 0);
+  struct {
+    char name[interface_name_size] = "lo";
+    short flags = iff_up;
+    char rest[22] = {};
+  } request;
+  attempt.must(SetupStep::loopback, 1, __NR_ioctl, socket, SIOCSIFFLAGS, address(&request));
+  call(__NR_close, socket);
+}
 
 void set_up_native(InitBlock& block) {
   const Attempt attempt(block.fault, init_fd_control);

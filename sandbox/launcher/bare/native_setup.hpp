@@ -2,6 +2,7 @@
 
 #include "sandbox/launcher/bare/file_step_kind.hpp"
 #include "sandbox/launcher/bare/init_block.hpp"
+#include "sandbox/launcher/bare/setup_attempt.hpp"
 
 namespace satellite::sandbox::bare {
 
@@ -43,5 +44,8 @@ struct NativeSetup {
 ///
 /// Source: sandbox/launcher/README.md "The native engine" for the order and its reasons.
 void set_up_native(InitBlock& block);
+
+/// Of this process's network namespace.
+void raise_loopback(const Attempt& attempt);
 
 }  // namespace satellite::sandbox::bare

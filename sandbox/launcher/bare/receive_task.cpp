@@ -3,34 +3,13 @@
 #include "sandbox/launcher/bare/receive_task.hpp"
 
 #include "sandbox/launcher/bare/init.hpp"
+#include "sandbox/launcher/bare/socket_message.hpp"
 
 #include <asm/errno.h>
-#include <asm/socket.h>
 #include <linux/fcntl.h>
-#include <linux/uio.h>
 
 namespace satellite::sandbox::bare {
 namespace {
-
-// In sys/socket.h alone, which belongs to libc, as do the two structs below.
-constexpr long msg_cmsg_cloexec = 0x40000000;
-constexpr unsigned msg_trunc = 0x20, msg_ctrunc = 0x8;
-constexpr int scm_rights = 1;
-
-struct MessageHead {
-  void* name;
-  int name_size;
-  iovec* vectors;
-  unsigned long vector_count;
-  void* control;
-  unsigned long control_size;
-  unsigned flags;
-};
-struct Rights {
-  unsigned long size;
-  int level, type;
-  int descriptors[task_descriptors_max];
-};
 
 struct Received {
   int count = 0;
@@ -52,7 +31,7 @@ void place(const Attempt& attempt, int from, int to) {
 Received receive(const Attempt& attempt) {
   TaskMessage message;
   iovec vector{&message, sizeof(message)};
-  alignas(8) Rights rights{};
+  Rights<task_descriptors_max> rights;
   MessageHead head{nullptr, 0, &vector, 1, &rights, sizeof(rights), 0};
   long got = -EINTR;
   while (got == -EINTR) {
@@ -64,14 +43,11 @@ Received receive(const Attempt& attempt) {
   if (got < 0) attempt.give_up(SetupStep::receive_task, 0, got);
   Received received;
   const bool is_task = got == static_cast<long>(sizeof(message)) && message.magic == task_magic;
-  const auto carried = rights.size - __builtin_offsetof(Rights, descriptors);
-  if (is_task && rights.level == SOL_SOCKET && rights.type == scm_rights) {
-    received.count = static_cast<int>(carried / sizeof(int));
-  }
+  if (is_task) received.count = rights.count();
   // Fewer than were sent also means that the limit of open files is too low for them.
   const int wanted =
       task_descriptors + (message.has_long_script != 0 ? 1 : 0) + (message.has_answer != 0 ? 1 : 0);
-  if (received.count != wanted || (head.flags & (msg_trunc | msg_ctrunc)) != 0) {
+  if (received.count != wanted || head.is_cut()) {
     attempt.give_up(SetupStep::receive_task, 1, -EPROTO);
   }
   for (int i = 0; i < task_descriptors; ++i) received.descriptors[i] = rights.descriptors[i];

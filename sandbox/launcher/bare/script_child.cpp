@@ -27,7 +27,18 @@ void set_limit(const Attempt& attempt, const InitLimit& limit, int index) {
     std::uint64_t soft, hard;
   } old{}, wanted{limit.value, limit.value};
   const long resource = static_cast<long>(limit.resource);
-  attempt.must(SetupStep::limit, index, __NR_prlimit64, 0, resource, 0, address(&old));
+  bool old_is_known = false;
+  // Nobody had a lower one, mostly, so that one call does it.
+  if (limit.soft_alone == 0) {
+    const long set = attempt.may(SetupStep::limit, index, __NR_prlimit64, 0, resource,
+                                 address(&wanted), address(&old));
+    if (set < 0 && set != -EPERM) attempt.give_up(SetupStep::limit, index, set);
+    old_is_known = set == 0;
+    if (old_is_known && old.hard >= limit.value) return;
+  }
+  if (!old_is_known) {
+    attempt.must(SetupStep::limit, index, __NR_prlimit64, 0, resource, 0, address(&old));
+  }
   if (old.hard < limit.value) wanted.soft = wanted.hard = old.hard;
   if (limit.soft_alone != 0) wanted.hard = old.hard;
   attempt.must(SetupStep::limit, index, __NR_prlimit64, 0, resource, address(&wanted), 0);

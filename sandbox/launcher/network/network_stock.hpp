@@ -1,12 +1,16 @@
 #pragma once
 
 #include "protocol/vocabulary/unique_fd.hpp"
+#include "sandbox/launcher/bare/stocked_networks.hpp"
 
 #include <poll.h>
 #include <sys/types.h>
 #include <chrono>
+#include <cstddef>
+#include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace satellite::sandbox {
@@ -23,7 +27,7 @@ class NetworkStock {
  public:
   using Clock = std::chrono::steady_clock;
 
-  NetworkStock() = default;
+  NetworkStock();
   ~NetworkStock();
   NetworkStock(const NetworkStock&) = delete;
   NetworkStock& operator=(const NetworkStock&) = delete;
@@ -54,13 +58,22 @@ class NetworkStock {
   void take_answers();
   void give_up_builder(Clock::time_point now);
 
+  /// The process that makes them, and what it borrows of our memory for as long as it lives.
+  struct Builder {
+    pid_t pid = -1;
+    UniqueFd pidfd;
+    std::unique_ptr<std::byte[]> stack;
+    std::unique_ptr<bare::NetworksWanted> wanted;
+  };
+
   std::vector<UniqueFd> ready_, used_;
   std::optional<Clock::time_point> last_taken_;
   Clock::time_point builder_deadline_{}, not_before_{}, take_down_at_{};
-  pid_t builder_ = -1;
+  std::optional<Builder> builder_;
   bool builder_made_any_ = false;
-  UniqueFd builder_pidfd_, answer_;
-  std::vector<pid_t> ending_;
+  UniqueFd answer_;
+  std::vector<Builder> ending_;
+  std::string ping_group_range_;
 };
 
 }  // namespace satellite::sandbox
