@@ -96,3 +96,10 @@ TEST_CASE("a script that stands at the barrier of a run that goes on starts when
   CHECK(standing.all_output() == "ran\n");
   CHECK(std::holds_alternative<RunEnded>(standing.end().event));
 }
+
+TEST_CASE("no program that nobody constructs has anything to construct") {
+  for (const auto image : {init_image(), forwarder_image()}) {
+    REQUIRE(image.find(".text") != std::string_view::npos);  // names of sections are there
+    CHECK(image.find(".init_array") == std::string_view::npos);
+  }
+}

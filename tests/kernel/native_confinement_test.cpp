@@ -1,7 +1,14 @@
+#include "tests/support/in_child.hpp"
 #include "tests/support/script_bench.hpp"
 
+#include "protocol/vocabulary/unique_fd.hpp"
+#include "sandbox/launcher/bare/hardening.hpp"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 #include <catch2/catch.hpp>
 #include <charconv>
 #include <chrono>
@@ -109,6 +116,18 @@ TEST_CASE("an init cannot be dumped or debugged while its script runs") {
     CHECK(owners.front().second != 0);
   }
   CHECK(was_prepared == from_prepared);
+}
+
+TEST_CASE("without Landlock a script's process could write the file by which Landlock is tried") {
+  // As it is at its barrier under root: of another user, and not to be dumped.
+  const std::string seen = in_child([]() -> std::string {
+    const uid_t user = ::geteuid() == 0 ? 65'532 : ::geteuid();
+    if (::setresuid(user, user, user) != 0) return "no change of user";
+    ::prctl(PR_SET_DUMPABLE, 0);
+    const UniqueFd opened(::open(bare::landlock_trial_file, O_WRONLY | O_CLOEXEC));
+    return opened ? "open" : "refused";
+  });
+  CHECK(seen == "open");
 }
 
 TEST_CASE("nothing can be typed into a terminal, and without an engine it can") {

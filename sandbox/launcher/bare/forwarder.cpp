@@ -234,8 +234,11 @@ struct Forwarder {
     const long outer = make_socket(place.family);
     const long connected = outer < 0 ? outer : call(__NR_connect, outer, where.get(), where.size());
     if (!one.begin(inner, static_cast<int>(outer))) return;
+    if (connected < 0 && connected != -EINPROGRESS) {
+      one.reset();
+      return one.close();
+    }
     ++carried;
-    if (connected < 0 && connected != -EINPROGRESS) return one.reset();
     constexpr std::uint32_t all = EPOLLIN | EPOLLOUT | EPOLLRDHUP;
     watch(EPOLL_CTL_ADD, one.inner(), static_cast<std::uint64_t>(slot), all);
     watch(EPOLL_CTL_ADD, one.outer(), static_cast<std::uint64_t>(slot), all);
@@ -276,9 +279,9 @@ struct Forwarder {
   }
 };
 
-// Too large for a stack, and there is one in a process.
-ForwarderTask task;
-Forwarder forwarder;
+// Too large for a stack, and there is one in a process. Nobody would run a constructor.
+constinit ForwarderTask task;
+constinit Forwarder forwarder;
 
 }  // namespace
 

@@ -1,5 +1,5 @@
 // The process that carries loopback ports as a program of its own: static, no libc, embedded into
-// the agent (init_image) and executed from a sealed memory file.
+// the agent (program_images) and executed from a sealed memory file.
 #include "sandbox/launcher/bare/forwarder.hpp"
 
 extern "C" {

@@ -101,10 +101,10 @@ void allow_reading(const Attempt& attempt, long ruleset, const InitBlock& block)
   }
 }
 
-/// Opens a file of the process's own in /proc, which only Landlock forbids to write. Where all of
-/// /proc is mounted read-only, EROFS may come first and says nothing about Landlock.
+/// Where all of /proc is mounted read-only, EROFS may come first and says nothing about Landlock.
 void check_landlock(const Attempt& attempt, const InitBlock& block) {
-  const long opened = call(__NR_openat, AT_FDCWD, address("/proc/self/comm"), O_WRONLY | O_CLOEXEC);
+  const long opened =
+      call(__NR_openat, AT_FDCWD, address(landlock_trial_file), O_WRONLY | O_CLOEXEC);
   const bool kept_by_mount = block.proc_is_read_only != 0 && opened == -EROFS;
   if (opened != -EACCES && !kept_by_mount) {
     attempt.give_up(SetupStep::landlock, -1, opened);
@@ -208,6 +208,7 @@ void enter_nested_user_namespace(const Attempt& attempt, const IdMaps& maps, int
   call(__NR_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
   attempt.must(SetupStep::nested_user_namespace, 0, __NR_unshare, CLONE_NEWUSER);
   write_id_maps(attempt, maps, proc);
+  call(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
 namespace {

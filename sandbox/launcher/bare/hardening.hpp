@@ -5,6 +5,11 @@
 
 namespace satellite::sandbox::bare {
 
+/// A file that a process may write unless Landlock forbids it: its threads' names, which the kernel
+/// opens to the process itself whoever owns the file. That of /proc/self belongs to root while the
+/// process cannot be dumped, and would be refused anyway.
+inline constexpr const char* landlock_trial_file = "/proc/thread-self/comm";
+
 // What a process of a run gives up irreversibly. Same rules as script_child.cpp. Each is fatal on
 // failure.
 

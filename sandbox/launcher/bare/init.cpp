@@ -41,6 +41,8 @@ bool relocate(InitBlock& block, std::uint32_t array) {
   return false;
 }
 
+constexpr std::uint64_t populated_size_max = 32U << 10U;
+
 struct Supervision {
   long script = 0;
   bool kill_all_is_the_run = false;  ///< kill(-1) reaches exactly the other processes of the run
@@ -184,12 +186,13 @@ void begin_script(const void* passed) {
 }
 
 /// A process that shares our memory until its exec: a copy would take longer than the whole rest of
-/// its set-up where page tables are expensive. Where we are a copy of the launcher, which our child
-/// may have to open to the launcher's user, it gets a copy of its own.
+/// its set-up where page tables are expensive. It gets a copy of its own where we are a copy of the
+/// launcher, and where it changes its user and we do not: that user must not reach our memory.
 long start_script(const Attempt& attempt, const ScriptBirth& birth, bool is_own_program) {
   attempt.check_fault(SetupStep::fork_script, 0);
+  const bool may_share = is_own_program && birth.block.change_identity == 0;
   long pid = 0;
-  if (is_own_program) {
+  if (may_share) {
     pid = clone_on_stack(__NR_clone, CLONE_VM | SIGCHLD,
                          address(script_stack + sizeof(script_stack)), begin_script, &birth);
   } else {
@@ -209,9 +212,10 @@ InitBlock& map_block(int fd, int report_fd) {
       head.version != init_block_version || head.size < sizeof(head)) {
     fail(report_fd, SetupStep::map_block, got < 0 ? got : 0);
   }
-  // At once, since each of its few pages is written to (relocate).
-  const long mapped = call(__NR_mmap, 0, static_cast<long>(head.size), PROT_READ | PROT_WRITE,
-                           MAP_PRIVATE | MAP_POPULATE, fd, 0);
+  // At once where it is small, since each of its pages is written to then (relocate).
+  const long flags = MAP_PRIVATE | (head.size <= populated_size_max ? MAP_POPULATE : 0);
+  const long mapped =
+      call(__NR_mmap, 0, static_cast<long>(head.size), PROT_READ | PROT_WRITE, flags, fd, 0);
   if (mapped < 0 && mapped > -4096) fail(report_fd, SetupStep::map_block, mapped);
   return *reinterpret_cast<InitBlock*>(static_cast<unsigned long>(mapped));
 }

@@ -3,6 +3,7 @@
 #include "sandbox/launcher/bare/loopback.hpp"
 
 #include "sandbox/launcher/bare/raw_syscall.hpp"
+#include "sandbox/launcher/bare/socket_message.hpp"
 
 #include <asm/errno.h>
 #include <asm/socket.h>
@@ -80,6 +81,30 @@ HostListener read_listener(const char* answer, std::size_t size) {
   return listener;
 }
 
+DumpReading read_listeners(const char* answer, std::size_t size, std::uint32_t sequence,
+                           const Place* places, bool* found, int count) {
+  while (size >= sizeof(nlmsghdr)) {
+    const auto head = read_part<nlmsghdr>(answer);
+    if (head.nlmsg_len < sizeof(nlmsghdr) || head.nlmsg_len > size) return DumpReading::failed;
+    const char* const payload = answer + sizeof(nlmsghdr);
+    const std::size_t payload_size = head.nlmsg_len - sizeof(nlmsghdr);
+    if (head.nlmsg_seq == sequence) {
+      if (head.nlmsg_type == NLMSG_ERROR) return DumpReading::failed;
+      if (head.nlmsg_type == NLMSG_DONE) {
+        const bool is_well = payload_size < sizeof(int) || read_part<int>(payload) == 0;
+        return is_well ? DumpReading::complete : DumpReading::failed;
+      }
+      const HostListener listener = read_listener(payload, payload_size);
+      for (int i = 0; i < count; ++i) found[i] = found[i] || listener.takes(places[i]);
+    }
+    const std::size_t whole = NLMSG_ALIGN(head.nlmsg_len);
+    if (whole >= size) break;
+    answer += whole;
+    size -= whole;
+  }
+  return DumpReading::goes_on;
+}
+
 long HostListeners::open() {
   const long socket = call(__NR_socket, family_netlink, socket_raw | O_CLOEXEC, NETLINK_SOCK_DIAG);
   // The kernel answers within the call.
@@ -114,24 +139,14 @@ bool HostListeners::ask(int family, const Place* places, bool* found, int count)
   const long sent = call(__NR_sendto, socket_, address(&question), sizeof(question), 0, 0, 0);
   if (sent != static_cast<long>(sizeof(question))) return false;
   for (;;) {
-    const long got = call(__NR_recvfrom, socket_, address(answers), sizeof(answers), 0, 0, 0);
+    // With this flag it tells the size that the datagram had. Only the kernel can send any here.
+    const long got =
+        call(__NR_recvfrom, socket_, address(answers), sizeof(answers), msg_trunc, 0, 0);
     if (got == -EINTR) continue;
-    if (got < static_cast<long>(sizeof(nlmsghdr))) return false;
-    const auto size = static_cast<std::size_t>(got);
-    for (std::size_t at = 0; size - at >= sizeof(nlmsghdr);) {
-      const auto head = read_part<nlmsghdr>(answers + at);
-      if (head.nlmsg_len < sizeof(nlmsghdr) || head.nlmsg_len > size - at) return false;
-      // Another number belongs to a question whose answer came too late.
-      if (head.nlmsg_seq == sequence_) {
-        if (head.nlmsg_type == NLMSG_DONE) return true;
-        if (head.nlmsg_type == NLMSG_ERROR) return false;
-        const HostListener listener =
-            read_listener(answers + at + sizeof(nlmsghdr), head.nlmsg_len - sizeof(nlmsghdr));
-        for (int i = 0; i < count; ++i) found[i] = found[i] || listener.takes(places[i]);
-      }
-      const std::size_t whole = NLMSG_ALIGN(head.nlmsg_len);
-      at += whole < size - at ? whole : size - at;
-    }
+    if (got < 0 || got > static_cast<long>(sizeof(answers))) return false;
+    const auto reading =
+        read_listeners(answers, static_cast<std::size_t>(got), sequence_, places, found, count);
+    if (reading != DumpReading::goes_on) return reading == DumpReading::complete;
   }
 }
 

@@ -34,12 +34,22 @@ struct HostListener {
 /// Source: sock_diag(7); linux/inet_diag.h.
 HostListener read_listener(const char* answer, std::size_t size);
 
+/// What one datagram of the kernel's answer says of the dump.
+enum class DumpReading { goes_on, complete, failed };
+
+/// Sets `found[i]` for each of the places that a listener in it takes; messages with another number
+/// belong to a question whose answer came too late. Pure.
+///
+/// Source: netlink(7); the end of a dump says how it went.
+DumpReading read_listeners(const char* answer, std::size_t size, std::uint32_t sequence,
+                           const Place* places, bool* found, int count);
+
 /// The kernel's list of listening sockets, of the network namespace it was opened in.
 class HostListeners {
  public:
   /// Errors: the negated errno.
   static long open();
-  explicit HostListeners(int socket) : socket_(socket) {}
+  constexpr explicit HostListeners(int socket) : socket_(socket) {}
 
   /// Sets `found[i]` for each of the places that the host has a listener for now.
   ///

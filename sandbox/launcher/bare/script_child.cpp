@@ -149,6 +149,8 @@ void wait_at_barrier(const LandlockInForce& landlock) {
   report_at_barrier(InitReportKind::armed, landlock);
   char go = 0;
   const long received = call(__NR_read, script_fd_barrier, address(&go), 1);
+  // Also at the end of this process: init shares its memory.
+  call(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
   if (received != 1) call(__NR_exit_group, 1);
 }
 
@@ -193,9 +195,6 @@ void prepare_exec(const InitBlock& task, const Attempt& attempt, char (&path)[PA
 [[noreturn]] void execute(const InitBlock& task, const Attempt& attempt,
                           const char (&path)[PATH_MAX]) {
   set_signal_mask(false);
-  // Init shares this memory, and must not stay open to the script's user. The program that comes
-  // has its own.
-  call(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
   const long result =
       attempt.may(SetupStep::exec, 0, __NR_execve, address(path),
                   address(text_at(task, task.arguments)), address(text_at(task, task.environment)));

@@ -73,4 +73,8 @@ void make_networks(const NetworksWanted& wanted) {
   end(0);
 }
 
+void begin_making_networks(const void* wanted) {
+  make_networks(*static_cast<const NetworksWanted*>(wanted));
+}
+
 }  // namespace satellite::sandbox::bare

@@ -17,4 +17,7 @@ struct NetworksWanted {
 /// Errors: it ends, with those that it has sent.
 [[noreturn]] void make_networks(const NetworksWanted& wanted);
 
+/// The same for clone_on_stack: `wanted` is a NetworksWanted.
+void begin_making_networks(const void* wanted);
+
 }  // namespace satellite::sandbox::bare

@@ -31,22 +31,19 @@ constexpr std::size_t used_max = 16;
 constexpr auto quiet_before_take_down = 100ms;
 constexpr std::size_t builder_stack_size = 16U << 10U;
 
-void begin_builder(const void* wanted) {
-  bare::make_networks(*static_cast<const bare::NetworksWanted*>(wanted));
-}
-
 }  // namespace
 
 NetworkStock::NetworkStock()
     : ping_group_range_(std::to_string(::getegid()) + " " + std::to_string(::getegid())) {}
 
-/// What borrows our memory must be gone before that is given back; it was killed, which it cannot
-/// survive.
+/// What borrows our memory must be gone before that is given back. Who cannot be killed now keeps
+/// it: nothing waits for that, and our end is near.
 NetworkStock::~NetworkStock() {
   end();
-  for (const Builder& one : ending_) {
-    while (::waitpid(one.pid, nullptr, 0) < 0 && errno == EINTR) {
-    }
+  for (Builder& one : ending_) {
+    if (::waitpid(one.pid, nullptr, WNOHANG) != 0) continue;
+    static_cast<void>(one.stack.release());
+    static_cast<void>(one.wanted.release());
   }
 }
 
@@ -79,9 +76,9 @@ void NetworkStock::begin(std::size_t count, Clock::time_point now, int user_name
       static_cast<int>(count), sockets->second.get(), user_namespace, ping_group_range_.c_str()});
   int pidfd = -1;
   constexpr long flags = CLONE_VM | CLONE_PIDFD | SIGCHLD;
-  const long pid = bare::clone_on_stack(__NR_clone, flags,
-                                        bare::address(builder.stack.get() + builder_stack_size),
-                                        begin_builder, builder.wanted.get(), bare::address(&pidfd));
+  const long pid = bare::clone_on_stack(
+      __NR_clone, flags, bare::address(builder.stack.get() + builder_stack_size),
+      bare::begin_making_networks, builder.wanted.get(), bare::address(&pidfd));
   if (pid < 0) {
     not_before_ = now + pause_after_stock_failure;
     return;

@@ -12,8 +12,6 @@
 #include <unistd.h>
 #include <array>
 #include <cerrno>
-#include <cstddef>
-#include <memory>
 #include <string_view>
 
 namespace satellite::sandbox {
@@ -47,16 +45,8 @@ bool take_own_mounts() {
          ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
 }
 
-struct SlirpBirth {
-  const char* program = nullptr;
-  Ends ends;
-};
-
-/// In the child, which shares the launcher's memory until it executes the program, while that one
-/// waits: a copy would cost more than the whole start. What fails shows as the end of file on the
-/// ready pipe.
-int become_slirp4netns(void* passed) {
-  const auto& [program, ends] = *static_cast<const SlirpBirth*>(passed);
+/// In the child: never returns. What fails shows as the end of file on the ready pipe.
+[[noreturn]] void become_slirp4netns(const char* program, Ends ends) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   // It becomes root of the user namespace that owns the network, and has no other privilege.
   if (ends.user >= 0 && ::setns(ends.user, CLONE_NEWUSER) != 0) ::_exit(126);
@@ -113,15 +103,10 @@ Result<Slirp4netns> start_slirp4netns(const std::string& program, const NetworkN
   const Ends ends{ready->second.get(),     exit->first.get(), of.network_namespace.get(),
                   of.user_namespace.get(), messages->get(),   null.get()};
   int pidfd = -1;
-  SlirpBirth birth{program.c_str(), ends};
-  constexpr std::size_t stack_size = 16U << 10U;
-  const auto stack = std::make_unique_for_overwrite<std::byte[]>(stack_size);
-  const int pid = ::clone(become_slirp4netns, stack.get() + stack_size,
-                          CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &birth, &pidfd);
-  if (pid < 0) return error_from_errno("start slirp4netns", errno);
-  // setns(2) by a process with the same memory may have made this one dumpable.
-  ::prctl(PR_SET_DUMPABLE, 0);
-  started.pid = pid;
+  const long pid = ::syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, nullptr, &pidfd, 0, 0);
+  if (pid < 0) return error_from_errno("fork slirp4netns", errno);
+  if (pid == 0) become_slirp4netns(program.c_str(), ends);
+  started.pid = static_cast<pid_t>(pid);
   started.pidfd = UniqueFd(pidfd);
   started.ready = std::move(ready->first);
   started.exit = std::move(exit->second);

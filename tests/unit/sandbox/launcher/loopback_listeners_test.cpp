@@ -2,10 +2,13 @@
 
 #include <arpa/inet.h>
 #include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <array>
 #include <catch2/catch.hpp>
+#include <cerrno>
 #include <string>
 
 using namespace satellite::sandbox;
@@ -65,5 +68,46 @@ TEST_CASE("a full queue, another state and torn bytes are no listener") {
   const std::string whole = bytes_of({});
   for (std::size_t size = 0; size < whole.size(); ++size) {
     CHECK(families_of(whole.substr(0, size)).empty());
+  }
+}
+
+namespace {
+
+std::string message_of(std::uint16_t type, std::uint32_t sequence, const std::string& payload) {
+  nlmsghdr head{};
+  head.nlmsg_len = static_cast<std::uint32_t>(sizeof(head) + payload.size());
+  head.nlmsg_type = type;
+  head.nlmsg_seq = sequence;
+  return std::string(reinterpret_cast<const char*>(&head), sizeof(head)) + payload;
+}
+
+std::string number(int value) {
+  return {reinterpret_cast<const char*>(&value), sizeof(value)};
+}
+
+}  // namespace
+
+TEST_CASE("an answer is read to its end, which says how the dump went") {
+  using bare::DumpReading;
+  constexpr std::uint32_t asked = 7;
+  const bare::Place places[] = {{AF_INET, 8080}, {AF_INET, 80}};
+  bool found[2] = {};
+  const auto read = [&](const std::string& bytes) {
+    return bare::read_listeners(bytes.data(), bytes.size(), asked, places, found, 2);
+  };
+  const std::string listener = message_of(SOCK_DIAG_BY_FAMILY, asked, bytes_of({}));
+  CHECK(read(message_of(SOCK_DIAG_BY_FAMILY, asked - 1, bytes_of({}))) == DumpReading::goes_on);
+  CHECK_FALSE(found[0]);
+  CHECK(read(listener + message_of(NLMSG_DONE, asked, number(0))) == DumpReading::complete);
+  CHECK(found[0]);
+  CHECK_FALSE(found[1]);
+  CHECK(read(listener) == DumpReading::goes_on);
+  CHECK(read(message_of(NLMSG_DONE, asked, "")) == DumpReading::complete);
+  // So a kernel answers that cannot list sockets of this protocol.
+  CHECK(read(message_of(NLMSG_DONE, asked, number(-ENOENT))) == DumpReading::failed);
+  CHECK(read(message_of(NLMSG_ERROR, asked, number(-EPERM))) == DumpReading::failed);
+  const std::string whole = listener + message_of(NLMSG_DONE, asked, number(0));
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    CHECK(read(whole.substr(0, size)) != DumpReading::complete);
   }
 }
