@@ -97,7 +97,7 @@ TEST_CASE("a script that stands at the barrier of a run that goes on starts when
   CHECK(std::holds_alternative<RunEnded>(standing.end().event));
 }
 
-TEST_CASE("no program that nobody constructs has anything to construct") {
+TEST_CASE("programs without libc have no constructors, which nobody would run") {
   for (const auto image : {init_image(), forwarder_image()}) {
     REQUIRE(image.find(".text") != std::string_view::npos);  // names of sections are there
     CHECK(image.find(".init_array") == std::string_view::npos);

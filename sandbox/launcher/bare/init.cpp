@@ -185,9 +185,9 @@ void begin_script(const void* passed) {
   become_script(birth.block, birth.init);
 }
 
-/// A process that shares our memory until its exec: a copy would take longer than the whole rest of
-/// its set-up where page tables are expensive. It gets a copy of its own where we are a copy of the
-/// launcher, and where it changes its user and we do not: that user must not reach our memory.
+/// A process that shares our memory until its exec: a copy of it, with the page faults that follow,
+/// costs up to a tenth of a whole run. It gets one where we are a copy of the launcher, and where
+/// it changes its user and we do not: that user must not reach our memory.
 long start_script(const Attempt& attempt, const ScriptBirth& birth, bool is_own_program) {
   attempt.check_fault(SetupStep::fork_script, 0);
   const bool may_share = is_own_program && birth.block.change_identity == 0;

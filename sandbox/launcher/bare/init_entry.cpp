@@ -20,8 +20,7 @@ constexpr int clear_descriptors_from = 100;  // above all of these, below the us
 static_assert(init_fd_end + wrapper_files_max <= clear_descriptors_from);
 constexpr Fault no_fault{};
 
-/// Between the numbers that descriptors had and those that they are to get, which end at `end`, if
-/// it has one of these.
+/// Out of the way of the agreed numbers, which end at `end`, if it has one of these.
 long move_away(int fd, int end) {
   if (fd >= end) return fd;
   return call(__NR_fcntl, fd, F_DUPFD_CLOEXEC, clear_descriptors_from);
@@ -39,8 +38,8 @@ int place_wrapper_files(const long (&moved)[wrapper_files_max], int count) {
 /// Moves the prepared descriptors to their agreed numbers. They may already sit on each other's
 /// numbers, so all go out of the way first.
 void place_descriptors(const InitLaunch& launch) {
-  const int control = launch.fds[init_fd_control],
-            end_of_all = init_fd_end + launch.wrapper_file_count;
+  const int control = launch.fds[init_fd_control];
+  const int end_of_all = init_fd_end + launch.wrapper_file_count;
   long files[wrapper_files_max];
   for (int i = 0; i < launch.wrapper_file_count; ++i) {
     files[i] = move_away(launch.wrapper_file_fds[i], end_of_all);
