@@ -3,6 +3,7 @@
 #include "agent/runtime/program_output.hpp"
 #include "protocol/timestamp.hpp"
 #include "protocol/vocabulary/byte_count.hpp"
+#include "protocol/vocabulary/directory.hpp"
 #include "protocol/vocabulary/printable.hpp"
 #include "protocol/vocabulary/unique_fd.hpp"
 
@@ -188,7 +189,7 @@ Result<std::string> log_text(const std::string& file) {
 }
 
 Result<std::string> directory_text(const std::string& directory) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> opened(::opendir(directory.c_str()), ::closedir);
+  const Directory opened(::opendir(directory.c_str()));
   if (!opened) return error_from_errno(directory, errno);
   const int fd = ::dirfd(opened.get());
   std::vector<std::string> names;

@@ -1,6 +1,7 @@
 #include "agent/commands/written_file.hpp"
 
 #include "protocol/vocabulary/unique_fd.hpp"
+#include "protocol/vocabulary/write_whole.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -14,16 +15,6 @@
 
 namespace satellite::agent {
 namespace {
-
-Result<void> write_all(int fd, std::string_view text, const std::string& name) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(fd, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return error_from_errno(name, errno);
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
-}
 
 /// Where a link leads to; the path itself where nothing is there yet.
 std::string place_behind(const std::string& path) {
@@ -56,8 +47,7 @@ Result<WrittenFile> WrittenFile::write(const std::string& path, std::string_view
                              O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
                              mode.fresh & 0600));
   if (!file) return error_from_errno(path, errno);
-  const auto put = write_all(file.get(), text, path);
-  if (!put) return put.error();
+  if (!write_whole(file.get(), text)) return error_from_errno(path, errno);
   // The owner before the mode, which a change of owner may take bits from.
   if (was_there && ::fchown(file.get(), before.st_uid, before.st_gid) != 0) {
     return error_from_errno(path, errno);

@@ -1,6 +1,7 @@
 #include "agent/storage/check_states.hpp"
 
 #include "agent/storage/offline_file.hpp"
+#include "protocol/vocabulary/directory.hpp"
 #include "protocol/vocabulary/printable.hpp"
 #include "protocol/vocabulary/unique_fd.hpp"
 #include "sandbox/state/packed_state.hpp"
@@ -29,10 +30,6 @@ namespace {
 // A check must not wait long for what it may do without.
 constexpr std::chrono::seconds disk_answers_within{5};
 constexpr ByteCount file_overhead_max{16U << 20U};  // paths and heads beyond the content
-
-struct CloseStateListing {
-  void operator()(DIR* listing) const { ::closedir(listing); }
-};
 
 struct StateBeginning {
   std::string bytes;
@@ -98,7 +95,7 @@ struct CheckStates::Listing {
         ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     UniqueFd copy(::openat(place.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!place || !copy) return;
-    const std::unique_ptr<DIR, CloseStateListing> listing(::fdopendir(copy.get()));
+    const Directory listing(::fdopendir(copy.get()));
     if (!listing) return;
     static_cast<void>(copy.release());
     while (const dirent* entry = ::readdir(listing.get())) {

@@ -1,6 +1,7 @@
 #include "agent/storage/offline_file.hpp"
 
 #include "protocol/vocabulary/unique_fd.hpp"
+#include "protocol/vocabulary/write_whole.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -14,16 +15,6 @@ namespace {
 
 Error cannot_cache(const std::string& what, int failure) {
   return error_from_errno(what, failure);
-}
-
-Result<void> write_whole(int file, std::string_view content) {
-  while (!content.empty()) {
-    const ssize_t written = ::write(file, content.data(), content.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return cannot_cache("write", errno);
-    content.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
 }
 
 Result<void> check_owner(const struct stat& facts) {
@@ -68,9 +59,9 @@ Result<void> replace_private_file(const std::string& path, std::string_view cont
   const UniqueFd file(
       ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file) return cannot_cache("create " + fresh, errno);
-  const auto written = write_whole(file.get(), content);
-  if (!written || ::fsync(file.get()) != 0) {
-    const Error error = written ? cannot_cache("sync " + fresh, errno) : written.error();
+  const bool is_written = write_whole(file.get(), content);
+  if (!is_written || ::fsync(file.get()) != 0) {
+    const Error error = cannot_cache(is_written ? "sync " + fresh : "write", errno);
     ::unlink(fresh.c_str());
     return error;
   }

@@ -1,18 +1,13 @@
 #pragma once
 
-#include <dirent.h>
+#include "protocol/vocabulary/directory.hpp"
+
 #include <fcntl.h>
-#include <memory>
 #include <string>
 
 namespace satellite::sandbox::kernel {
 
 inline constexpr int directory_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-
-struct CloseDirectory {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
-using Directory = std::unique_ptr<DIR, CloseDirectory>;
 
 /// A listing of its own, from the beginning; null when it cannot be read.
 Directory listing_of(int directory);

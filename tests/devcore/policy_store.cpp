@@ -2,6 +2,7 @@
 
 #include "protocol/vocabulary/limits.hpp"
 #include "protocol/vocabulary/unique_fd.hpp"
+#include "protocol/vocabulary/write_whole.hpp"
 #include "sandbox/policy/policy_json.hpp"
 
 #include <fcntl.h>
@@ -38,13 +39,8 @@ Result<std::string> read_bounded(int fd, const fs::path& path) {
   return text;
 }
 
-Result<void> write_all(int fd, std::string_view text, const fs::path& path) {
-  while (!text.empty()) {
-    const ssize_t count = ::write(fd, text.data(), text.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return failed("write", path);
-    text.remove_prefix(static_cast<std::size_t>(count));
-  }
+Result<void> write_and_sync(int fd, std::string_view text, const fs::path& path) {
+  if (!write_whole(fd, text)) return failed("write", path);
   if (::fsync(fd) != 0) return failed("fsync", path);
   return {};
 }
@@ -67,7 +63,7 @@ Result<void> store(const fs::path& file, std::string_view text) {
   ::unlink(temporary.c_str());  // a crash of an earlier process with our number may have left one
   const UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!fd) return failed("create", temporary);
-  auto written = write_all(fd.get(), text, temporary);
+  auto written = write_and_sync(fd.get(), text, temporary);
   if (written && ::rename(temporary.c_str(), file.c_str()) != 0) {
     written = failed("rename to", file);
   }

@@ -4,6 +4,7 @@
 
 #include "agent/packages/archive/gunzip.hpp"
 #include "protocol/vocabulary/unique_fd.hpp"
+#include "protocol/vocabulary/write_whole.hpp"
 #include "tls/digest.hpp"
 
 #include <fcntl.h>
@@ -21,16 +22,6 @@ constexpr mode_t directory_mode = 0755, file_mode = 0444, program_mode = 0555;
 // Headers, padding and header texts beside the content.
 constexpr ByteCount overhead_max{192U << 20U};
 constexpr std::size_t read_size = 64U << 10U;
-
-Result<void> write_whole(int file, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(file, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return unpack_file_error("write a file of the package");
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
-}
 
 class DirectorySink : public TarSink {
  public:
@@ -62,7 +53,8 @@ class DirectorySink : public TarSink {
   Result<void> content(std::string_view bytes) override {
     digest_.update(bytes);
     contents_.entries.back().size += ByteCount{bytes.size()};
-    return write_whole(file_.get(), bytes);
+    if (!write_whole(file_.get(), bytes)) return unpack_file_error("write a file of the package");
+    return {};
   }
 
   Result<void> end_file() override {

@@ -3,8 +3,10 @@
 // since it may be all hole, and what is read of it.
 #include "sandbox/launcher/process/state_tree.hpp"
 
+#include "protocol/vocabulary/directory.hpp"
 #include "protocol/vocabulary/printable.hpp"
 #include "protocol/vocabulary/unique_fd.hpp"
+#include "protocol/vocabulary/write_whole.hpp"
 #include "sandbox/state/packed_state.hpp"
 
 #include <dirent.h>
@@ -69,22 +71,12 @@ class OpenDirectories {
   std::vector<std::pair<std::string_view, UniqueFd>> open_;
 };
 
-Result<void> write_all(int file, std::string_view bytes, std::string_view path) {
-  while (!bytes.empty()) {
-    const ssize_t size = ::write(file, bytes.data(), bytes.size());
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return of_call(path, "write");
-    bytes.remove_prefix(static_cast<std::size_t>(size));
-  }
-  return {};
-}
-
 Result<void> make_file(int holder, const StateEntry& entry) {
   const std::string name(name_in(entry.path));
   const UniqueFd file(
       ::openat(holder, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file) return of_call(entry.path, "make");
-  if (auto written = write_all(file.get(), entry.content, entry.path); !written) return written;
+  if (!write_whole(file.get(), entry.content)) return of_call(entry.path, "write");
   const timespec time{static_cast<time_t>(entry.modified_seconds),
                       static_cast<long>(entry.modified_nanoseconds)};
   const timespec both[2] = {time, time};
@@ -122,10 +114,6 @@ void take_back(int directory, const std::vector<StateEntry>& entries) {
     ::unlinkat(directory, std::string(entry->path).c_str(), flags);
   }
 }
-
-struct CloseListing {
-  void operator()(DIR* listing) const { ::closedir(listing); }
-};
 
 const char* word_of_kind(mode_t mode) {
   if (S_ISLNK(mode)) return "is a symbolic link, which no state may hold";
@@ -167,7 +155,7 @@ class Packer {
   Result<std::vector<std::string>> names_in(int directory, const std::string& prefix) {
     UniqueFd copy(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!copy) return of_call(prefix, "list");
-    const std::unique_ptr<DIR, CloseListing> listing(::fdopendir(copy.get()));
+    const Directory listing(::fdopendir(copy.get()));
     if (!listing) return of_call(prefix, "list");
     static_cast<void>(copy.release());
     std::vector<std::string> names;

@@ -1,5 +1,6 @@
 #include "sandbox/launcher/verify/census.hpp"
 
+#include "protocol/vocabulary/directory.hpp"
 #include "protocol/vocabulary/unique_fd.hpp"
 #include "sandbox/kernel/proc_facts.hpp"
 #include "sandbox/launcher/verify/validate_posture.hpp"
@@ -18,15 +19,11 @@
 namespace satellite::sandbox {
 namespace {
 
-struct CloseListing {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
-
 /// The names in a directory of /proc that are numbers.
 Result<std::vector<int>> numbers_in(int process, const char* path) {
   UniqueFd fd(::openat(process, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) return error_from_errno(path, errno);
-  const std::unique_ptr<DIR, CloseListing> listing(::fdopendir(fd.get()));
+  const Directory listing(::fdopendir(fd.get()));
   if (!listing) return error_from_errno(path, errno);
   static_cast<void>(fd.release());
   std::vector<int> numbers;

@@ -1,5 +1,6 @@
 #include "sandbox/launcher/verify/measure.hpp"
 
+#include "protocol/vocabulary/directory.hpp"
 #include "protocol/vocabulary/unique_fd.hpp"
 #include "sandbox/kernel/proc_facts.hpp"
 #include "sandbox/launcher/verify/route_table.hpp"
@@ -246,10 +247,6 @@ Result<void> measure_limits(int process, pid_t pid, Posture& posture) {
   return {};
 }
 
-struct CloseDirectory {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
-
 Result<void> measure_descriptors(int process, Posture& posture) {
   // Since Linux 6.2 the directory's size is their number; before that it is 0.
   struct stat facts {};
@@ -259,7 +256,7 @@ Result<void> measure_descriptors(int process, Posture& posture) {
   }
   UniqueFd fd(::openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) return error_from_errno("open fd", errno);
-  const std::unique_ptr<DIR, CloseDirectory> directory(::fdopendir(fd.get()));
+  const Directory directory(::fdopendir(fd.get()));
   if (!directory) return error_from_errno("read fd", errno);
   static_cast<void>(fd.release());
   while (const dirent* entry = ::readdir(directory.get())) {
