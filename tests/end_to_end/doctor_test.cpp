@@ -1,5 +1,6 @@
 // What doctor proposes without doing it, and with whose eyes it looks.
 #include "tests/end_to_end/any_authority.hpp"
+#include "tests/support/file_text.hpp"
 #include "tests/support/require_layer.hpp"
 #include "tests/support/satellite_process.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -23,12 +24,6 @@ using nlohmann::json;
 
 namespace {
 
-std::string text_of(const std::filesystem::path& path) {
-  std::ostringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
-}
-
 /// Everything below a directory: names, modes, times of the last change, contents.
 std::string snapshot(const std::filesystem::path& root) {
   std::map<std::string, std::string> seen;
@@ -38,7 +33,7 @@ std::string snapshot(const std::filesystem::path& root) {
     seen[entry.path().string()] =
         std::to_string(facts.st_mode) + ' ' + std::to_string(facts.st_ctim.tv_sec) + '.' +
         std::to_string(facts.st_ctim.tv_nsec) +
-        (entry.is_regular_file() ? ' ' + text_of(entry.path()) : std::string());
+        (entry.is_regular_file() ? ' ' + file_text(entry.path()) : std::string());
   }
   std::string all;
   for (const auto& [name, facts] : seen) all += name + ": " + facts + '\n';

@@ -1,4 +1,5 @@
 #include "tests/end_to_end/fault_scene.hpp"
+#include "tests/support/file_text.hpp"
 
 #include "tests/support/sanitizer.hpp"
 
@@ -19,13 +20,6 @@ namespace {
 // Of a debug build; a leak of what waits or of a reconnect is far above it.
 // What a sanitizer keeps of freed memory counts as well.
 constexpr std::size_t resident_max_kib = (has_sanitizer ? 1'024U : 96U) << 10U;
-
-std::string lines_of(const std::string& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
 
 Scene::Options through(const FaultProxy& proxy, Scene::Options options) {
   Scene::Options checks = with_checks({shell_check("alive", "echo alive", 1)});
@@ -59,7 +53,7 @@ FaultScene::FaultScene(Options options) : scene_(through(proxy_, std::move(optio
 }
 
 std::size_t FaultScene::lines(const std::string& words) const {
-  std::istringstream log(lines_of(scene_.log_file()));
+  std::istringstream log(file_text(scene_.log_file()));
   std::size_t count = 0;
   for (std::string line; std::getline(log, line);) count += line.find(words) != std::string::npos;
   return count;
@@ -77,7 +71,7 @@ std::chrono::nanoseconds FaultScene::processor_time() {
   pids.push_back(scene_.satellite().pid());
   std::int64_t ticks = 0;
   for (const pid_t pid : pids) {
-    const std::string stat = lines_of("/proc/" + std::to_string(pid) + "/stat");
+    const std::string stat = file_text("/proc/" + std::to_string(pid) + "/stat");
     std::istringstream fields(stat.substr(std::min(stat.size(), stat.rfind(')') + 1)));
     std::string field;
     std::int64_t user = 0, system = 0;
@@ -100,7 +94,7 @@ void FaultScene::check_well() {
   since_ = now;
   used_before_ = used;
   const std::string status =
-      lines_of("/proc/" + std::to_string(scene_.satellite().pid()) + "/status");
+      file_text("/proc/" + std::to_string(scene_.satellite().pid()) + "/status");
   const auto at = status.find("VmRSS:");
   REQUIRE(at != std::string::npos);
   CHECK(std::stoul(status.substr(at + 6)) < resident_max_kib);

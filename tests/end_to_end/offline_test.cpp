@@ -1,5 +1,6 @@
 // What goes on without a core, for how long, and what a restart may use.
 #include "tests/end_to_end/check_scene.hpp"
+#include "tests/support/file_text.hpp"
 
 #include <sys/stat.h>
 #include <algorithm>
@@ -39,13 +40,6 @@ void wait_for_checks(Scene& scene, std::size_t more) {
 
 std::filesystem::path cache_of(Scene& scene) {
   return scene.state_directory() / "offline.cache";
-}
-
-std::string content_of_file(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream content;
-  content << file.rdbuf();
-  return content.str();
 }
 
 /// A satellite whose cache is written, and which then ends, as its core does.
@@ -114,7 +108,7 @@ TEST_CASE("a restart without a core runs nothing, unless the operator asked for 
     struct stat facts {};
     REQUIRE(::stat(cache_of(scene).c_str(), &facts) == 0);
     CHECK((facts.st_mode & 07777) == 0600);
-    const std::string content = content_of_file(cache_of(scene));
+    const std::string content = file_text(cache_of(scene));
     CHECK(content.find("echo counted") != std::string::npos);
     CHECK(content.find(secret_value) == std::string::npos);
     CHECK(content.find("csat_right") == std::string::npos);
@@ -143,7 +137,7 @@ TEST_CASE("a cache that is damaged, open to others or of another token is not us
   Scene scene(std::move(options));
   end_with_cache(scene);
   const auto cache = cache_of(scene);
-  const std::string content = content_of_file(cache);
+  const std::string content = file_text(cache);
   std::string changed = content;
   changed[changed.size() / 2] = static_cast<char>(changed[changed.size() / 2] ^ 1);
   std::size_t refused = 0;

@@ -1,5 +1,6 @@
 // A tree as scripts see it: bound at /node_modules in a sandbox, imported by real runtimes.
 #include "tests/end_to_end/package_scene.hpp"
+#include "tests/support/file_text.hpp"
 #include "tests/support/native_orders.hpp"
 #include "tests/support/require_layer.hpp"
 
@@ -58,13 +59,6 @@ std::string said_by_module(NativeOrders& bench, const Runtime& runtime, const fs
   return end.output;
 }
 
-std::string text_in(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
 struct Closure {
   devcore::PackageShelf shelf;
   std::vector<std::string> roots;
@@ -75,7 +69,7 @@ struct Closure {
 
 /// What fetch_closure.mjs left.
 Closure closure_in(const fs::path& directory) {
-  const json about = json::parse(text_in(directory / "closure.json"));
+  const json about = json::parse(file_text(directory / "closure.json"));
   Closure closure;
   closure.roots = about.at("roots").get<std::vector<std::string>>();
   protocol::ScriptPackageManifest manifest{about.at("lockfileHash"), {}};
@@ -84,7 +78,7 @@ Closure closure_in(const fs::path& directory) {
     manifest.entries.push_back(
         {entry.at("name"), entry.at("version"), entry.at("integrity"), entry.at("blobSha256")});
     const std::string blob = entry.at("blobSha256");
-    closure.shelf.blobs[entry.at("integrity")] = text_in(directory / "blobs" / blob);
+    closure.shelf.blobs[entry.at("integrity")] = file_text(directory / "blobs" / blob);
     if (!names.insert(entry.at("name")).second) closure.name_in_two_versions = entry.at("name");
   }
   closure.packages = manifest.entries.size();
@@ -100,7 +94,7 @@ std::string seen_version(const fs::path& modules, const std::string& package,
   std::string place = package;
   std::replace(place.begin(), place.end(), '/', '+');
   const fs::path about = modules / ".store" / place / "node_modules" / name / "package.json";
-  const json parsed = json::parse(text_in(about), nullptr, false);
+  const json parsed = json::parse(file_text(about), nullptr, false);
   return parsed.is_object() ? parsed.value("version", "") : "";
 }
 
@@ -166,7 +160,7 @@ TEST_CASE("runtimes in a sandbox import packages from /node_modules and cannot c
           "tool with left 2 1 esm\nrefused\nrefused\ndone\nrefused\nrefused\nfalse false\nno "
           "not-there\n");
   }
-  CHECK(text_in(scene.modules(shelf) / "left/index.js") == "module.exports = 1");
+  CHECK(file_text(scene.modules(shelf) / "left/index.js") == "module.exports = 1");
 }
 
 TEST_CASE("a real closure is fetched, imported without network, and ready after a restart") {

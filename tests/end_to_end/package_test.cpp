@@ -2,6 +2,7 @@
 // of it for the next start.
 #include "protocol/vocabulary/unique_fd.hpp"
 #include "tests/end_to_end/package_scene.hpp"
+#include "tests/support/file_text.hpp"
 #include "tests/support/require_layer.hpp"
 #include "tls/digest.hpp"
 
@@ -29,13 +30,6 @@ const std::vector<TestPackage> wanted_packages{
     {"left", "1.0.0", {{"index.js", "one"}}, {}, {}},
     {"left", "2.5.0", {{"index.js", "two"}}, {}, {}}};
 
-std::string content_of(const fs::path& path) {
-  std::ifstream in(path);
-  std::string text;
-  std::getline(in, text, '\0');
-  return text;
-}
-
 }  // namespace
 
 TEST_CASE("packages with scopes and in two versions are fetched, placed and said to be ready") {
@@ -43,8 +37,8 @@ TEST_CASE("packages with scopes and in two versions are fetched, placed and said
   PackageScene scene(shelf);
   scene.ready(shelf);
   const fs::path modules = scene.modules(shelf);
-  CHECK(content_of(modules / "left/index.js") == "one");
-  CHECK(content_of(fs::canonical(modules / "@scope/tool") / "../../left/index.js") == "two");
+  CHECK(file_text(modules / "left/index.js") == "one");
+  CHECK(file_text(fs::canonical(modules / "@scope/tool") / "../../left/index.js") == "two");
   // For people and for the next start: written after it was said.
   eventually("the tree in use is named", [&] {
     std::error_code missing;
@@ -71,7 +65,7 @@ TEST_CASE(
   scene.start(forgetful);
   scene.ready(shelf);
   CHECK(scene.asked("request_script_package_manifest") == 0);
-  CHECK(content_of(scene.modules(shelf) / "left/index.js") == "one");
+  CHECK(file_text(scene.modules(shelf) / "left/index.js") == "one");
 }
 
 TEST_CASE("other packages replace the ones before, and no packages take them out of use") {
@@ -82,7 +76,7 @@ TEST_CASE("other packages replace the ones before, and no packages take them out
   scene->core().push_packages(other);
   scene.ready(other);
   CHECK(scene.asked("request_script_package_blob") == 3);  // the store had it
-  CHECK(content_of(scene.modules(other) / "left/index.js") == "one");
+  CHECK(file_text(scene.modules(other) / "left/index.js") == "one");
   CHECK(fs::exists(scene.modules(shelf)));
   devcore::PackageShelf none;
   none.statement = {true, std::nullopt};
@@ -147,7 +141,7 @@ TEST_CASE("a connection that breaks within a blob is gone on with on the next on
   scene.ready(shelf);
   CHECK(scene->core().ledger().counters().authentications == 2);
   CHECK(scene.asked("request_script_package_blob") == 4);
-  CHECK(content_of(scene.modules(shelf) / "left/index.js") == "one");
+  CHECK(file_text(scene.modules(shelf) / "left/index.js") == "one");
 }
 
 TEST_CASE("a blob that no frame can carry ends one connection, not every one") {
@@ -179,7 +173,7 @@ TEST_CASE("a damaged package is fetched again, and its tree made anew") {
   std::ofstream(file) << "longer than it was";
   scene.start(shelf);
   scene.ready(shelf);
-  CHECK(content_of(file) == "one");
+  CHECK(file_text(file) == "one");
   CHECK(scene.asked("request_script_package_blob") == 1);
   CHECK(scene->satellite().log().find("damaged packages were removed") != std::string::npos);
 }
@@ -326,7 +320,7 @@ TEST_CASE("the command packages fetches, lists, and finds and removes what is da
   CHECK_FALSE(json::parse(packages("verify", 1)).at("damaged").empty());
   CHECK(json::parse(packages("verify", 0)).at("damaged").empty());
   packages("sync", 0);
-  CHECK(content_of(file) == "one");
+  CHECK(file_text(file) == "one");
   environment["CHECKSTACK_SATELLITE_TOKEN"] = "csat_wrong";
   packages("sync", 1);
   environment["CHECKSTACK_SATELLITE_EPHEMERAL"] = "true";
@@ -346,7 +340,7 @@ TEST_CASE("the command packages changes nothing beside a running satellite") {
   CHECK(verified.exit_code == 1);
   CHECK(verified.standard_output.find("a running satellite has the directory") !=
         std::string::npos);
-  CHECK(content_of(file) == "two");
+  CHECK(file_text(file) == "two");
   const auto listed = run_satellite({"packages", "list"}, environment);
   CHECK(listed.standard_output.find("in use  3 packages") != std::string::npos);
 }

@@ -4,6 +4,7 @@
 #include "tests/devcore/temporary_certificate.hpp"
 #include "tests/end_to_end/scene.hpp"
 #include "tests/support/connect_proxy.hpp"
+#include "tests/support/file_text.hpp"
 
 #include <sys/stat.h>
 #include <array>
@@ -22,12 +23,6 @@ namespace {
 
 bool holds(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
-}
-
-std::string content_of(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
 }
 
 std::string base64_of(const std::string& bytes) {
@@ -125,7 +120,7 @@ class SecretiveHost {
   }
   /// A log with what careless programs, proxies and cores have been seen to write.
   std::string careless_log() const {
-    std::string log = content_of(scene_.log_file().string());
+    std::string log = file_text(scene_.log_file().string());
     log += "GET https://someone:url-geheim@core.example.org/x?ticket=frage-geheim HTTP/1.1\n";
     log += "the core said: csat_Fremd0123456789 is not csat_Fremd0123456789\n";
     log += "DATABASE_PASSWORD=Passwort-Wort\nAuthorization: Bearer bearer-geheim-9\n";
@@ -212,13 +207,13 @@ TEST_CASE("no secret of a host is in its bundle, in whatever form") {
       CHECK_FALSE(hunt("before " + form + " behind", {secret}).empty());
     }
   }
-  REQUIRE(hunt(content_of(log), host.secrets()).size() >= 20);
+  REQUIRE(hunt(file_text(log), host.secrets()).size() >= 20);
   const std::string bundle = host.path("bundle.tar");
   const auto made =
       run_satellite({"support-bundle", "--output", bundle, "--log", log}, host.environment());
   INFO(made.standard_output << made.standard_error);
   REQUIRE(made.exit_code == 0);
-  const std::string bytes = content_of(bundle);
+  const std::string bytes = file_text(bundle);
   for (const std::string& text : {bytes, made.standard_output, made.standard_error}) {
     for (const std::string& found : hunt(text, host.secrets())) {
       CAPTURE(found);
@@ -265,11 +260,11 @@ TEST_CASE("a bundle is a file for its owner alone, listed before it is written")
     CHECK(holds(about, missing));
   }
   // What is there already stays as it is.
-  const std::string before = content_of(bundle);
+  const std::string before = file_text(bundle);
   const auto again = run_satellite(words, environment);
   CHECK(again.exit_code == 2);
   CHECK(holds(again.standard_error, "is there already"));
-  CHECK(content_of(bundle) == before);
+  CHECK(file_text(bundle) == before);
 }
 
 TEST_CASE("a bundle goes to standard output where that is no terminal, its list beside it") {

@@ -2,6 +2,7 @@
 // ends the question leaves his terminal as it was. And nobody else of his looks into the processes
 // that hold it.
 #include "tests/end_to_end/any_authority.hpp"
+#include "tests/support/file_text.hpp"
 #include "tests/support/loopback_port.hpp"
 #include "tests/support/require_layer.hpp"
 #include "tests/support/satellite_process.hpp"
@@ -131,12 +132,6 @@ std::vector<std::string> enrol_at(const TempDir& directory) {
           (directory.path() / "satellite.toml").string()};
 }
 
-std::string content_of(const std::filesystem::path& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
-
 /// Whom the kernel calls the owner of its memory: root, where nobody else of its user may look.
 uid_t owner_of_memory(pid_t pid) {
   struct stat facts {};
@@ -157,7 +152,7 @@ TEST_CASE("a token that is typed is not shown, and the terminal shows what comes
   CHECK(status == 0);
   CHECK(terminal.shows_what_is_typed());
   CHECK(terminal.screen().find("geheim") == std::string::npos);
-  CHECK(content_of(directory.path() / "token") == "csat_geheim\n");
+  CHECK(file_text(directory.path() / "token") == "csat_geheim\n");
 }
 
 TEST_CASE("whatever ends the question for the token leaves the terminal with its echo") {

@@ -1,4 +1,5 @@
 #include "tests/fuzz/targets.hpp"
+#include "tests/support/file_text.hpp"
 
 #include <catch2/catch.hpp>
 #include <filesystem>
@@ -50,13 +51,6 @@ const std::map<std::string, Check> targets{
 
 const std::filesystem::path directory(SATELLITE_FUZZ_DIRECTORY);
 
-std::string content_of(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream content;
-  content << file.rdbuf();
-  return content.str();
-}
-
 std::set<std::string> names_of_targets() {
   std::set<std::string> names;
   for (const auto& [name, check] : targets) names.insert(name);
@@ -69,7 +63,7 @@ TEST_CASE("every input that a fuzzer keeps still holds") {
   for (const auto& [name, check] : targets) {
     std::size_t files = 0;
     for (const auto& entry : std::filesystem::directory_iterator(directory / "corpus" / name)) {
-      const auto broken = check(content_of(entry.path()));
+      const auto broken = check(tests::file_text(entry.path()));
       INFO(entry.path() << ": " << broken.value_or(""));
       CHECK_FALSE(broken.has_value());
       ++files;

@@ -102,7 +102,7 @@ std::optional<std::string> check_decode_target(std::string_view input) {
 }
 
 std::optional<std::string> check_output_target(std::string_view input) {
-  const ScriptOutput output{RunId("run"), input.size(), OutputStream::standard_error, 7,
+  const ScriptOutput output{RunId("run"), input.size(), protocol::OutputStream::standard_error, 7,
                             std::string(input.substr(0, limits::output_chunk_size_max.value))};
   const std::string frame = encode(output);
   const auto read = devcore::decode_agent_message(frame);

@@ -1,4 +1,5 @@
 #include "tests/support/satellite_process.hpp"
+#include "tests/support/file_text.hpp"
 
 #include "tests/support/temp_dir.hpp"
 
@@ -67,13 +68,6 @@ int wait_within(pid_t pid, std::chrono::milliseconds limit, int& status) {
   return ::waitpid(pid, &status, 0) == pid ? 0 : -1;
 }
 
-std::string read_file(const std::string& path) {
-  std::ifstream stream(path, std::ios::binary);
-  std::ostringstream text;
-  text << stream.rdbuf();
-  return text.str();
-}
-
 int exit_code_of(int status) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
@@ -125,7 +119,7 @@ bool SatelliteProcess::running() {
 }
 
 std::string SatelliteProcess::log() const {
-  return read_file(log_file_);
+  return file_text(log_file_);
 }
 
 CommandResult run_satellite(const std::vector<std::string>& arguments,
@@ -139,10 +133,10 @@ CommandResult run_satellite(const std::vector<std::string>& arguments,
   if (wait_within(pid, std::chrono::seconds(60), status) != 0) {
     ::kill(pid, SIGKILL);
     ::waitpid(pid, &status, 0);
-    throw std::runtime_error("the command did not end in time:\n" + read_file(redirections.error));
+    throw std::runtime_error("the command did not end in time:\n" + file_text(redirections.error));
   }
-  return CommandResult{exit_code_of(status), read_file(redirections.output),
-                       read_file(redirections.error)};
+  return CommandResult{exit_code_of(status), file_text(redirections.output),
+                       file_text(redirections.error)};
 }
 
 const std::map<std::string, std::string> shell_path{

@@ -1,5 +1,6 @@
 #include "agent/commands/written_file.hpp"
 
+#include "tests/support/file_text.hpp"
 #include "tests/support/require_layer.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -12,6 +13,7 @@
 
 using namespace satellite;
 using namespace satellite::agent;
+using satellite::tests::file_text;
 using satellite::tests::require_layer;
 using satellite::tests::TempDir;
 
@@ -23,12 +25,6 @@ struct stat facts_of(const std::string& path) {
   struct stat facts {};
   REQUIRE(::lstat(path.c_str(), &facts) == 0);
   return facts;
-}
-
-std::string content_of(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
 }
 
 void replace(const std::string& path, WrittenFile::Mode mode) {
@@ -49,7 +45,7 @@ TEST_CASE("a file that replaces another has its mode, but no more than is asked 
   const std::string path = directory.write("file", "old");
   REQUIRE(::chmod(path.c_str(), before) == 0);
   replace(path, mode);
-  CHECK(content_of(path) == "new");
+  CHECK(file_text(path) == "new");
   CHECK((facts_of(path).st_mode & 07777) == after);
   const std::string fresh = (directory.path() / "fresh").string();
   replace(fresh, mode);
@@ -73,7 +69,7 @@ TEST_CASE("a link stays one, and what it leads to is replaced") {
   REQUIRE(::symlink("target", link.c_str()) == 0);
   replace(link, public_mode);
   CHECK(S_ISLNK(facts_of(link).st_mode));
-  CHECK(content_of(target) == "new");
+  CHECK(file_text(target) == "new");
 }
 
 TEST_CASE("what was written and not put is gone, and the old file stays") {
@@ -82,9 +78,9 @@ TEST_CASE("what was written and not put is gone, and the old file stays") {
   {
     const auto written = WrittenFile::write(path, "new", public_mode);
     REQUIRE(written);
-    CHECK(content_of(path + ".new") == "new");
+    CHECK(file_text(path + ".new") == "new");
   }
-  CHECK(content_of(path) == "old");
+  CHECK(file_text(path) == "old");
   CHECK_FALSE(std::filesystem::exists(path + ".new"));
   const auto refused = WrittenFile::write("/nonexistent/file", "new", public_mode);
   REQUIRE_FALSE(refused);

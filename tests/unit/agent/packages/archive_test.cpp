@@ -1,6 +1,7 @@
 #include "agent/packages/archive/archive_path.hpp"
 #include "agent/packages/archive/unpack_archive.hpp"
 #include "agent/packages/archive/unpack_process.hpp"
+#include "tests/support/file_text.hpp"
 #include "tests/support/in_child.hpp"
 #include "tests/support/require_layer.hpp"
 #include "tests/support/satellite_process.hpp"
@@ -158,13 +159,6 @@ Result<PackageContents> unpacked(const TempDir& files, const fs::path& into,
   return unpack_archive(archive.get(), directory.get(), {});
 }
 
-std::string text_of(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
 /// Every file and directory below, with modes and contents, to compare two trees.
 std::string listing_of(const fs::path& root) {
   std::vector<std::string> lines;
@@ -175,7 +169,7 @@ std::string listing_of(const fs::path& root) {
     const bool executable = (facts.st_mode & 0111U) != 0;
     lines.push_back(entry.is_directory()
                         ? path + "/"
-                        : path + (executable ? " x " : " - ") + text_of(entry.path()));
+                        : path + (executable ? " x " : " - ") + file_text(entry.path()));
   }
   std::sort(lines.begin(), lines.end());
   std::string all;
@@ -207,8 +201,8 @@ TEST_CASE("hostile archives are refused by the process that unpacks, and it take
   }
   const UniqueFd good = file_with(files, blob_of({"a", "1.0.0", {{"index.js", "1"}}, {}, {}}));
   REQUIRE(process->unpack(good.get(), "good", {}));
-  CHECK(text_of(store.path() / "good/package/index.js") == "1");
-  CHECK(parse_contents(text_of(store.path() / "good/contents")));
+  CHECK(file_text(store.path() / "good/package/index.js") == "1");
+  CHECK(parse_contents(file_text(store.path() / "good/contents")));
 }
 
 TEST_CASE("a process that unpacks and is ended says so, once and again, and nobody else ends") {
@@ -249,7 +243,7 @@ TEST_CASE("odd but legitimate archives are taken") {
     const fs::path into = files.path() / std::to_string(static_cast<int>(format));
     const auto contents = unpacked(files, into, packed(maker.add(top + long_path, "deep")));
     if (!contents) FAIL(contents.error().message);
-    CHECK(text_of(into / long_path) == "deep");
+    CHECK(file_text(into / long_path) == "deep");
   }
   TarMaker odd(Format::gnu);
   odd.header("pax_global_header", 18, {'g', 0644, ""});
@@ -290,7 +284,7 @@ TEST_CASE("what tar packs is unpacked as tar unpacks it") {
                              "' top 2>/dev/null; tar -C '" + directory + "' -xzf '" + archive + "'";
     REQUIRE(::system(make.c_str()) == 0);
     const fs::path ours = files.path() / ("ours-" + std::string(format));
-    const auto contents = unpacked(files, ours, text_of(archive));
+    const auto contents = unpacked(files, ours, file_text(archive));
     if (!contents) FAIL(contents.error().message);
     CHECK(listing_of(ours) == listing_of(directory + "/top"));
     CHECK(contents->files() >= 10);

@@ -1,6 +1,7 @@
 #include "agent/packages/package_disk.hpp"
 #include "agent/packages/store/package_trees.hpp"
 #include "protocol/vocabulary/base64.hpp"
+#include "tests/support/file_text.hpp"
 #include "tests/support/in_child.hpp"
 #include "tests/support/require_layer.hpp"
 #include "tests/support/satellite_process.hpp"
@@ -69,13 +70,6 @@ class Disk {
   PackagesPlace place_;
   std::unique_ptr<PackageDisk> disk_;
 };
-
-std::string file_text(const fs::path& path) {
-  std::ifstream in(path);
-  std::string text;
-  std::getline(in, text, '\0');
-  return text;
-}
 
 }  // namespace
 
