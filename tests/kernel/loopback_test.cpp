@@ -10,18 +10,18 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <catch2/catch.hpp>
+#include <cerrno>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
-#include <thread>
 
 using namespace satellite;
 using namespace satellite::sandbox;
@@ -30,7 +30,8 @@ using namespace satellite::tests;
 namespace {
 
 /// A service on the host's 127.0.0.1 (or ::1) that answers each connection with a line and then
-/// what it got, until the peer has sent all.
+/// what it got, until the peer has sent all. It is a process: a launcher that is forked beside a
+/// thread can be forked while that thread holds a lock of a sanitizer's allocator, for ever.
 class LoopbackService {
  public:
   explicit LoopbackService(int family = AF_INET, std::uint16_t port = 0) : family_(family) {
@@ -58,11 +59,14 @@ class LoopbackService {
     }
     port_ = ntohs(family == AF_INET ? reinterpret_cast<sockaddr_in&>(address).sin_port
                                     : reinterpret_cast<sockaddr_in6&>(address).sin6_port);
-    thread_ = std::thread([this] { serve(); });
+    serving_ = ::fork();
+    if (serving_ < 0) throw std::runtime_error("service");
+    if (serving_ == 0) serve();
+    listening_.reset();  // its own
   }
   ~LoopbackService() {
-    over_ = true;
-    thread_.join();
+    ::kill(serving_, SIGKILL);
+    ::waitpid(serving_, nullptr, 0);
   }
   LoopbackService(const LoopbackService&) = delete;
   LoopbackService& operator=(const LoopbackService&) = delete;
@@ -70,11 +74,14 @@ class LoopbackService {
   std::uint16_t port() const { return port_; }
 
  private:
-  void serve() const {
-    while (!over_) {
-      pollfd waiting{listening_.get(), POLLIN, 0};
-      if (::poll(&waiting, 1, 20) <= 0) continue;
-      const UniqueFd peer(::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  [[noreturn]] void serve() const {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    // Nothing but its port: the launcher ends when nobody holds its socket any more.
+    const int port = ::dup2(listening_.get(), 3);
+    ::close_range(4, ~0U, 0);
+    for (;;) {
+      const UniqueFd peer(::accept4(port, nullptr, nullptr, SOCK_CLOEXEC));
+      if (!peer && errno != EINTR && errno != ECONNABORTED) ::_exit(1);
       static_cast<void>(::send(peer.get(), "here\n", 5, MSG_NOSIGNAL));
       std::array<char, 65'536> buffer;
       for (ssize_t got = 0; (got = ::read(peer.get(), buffer.data(), buffer.size())) > 0;) {
@@ -87,8 +94,7 @@ class LoopbackService {
   int family_;
   UniqueFd listening_;
   std::uint16_t port_ = 0;
-  std::atomic<bool> over_{false};
-  std::thread thread_;
+  pid_t serving_ = -1;
 };
 
 /// `ask ADDRESS PORT`: sends a line, says what came back or why nothing did.
