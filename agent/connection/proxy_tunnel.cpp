@@ -12,6 +12,7 @@
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/ssl/error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
@@ -19,6 +20,7 @@ namespace satellite::agent {
 namespace {
 
 namespace asio = boost::asio;
+using tls::ByteStream;
 using Moment = std::chrono::steady_clock::time_point;
 
 constexpr auto proxy_without_throwing = asio::as_tuple(asio::use_awaitable);
@@ -35,23 +37,22 @@ tls::PeerWords words_about_proxy() {
   return {"the proxy's URL", "proxy.ca_file"};
 }
 
-asio::awaitable<Result<ObservedSocket>> speak_tls(tcp::socket socket, const ProxyUse& proxy,
-                                                  Moment deadline) {
+asio::awaitable<Result<ByteStream>> speak_tls(ByteStream carrier, const ProxyUse& proxy,
+                                              Moment deadline) {
   auto context = tls::make_client_context(proxy.trust);
   if (!context) co_return context.error();
-  auto stream = std::make_unique<ProxyTls>(std::move(socket), *context);
+  ByteStream stream(std::move(carrier), *context);
+  // The handshake is over when this ends, and NO_RENEGOTIATION keeps it so: the check may go before
+  // the stream.
   tls::PeerCheck check(proxy.address.place.host, words_about_proxy());
-  const Result<void> armed = check.arm(stream->native_handle());
+  const Result<void> armed = check.arm(stream.ssl());
   if (!armed) co_return armed.error();
-  boost::system::error_code ignored;
-  const CutAt cut(stream->get_executor(), deadline,
-                  [&stream, &ignored] { stream->next_layer().close(ignored); });
-  const auto shaken = co_await stream->async_handshake(ProxyTls::client, proxy_without_throwing);
+  const CutAt cut(stream.get_executor(), deadline, [&stream] { beast_close_socket(stream); });
+  const boost::system::error_code failure =
+      co_await stream.handshake(asio::ssl::stream_base::client);
   if (cut.done()) co_return silent("the TLS handshake");
-  const boost::system::error_code failure = std::get<0>(shaken);
   if (failure) co_return check.explain(failure, std::chrono::system_clock::now());
-  // The handshake is over, and NO_RENEGOTIATION keeps it so: the check may go before the stream.
-  co_return ObservedSocket(std::move(stream));
+  co_return stream;
 }
 
 /// Holds the password: who sends it wipes it.
@@ -80,12 +81,12 @@ Error broken_off(const boost::system::error_code& failure) {
   return Error{ErrorCode::io_failed, "CONNECT: " + failure.message()};
 }
 
-asio::awaitable<Result<ProxyAnswer>> read_answer(ObservedSocket& socket) {
+asio::awaitable<Result<ProxyAnswer>> read_answer(ByteStream& stream) {
   std::string bytes;
   std::array<char, 4096> piece{};
   while (true) {
     const auto room = asio::buffer(piece);
-    const auto got = co_await socket.async_read_some(room, proxy_without_throwing);
+    const auto got = co_await stream.async_read_some(room, proxy_without_throwing);
     const boost::system::error_code failure = std::get<0>(got);
     if (failure) co_return broken_off(failure);
     bytes.append(piece.data(), std::get<1>(got));
@@ -95,38 +96,34 @@ asio::awaitable<Result<ProxyAnswer>> read_answer(ObservedSocket& socket) {
   }
 }
 
-asio::awaitable<Result<ProxyAnswer>> ask_to_connect(ObservedSocket& socket, const ProxyUse& proxy,
+asio::awaitable<Result<ProxyAnswer>> ask_to_connect(ByteStream& stream, const ProxyUse& proxy,
                                                     const TunnelRequest& request) {
   auto credentials = read_proxy_credentials(proxy.credentials_file, proxy.credentials_source);
   if (!credentials) co_return credentials.error();
   std::string text = connect_request(request, *credentials);
-  const CutAt cut(socket.get_executor(), request.deadline,
-                  [&socket] { beast_close_socket(socket); });
+  const CutAt cut(stream.get_executor(), request.deadline,
+                  [&stream] { beast_close_socket(stream); });
   const auto bytes = asio::buffer(text);
-  const auto sent = co_await asio::async_write(socket, bytes, proxy_without_throwing);
+  const auto sent = co_await asio::async_write(stream, bytes, proxy_without_throwing);
   wipe(text);
   const boost::system::error_code failure = std::get<0>(sent);
   if (failure && !cut.done()) co_return broken_off(failure);
-  auto answer = co_await read_answer(socket);
+  auto answer = co_await read_answer(stream);
   if (cut.done()) co_return silent("CONNECT");
   co_return answer;
 }
 
 }  // namespace
 
-asio::awaitable<ProxyTunnel> open_tunnel(tcp::socket socket, ProxyUse proxy,
-                                         TunnelRequest request) {
-  Result<ObservedSocket> observed = Error{};
+asio::awaitable<ProxyTunnel> open_tunnel(ByteStream stream, ProxyUse proxy, TunnelRequest request) {
   if (proxy.address.transport == Transport::tls) {
-    auto encrypted = co_await speak_tls(std::move(socket), proxy, request.deadline);
+    auto encrypted = co_await speak_tls(std::move(stream), proxy, request.deadline);
     if (!encrypted) co_return ProxyTunnel{of_proxy(proxy, encrypted.error()), {}};
-    observed = std::move(encrypted);
-  } else {
-    observed = ObservedSocket(std::move(socket));
+    stream = *std::move(encrypted);
   }
-  const auto answer = co_await ask_to_connect(*observed, proxy, request);
+  const auto answer = co_await ask_to_connect(stream, proxy, request);
   if (!answer) co_return ProxyTunnel{of_proxy(proxy, answer.error()), {}};
-  if (answer->status / 100 == 2) co_return ProxyTunnel{std::move(observed), {}};
+  if (answer->status / 100 == 2) co_return ProxyTunnel{std::move(stream), {}};
   const ProxyQuestion question{request.core,
                                proxy.credentials_file.empty() ? "" : proxy.credentials_source};
   std::optional<std::chrono::seconds> retry_after;

@@ -1,7 +1,8 @@
 #pragma once
 
 #include "agent/connection/proxy_choice.hpp"
-#include "agent/connection/websocket_socket.hpp"
+#include "protocol/vocabulary/result.hpp"
+#include "tls/byte_stream.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
@@ -19,7 +20,7 @@ struct TunnelRequest {
 
 /// What came of it.
 struct ProxyTunnel {
-  Result<ObservedSocket> socket;                    ///< of which the other end is the core
+  Result<tls::ByteStream> stream;                   ///< of which the other end is the core
   std::optional<std::chrono::seconds> retry_after;  ///< what a 429 or 503 asked for
   bool refused_credentials = false;                 ///< 407, although a user was shown
 };
@@ -31,7 +32,7 @@ struct ProxyTunnel {
 ///         and a certificate that is refused; unavailable for 502 to 504 and a connection that is
 ///         closed; unsupported for what is no proxy; limit_exceeded; timed_out at the deadline.
 /// Source: RFC 9110 section 9.3.6.
-boost::asio::awaitable<ProxyTunnel> open_tunnel(tcp::socket socket, ProxyUse proxy,
+boost::asio::awaitable<ProxyTunnel> open_tunnel(tls::ByteStream stream, ProxyUse proxy,
                                                 TunnelRequest request);
 
 }  // namespace satellite::agent

@@ -1,66 +1,39 @@
 #include "agent/connection/websocket_link.hpp"
 
+#include "agent/connection/cut_at.hpp"
 #include "agent/connection/proxy_tunnel.hpp"
 #include "agent/connection/resolve.hpp"
+#include "agent/connection/tcp_connect.hpp"
 #include "agent/connection/websocket_stream.hpp"
 #include "tls/client_context.hpp"
 #include "tls/peer_check.hpp"
 
 #include <openssl/ssl.h>
-#include <boost/asio/ssl/stream.hpp>
-#include <boost/beast/websocket/ssl.hpp>
 
 namespace satellite::agent {
-
-using TlsStream = boost::asio::ssl::stream<ObservedSocket>;
-
-/// Beast's teardown, except that its own failure is dropped: Beast would report it in place of the
-/// reason for the end, such as a frame above the limit, and TLS always fails to shut down then.
-template <typename Handler>
-void async_teardown(boost::beast::role_type role, TlsStream& stream, Handler&& handler) {
-  auto without_failure =
-      [next = std::forward<Handler>(handler)](const boost::system::error_code&) mutable {
-        std::move(next)(boost::system::error_code());
-      };
-  boost::beast::async_teardown(role, stream, std::move(without_failure));
-}
 
 namespace {
 
 namespace asio = boost::asio;
+using boost::asio::ip::tcp;
+using tls::ByteStream;
 using Moment = std::chrono::steady_clock::time_point;
 
 ConnectAttempt failed(ConnectStage stage, Error error) {
   return ConnectAttempt{std::move(error), stage, {}, {}};
 }
 
-/// The link and the check that watches over its handshake, which OpenSSL points back to.
-class TlsLink {
- public:
-  TlsLink(ObservedSocket socket, asio::ssl::context& context, const CoreAddress& address,
-          const LinkSettings& settings)
-      : check(address.host, {}, settings.tls.pins),
-        stream(std::make_unique<WebSocketStream<TlsStream>>(
-            TlsStream(std::move(socket), context),
-            [](TlsStream& tls) -> ObservedSocket& { return tls.next_layer(); }, settings)) {}
-
-  tls::PeerCheck check;
-  std::unique_ptr<WebSocketStream<TlsStream>> stream;
-};
-
-asio::awaitable<Result<void>> handshake(TlsLink& link, Moment deadline) {
-  TlsStream& stream = link.stream->websocket().next_layer();
-  SSL* ssl = stream.native_handle();
-  const Result<void> armed = link.check.arm(ssl);
+asio::awaitable<Result<void>> handshake(ByteStream& stream, tls::PeerCheck& check,
+                                        Moment deadline) {
+  const Result<void> armed = check.arm(stream.ssl());
   if (!armed) co_return armed.error();
-  ObservedSocket& socket = link.stream->socket();
-  const CutAt cut(socket.get_executor(), deadline, [&socket] { beast_close_socket(socket); });
-  const auto shaken = co_await stream.async_handshake(TlsStream::client, without_throwing);
+  const CutAt cut(stream.get_executor(), deadline, [&stream] { beast_close_socket(stream); });
+  const boost::system::error_code failure =
+      co_await stream.handshake(asio::ssl::stream_base::client);
   if (cut.done()) {
     co_return Error{ErrorCode::timed_out, "TLS: the handshake did not end in time"};
   }
-  const boost::system::error_code failure = std::get<0>(shaken);
-  if (failure) co_return link.check.explain(failure, std::chrono::system_clock::now());
+  if (failure) co_return check.explain(failure, std::chrono::system_clock::now());
   co_return Result<void>{};
 }
 
@@ -85,22 +58,23 @@ void told_of_certificate(const tls::ClientCertificate* client, ConnectAttempt& a
   attempt.link = std::move(error);
 }
 
-asio::awaitable<ConnectAttempt> upgrade_tls(ObservedSocket socket, asio::ssl::context& context,
+asio::awaitable<ConnectAttempt> upgrade_tls(ByteStream carrier, asio::ssl::context& context,
                                             CoreAddress address, LinkSettings settings,
                                             Moment deadline) {
-  TlsLink link(std::move(socket), context, address, settings);
-  const auto shaken = co_await handshake(link, deadline);
+  // OpenSSL points back to the check until the handshake is over, and NO_RENEGOTIATION keeps it so.
+  tls::PeerCheck check(address.host, {}, settings.tls.pins);
+  ByteStream stream(std::move(carrier), context);
+  const auto shaken = co_await handshake(stream, check, deadline);
   if (!shaken) co_return failed(ConnectStage::tls, shaken.error());
-  const SSL* ssl = link.stream->websocket().next_layer().native_handle();
+  const SSL* ssl = stream.ssl();
   LinkFacts facts;
   facts.tls_version = SSL_get_version(ssl);
   facts.cipher = SSL_CIPHER_get_name(SSL_get_current_cipher(ssl));
   facts.certificate_ends = tls::peer_certificate_end(ssl);
-  const bool was_asked = link.check.was_asked_for_certificate();
+  const bool was_asked = check.was_asked_for_certificate();
   const auto client = settings.tls.client;
-  // The handshake is over, and NO_RENEGOTIATION keeps it so: the check may go before the stream.
   auto attempt =
-      co_await upgraded(std::move(link.stream), std::move(address), std::move(settings), deadline);
+      co_await upgrade(std::move(stream), std::move(address), std::move(settings), deadline);
   attempt.facts.tls_version = std::move(facts.tls_version);
   attempt.facts.cipher = std::move(facts.cipher);
   attempt.facts.certificate_ends = facts.certificate_ends;
@@ -138,28 +112,26 @@ ConnectAttempt told_of(const std::optional<ProxyUse>& proxy, ConnectAttempt atte
 asio::awaitable<ConnectAttempt> upgrade_socket(tcp::socket socket, asio::ssl::context& context,
                                                CoreAddress address, LinkSettings settings,
                                                Moment deadline) {
+  ByteStream stream(std::move(socket));
   if (address.transport == Transport::plain) {
-    auto plain = co_await upgrade_plain(std::move(socket), std::move(address), std::move(settings),
-                                        deadline);
+    auto plain =
+        co_await upgrade(std::move(stream), std::move(address), std::move(settings), deadline);
     co_return plain;
   }
-  std::optional<ObservedSocket> way;
   if (settings.proxy) {
     TunnelRequest request{address.host_and_port(), settings.user_agent, deadline};
     ProxyUse proxy = *settings.proxy;
-    auto tunnel = co_await open_tunnel(std::move(socket), std::move(proxy), std::move(request));
-    if (!tunnel.socket) {
-      co_return ConnectAttempt{tunnel.socket.error(),
+    auto tunnel = co_await open_tunnel(std::move(stream), std::move(proxy), std::move(request));
+    if (!tunnel.stream) {
+      co_return ConnectAttempt{tunnel.stream.error(),
                                ConnectStage::proxy,
                                tunnel.retry_after,
                                {},
                                tunnel.refused_credentials};
     }
-    way.emplace(*std::move(tunnel.socket));
-  } else {
-    way.emplace(std::move(socket));
+    stream = *std::move(tunnel.stream);
   }
-  auto attempt = co_await upgrade_tls(*std::move(way), context, std::move(address),
+  auto attempt = co_await upgrade_tls(std::move(stream), context, std::move(address),
                                       std::move(settings), deadline);
   co_return attempt;
 }

@@ -71,7 +71,9 @@ TEST_CASE("frames arrive whole in both directions, from one byte to sixteen MiB"
 TEST_CASE(
     "a frame above the limit in force ends the connection with code 1009, one at it does not") {
   boost::asio::io_context context;
-  const auto core = start_core();
+  devcore::Settings settings = core_settings();
+  settings.transport = GENERATE(devcore::Transport::tls, devcore::Transport::plain);
+  const auto core = start_core(std::move(settings));
   const auto link = authenticated_link(context, *core);
   const ByteCount limit = GENERATE(1_KiB, 64_KiB);
   link->set_frame_size_max(limit);

@@ -1,33 +1,32 @@
-#pragma once
+#include "tests/devcore/channel.hpp"
 
 #include "protocol/vocabulary/limits.hpp"
-#include "tests/devcore/channel.hpp"
 #include "tests/devcore/without_throwing.hpp"
+#include "tls/byte_stream.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/stream_traits.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/write.hpp>
 #include <boost/beast/websocket/stream.hpp>
 
-/// The template behind both kinds of channel; each instantiation has a file of its own.
 namespace satellite::devcore {
+namespace {
 
-template <typename Stream>
-class ChannelStream final : public Channel {
+using boost::asio::ip::tcp;
+using tls::ByteStream;
+
+class WebSocketChannel final : public Channel {
  public:
-  explicit ChannelStream(Stream stream) : websocket_(std::move(stream)) {
+  explicit WebSocketChannel(ByteStream stream) : websocket_(std::move(stream)) {
     websocket_.auto_fragment(false);
     websocket_.write_buffer_bytes(64U << 10U);
     set_frame_size_max(limits::frame_size_max_from_stranger);
     websocket_.text(true);
   }
-
-  auto& websocket() { return websocket_; }
 
   boost::asio::awaitable<Result<void>> upgrade(Acceptance acceptance);
 
@@ -73,14 +72,14 @@ class ChannelStream final : public Channel {
 
   void reset() override {
     boost::system::error_code ignored;
-    auto& socket = boost::beast::get_lowest_layer(websocket_);
+    auto& socket = websocket_.next_layer().tcp();
     socket.set_option(boost::asio::socket_base::linger(true, 0), ignored);
     socket.close(ignored);
   }
 
   void stop_reading() override {
     boost::system::error_code ignored;
-    boost::beast::get_lowest_layer(websocket_).cancel(ignored);
+    websocket_.next_layer().tcp().cancel(ignored);
   }
 
   boost::asio::awaitable<Result<void>> write_past(const std::string& text) override {
@@ -115,12 +114,11 @@ class ChannelStream final : public Channel {
                                         std::string(why.reason.data(), why.reason.size())};
   }
 
-  boost::beast::websocket::stream<Stream> websocket_;
+  boost::beast::websocket::stream<ByteStream, false> websocket_;
   boost::beast::flat_buffer buffer_;
 };
 
-template <typename Stream>
-boost::asio::awaitable<Result<void>> ChannelStream<Stream>::upgrade(Acceptance acceptance) {
+boost::asio::awaitable<Result<void>> WebSocketChannel::upgrade(Acceptance acceptance) {
   namespace http = boost::beast::http;
   http::request<http::empty_body> request;
   const auto got =
@@ -161,6 +159,33 @@ boost::asio::awaitable<Result<void>> ChannelStream<Stream>::upgrade(Acceptance a
   answer.prepare_payload();
   co_await http::async_write(websocket_.next_layer(), answer, without_throwing);
   co_return Error{ErrorCode::not_permitted, "answered HTTP " + std::to_string(status)};
+}
+
+boost::asio::awaitable<Result<std::unique_ptr<Channel>>> accept(ByteStream stream,
+                                                                Acceptance acceptance) {
+  auto channel = std::make_unique<WebSocketChannel>(std::move(stream));
+  const auto upgraded = co_await channel->upgrade(std::move(acceptance));
+  if (!upgraded) co_return upgraded.error();
+  co_return std::unique_ptr<Channel>(std::move(channel));
+}
+
+}  // namespace
+
+boost::asio::awaitable<Result<std::unique_ptr<Channel>>> accept_tls(
+    tcp::socket socket, boost::asio::ssl::context& context, Acceptance acceptance) {
+  ByteStream stream(ByteStream(std::move(socket)), context);
+  const boost::system::error_code failure =
+      co_await stream.handshake(boost::asio::ssl::stream_base::server);
+  if (failure) co_return Error{ErrorCode::io_failed, "TLS: " + failure.message()};
+  auto accepted = co_await accept(std::move(stream), std::move(acceptance));
+  co_return accepted;
+}
+
+boost::asio::awaitable<Result<std::unique_ptr<Channel>>> accept_plain(tcp::socket socket,
+                                                                      Acceptance acceptance) {
+  ByteStream stream(std::move(socket));
+  auto accepted = co_await accept(std::move(stream), std::move(acceptance));
+  co_return accepted;
 }
 
 }  // namespace satellite::devcore
