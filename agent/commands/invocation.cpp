@@ -19,7 +19,7 @@ namespace {
 
 using Command = Invocation::Command;
 
-constexpr const char* about =
+constexpr const char* program_purpose =
     "Checkstack satellite: runs the core's scripts on this host, in a sandbox.";
 constexpr const char* footer =
     "Settings: built-in defaults < settings file < environment < options.\n"
@@ -297,7 +297,7 @@ ParsedEarly answer_of(const CLI::App& app, const CLI::ParseError& early) {
 /// By an app that has parsed nothing: one that has speaks of the command that it was given.
 ParsedEarly help_text(const std::string& command) {
   Invocation unused;
-  CLI::App app(about, "checkstack-satellite");
+  CLI::App app(program_purpose, "checkstack-satellite");
   describe_with_settings(app, unused);
   if (command.empty()) return {0, app.help()};
   for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
@@ -317,7 +317,7 @@ std::variant<Invocation, ParsedEarly> parse_command_line(int argc, const char* c
     invocation.script_arguments.assign(divider + 1, argv + argc);
     argc = static_cast<int>(divider - argv);
   }
-  CLI::App app(about, "checkstack-satellite");
+  CLI::App app(program_purpose, "checkstack-satellite");
   describe_for_parsing(app, invocation);
   try {
     app.parse(argc, const_cast<char**>(argv));
@@ -330,7 +330,7 @@ std::variant<Invocation, ParsedEarly> parse_command_line(int argc, const char* c
 
 std::vector<CommandDescription> describe_commands() {
   Invocation unused;
-  CLI::App app(about, "checkstack-satellite");
+  CLI::App app(program_purpose, "checkstack-satellite");
   describe_with_settings(app, unused);
   std::vector<CommandDescription> commands;
   for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {

@@ -156,7 +156,7 @@ std::vector<Secret> collect(const Invocation& invocation, Bundle& bundle) {
   return known_secrets(sources, settings.loaded);
 }
 
-std::string about(const Bundle& bundle) {
+std::string about_text(const Bundle& bundle) {
   std::string text = std::string("checkstack-satellite ") + program_version + "\nmade at " +
                      protocol::format_timestamp(std::chrono::system_clock::now()) + "\nby uid " +
                      std::to_string(::geteuid()) +
@@ -228,7 +228,8 @@ int support_bundle_command(const Invocation& invocation) {
   Bundle bundle;
   const Redaction redaction(collect(invocation, bundle));
   auto& entries = bundle.entries();
-  entries.insert(entries.begin(), {std::string(folder_in_bundle) + "about.txt", about(bundle)});
+  entries.insert(entries.begin(),
+                 {std::string(folder_in_bundle) + "about.txt", about_text(bundle)});
   for (TarEntry& entry : entries) entry.text = redaction.applied_to(entry.text);
   std::ostream& listing = path == "-" ? std::cerr : std::cout;
   if (invocation.json) {

@@ -8,8 +8,8 @@ namespace {
 // The longest name of a setting, and a gap.
 constexpr std::size_t column_of_settings = 32;
 
-/// Lines of `name  value`, the names in one column.
-class Lines {
+/// StatusLines of `name  value`, the names in one column.
+class StatusLines {
  public:
   void heading(const std::string& text) { out_ += "\n" + text + "\n"; }
   void line(const std::string& name, const std::string& value, std::size_t column = 18) {
@@ -37,7 +37,7 @@ std::string bytes_text(std::uint64_t bytes) {
   return counted(bytes >> 20U, "MiB");
 }
 
-void add_connection(Lines& lines, const decltype(Status::connection)& connection) {
+void add_connection(StatusLines& lines, const decltype(Status::connection)& connection) {
   lines.heading("connection");
   std::string state = name_of(connection.state);
   if (connection.since.count() > 0) state += " for " + duration_text(connection.since);
@@ -63,7 +63,7 @@ void add_connection(Lines& lines, const decltype(Status::connection)& connection
                            counted(connection.refusals, "refusal", "refusals"));
 }
 
-void add_policy(Lines& lines, const Status& status) {
+void add_policy(StatusLines& lines, const Status& status) {
   lines.heading("policy");
   const auto& policy = status.policy;
   lines.line("in force", policy.in_words);
@@ -78,7 +78,7 @@ void add_policy(Lines& lines, const Status& status) {
   }
 }
 
-void add_runs(Lines& lines, const Status& status) {
+void add_runs(StatusLines& lines, const Status& status) {
   const auto& runs = status.runs;
   lines.heading("scripts");
   lines.line("dispatched", counted(runs.running, "running, ") + counted(runs.queued, "of ") +
@@ -114,7 +114,7 @@ void add_runs(Lines& lines, const Status& status) {
   }
 }
 
-void add_outbox(Lines& lines, const decltype(Status::outbox)& outbox) {
+void add_outbox(StatusLines& lines, const decltype(Status::outbox)& outbox) {
   lines.heading("what waits for the core");
   lines.line(
       "messages",
@@ -143,7 +143,7 @@ const char* name_of(Status::Connection state) {
 }
 
 std::string status_text(const Status& status) {
-  Lines lines;
+  StatusLines lines;
   lines.text("checkstack-satellite " + status.version + ", process " +
              std::to_string(status.process_id) + ", up for " + duration_text(status.uptime) +
              (status.ready ? ": ready" : ": not ready"));

@@ -376,10 +376,6 @@ std::string followers_of(const SecretForm& form, std::size_t index) {
 
 constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-bool is_alphanumeric(char c) {
-  return is_in(c, letters) || (c >= '0' && c <= '9');
-}
-
 std::string first_digits_of(char unit) {
   constexpr std::string_view lower_digits = "0123456789abcdef", upper_digits = "0123456789ABCDEF";
   const auto byte = static_cast<unsigned char>(unit);

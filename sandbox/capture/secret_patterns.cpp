@@ -1,6 +1,7 @@
 #include "sandbox/capture/secret_patterns.hpp"
 
 #include "protocol/vocabulary/secret.hpp"
+#include "sandbox/capture/escape.hpp"
 #include "sandbox/capture/form_match.hpp"
 
 #include <algorithm>
@@ -23,10 +24,6 @@ std::uint16_t pair_at(const char* text) {
 std::uint16_t place_of(std::uint16_t pair, char third) {
   const unsigned mixed = pair * 0x9E37U ^ static_cast<unsigned char>(third) * 0x01F5U;
   return static_cast<std::uint16_t>(mixed & 0xFFFFU);
-}
-
-bool is_alphanumeric(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
 bool begin_alike(const SecretForm& a, const SecretForm& b) {

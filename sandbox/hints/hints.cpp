@@ -34,8 +34,8 @@ constexpr std::array<Answer, host_topic_count> answers{{
 }};
 
 /// Directories of which a root of the run's own has the host's content, or content of the run's.
-constexpr std::array<std::string_view, 8> shown_directories{"/usr",   "/bin",  "/sbin", "/lib",
-                                                            "/lib64", "/proc", "/dev",  "/tmp"};
+constexpr std::array<std::string_view, 8> hinted_directories{"/usr",   "/bin",  "/sbin", "/lib",
+                                                             "/lib64", "/proc", "/dev",  "/tmp"};
 
 bool lies_in(std::string_view path, std::string_view directory) {
   return path.starts_with(directory) &&
@@ -101,7 +101,7 @@ class Hints {
   void add_missing(std::string_view path) {
     const auto is_shown = [path](std::string_view directory) { return lies_in(path, directory); };
     if (!host_.has_own_files ||
-        std::any_of(shown_directories.begin(), shown_directories.end(), is_shown) ||
+        std::any_of(hinted_directories.begin(), hinted_directories.end(), is_shown) ||
         std::any_of(host_.paths.begin(), host_.paths.end(), is_shown)) {
       return;
     }

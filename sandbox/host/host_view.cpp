@@ -79,7 +79,7 @@ constexpr std::array known_ports{
     KnownPort{27017, "MongoDB trusts whoever reaches it unless it has users"},
 };
 
-std::string_view trimmed(std::string_view text) {
+std::string_view without_blanks(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
   return text;
@@ -163,8 +163,8 @@ Result<std::vector<std::string>> parse_list(std::string_view text, const Refusal
   while (!text.empty()) {
     const auto entry = text.substr(0, text.find(','));
     text.remove_prefix(std::min(text.size(), entry.size() + 1));
-    if (trimmed(entry).empty()) continue;
-    auto path = plain_path(trimmed(entry));
+    if (without_blanks(entry).empty()) continue;
+    auto path = plain_path(without_blanks(entry));
     if (!path) return path.error();
     for (const Refused& refused : refusals) {
       const bool hits = refused.with_all_below ? is_at_or_below(*path, refused.directory)
@@ -214,7 +214,7 @@ Result<std::vector<std::uint16_t>> parse_loopback_ports(std::string_view text,
   while (!text.empty()) {
     const auto entry = text.substr(0, text.find(','));
     text.remove_prefix(std::min(text.size(), entry.size() + 1));
-    const auto word = trimmed(entry);
+    const auto word = without_blanks(entry);
     if (word.empty()) continue;
     auto port = port_number(word);
     if (!port) port = port_of_service(word, services);
@@ -230,11 +230,12 @@ Result<std::vector<std::uint16_t>> parse_loopback_ports(std::string_view text,
 
 Result<std::uint64_t> parse_state_size(std::string_view text) {
   constexpr std::uint64_t page = 4U << 10U;
-  const auto whole = trimmed(text);
+  const auto whole = without_blanks(text);
   if (whole.empty() || whole == "none") return std::uint64_t{0};
   std::uint64_t number = 0;
   const auto parsed = std::from_chars(whole.data(), whole.data() + whole.size(), number);
-  const auto unit = trimmed(whole.substr(static_cast<std::size_t>(parsed.ptr - whole.data())));
+  const auto unit =
+      without_blanks(whole.substr(static_cast<std::size_t>(parsed.ptr - whole.data())));
   const unsigned shift = unit == "MiB" ? 20U : unit == "KiB" ? 10U : 0U;
   const bool is_size = parsed.ec == std::errc{} && (shift != 0 || unit.empty());
   if (!is_size) return wrong_path(whole, "is no size: write it as 1MiB, 64KiB, or none");
@@ -256,7 +257,7 @@ Result<void> parse_kinds(std::string_view text, HostView& view) {
   while (!text.empty()) {
     const auto entry = text.substr(0, text.find(','));
     text.remove_prefix(std::min(text.size(), entry.size() + 1));
-    const auto word = trimmed(entry);
+    const auto word = without_blanks(entry);
     if (word == "health-check") {
       view.for_health_checks = true;
     } else if (word == "automation") {

@@ -26,13 +26,13 @@ std::string_view next_word(std::string_view& text) {
   return word;
 }
 
-char lower(char letter) {
+char lower_letter(char letter) {
   return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
 }
 
 bool is_same_name(std::string_view one, std::string_view other) {
   return std::equal(one.begin(), one.end(), other.begin(), other.end(),
-                    [](char a, char b) { return lower(a) == lower(b); });
+                    [](char a, char b) { return lower_letter(a) == lower_letter(b); });
 }
 
 bool can_be_in_hosts(std::string_view name) {
@@ -41,7 +41,7 @@ bool can_be_in_hosts(std::string_view name) {
   return !name.empty() && name.find_first_not_of(allowed) == name.npos;
 }
 
-bool names(std::string_view hosts, std::string_view host_name) {
+bool has_line_for(std::string_view hosts, std::string_view host_name) {
   while (!hosts.empty()) {
     auto line = next_part(hosts, '\n');
     line = line.substr(0, line.find('#'));
@@ -132,7 +132,7 @@ std::string usable_shell(const Account& account) {
 }
 
 std::string hosts_addition(std::string_view hosts, std::string_view host_name) {
-  if (!can_be_in_hosts(host_name) || names(hosts, host_name)) return {};
+  if (!can_be_in_hosts(host_name) || has_line_for(hosts, host_name)) return {};
   const bool open_line = !hosts.empty() && hosts.back() != '\n';
   return (open_line ? "\n" : "") + std::string("127.0.1.1\t") + std::string(host_name) + "\n";
 }

@@ -20,9 +20,9 @@ std::vector<std::string> namespaces_and_identity(const WrapperRequest& request) 
   return argv;
 }
 
-class ViewWords {
+class BubblewrapView {
  public:
-  ViewWords(const WrapperRequest& request, const HostPaths& host, WrapperCommand& command)
+  BubblewrapView(const WrapperRequest& request, const HostPaths& host, WrapperCommand& command)
       : request_(request), host_(host), command_(command) {}
 
   void add(const FileStep& step) {
@@ -145,7 +145,7 @@ bool is_shown_anyway(const std::string& path) {
 WrapperCommand bwrap_with_view(const WrapperRequest& request, const HostPaths& host) {
   WrapperCommand command;
   command.argv = namespaces_and_identity(request);
-  ViewWords view(request, host, command);
+  BubblewrapView view(request, host, command);
   for (const auto& step : request.view) view.add(step);
   view.seal();
   command.argv.insert(command.argv.end(), {"--chdir", request.start_directory});

@@ -95,7 +95,7 @@ struct Device {
 constexpr std::uint64_t device_number(std::uint64_t major, std::uint64_t minor) {
   return (major << 8U) | minor;
 }
-constexpr std::array devices{
+constexpr std::array shown_devices{
     Device{"null", device_number(1, 3)},    Device{"zero", device_number(1, 5)},
     Device{"full", device_number(1, 7)},    Device{"random", device_number(1, 8)},
     Device{"urandom", device_number(1, 9)}, Device{"tty", device_number(5, 0)}};
@@ -303,7 +303,7 @@ void add_host_processes(View& view, const NativeRequest& request) {
 void add_devices(View& view, const NativeRequest& request) {
   view.root.directory("dev");
   const auto kind = request.launcher_is_root ? FileStepKind::node : FileStepKind::device;
-  for (const auto& device : devices) {
+  for (const auto& device : shown_devices) {
     const std::string target = std::string("dev/") + device.name;
     view.root.add({kind, target, "/" + target, device.number, 0666, false, true});
   }

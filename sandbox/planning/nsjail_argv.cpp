@@ -31,9 +31,9 @@ std::string proto_text(const std::string& text) {
   return answer + "\"";
 }
 
-class ViewWords {
+class NsjailView {
  public:
-  ViewWords(const HostPaths& host, std::vector<std::string>& argv) : host_(host), argv_(argv) {}
+  NsjailView(const HostPaths& host, std::vector<std::string>& argv) : host_(host), argv_(argv) {}
 
   void add(const FileStep& step) {
     const std::string target = "/" + step.target;
@@ -157,7 +157,7 @@ WrapperCommand nsjail_with_view(const WrapperRequest& request, const HostPaths& 
     argv.insert(argv.end(), words.begin(), words.end());
   };
   std::vector<std::string> view_words;
-  ViewWords view(host, view_words);
+  NsjailView view(host, view_words);
   for (const auto& step : request.view) view.add(step);
   add({request.program});
   // What a settings file says replaces what stood before it.

@@ -19,7 +19,7 @@ using nlohmann::json;
 
 constexpr JsonBounds bounds{limits::script_size_max + limits::environment_size_max, 32, 100'000};
 
-Error wrong(const std::string& member, const std::string& problem) {
+Error wrong_member(const std::string& member, const std::string& problem) {
   return Error{ErrorCode::invalid_input, member + ": " + problem};
 }
 
@@ -27,7 +27,7 @@ Error wrong(const std::string& member, const std::string& problem) {
 Result<std::optional<std::string>> text_member(const json& question, const char* name) {
   const auto found = question.find(name);
   if (found == question.end() || found->is_null()) return std::optional<std::string>{};
-  if (!found->is_string()) return wrong(name, "is not a string");
+  if (!found->is_string()) return wrong_member(name, "is not a string");
   return std::optional<std::string>{found->get<std::string>()};
 }
 
@@ -35,7 +35,7 @@ Result<std::optional<std::string>> text_member(const json& question, const char*
 Result<void> engines_of(const json& question, std::vector<Engine>& engines) {
   const auto found = question.find("engines");
   if (found == question.end()) return {};
-  if (!found->is_array()) return wrong("engines", "is not a list");
+  if (!found->is_array()) return wrong_member("engines", "is not a list");
   const auto known = all_engines();
   std::vector<Engine> chosen;
   for (const auto& word : *found) {
@@ -43,7 +43,7 @@ Result<void> engines_of(const json& question, std::vector<Engine>& engines) {
       return word.is_string() && word.get<std::string>() == name_of(engine);
     });
     if (named == known.end()) {
-      return wrong("engines", "holds something else than native, bwrap or nsjail");
+      return wrong_member("engines", "holds something else than native, bwrap or nsjail");
     }
     const bool may_be_used = std::find(engines.begin(), engines.end(), *named) != engines.end();
     if (may_be_used) chosen.push_back(*named);
@@ -68,18 +68,19 @@ Result<RunInputs> inputs_of(const json& question, const std::vector<Engine>& eng
   if (!script) return script.error();
   inputs.command = {"sh", "-c", script->value_or("true")};
   if (const auto command = question.find("command"); command != question.end()) {
-    if (!command->is_array() || command->empty()) return wrong("command", "is not a list of words");
+    if (!command->is_array() || command->empty())
+      return wrong_member("command", "is not a list of words");
     inputs.command.clear();
     for (const auto& word : *command) {
-      if (!word.is_string()) return wrong("command", "holds something that is not a string");
+      if (!word.is_string()) return wrong_member("command", "holds something that is not a string");
       inputs.command.push_back(word.get<std::string>());
     }
   }
   if (auto chosen = engines_of(question, inputs.engines); !chosen) return chosen.error();
   if (const auto environment = question.find("env"); environment != question.end()) {
-    if (!environment->is_object()) return wrong("env", "is not an object");
+    if (!environment->is_object()) return wrong_member("env", "is not an object");
     for (const auto& [name, value] : environment->items()) {
-      if (!value.is_string()) return wrong("env", "holds a value that is not a string");
+      if (!value.is_string()) return wrong_member("env", "holds a value that is not a string");
       inputs.environment.emplace_back(name, value.get<std::string>());
     }
   }
@@ -137,7 +138,7 @@ Result<std::string> answer_plan_question(std::string_view text,
                                          const HostView& host_view) {
   const auto question = parse_bounded_json(text, bounds);
   if (!question) return question.error();
-  if (!question->is_object()) return wrong("question", "is not a JSON object");
+  if (!question->is_object()) return wrong_member("question", "is not a JSON object");
   ResolvedPolicy resolved{shipped_default_policy(), false};
   if (const auto policy = question->find("policy"); policy != question->end()) {
     auto parsed = policy_from_json(*policy);
@@ -147,7 +148,7 @@ Result<std::string> answer_plan_question(std::string_view text,
   const auto caps = question->find("caps");
   auto facts =
       caps == question->end() ? Result<HostFacts>(this_host()) : host_facts_from_json(*caps);
-  if (!facts) return wrong("caps", facts.error().message);
+  if (!facts) return wrong_member("caps", facts.error().message);
   auto inputs = inputs_of(*question, engines);
   if (!inputs) return inputs.error();
   if (host_view.is_for(RunKind::health_check)) inputs->host_view = host_view;

@@ -30,7 +30,7 @@ Json parsed(std::string_view text) {
   return Json::parse(text, nullptr, false);
 }
 
-std::string text_of(const Json& value) {
+std::string config_text(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -214,7 +214,7 @@ ConfigValidation<InlineScriptConfig> validate_inline_script_config(std::string_v
 }
 
 std::string migrated_execute_config(std::string_view config_json) {
-  return text_of(migrated(parsed(config_json)));
+  return config_text(migrated(parsed(config_json)));
 }
 
 std::vector<ConfigIssue> secret_mapping_issues(std::string_view mapping_json) {

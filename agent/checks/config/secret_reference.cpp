@@ -16,12 +16,12 @@ constexpr std::size_t divisions_max = 16;
 /// take it up.
 constexpr std::size_t further_parts_size_max = 64U << 10U;
 
-bool is_letter(char c) {
+bool is_ascii_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
 bool is_name_character(char c) {
-  return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  return is_ascii_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-';
 }
 
 bool take(std::string_view& text, std::string_view word) {
@@ -200,7 +200,7 @@ std::vector<Secret> secrets_inside(std::string_view text, std::string_view value
 }
 
 bool is_secret_name(std::string_view text) {
-  return !text.empty() && text.size() <= secret_name_size_max && is_letter(text.front()) &&
+  return !text.empty() && text.size() <= secret_name_size_max && is_ascii_letter(text.front()) &&
          std::all_of(text.begin(), text.end(), is_name_character);
 }
 

@@ -24,14 +24,14 @@ namespace satellite::sandbox {
 namespace {
 
 constexpr int answer_fd = 3;
-constexpr std::size_t text_size_max = 300;
+constexpr std::size_t failure_size_max = 300;
 
 struct Step {
   SetupStep step = SetupStep::none;
   Result<void> done;
 };
 
-Result<void> write_whole(const char* path, const std::string& text) {
+Result<void> write_setting(const char* path, const std::string& text) {
   const UniqueFd file(::open(path, O_WRONLY | O_CLOEXEC));
   const auto size = static_cast<ssize_t>(text.size());
   if (!file || ::write(file.get(), text.data(), text.size()) != size) {
@@ -56,7 +56,7 @@ Result<void> map_identity(uid_t uid, gid_t gid) {
 /// has no such setting, has scripts that cannot ping.
 void let_group_ping(gid_t group) {
   const std::string number = std::to_string(group);
-  static_cast<void>(write_whole("/proc/sys/net/ipv4/ping_group_range", number + " " + number));
+  static_cast<void>(write_setting("/proc/sys/net/ipv4/ping_group_range", number + " " + number));
 }
 
 Result<void> enter_new(int kind, const char* name) {
@@ -163,7 +163,7 @@ void answer(const Step& step, std::span<const int> descriptors) {
   ByteWriter out;
   out.number(static_cast<std::uint32_t>(step.step));
   out.text(step.done ? std::string_view()
-                     : std::string_view(step.done.error().message).substr(0, text_size_max));
+                     : std::string_view(step.done.error().message).substr(0, failure_size_max));
   const std::string bytes = out.take();
   static_cast<void>(kernel::send_message(answer_fd, std::as_bytes(std::span(bytes)), descriptors));
 }
@@ -190,7 +190,7 @@ SetupResult<NetworkNamespace> take_built_network(std::string_view bytes,
                                                  std::vector<UniqueFd> descriptors) {
   ByteReader in(bytes);
   const auto number = in.number<std::uint32_t>();
-  RunSetupFailed failure{SetupStep::network_namespace, 0, 0, in.text(text_size_max)};
+  RunSetupFailed failure{SetupStep::network_namespace, 0, 0, in.text(failure_size_max)};
   const bool readable = in.finished_well() && number <= static_cast<std::uint32_t>(SetupStep::last);
   if (readable && number == 0 && !descriptors.empty()) {
     NetworkNamespace made;

@@ -19,7 +19,7 @@ sandbox::RunResult failed(int error_number) {
   return result;
 }
 
-sandbox::RunResult ended(sandbox::Outcome outcome) {
+sandbox::RunResult ended_with(sandbox::Outcome outcome) {
   sandbox::RunResult result;
   result.outcome = outcome;
   return result;
@@ -44,9 +44,9 @@ TEST_CASE("a run that lacks something of the host is a state until a run is star
   resources.note(failed(EAGAIN));
   CHECK(name() == "no_processes");
   // What was not tried says nothing.
-  resources.note(ended(sandbox::Outcome::refused));
-  resources.note(ended(sandbox::Outcome::cancelled));
+  resources.note(ended_with(sandbox::Outcome::refused));
+  resources.note(ended_with(sandbox::Outcome::cancelled));
   CHECK(name() == "no_processes");
-  resources.note(ended(sandbox::Outcome::exited));
+  resources.note(ended_with(sandbox::Outcome::exited));
   CHECK(name().empty());
 }

@@ -119,18 +119,18 @@ TEST_CASE("the log writes one stamped line per event at or above its level") {
 namespace {
 
 /// The two ends of what a log may be written to, as small as the kernel makes it.
-struct Ends {
+struct PipeEnds {
   UniqueFd reader, writer;
 };
 
-Ends small_pipe() {
+PipeEnds small_pipe() {
   int ends[2];
   REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
   ::fcntl(ends[1], F_SETPIPE_SZ, 4096);
   return {UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-Ends small_socket() {
+PipeEnds small_socket() {
   int ends[2];
   REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
   const int size = 4096;
@@ -159,7 +159,7 @@ std::size_t count_of(const std::string& text, const std::string& words) {
 
 TEST_CASE("a log that nobody reads holds nobody up, loses what is too much and counts it") {
   const bool is_pipe = GENERATE(true, false);
-  const Ends ends = is_pipe ? small_pipe() : small_socket();
+  const PipeEnds ends = is_pipe ? small_pipe() : small_socket();
   constexpr std::size_t lines = 20'000;
   Log log(LogLevel::info, ends.writer.get());
   std::size_t told = 0;
@@ -191,7 +191,7 @@ TEST_CASE("a log whose reader is gone, or whose descriptor is closed, is no reas
   // As in main().
   const auto ignored = ::signal(SIGPIPE, SIG_IGN);
   {
-    Ends ends = small_pipe();
+    PipeEnds ends = small_pipe();
     Log log(LogLevel::info, ends.writer.get());
     ends.reader.reset();
     for (int i = 0; i < 100; ++i) log.info("line", "");

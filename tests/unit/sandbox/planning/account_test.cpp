@@ -21,7 +21,7 @@ constexpr std::string_view passwd =
     "second:x:998:998::/:/bin/sh\n"
     "last:x:1000:1000::/home/last:/bin/zsh";
 
-HostPaths host_with(std::string passwd_text, std::string host_name = "db7") {
+HostPaths host_with_passwd(std::string passwd_text, std::string host_name = "db7") {
   HostPaths host = imagined_host();
   host.public_text = [text = std::move(passwd_text)](const std::string& path) {
     return path == "/etc/passwd" ? std::optional(text) : std::nullopt;
@@ -85,7 +85,7 @@ TEST_CASE("a line is added to the hosts file only where the host's own does not 
 TEST_CASE("USER, LOGNAME, SHELL and HOSTNAME are the script's") {
   using Variables = std::map<std::string, std::string>;
   const auto confined = environment_of(shipped_default_policy(), unprivileged_bwrap_host(),
-                                       host_with({}), run_in("/tmp/run"));
+                                       host_with_passwd({}), run_in("/tmp/run"));
   CHECK(confined == Variables{{"HOME", "/tmp/run"},
                               {"HOSTNAME", "db7"},
                               {"LOGNAME", "script"},
@@ -97,16 +97,17 @@ TEST_CASE("USER, LOGNAME, SHELL and HOSTNAME are the script's") {
                                              "denyLinkLocalAndMetadata":false}})");
   auto dropped = run_in("/tmp/run");
   dropped.default_identity = Identity{998, 998};
-  auto seen = environment_of(open, root_launcher_host(), host_with(std::string(passwd)), dropped);
+  auto seen =
+      environment_of(open, root_launcher_host(), host_with_passwd(std::string(passwd)), dropped);
   CHECK(seen.at("USER") == "monitor");
   CHECK(seen.at("LOGNAME") == "monitor");
   CHECK(seen.at("SHELL") == "/bin/sh");
   // No account: the number, which tools take for a name.
-  seen = environment_of(open, root_launcher_host(), host_with({}), dropped);
+  seen = environment_of(open, root_launcher_host(), host_with_passwd({}), dropped);
   CHECK(seen.at("USER") == "998");
   CHECK(seen.at("SHELL") == "/bin/sh");
   // The agent's own user, who may come from a directory service: it knows best.
-  seen = environment_of(open, unprivileged_bwrap_host(), host_with({}), run_in("/tmp/run"));
+  seen = environment_of(open, unprivileged_bwrap_host(), host_with_passwd({}), run_in("/tmp/run"));
   CHECK(seen.at("USER") == "agent");
   CHECK(seen.at("LOGNAME") == "agent");
   CHECK(seen.at("SHELL") == "/bin/zsh");
@@ -115,7 +116,8 @@ TEST_CASE("USER, LOGNAME, SHELL and HOSTNAME are the script's") {
 TEST_CASE("with the sandbox switched off the environment stays the agent's") {
   Policy off = shipped_default_policy();
   off.enabled = false;
-  const auto seen = environment_of(off, unprivileged_bwrap_host(), host_with({}), run_in({}));
+  const auto seen =
+      environment_of(off, unprivileged_bwrap_host(), host_with_passwd({}), run_in({}));
   CHECK(seen.at("USER") == "agent");
   CHECK(seen.at("HOSTNAME") == "stale");
 }
@@ -124,7 +126,7 @@ TEST_CASE("what the run asks for goes before what it is told of its account") {
   auto inputs = run_in("/tmp/run");
   inputs.environment = {{"USER", "wanted"}, {"SHELL", "/bin/bash"}};
   const auto seen = environment_of(shipped_default_policy(), unprivileged_bwrap_host(),
-                                   host_with({}), std::move(inputs));
+                                   host_with_passwd({}), std::move(inputs));
   CHECK(seen.at("USER") == "wanted");
   CHECK(seen.at("SHELL") == "/bin/bash");
 }

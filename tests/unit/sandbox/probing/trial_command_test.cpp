@@ -9,7 +9,7 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-HostPrograms host_with(std::set<std::string> files, std::string own = "/usr/bin/satellite") {
+HostPrograms programs_of(std::set<std::string> files, std::string own = "/usr/bin/satellite") {
   return {[files = std::move(files)](const std::string& path) { return files.count(path) != 0; },
           std::move(own)};
 }
@@ -17,20 +17,20 @@ HostPrograms host_with(std::set<std::string> files, std::string own = "/usr/bin/
 }  // namespace
 
 TEST_CASE("a trial runs what the host has, and this program where it has nothing") {
-  CHECK(trial_command(host_with({"/usr/bin/true", "/bin/sh"})) == Words{"true"});
-  CHECK(trial_command(host_with({"/bin/sh", "/bin/busybox"})) == Words{"sh", "-c", ":"});
-  CHECK(trial_command(host_with({"/bin/busybox"})) == Words{"busybox", "true"});
-  CHECK(trial_command(host_with({})) == Words{"/usr/bin/satellite", "version"});
+  CHECK(trial_command(programs_of({"/usr/bin/true", "/bin/sh"})) == Words{"true"});
+  CHECK(trial_command(programs_of({"/bin/sh", "/bin/busybox"})) == Words{"sh", "-c", ":"});
+  CHECK(trial_command(programs_of({"/bin/busybox"})) == Words{"busybox", "true"});
+  CHECK(trial_command(programs_of({})) == Words{"/usr/bin/satellite", "version"});
 }
 
 TEST_CASE("where runs would not see this program either, the trial fails by name") {
-  CHECK(trial_command(host_with({}, "/opt/satellite")) == Words{"true"});
-  CHECK(trial_command(host_with({}, "")) == Words{"true"});
+  CHECK(trial_command(programs_of({}, "/opt/satellite")) == Words{"true"});
+  CHECK(trial_command(programs_of({}, "")) == Words{"true"});
   // Directories that no run looks in.
-  CHECK(trial_command(host_with({"/sbin/true", "/opt/sh"}, "")) == Words{"true"});
+  CHECK(trial_command(programs_of({"/sbin/true", "/opt/sh"}, "")) == Words{"true"});
 }
 
 TEST_CASE("the shell of scripts is found where runs look") {
-  CHECK(find_shell(host_with({"/bin/sh", "/usr/bin/sh"})) == "/usr/bin/sh");
-  CHECK(find_shell(host_with({"/bin/busybox", "/bin/bash"})).empty());
+  CHECK(find_shell(programs_of({"/bin/sh", "/usr/bin/sh"})) == "/usr/bin/sh");
+  CHECK(find_shell(programs_of({"/bin/busybox", "/bin/bash"})).empty());
 }
