@@ -186,3 +186,37 @@ TEST_CASE("a peer is told of the end of TLS before TCP ends") {
   CHECK((seen == error_code(asio::error::eof)) == !is_cut);
   if (!is_cut) CHECK(done == error_code());
 }
+
+TEST_CASE("a proxy is told of the end of its TLS after the core was told of the end of its own") {
+  Ends ends;
+  asio::ssl::stream<tcp::socket> proxy(std::move(ends.server), ends.server_tls);
+  asio::ssl::stream<asio::ssl::stream<tcp::socket>&> core(proxy, ends.server_tls);
+  std::optional<ByteStream> ours;
+  asio::co_spawn(
+      ends.context,
+      encrypt(ours, std::move(ends.client), 2, ends.client_tls, asio::ssl::stream_base::client),
+      rethrow);
+  proxy.async_handshake(asio::ssl::stream_base::server, [&](error_code) {
+    core.async_handshake(asio::ssl::stream_base::server,
+                         [](error_code failure) { CHECK(!failure); });
+  });
+  ends.context.run();
+  ends.context.restart();
+  error_code core_saw, proxy_saw;
+  std::array<char, 16> room{};
+  core.async_read_some(asio::buffer(room), [&](error_code failure, std::size_t) {
+    core_saw = failure;
+    core.async_shutdown([&](error_code) {
+      proxy.async_read_some(asio::buffer(room), [&](error_code end, std::size_t) {
+        proxy_saw = end;
+        proxy.next_layer().close();
+      });
+    });
+  });
+  bool is_over = false;
+  async_teardown(boost::beast::role_type::client, *ours, [&](error_code) { is_over = true; });
+  ends.context.run();
+  CHECK(core_saw == error_code(asio::error::eof));
+  CHECK(proxy_saw == error_code(asio::error::eof));
+  CHECK(is_over);
+}
