@@ -4,6 +4,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <set>
+
 namespace satellite::tests {
 
 json shell_check(const std::string& config_id, const std::string& script, double seconds) {
@@ -42,6 +44,12 @@ std::vector<json> results_of(Scene& scene, const std::string& config_id) {
     if (result.at("configId") == config_id) results.push_back(result);
   }
   return results;
+}
+
+std::size_t runs_of(Scene& scene, const std::string& config_id) {
+  std::set<json> different;
+  for (const json& result : results_of(scene, config_id)) different.insert(result);
+  return different.size();
 }
 
 json nth_result(Scene& scene, const std::string& config_id, std::size_t count) {

@@ -23,6 +23,9 @@ std::string as_set(const std::vector<json>& checks);
 
 /// Every result of this check that has come so far, in order.
 std::vector<json> results_of(Scene& scene, const std::string& config_id);
+/// How many runs they tell of: where a connection broke before a result was confirmed, the same
+/// result, to the byte, is said again on the next one.
+std::size_t runs_of(Scene& scene, const std::string& config_id);
 /// Waits until there are `count` of them and gives the last of these; also looks whether every
 /// frame kept the contract.
 json nth_result(Scene& scene, const std::string& config_id, std::size_t count = 1);

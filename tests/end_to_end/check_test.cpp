@@ -252,7 +252,7 @@ TEST_CASE("the same set pushed again, or brought by a reconnect, makes nothing r
   // A run started by either of them would have come before this one's.
   scene.core().push_assignments(as_set({checks.front(), shell_check("witness", "echo w", 1)}));
   nth_result(scene, "witness", 2);
-  CHECK(results_of(scene, "hourly").size() == 1);
+  CHECK(runs_of(scene, "hourly") == 1);
 }
 
 TEST_CASE("checks go on while the core is away, and their results are said when it is back") {

@@ -68,7 +68,7 @@ TEST_CASE("a refresh brings what the core did not push, and nothing runs because
   REQUIRE(scene.core().wait_until_authenticated(std::chrono::seconds(60), connections + 2));
   const std::size_t before = results_of(scene, "edited").size();
   nth_result(scene, "edited", before + 2);
-  CHECK(results_of(scene, "hourly").size() == 1);
+  CHECK(runs_of(scene, "hourly") == 1);
   CHECK(closed_normally(scene, "Refresh"));
   CHECK(scene.core().ledger().counters().invalid_frames == 0);
 }
