@@ -133,6 +133,26 @@ std::string start_of_probe(const std::string& words) {
   return "./escape_probe " + probe_introduction() + " " + words;
 }
 
+/// The answers behind lines of `ATTEMPT index`, as many as there should be.
+std::vector<Answer> answers_in(const std::string& output, std::size_t count) {
+  std::vector<std::string> texts(count);
+  std::istringstream lines(output);
+  std::size_t current = count;
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string kind;
+    std::size_t index = 0;
+    if (words >> kind >> index && kind == "ATTEMPT" && index < count) {
+      current = index;
+    } else if (current < count) {
+      texts[current] += line + "\n";
+    }
+  }
+  std::vector<Answer> answers;
+  for (const std::string& text : texts) answers.push_back(answer_in(text));
+  return answers;
+}
+
 }  // namespace
 
 sandbox::RunRequest EscapeBench::request(const std::string& words) const {
@@ -141,6 +161,18 @@ sandbox::RunRequest EscapeBench::request(const std::string& words) const {
 
 sandbox::RunRequest EscapeBench::request_running(const std::string& text) const {
   return request_with("probe='" + start_of_probe("") + "'\n" + text);
+}
+
+Answers EscapeBench::attempt_each(const std::vector<std::string>& all,
+                                  const sandbox::Policy& policy) {
+  std::string text;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const std::string index = std::to_string(i);
+    text += "echo ATTEMPT " + index + "; (mkdir " + index + " && cd " + index + " && exec ." +
+            start_of_probe(all[i]) + ")\n";
+  }
+  Ran ran = run(request_with(text), policy);
+  return {answers_in(ran.standard_output, all.size()), std::move(ran)};
 }
 
 std::string EscapeBench::attempt_together(const std::vector<std::string>& all,

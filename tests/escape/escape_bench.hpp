@@ -17,6 +17,12 @@ struct Answer {
   Ran ran;
 };
 
+/// What several attempts of one run came to; `ran` of each is empty.
+struct Answers {
+  std::vector<Answer> all;
+  Ran ran;
+};
+
 /// The probe's answer in the output of whatever ran it.
 Answer answer_in(const std::string& output);
 
@@ -41,6 +47,9 @@ class EscapeBench : public ScriptBench {
   /// `words` are a verb of the probe and what it needs.
   Answer attempt(const std::string& words, const sandbox::Policy& policy);
   Answer attempt(const std::string& words);
+  /// Each by a process and in a directory of its own, one after the other, all in one run. Those
+  /// after one that ended the run say `nothing`.
+  Answers attempt_each(const std::vector<std::string>& all, const sandbox::Policy& policy);
   /// All of them by one run, side by side, since most wait for somebody who never answers; for each
   /// a line with its words and what the kernel said.
   std::string attempt_together(const std::vector<std::string>& all, const sandbox::Policy& policy);

@@ -1,3 +1,4 @@
+#include "protocol/vocabulary/unique_fd.hpp"
 #include "tests/support/in_child.hpp"
 #include "tests/support/module_bench.hpp"
 #include "tests/support/require_layer.hpp"
@@ -9,10 +10,13 @@
 #include <unistd.h>
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <set>
 #include <sstream>
+#include <string>
+#include <vector>
 
 using namespace satellite;
 using namespace satellite::sandbox;
@@ -61,29 +65,38 @@ struct StandingModules : ModuleBench {
   }
 };
 
-/// Whether these bytes are anywhere in the memory of a process that is ours to read.
-bool memory_holds(pid_t pid, const std::string& bytes) {
+/// Which of these texts are anywhere in the memory of a process that is ours to read.
+std::set<std::string> found_in_memory(pid_t pid, const std::vector<std::string>& wanted) {
   std::ifstream maps("/proc/" + std::to_string(pid) + "/maps");
-  const int memory =
-      ::open(("/proc/" + std::to_string(pid) + "/mem").c_str(), O_RDONLY | O_CLOEXEC);
-  REQUIRE(memory >= 0);
-  bool found = false;
-  std::string wide;  // engines keep some texts in two bytes a character
-  for (const char c : bytes) wide += {c, '\0'};
-  for (std::string line; !found && std::getline(maps, line);) {
+  const UniqueFd memory(
+      ::open(("/proc/" + std::to_string(pid) + "/mem").c_str(), O_RDONLY | O_CLOEXEC));
+  REQUIRE(memory.get() >= 0);
+  std::vector<std::string> wide;  // engines keep some texts in two bytes a character
+  for (const std::string& text : wanted) {
+    wide.emplace_back();
+    for (const char c : text) wide.back() += {c, '\0'};
+  }
+  std::set<std::string> found;
+  std::vector<char> bytes;
+  for (std::string line; std::getline(maps, line);) {
     std::uint64_t begin = 0, end = 0;
     char dash = 0;
     std::string rights;
     std::istringstream words(line);
     words >> std::hex >> begin >> dash >> end >> rights;
     if (rights.empty() || rights[0] != 'r' || end - begin > (512U << 20U)) continue;
-    std::string text(end - begin, '\0');
-    const ssize_t size = ::pread(memory, text.data(), text.size(), static_cast<off_t>(begin));
+    if (bytes.size() < end - begin) bytes.resize(end - begin);
+    const ssize_t size =
+        ::pread(memory.get(), bytes.data(), end - begin, static_cast<off_t>(begin));
     if (size <= 0) continue;
-    text.resize(static_cast<std::size_t>(size));
-    found = text.find(bytes) != text.npos || text.find(wide) != text.npos;
+    const auto holds_text = [&](const std::string& text) {
+      return ::memmem(bytes.data(), static_cast<std::size_t>(size), text.data(), text.size()) !=
+             nullptr;
+    };
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      if (holds_text(wanted[i]) || holds_text(wide[i])) found.insert(wanted[i]);
+    }
   }
-  ::close(memory);
   return found;
 }
 
@@ -145,14 +158,11 @@ TEST_CASE(
   // Put together here, so that this program's own text is not what is found.
   std::vector<std::string> parts;
   for (int i = 0; i < 4; ++i) parts.push_back(unique_marker() + unique_marker());
-  const auto holds_any = [&parts](pid_t pid) {
-    return std::any_of(parts.begin(), parts.end(),
-                       [pid](const std::string& part) { return memory_holds(pid, part); });
-  };
-  for (const pid_t pid : standing) {
-    CHECK_FALSE(holds_any(pid));
-    CHECK(memory_holds(pid, "/.module/runner."));  // it can be searched
-  }
+  const std::string of_every_runtime = "/.module/runner.";  // its memory can be searched
+  std::vector<std::string> wanted = parts;
+  wanted.push_back(of_every_runtime);
+  for (const pid_t pid : standing)
+    CHECK(found_in_memory(pid, wanted) == std::set{of_every_runtime});
   auto request = module("const script = '" + parts[0] +
                         "'; console.log('has it'); await new Promise(r => setTimeout(r, 600000));");
   request.module.context_json = Secret("\"" + parts[1] + "\"");
@@ -163,9 +173,7 @@ TEST_CASE(
   listener.on_output = [&](const std::string&) {
     for (const pid_t pid : standing) {
       if (!std::filesystem::exists("/proc/" + std::to_string(pid))) continue;
-      for (const auto& part : parts) {
-        if (memory_holds(pid, part)) found.insert(part);
-      }
+      found.merge(found_in_memory(pid, parts));
     }
     bench.cancel->cancel();
   };
@@ -176,7 +184,7 @@ TEST_CASE(
   REQUIRE(bench.wait_until_standing(1));
   const auto later = bench.standing();
   REQUIRE_FALSE(later.empty());
-  for (const pid_t pid : later) CHECK_FALSE(holds_any(pid));
+  for (const pid_t pid : later) CHECK(found_in_memory(pid, wanted) == std::set{of_every_runtime});
 }
 
 TEST_CASE("runtimes stand only within the memory that is set aside for what stands ready") {
