@@ -220,3 +220,54 @@ TEST_CASE("a proxy is told of the end of its TLS after the core was told of the 
   CHECK(proxy_saw == error_code(asio::error::eof));
   CHECK(is_over);
 }
+
+TEST_CASE("what a proxy says in its own TLS is no sign of life of the core behind it") {
+  Ends ends;
+  asio::ssl::stream<tcp::socket> proxy(std::move(ends.server), ends.server_tls);
+  asio::ssl::stream<asio::ssl::stream<tcp::socket>&> core(proxy, ends.server_tls);
+  std::optional<ByteStream> ours;
+  asio::co_spawn(
+      ends.context,
+      encrypt(ours, std::move(ends.client), 2, ends.client_tls, asio::ssl::stream_base::client),
+      rethrow);
+  proxy.async_handshake(asio::ssl::stream_base::server, [&](error_code) {
+    core.async_handshake(asio::ssl::stream_base::server,
+                         [](error_code failure) { CHECK(!failure); });
+  });
+  ends.context.run();
+  ends.context.restart();
+  std::array<char, 16> room{};
+  std::size_t size = 0;
+  const auto read = [&] {
+    ours->async_read_some(asio::buffer(room), [&](error_code, std::size_t got) { size += got; });
+  };
+  const auto hear_the_core = [&](std::size_t wanted) {
+    asio::async_write(core, asio::buffer("x", 1), [](error_code, std::size_t) {});
+    ends.context.restart();
+    while (size < wanted && ends.context.run_one_for(30s) > 0) {
+    }
+    REQUIRE(size == wanted);
+  };
+  // The first byte comes behind what each TLS says after its handshake.
+  read();
+  hear_the_core(1);
+  read();
+  const auto before = ours->last_received();
+  REQUIRE(SSL_key_update(proxy.native_handle(), SSL_KEY_UPDATE_NOT_REQUESTED) == 1);
+  bool is_sent = false;
+  proxy.async_handshake(asio::ssl::stream_base::server, [&](error_code failure) {
+    CHECK(!failure);
+    is_sent = true;
+  });
+  // Alone, so that it is not read together with what comes next.
+  ends.context.restart();
+  ends.context.run_for(100ms);
+  CHECK(is_sent);
+  CHECK(ours->last_received() == before);
+  // It was read: what follows it is encrypted by the new key.
+  hear_the_core(2);
+  CHECK(ours->last_received() == before);
+  // The control: what the core says is one, as soon as the next read begins.
+  read();
+  CHECK(ours->last_received() > before);
+}
