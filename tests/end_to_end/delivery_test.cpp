@@ -194,12 +194,12 @@ TEST_CASE("without a directory the satellite works and says what that means") {
 
 TEST_CASE("a full disk is a state that the satellite leaves by itself, and nothing is lost in it") {
   if (!require_layer("root", ::geteuid() == 0, "only root can mount a small disk")) return;
-  CHECK(in_child([] {
+  const TempDir disk;  // removed where nothing is mounted on it
+  CHECK(in_child([&disk] {
           if (::unshare(CLONE_NEWNS) != 0 ||
               ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
             return std::string("no mount namespace");
           }
-          const TempDir disk;
           if (::mount("tmpfs", disk.path().c_str(), "tmpfs", 0, "size=1m,mode=0700") != 0) {
             return std::string("no small disk");
           }
