@@ -139,8 +139,8 @@ TEST_CASE("a result is sent under one id until it is acknowledged") {
   scene.core().push_text(R"({"type":"result_ack","resultIds":[")" + id + "\"]}");
   // The acknowledgement is read before the connection ends.
   scene.core().query("nobody");
-  scene.core().misbehave(devcore::Misbehaviour::close);
   const auto before = scene.core().ledger().counters().authentications;
+  scene.core().misbehave(devcore::Misbehaviour::close);
   REQUIRE(scene.core().wait_until_authenticated(60s, before + 1));
   const std::size_t seen = results_of(scene, "count").size();
   eventually("others are sent again", [&] { return results_of(scene, "count").size() > seen + 1; });
@@ -213,8 +213,8 @@ TEST_CASE("a full disk is a state that the satellite leaves by itself, and nothi
           scene.stop_core();
           scene.wait_for_log(" outbox_degraded state=disk_full ");
           wait_for_finished(scene, 2);
-          std::filesystem::remove(filler);
           const std::size_t ready = count_in_log(scene, " outbox_ready ");
+          std::filesystem::remove(filler);
           eventually("the disk is used again",
                      [&] { return count_in_log(scene, " outbox_ready ") > ready; });
           wait_for_finished(scene, 1);

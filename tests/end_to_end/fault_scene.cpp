@@ -59,9 +59,8 @@ std::size_t FaultScene::lines(const std::string& words) const {
   return count;
 }
 
-void FaultScene::wait_for_line(const std::string& words, std::size_t more) {
-  const std::size_t before = lines(words);
-  const auto says_so = [&] { return lines(words) >= before + more; };
+void FaultScene::wait_for_lines(const std::string& words, std::size_t count) {
+  const auto says_so = [&] { return lines(words) >= count; };
   eventually("the log says " + words, says_so, scene_.satellite());
 }
 

@@ -27,7 +27,9 @@ class FaultScene {
   FaultProxy& proxy() { return proxy_; }
 
   std::size_t lines(const std::string& words) const;
-  void wait_for_line(const std::string& words, std::size_t more = 1);
+  /// Until the log has so many of them in all: one that is counted from now on may have come
+  /// already, where it answers to what the test did just before.
+  void wait_for_lines(const std::string& words, std::size_t count);
 
   /// What must hold whatever the network does: the process lives, has used little processor time
   /// and memory since the last call or the beginning, and checks go on, so nothing keeps its loop.

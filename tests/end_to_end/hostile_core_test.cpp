@@ -51,7 +51,7 @@ TEST_CASE("frames without end or measure end the connection, and nothing else") 
       GENERATE(devcore::Misbehaviour::oversize_frame, devcore::Misbehaviour::endless_fragments);
   FaultScene scene;
   scene->core().misbehave(misbehaviour);
-  scene.wait_for_line(" disconnected ");
+  scene.wait_for_lines(" disconnected ", 1);
   scene.check_well();
   scene.check_recovery();
 }
@@ -100,7 +100,7 @@ TEST_CASE("a hundred thousand assignments are refused together, and those in for
     set += R"(","systemId":"s","strategyId":"healthcheck-script.script","intervalSeconds":60})";
   }
   scene->core().push_assignments(set + ']');
-  scene.wait_for_line("$.assignments: ");
+  scene.wait_for_lines("$.assignments: ", 1);
   CHECK(scene.lines("20000") == 1);
   scene.check_well();
   CHECK(scene->run("echo through").standard_output == "through\n");
@@ -133,7 +133,7 @@ TEST_CASE("a core that never acknowledges costs what the operator gave, and hear
   checks.push_back(shell_check("alive", "echo alive", 1));
   options.scene.core.assignments = as_set(checks);
   FaultScene scene(std::move(options));
-  scene.wait_for_line(" results_dropped ");
+  scene.wait_for_lines(" results_dropped ", 1);
   eventually("the core hears of it", [&] {
     const auto errors = scene->core().ledger().frames("strategy_error");
     return std::any_of(errors.begin(), errors.end(), [](const std::string& frame) {
@@ -163,7 +163,7 @@ TEST_CASE("two satellites with one id do not displace each other all the time") 
   for (std::uint64_t connection = 1; connection <= 3; ++connection) {
     REQUIRE(scene->core().wait_until_authenticated(devcore::DevCore::patience, connection));
     scene->core().misbehave(devcore::Misbehaviour::displace);
-    scene.wait_for_line(" disconnected ");
+    scene.wait_for_lines(" disconnected ", connection);
   }
   scene->wait_for_log(" duplicate_identity ");
   // Minutes, where a core that restarts has it back within seconds.

@@ -143,7 +143,7 @@ TEST_CASE("a core whose packets vanish at the connect is given up after the dead
 TEST_CASE("a core that is not there is tried again with pauses, and found when it is") {
   FaultScene scene;
   scene->stop_core();
-  scene.wait_for_line(" connect_failed ", 3);
+  scene.wait_for_lines(" connect_failed ", 3);
   scene.check_well();
   const std::size_t waits = scene.lines(" reconnect_waits ");
   CHECK(scene.lines(" connect_failed ") <= waits + 1);
@@ -155,7 +155,7 @@ TEST_CASE("a connection that turns into a black hole is given up, and its result
   const auto direction = GENERATE(Direction::to_core, Direction::to_satellite);
   FaultScene scene;
   scene.proxy().set(direction, {.swallow_at = 0});
-  scene.wait_for_line(" disconnected ");
+  scene.wait_for_lines(" disconnected ", 1);
   scene.check_well();
   scene.check_recovery();
 }
@@ -167,7 +167,7 @@ TEST_CASE("a connection that is reset or cut within a frame leaves no half of on
   LinkFault fault;
   (resets ? fault.reset_at : fault.close_at) = scene.proxy().bytes(direction) + 37;
   scene.proxy().set(direction, fault);
-  scene.wait_for_line(" disconnected ");
+  scene.wait_for_lines(" disconnected ", 1);
   scene.check_well();
   CHECK(scene->core().ledger().invalid_frames().empty());
   scene.check_recovery();
@@ -183,7 +183,7 @@ TEST_CASE("a link that is slow carries what is urgent beside a backlog") {
   options.scene.environment["CHECKSTACK_SATELLITE_CONNECT_DEADLINE"] = "30";
   FaultScene scene(std::move(options));
   scene.proxy().set(Direction::to_core, {.close_at = 0});
-  scene.wait_for_line(" check_finished check=bulk", 10);
+  scene.wait_for_lines(" check_finished check=bulk", 12);
   const std::size_t made = scene.lines(" check_finished check=bulk");
   const auto known = scene->core().ledger().counters().authentications;
   scene.proxy().set(Direction::to_core, {.bytes_per_tick = 1'000});
@@ -210,7 +210,7 @@ TEST_CASE("a core that answers byte by byte runs into the deadline of all stages
 TEST_CASE("a peer that stops reading is left, without growth meanwhile") {
   FaultScene scene;
   scene.proxy().set(Direction::to_core, {.stall_at = 0});
-  scene.wait_for_line(" disconnected ");
+  scene.wait_for_lines(" disconnected ", 1);
   scene.check_well();
   scene.check_recovery();
 }
@@ -221,7 +221,7 @@ TEST_CASE("a balancer that cuts every connection does not make the satellite ham
   const std::uint64_t before = scene.proxy().connections();
   const std::uint64_t cut_after = 5'000;
   scene.proxy().set(Direction::to_core, {.close_at = cut_after});
-  scene.wait_for_line(" disconnected ", 3);
+  scene.wait_for_lines(" disconnected ", 3);
   scene.check_well();
   const auto took = std::chrono::steady_clock::now() - begun;
   const std::uint64_t attempts = scene.proxy().connections() - before;
@@ -260,7 +260,7 @@ TEST_CASE("a path that loses large packets is a dead connection, and nothing is 
   FaultScene scene(std::move(options));
   nth_result(scene.scene(), "large");
   scene.proxy().set(Direction::to_core, {.piece_max = 4'000});
-  scene.wait_for_line(" disconnected ");
+  scene.wait_for_lines(" disconnected ", 1);
   scene.check_well();
   scene.check_recovery();
 }
@@ -269,7 +269,7 @@ TEST_CASE("a bit that flips on the way is noticed, and ends the connection") {
   const auto direction = GENERATE(Direction::to_core, Direction::to_satellite);
   FaultScene scene;
   scene.proxy().set(direction, {.flip_at = scene.proxy().bytes(direction) + 20});
-  scene.wait_for_line(" disconnected ");
+  scene.wait_for_lines(" disconnected ", 1);
   scene.check_well();
   CHECK(scene->core().ledger().invalid_frames().empty());
   scene.check_recovery();
@@ -279,7 +279,7 @@ TEST_CASE("one direction that ends is an end: the other does not keep the connec
   const auto direction = GENERATE(Direction::to_core, Direction::to_satellite);
   FaultScene scene;
   scene.proxy().set(direction, {.finish_at = 0});
-  scene.wait_for_line(" disconnected ");
+  scene.wait_for_lines(" disconnected ", 1);
   scene.check_well();
   scene.check_recovery();
 }
@@ -307,6 +307,6 @@ TEST_CASE("of two cores the one that is there is used, and kept when the other c
   REQUIRE(scene->core().wait_until_authenticated());
   const std::size_t failed = scene.lines(" connect_failed ");
   CHECK(failed >= 1);
-  scene.wait_for_line(" check_finished ", 1);
+  scene.wait_for_lines(" check_finished ", scene.lines(" check_finished ") + 1);
   scene.check_well();
 }

@@ -101,7 +101,9 @@ TEST_CASE("an init cannot be dumped or debugged while its script runs") {
       std::istringstream children(read_proc(init, "task/" + std::to_string(init) + "/children"));
       for (pid_t pid = 0; children >> pid;) {
         const bool is_waiting = read_proc(pid, "comm") == "csat-init\n";
-        if (!is_waiting) owners.emplace_back(owner_of_its_files(init), owner_of_its_files(pid));
+        if (is_waiting) continue;
+        owners.emplace_back(owner_of_its_files(init), owner_of_its_files(pid));
+        std::ofstream("/proc/" + std::to_string(pid) + "/cwd/seen");
       }
     }
   };
@@ -109,7 +111,8 @@ TEST_CASE("an init cannot be dumped or debugged while its script runs") {
   for (int runs = 0; runs < 50 && (runs == 0 || was_prepared != from_prepared); ++runs) {
     if (from_prepared) bench.wait_until_prepared(1, std::chrono::seconds(3));
     owners.clear();
-    const Ran ran = bench.run(script("echo up; sleep 0.3"), policy_for(Engine::native), listener);
+    const Ran ran = bench.run(script("echo up; while [ ! -e seen ]; do sleep 0.1; done"),
+                              policy_for(Engine::native), listener);
     was_prepared = ran.result.was_prepared;
     REQUIRE(owners.size() == 1);
     CHECK(owners.front().first == 0);

@@ -76,8 +76,10 @@ TEST_CASE("no process of the same user looks into a run that stands ready") {
   bool was_open = false;
   listener.on_output = [&](const std::string&) {
     was_open = bool{look_into(bench.script_process())};
+    bench.put_in_scratch("seen");
   };
-  const Ran ran = bench.run(script("echo begun; sleep 0.3"), bench.policy, listener);
+  const Ran ran = bench.run(script("echo begun; while [ ! -e seen ]; do sleep 0.1; done"),
+                            bench.policy, listener);
   CHECK(ran.result.was_prepared);
   CHECK(was_open);
 }
