@@ -56,7 +56,7 @@ int exec_command(const Invocation& invocation) {
   if (invocation.compares) {
     return exec_compare(invocation, *config, *std::move(policy), *std::move(request));
   }
-  auto bench = ExecBench::make(*config);
+  auto bench = ExecRunner::make(*config);
   if (!bench) return no_launcher(bench.error());
   PrintingObserver observer(invocation);
   const auto result = (*bench)->run(runner_settings(*config), *std::move(request),

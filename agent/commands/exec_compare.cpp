@@ -89,7 +89,7 @@ class Comparison {
               << name << '\n';
   }
   /// Numbers move from run to run; where the sandbox is a reason for that, a hint says so.
-  bool is_the_hosts(const Answer& other) const {
+  bool agrees_with_host(const Answer& other) const {
     return is_same() && !(has_other_numbers() && !other.result.sandbox.hints.empty());
   }
 
@@ -188,7 +188,7 @@ int exec_compare(const Invocation& invocation, const Config& config, sandbox::Re
     print_error("--compare runs a file more than once and prints text: neither - nor --json");
     return exit_wrong_usage;
   }
-  auto bench = ExecBench::make(config);
+  auto bench = ExecRunner::make(config);
   if (!bench) return no_launcher(bench.error());
   auto settings = runner_settings(config);
   settings.host_view.for_health_checks = true;
@@ -207,7 +207,7 @@ int exec_compare(const Invocation& invocation, const Config& config, sandbox::Re
     first.print("in the sandbox");
     for (const auto& hint : sandboxed.result.sandbox.hints) std::cout << "hint " << hint << '\n';
   }
-  if (!has_proposal) return first.is_the_hosts(sandboxed) ? exit_done : exit_failed;
+  if (!has_proposal) return first.agrees_with_host(sandboxed) ? exit_done : exit_failed;
   settings.host_view = view;
   const Answer granted = answer_of(std::move(request), policy_for_run(std::move(policy), config));
   const Comparison second(bare, granted);
@@ -216,7 +216,7 @@ int exec_compare(const Invocation& invocation, const Config& config, sandbox::Re
     for (const auto& hint : granted.result.sandbox.hints) std::cout << "hint " << hint << '\n';
   }
   std::cout << toml_of(view);
-  return second.is_the_hosts(granted) ? exit_done : exit_failed;
+  return second.agrees_with_host(granted) ? exit_done : exit_failed;
 }
 
 }  // namespace satellite::agent

@@ -30,17 +30,17 @@ struct OneRun {
 
 }  // namespace
 
-struct ExecBench::State {
+struct ExecRunner::State {
   asio::io_context context{1};
   std::unique_ptr<sandbox::Launcher> launcher;
   sandbox::HostFacts facts;
   std::vector<std::unique_ptr<OneRun>> runs;
 };
 
-ExecBench::ExecBench(std::unique_ptr<State> state) : state_(std::move(state)) {}
-ExecBench::~ExecBench() = default;
+ExecRunner::ExecRunner(std::unique_ptr<State> state) : state_(std::move(state)) {}
+ExecRunner::~ExecRunner() = default;
 
-Result<std::unique_ptr<ExecBench>> ExecBench::make(const Config& config) {
+Result<std::unique_ptr<ExecRunner>> ExecRunner::make(const Config& config) {
   auto state = std::make_unique<State>();
   auto launcher = sandbox::Launcher::start(launcher_settings(config));
   if (!launcher) return launcher.error();
@@ -49,11 +49,11 @@ Result<std::unique_ptr<ExecBench>> ExecBench::make(const Config& config) {
   sandbox::ProbeSettings probing = probe_settings(config);
   probing.tries_egress = false;  // the run itself asks, if its policy needs to know
   state->facts = sandbox::probe_host_first(state->context, *state->launcher, std::move(probing));
-  return std::unique_ptr<ExecBench>(new ExecBench(std::move(state)));
+  return std::unique_ptr<ExecRunner>(new ExecRunner(std::move(state)));
 }
 
-sandbox::RunResult ExecBench::run(sandbox::RunnerSettings settings, sandbox::RunRequest request,
-                                  sandbox::ResolvedPolicy policy, sandbox::RunObserver& observer) {
+sandbox::RunResult ExecRunner::run(sandbox::RunnerSettings settings, sandbox::RunRequest request,
+                                   sandbox::ResolvedPolicy policy, sandbox::RunObserver& observer) {
   settings.prepared_runs = settings.prepared_modules = 0;  // there is no next one
   OneRun& run = *state_->runs.emplace_back(std::make_unique<OneRun>(
       state_->context, *state_->launcher, state_->facts, std::move(settings)));

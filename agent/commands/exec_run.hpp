@@ -12,13 +12,13 @@
 namespace satellite::agent {
 
 /// A launcher and an event loop for scripts that `exec` runs one after the other.
-class ExecBench {
+class ExecRunner {
  public:
   /// Errors: the launcher's start.
-  static Result<std::unique_ptr<ExecBench>> make(const Config& config);
-  ~ExecBench();
-  ExecBench(const ExecBench&) = delete;
-  ExecBench& operator=(const ExecBench&) = delete;
+  static Result<std::unique_ptr<ExecRunner>> make(const Config& config);
+  ~ExecRunner();
+  ExecRunner(const ExecRunner&) = delete;
+  ExecRunner& operator=(const ExecRunner&) = delete;
 
   /// Runs to the end; SIGINT and SIGTERM cancel it. Nothing is prepared for a next one.
   sandbox::RunResult run(sandbox::RunnerSettings settings, sandbox::RunRequest request,
@@ -26,7 +26,7 @@ class ExecBench {
 
  private:
   struct State;
-  explicit ExecBench(std::unique_ptr<State> state);
+  explicit ExecRunner(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 

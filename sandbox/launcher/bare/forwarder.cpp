@@ -6,8 +6,8 @@
 // that is done here.
 #include "sandbox/launcher/bare/forwarder.hpp"
 
-#include "sandbox/launcher/bare/carried_connection.hpp"
 #include "sandbox/launcher/bare/clone_on_stack.hpp"
+#include "sandbox/launcher/bare/forwarded_connection.hpp"
 #include "sandbox/launcher/bare/loopback.hpp"
 #include "sandbox/launcher/bare/raw_syscall.hpp"
 #include "sandbox/launcher/bare/socket_message.hpp"
@@ -193,7 +193,7 @@ struct Forwarder {
   Place places[places_max];
   Listener listeners[places_max];
   int count = 0;
-  CarriedConnection connections[connections_max];
+  ForwardedConnection connections[connections_max];
   int carried = 0;
   HostListeners host{-1};
   long events = -1;
@@ -226,10 +226,10 @@ struct Forwarder {
     return true;
   }
 
-  void carry(const Place& place, int inner) {
+  void forward(const Place& place, int inner) {
     int slot = 0;
-    while (connections[slot].state() != CarriedConnection::State::free) ++slot;
-    CarriedConnection& one = connections[slot];
+    while (connections[slot].state() != ForwardedConnection::State::free) ++slot;
+    ForwardedConnection& one = connections[slot];
     const LoopbackAddress where(place);
     const long outer = make_socket(place.family);
     const long connected = outer < 0 ? outer : call(__NR_connect, outer, where.get(), where.size());
@@ -242,20 +242,20 @@ struct Forwarder {
     constexpr std::uint32_t all = EPOLLIN | EPOLLOUT | EPOLLRDHUP;
     watch(EPOLL_CTL_ADD, one.inner(), static_cast<std::uint64_t>(slot), all);
     watch(EPOLL_CTL_ADD, one.outer(), static_cast<std::uint64_t>(slot), all);
-    one.carry();
+    one.forward();
   }
 
   void take_all(int number) {
     while (listeners[number].listens && carried < connections_max) {
       const long inner = call(__NR_accept4, listeners[number].socket, 0, 0, O_CLOEXEC | O_NONBLOCK);
       if (inner < 0) return;
-      carry(places[number], static_cast<int>(inner));
+      forward(places[number], static_cast<int>(inner));
     }
   }
 
   void free_what_is_over() {
-    for (CarriedConnection& one : connections) {
-      if (one.state() != CarriedConnection::State::over) continue;
+    for (ForwardedConnection& one : connections) {
+      if (one.state() != ForwardedConnection::State::over) continue;
       one.close();
       --carried;
     }
@@ -268,8 +268,8 @@ struct Forwarder {
           call(__NR_epoll_pwait, events, address(seen), events_max, look_milliseconds, 0, 0);
       for (long i = 0; i < number; ++i) {
         if (seen[i].data == no_connection) continue;
-        CarriedConnection& one = connections[seen[i].data];
-        if (one.state() == CarriedConnection::State::going_on) one.carry();
+        ForwardedConnection& one = connections[seen[i].data];
+        if (one.state() == ForwardedConnection::State::going_on) one.forward();
       }
       free_what_is_over();
       const bool is_quiet = number <= 0;

@@ -175,29 +175,29 @@ void confine_init(const Attempt& attempt, const InitBlock& block, long filtered)
 /// What the script's process begins with, until it executes the script.
 alignas(16) char script_stack[64U << 10U];
 
-struct ScriptBirth {
+struct ScriptStart {
   const InitBlock& block;
   InitSide init;
 };
 
 void begin_script(const void* passed) {
-  const auto& birth = *static_cast<const ScriptBirth*>(passed);
-  become_script(birth.block, birth.init);
+  const auto& start = *static_cast<const ScriptStart*>(passed);
+  become_script(start.block, start.init);
 }
 
 /// A process that shares our memory until its exec: a copy of it, with the page faults that follow,
 /// costs up to a tenth of a whole run. It gets one where we are a copy of the launcher, and where
 /// it changes its user and we do not: that user must not reach our memory.
-long start_script(const Attempt& attempt, const ScriptBirth& birth, bool is_own_program) {
+long start_script(const Attempt& attempt, const ScriptStart& start, bool is_own_program) {
   attempt.check_fault(SetupStep::fork_script, 0);
-  const bool may_share = is_own_program && birth.block.change_identity == 0;
+  const bool may_share = is_own_program && start.block.change_identity == 0;
   long pid = 0;
   if (may_share) {
     pid = clone_on_stack(__NR_clone, CLONE_VM | SIGCHLD,
-                         address(script_stack + sizeof(script_stack)), begin_script, &birth);
+                         address(script_stack + sizeof(script_stack)), begin_script, &start);
   } else {
     pid = call(__NR_clone, SIGCHLD, 0, 0, 0, 0);
-    if (pid == 0) begin_script(&birth);
+    if (pid == 0) begin_script(&start);
   }
   if (pid < 0) attempt.give_up(SetupStep::fork_script, 0, pid);
   return pid;
@@ -253,8 +253,8 @@ void run_init(InitBlock* own) {
   // No wrapper does it. The native set-up did, with the privileges of that time.
   if (!is_native && own_pid_namespace) take_session_keyring(attempt);
   const long filtered = make_filtered_event(attempt, block);
-  const ScriptBirth birth{block, {own_pid, filtered}};
-  run.script = start_script(attempt, birth, own == nullptr);
+  const ScriptStart start{block, {own_pid, filtered}};
+  run.script = start_script(attempt, start, own == nullptr);
   call(__NR_close_range, init_fd_barrier, init_fd_end - 1, 0);
   // Only now: the script must inherit exactly the agreed descriptors, and a number among those just
   // closed is free to be this one's.

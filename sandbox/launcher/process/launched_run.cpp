@@ -55,34 +55,35 @@ struct LaunchedRun::ChildMemory {
     // kernel kills every process that shares the victim's, so that a small limit would end us.
     const bool may_borrow = group < 0 && (prepared.wrapper.empty() || state.may_share_memory);
     std::byte* const stack = launch.block == nullptr && may_borrow ? make_stack() : nullptr;
-    const BirthPlace birth = birth_place(place);
-    if (!birth.is_anywhere()) return spawn_init(launch, stack, group);
-    Spawned made = spawn_init_inside(launch, birth, make_stack(), stack, group);
-    if (birth.scratch_tree != nullptr) prepared.scratch_tree = UniqueFd(*birth.scratch_tree);
+    const SpawnNamespaces namespaces = spawn_namespaces(place);
+    if (!namespaces.has_any()) return spawn_init(launch, stack, group);
+    Spawned made = spawn_init_inside(launch, namespaces, make_stack(), stack, group);
+    if (namespaces.scratch_tree != nullptr)
+      prepared.scratch_tree = UniqueFd(*namespaces.scratch_tree);
     return made;
   }
 
   /// A wrapper enters its network itself. The child of a root launcher enters template and network
   /// by itself (InitLaunch), unless another user namespace owns the network.
-  BirthPlace birth_place(const RunPlace& place) {
-    BirthPlace birth;
-    if (!prepared.wrapper.empty()) return birth;
+  SpawnNamespaces spawn_namespaces(const RunPlace& place) {
+    SpawnNamespaces namespaces;
+    if (!prepared.wrapper.empty()) return namespaces;
     if (place.parents == nullptr) {
-      birth.network_user = std::exchange(launch.join_user_namespace_fd, -1);
-      if (birth.network_user >= 0) {
-        birth.network = std::exchange(launch.join_network_namespace_fd, -1);
+      namespaces.network_user = std::exchange(launch.join_user_namespace_fd, -1);
+      if (namespaces.network_user >= 0) {
+        namespaces.network = std::exchange(launch.join_network_namespace_fd, -1);
       }
-      return birth;
+      return namespaces;
     }
-    birth.parent_user = place.parents->user.get();
-    birth.network_user = place.user_namespace_fd;
-    birth.network = place.network_namespace_fd;
-    if (place.root != nullptr) birth.root = place.root->mount_namespace.get();
-    if (prepared.scratch_in_parent_mounts.empty()) return birth;
-    birth.parent_mounts = place.parents->mounts.get();
-    birth.scratch = prepared.scratch_in_parent_mounts.c_str();
-    birth.scratch_tree = &prepared.wrapper_file_fds.back();
-    return birth;
+    namespaces.parent_user = place.parents->user.get();
+    namespaces.network_user = place.user_namespace_fd;
+    namespaces.network = place.network_namespace_fd;
+    if (place.root != nullptr) namespaces.root = place.root->mount_namespace.get();
+    if (prepared.scratch_in_parent_mounts.empty()) return namespaces;
+    namespaces.parent_mounts = place.parents->mounts.get();
+    namespaces.scratch = prepared.scratch_in_parent_mounts.c_str();
+    namespaces.scratch_tree = &prepared.wrapper_file_fds.back();
+    return namespaces;
   }
 
   RunPreparation prepared;

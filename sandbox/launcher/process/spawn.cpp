@@ -74,7 +74,7 @@ Spawned spawned(long pid, int pidfd) {
 /// What the intermediate process is asked for and what it answers, in memory that both share.
 struct CloneRequest {
   const bare::InitLaunch& launch;
-  const BirthPlace& place;
+  const SpawnNamespaces& place;
   clone_args wanted;
   long result = -ECHILD;
   SetupStep failed_step = SetupStep::fork;
@@ -85,7 +85,7 @@ long enter(int descriptor, long kind) {
 }
 
 /// The run's scratch directory as a mount that nothing is told about and that tells nobody.
-long take_scratch(const BirthPlace& place) {
+long take_scratch(const SpawnNamespaces& place) {
   if (place.scratch == nullptr) return 0;
   const long tree = bare::call(__NR_open_tree, AT_FDCWD, bare::address(place.scratch),
                                OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
@@ -102,7 +102,7 @@ long take_scratch(const BirthPlace& place) {
 /// system calls only, because errno is shared too.
 int clone_inside_namespaces(void* passed) {
   auto& request = *static_cast<CloneRequest*>(passed);
-  const BirthPlace& place = request.place;
+  const SpawnNamespaces& place = request.place;
   long result = enter(place.parent_user, CLONE_NEWUSER);
   if (result >= 0 && place.scratch != nullptr) {
     request.failed_step = SetupStep::scratch_directory;
@@ -125,7 +125,7 @@ int clone_inside_namespaces(void* passed) {
 
 }  // namespace
 
-Spawned spawn_init_inside(const bare::InitLaunch& launch, const BirthPlace& place,
+Spawned spawn_init_inside(const bare::InitLaunch& launch, const SpawnNamespaces& place,
                           std::byte* intermediate_stack_end, std::byte* stack_end,
                           int control_group) {
   int pidfd = -1;

@@ -27,7 +27,7 @@ Spawned spawn_init(const bare::InitLaunch& launch, std::byte* stack_end, int con
 
 /// Namespaces that a native run is born below or inside, in the order in which they are entered;
 /// -1 = none.
-struct BirthPlace {
+struct SpawnNamespaces {
   int parent_user = -1;    ///< ParentNamespaces
   int parent_mounts = -1;  ///< entered only to make `scratch` a detached mount
   const char* scratch = nullptr;
@@ -35,7 +35,7 @@ struct BirthPlace {
   int root = -1;                ///< the mount namespace of a root template
   int network_user = -1, network = -1;
 
-  bool is_anywhere() const { return parent_user >= 0 || network_user >= 0; }
+  bool has_any() const { return parent_user >= 0 || network_user >= 0; }
 };
 
 /// The same for a native run that is born in there; `launch` joins none.
@@ -44,7 +44,7 @@ struct BirthPlace {
 ///         must not: an intermediate process, which borrows our memory and has a stack of its own,
 ///         enters them and clones the child with CLONE_PARENT, as a child of this process. The
 ///         child's own user namespace is below the last one that was entered.
-Spawned spawn_init_inside(const bare::InitLaunch& launch, const BirthPlace& place,
+Spawned spawn_init_inside(const bare::InitLaunch& launch, const SpawnNamespaces& place,
                           std::byte* intermediate_stack_end, std::byte* stack_end,
                           int control_group);
 

@@ -1,6 +1,6 @@
 // Same rules as script_child.cpp: no libc, no allocation; compiled into the agent and,
 // freestanding, into the forwarder program.
-#include "sandbox/launcher/bare/carried_connection.hpp"
+#include "sandbox/launcher/bare/forwarded_connection.hpp"
 
 #include "sandbox/launcher/bare/loopback.hpp"
 #include "sandbox/launcher/bare/raw_syscall.hpp"
@@ -24,8 +24,8 @@ bool would_block(long result) {
 
 }  // namespace
 
-bool CarriedConnection::begin(int inner, int outer) {
-  *this = CarriedConnection();
+bool ForwardedConnection::begin(int inner, int outer) {
+  *this = ForwardedConnection();
   ends_[0].socket = inner;
   ends_[1].socket = outer;
   state_ = State::going_on;
@@ -44,7 +44,7 @@ bool CarriedConnection::begin(int inner, int outer) {
   return true;
 }
 
-void CarriedConnection::close() {
+void ForwardedConnection::close() {
   for (End& end : ends_) {
     const int descriptors[] = {end.socket, end.pipe_out, end.pipe_in};
     for (const int fd : descriptors) {
@@ -55,7 +55,7 @@ void CarriedConnection::close() {
   state_ = State::free;
 }
 
-void CarriedConnection::reset() {
+void ForwardedConnection::reset() {
   const struct { int on, seconds; } at_once{1, 0};
   for (const End& end : ends_) {
     call(__NR_setsockopt, end.socket, SOL_SOCKET, SO_LINGER, address(&at_once), sizeof(at_once));
@@ -64,7 +64,7 @@ void CarriedConnection::reset() {
 }
 
 /// Edges are told once, so this goes on until nothing more can be done.
-bool CarriedConnection::move(End& from, End& to) {
+bool ForwardedConnection::move(End& from, End& to) {
   for (bool moved = true; moved;) {
     moved = false;
     if (!from.has_ended && from.held < held_max) {
@@ -89,7 +89,7 @@ bool CarriedConnection::move(End& from, End& to) {
   return true;
 }
 
-bool CarriedConnection::is_connected() {
+bool ForwardedConnection::is_connected() {
   tcp_info facts{};
   int size = sizeof(facts);
   const long asked =
@@ -98,7 +98,7 @@ bool CarriedConnection::is_connected() {
   return connected_;
 }
 
-void CarriedConnection::carry() {
+void ForwardedConnection::forward() {
   int problem = 0;
   int size = sizeof(problem);
   if (!connected_) {

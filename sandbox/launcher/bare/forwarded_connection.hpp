@@ -4,17 +4,17 @@ namespace satellite::sandbox::bare {
 
 /// Two connections, of which each gets what the other sends, without a copy in between.
 ///
-/// Shape:  everything is non-blocking; carry() does what is possible now. What one side does not
+/// Shape:  everything is non-blocking; forward() does what is possible now. What one side does not
 ///         read stays in a pipe of 64 KiB and then with the sender. The end of one direction is
 ///         passed on as such (half-close); an error resets both.
-class CarriedConnection {
+class ForwardedConnection {
  public:
   enum class State { free, going_on, over };
 
   /// Takes both sockets, of which `outer` may still be connecting. False where no pipes are to be
   /// had; they are closed then.
   bool begin(int inner, int outer);
-  void carry();
+  void forward();
   /// Both peers see a reset instead of an end.
   void reset();
   /// Closes everything; free again.
