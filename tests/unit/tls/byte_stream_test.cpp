@@ -86,6 +86,25 @@ struct Streams : Ends {
   std::optional<ByteStream> ours, peer;
 };
 
+/// TLS with a core within TLS with a proxy, by Asio's own streams, and our end of both.
+struct ProxyAndCore : Ends {
+  ProxyAndCore() {
+    asio::co_spawn(context,
+                   encrypt(ours, std::move(client), 2, client_tls, asio::ssl::stream_base::client),
+                   rethrow);
+    proxy.async_handshake(asio::ssl::stream_base::server, [this](error_code) {
+      core.async_handshake(asio::ssl::stream_base::server,
+                           [](error_code failure) { CHECK(!failure); });
+    });
+    context.run();
+    context.restart();
+  }
+
+  asio::ssl::stream<tcp::socket> proxy{std::move(server), server_tls};
+  asio::ssl::stream<asio::ssl::stream<tcp::socket>&> core{proxy, server_tls};
+  std::optional<ByteStream> ours;
+};
+
 }  // namespace
 
 TEST_CASE("what is written in more buffers than one call takes arrives whole and in order") {
@@ -188,33 +207,20 @@ TEST_CASE("a peer is told of the end of TLS before TCP ends") {
 }
 
 TEST_CASE("a proxy is told of the end of its TLS after the core was told of the end of its own") {
-  Ends ends;
-  asio::ssl::stream<tcp::socket> proxy(std::move(ends.server), ends.server_tls);
-  asio::ssl::stream<asio::ssl::stream<tcp::socket>&> core(proxy, ends.server_tls);
-  std::optional<ByteStream> ours;
-  asio::co_spawn(
-      ends.context,
-      encrypt(ours, std::move(ends.client), 2, ends.client_tls, asio::ssl::stream_base::client),
-      rethrow);
-  proxy.async_handshake(asio::ssl::stream_base::server, [&](error_code) {
-    core.async_handshake(asio::ssl::stream_base::server,
-                         [](error_code failure) { CHECK(!failure); });
-  });
-  ends.context.run();
-  ends.context.restart();
+  ProxyAndCore ends;
   error_code core_saw, proxy_saw;
   std::array<char, 16> room{};
-  core.async_read_some(asio::buffer(room), [&](error_code failure, std::size_t) {
+  ends.core.async_read_some(asio::buffer(room), [&](error_code failure, std::size_t) {
     core_saw = failure;
-    core.async_shutdown([&](error_code) {
-      proxy.async_read_some(asio::buffer(room), [&](error_code end, std::size_t) {
+    ends.core.async_shutdown([&](error_code) {
+      ends.proxy.async_read_some(asio::buffer(room), [&](error_code end, std::size_t) {
         proxy_saw = end;
-        proxy.next_layer().close();
+        ends.proxy.next_layer().close();
       });
     });
   });
   bool is_over = false;
-  async_teardown(boost::beast::role_type::client, *ours, [&](error_code) { is_over = true; });
+  async_teardown(boost::beast::role_type::client, *ends.ours, [&](error_code) { is_over = true; });
   ends.context.run();
   CHECK(core_saw == error_code(asio::error::eof));
   CHECK(proxy_saw == error_code(asio::error::eof));
@@ -222,27 +228,15 @@ TEST_CASE("a proxy is told of the end of its TLS after the core was told of the 
 }
 
 TEST_CASE("what a proxy says in its own TLS is no sign of life of the core behind it") {
-  Ends ends;
-  asio::ssl::stream<tcp::socket> proxy(std::move(ends.server), ends.server_tls);
-  asio::ssl::stream<asio::ssl::stream<tcp::socket>&> core(proxy, ends.server_tls);
-  std::optional<ByteStream> ours;
-  asio::co_spawn(
-      ends.context,
-      encrypt(ours, std::move(ends.client), 2, ends.client_tls, asio::ssl::stream_base::client),
-      rethrow);
-  proxy.async_handshake(asio::ssl::stream_base::server, [&](error_code) {
-    core.async_handshake(asio::ssl::stream_base::server,
-                         [](error_code failure) { CHECK(!failure); });
-  });
-  ends.context.run();
-  ends.context.restart();
+  ProxyAndCore ends;
   std::array<char, 16> room{};
   std::size_t size = 0;
   const auto read = [&] {
-    ours->async_read_some(asio::buffer(room), [&](error_code, std::size_t got) { size += got; });
+    ends.ours->async_read_some(asio::buffer(room),
+                               [&](error_code, std::size_t got) { size += got; });
   };
   const auto hear_the_core = [&](std::size_t wanted) {
-    asio::async_write(core, asio::buffer("x", 1), [](error_code, std::size_t) {});
+    asio::async_write(ends.core, asio::buffer("x", 1), [](error_code, std::size_t) {});
     ends.context.restart();
     while (size < wanted && ends.context.run_one_for(30s) > 0) {
     }
@@ -252,22 +246,24 @@ TEST_CASE("what a proxy says in its own TLS is no sign of life of the core behin
   read();
   hear_the_core(1);
   read();
-  const auto before = ours->last_received();
-  REQUIRE(SSL_key_update(proxy.native_handle(), SSL_KEY_UPDATE_NOT_REQUESTED) == 1);
+  const auto before = ends.ours->last_received();
+  REQUIRE(SSL_key_update(ends.proxy.native_handle(), SSL_KEY_UPDATE_NOT_REQUESTED) == 1);
   bool is_sent = false;
-  proxy.async_handshake(asio::ssl::stream_base::server, [&](error_code failure) {
+  ends.proxy.async_handshake(asio::ssl::stream_base::server, [&](error_code failure) {
     CHECK(!failure);
     is_sent = true;
   });
-  // Alone, so that it is not read together with what comes next.
   ends.context.restart();
+  while (!is_sent && ends.context.run_one_for(30s) > 0) {
+  }
+  REQUIRE(is_sent);
+  // Alone, so that it is not read together with what comes next.
   ends.context.run_for(100ms);
-  CHECK(is_sent);
-  CHECK(ours->last_received() == before);
+  CHECK(ends.ours->last_received() == before);
   // It was read: what follows it is encrypted by the new key.
   hear_the_core(2);
-  CHECK(ours->last_received() == before);
+  CHECK(ends.ours->last_received() == before);
   // The control: what the core says is one, as soon as the next read begins.
   read();
-  CHECK(ours->last_received() > before);
+  CHECK(ends.ours->last_received() > before);
 }
