@@ -92,7 +92,8 @@ ScriptBench::ScriptBench(sandbox::Engine engine, Egress egress,
     facts = found->second;
   } else {
     try_engines(settings.engines);
-    if (is_kept) known.emplace(key, facts);
+    // Where control groups work, the trial is also what makes a launcher take its own.
+    if (is_kept && !facts.cgroup_memory) known.emplace(key, facts);
   }
   cancel = std::make_unique<sandbox::CancelSwitch>(context);
 }
