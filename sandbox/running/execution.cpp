@@ -15,8 +15,6 @@ using namespace asio::experimental::awaitable_operators;
 
 // Building namespaces takes milliseconds; a host that needs longer than this is stuck.
 constexpr std::chrono::seconds setup_time_max{20};
-// A module that gave its result and said nothing for so long has only left something open.
-constexpr std::chrono::milliseconds quiet_after_answer{500};
 // How soon to look again where output still waits for its reader.
 constexpr std::chrono::milliseconds busy_pause{100};
 // The slowest start of a runtime that was measured takes a fifth of a second; one that hangs, as
@@ -80,7 +78,7 @@ StopReason Execution::reason_to_stop(Clock::time_point deadline) const {
 std::optional<Execution::Clock::time_point> Execution::quiet_enough_at() const {
   const auto since = output_.quiet_since();
   if (!since) return std::nullopt;
-  return std::max(*since, *answer_->answered_at()) + quiet_after_answer;
+  return std::max(*since, *answer_->answered_at()) + times_.quiet_after_answer;
 }
 
 Execution::Clock::time_point Execution::next_look(Clock::time_point deadline) const {
@@ -115,7 +113,7 @@ asio::awaitable<void> Execution::wait_for_end() {
     link_.kill();
   } else {
     link_.terminate();
-    alarm_.expires_after(grace_);
+    alarm_.expires_after(times_.grace);
     constexpr auto token = asio::as_tuple(asio::use_awaitable);
     auto spoke = link_.arrived();
     auto rang = alarm_.async_wait(token);

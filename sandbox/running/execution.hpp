@@ -13,6 +13,13 @@
 
 namespace satellite::sandbox {
 
+/// How long a script has to end by itself.
+struct EndingTimes {
+  std::chrono::milliseconds grace;  ///< between TERM and KILL
+  /// A module that gave its result and said nothing for so long has only left something open.
+  std::chrono::milliseconds quiet_after_answer;
+};
+
 /// One run while it goes on: waits for the launcher, the clock, the cancel switch and the output
 /// cap, and ends the script when one of the last three asks for it.
 ///
@@ -23,12 +30,12 @@ class Execution {
  public:
   /// `answer` is null for a run that gives none; a module's run ends soon after it.
   Execution(boost::asio::io_context& context, LaunchedRunLink link, CancelSwitch& cancel,
-            CappedOutput& output, AnswerPipe* answer, std::chrono::milliseconds grace)
+            CappedOutput& output, AnswerPipe* answer, EndingTimes times)
       : link_(std::move(link)),
         cancel_(cancel),
         output_(output),
         answer_(answer),
-        grace_(grace),
+        times_(times),
         alarm_(context) {}
 
   /// Returns true when the script is verified and waits at the barrier, false when it failed
@@ -64,7 +71,7 @@ class Execution {
   CancelSwitch& cancel_;
   CappedOutput& output_;
   AnswerPipe* answer_;
-  std::chrono::milliseconds grace_;
+  EndingTimes times_;
   boost::asio::steady_timer alarm_;
   std::optional<RunStarted> started_;
   std::optional<LauncherRecord> end_;

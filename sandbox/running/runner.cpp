@@ -221,8 +221,10 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder
   CappedOutput output(context, budget_of(plan), secrets, beginning);
   AnswerPipe answer(context);
   const bool has_answer = bool{channel->answer};
+  const RunnerSettings& settings = planner.settings();
   Execution execution(context, std::move(channel->link), run.cancel, output,
-                      has_answer ? &answer : nullptr, planner.settings().grace);
+                      has_answer ? &answer : nullptr,
+                      {settings.grace, settings.quiet_after_answer});
   bool ready = channel->was_started.has_value();
   if (ready) {
     execution.resume(*std::move(channel->was_started));

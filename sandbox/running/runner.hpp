@@ -29,7 +29,9 @@
 namespace satellite::sandbox {
 
 struct RunnerSettings {
-  std::chrono::milliseconds grace{2'000};    ///< between TERM and KILL
+  std::chrono::milliseconds grace{2'000};  ///< between TERM and KILL
+  /// How long a module may be silent after its result before what it left open is ended.
+  std::chrono::milliseconds quiet_after_answer{500};
   std::optional<Identity> default_identity;  ///< used when the policy drops but names no uid
   /// The engines that runs may use; the strongest that works is taken. Empty = none.
   std::vector<Engine> engines{Engine::native, Engine::bwrap, Engine::nsjail};
