@@ -99,7 +99,7 @@ TEST_CASE("a script too long for an argument and one that is killed end as alway
       script("#" + std::string(300'000, 'x') + "\nls /proc/self/fd | wc -l; echo $0"));
   CHECK(lengthy.standard_output == "4\nsh\n");
   RunRequest endless = script("echo begun; sleep 600");
-  endless.timeout = 100ms;
+  endless.timeout = time_to_begin;
   const Ran stopped = bench.run_prepared(std::move(endless));
   CHECK(stopped.result.outcome == Outcome::timed_out);
   CHECK(stopped.standard_output == "begun\n");

@@ -123,7 +123,7 @@ TEST_CASE("the earlier state stays after a run that was killed, timed out or can
                                "trap 'exit 0' TERM; sleep 100 & wait");
   RunRequest request =
       script("cd \"$CHECKSTACK_STATE_DIRECTORY\"; echo new > f; echo more > g; " + ending);
-  if (ending.find("sleep") != std::string::npos) request.timeout = std::chrono::seconds(2);
+  if (ending.find("sleep") != std::string::npos) request.timeout = time_to_begin;
   const Ran ran = keeper.run(bench, std::move(request), policy_for(engine));
   INFO(name_of(engine) << ": " << ending);
   CHECK(ran.result.outcome != Outcome::exited);

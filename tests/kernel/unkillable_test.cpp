@@ -48,7 +48,7 @@ std::string story(Engine engine, const StuckMount& mount) {
   const auto leased = [pool] { return pool == nullptr ? 0 : static_cast<int>(pool->taken()); };
   const Policy policy = policy_for(engine);
   RunRequest request = script("echo up; stat " + StuckMount::path());
-  request.timeout = std::chrono::milliseconds(300);
+  request.timeout = time_to_begin;
 
   const Ran stuck = bench.run(std::move(request), policy);
   std::string told =
@@ -112,7 +112,7 @@ TEST_CASE("a launcher with a run that cannot be killed ends all the same") {
   const StuckMount mount;
   auto bench = std::make_unique<ScriptBench>(engine);
   RunRequest request = script("stat " + StuckMount::path());
-  request.timeout = std::chrono::milliseconds(300);
+  request.timeout = time_to_begin;
   REQUIRE(names_the_cause(bench->run(std::move(request), policy_for(engine))));
   const pid_t launcher = bench->launcher->pid();
   const std::string area = bench->launcher->scratch_area();

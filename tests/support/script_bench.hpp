@@ -25,6 +25,10 @@ bool is_root();
 /// Ids that neither an account nor a test running at the same time has.
 sandbox::IdentityRange identities_of_this_process(std::uint32_t count);
 
+/// The timeout of a script that has something to do before its time is over: a busy host lets it
+/// wait for longer than the milliseconds that it needs.
+constexpr std::chrono::seconds time_to_begin{4};
+
 /// Collects what a run says; a test may hook into it while the run goes on.
 class Listener : public sandbox::RunObserver {
  public:
