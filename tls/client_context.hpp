@@ -14,8 +14,8 @@ inline constexpr int security_level = 2;
 /// is given.
 ///
 /// Shape:  TLS 1.2 or newer, OpenSSL's security_level, peer verification on. The name check belongs
-/// to the connection: peer_check.
-///         So do the pins. A client certificate is shown to peers that ask for one.
+///         to the connection: peer_check. So do the pins. A client certificate is shown to peers
+///         that ask for one.
 /// Errors: not_found / not_permitted / invalid_input naming the file and setting at fault.
 Result<boost::asio::ssl::context> make_client_context(const Settings& settings);
 

@@ -102,7 +102,7 @@ asio::awaitable<CollectorRun> run_collector_script(CheckServices services,
     loan->give_back(run.result.has_new_state);
   }
   if (slot || !has_packages) {
-    services.statistics.ended(RunKind::check, id, run.result, collector.setup);
+    services.statistics.ended(RunOrigin::check, id, run.result, collector.setup);
   }
   run.circumstances.took = std::chrono::round<std::chrono::milliseconds>(Clock::now() - begin);
   run.circumstances.deadline_passed = control.deadline_passed;

@@ -12,9 +12,8 @@ namespace satellite::agent {
 /// The token in use, read anew when its file changes: a rotated token needs no restart.
 ///
 /// Shape:  looks at the file by name, because service managers and Kubernetes put a new file or
-/// link
-///         in the place of the old one; a look is one stat(2). A token from the environment stays
-///         what it is.
+///         link in the place of the old one; a look is one stat(2). A token from the environment
+///         stays what it is.
 class TokenWatch {
  public:
   TokenWatch(TokenSource source, Secret token);

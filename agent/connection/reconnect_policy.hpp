@@ -32,12 +32,11 @@ struct EndedConnection {
 /// When to try again. Pure: time goes in with the event, randomness with the question.
 ///
 /// Shape:  time after an end is divided into windows, and each has one attempt, at a moment drawn
-/// from
-///         the whole of it: what is left of a window is waited out before the next one begins. So a
-///         thousand satellites neither come back in step nor in a long tail. Windows double from
-///         `backoff_first` to half of `backoff_max`, which is therefore the longest wait. After a
-///         connection that the core had accepted they grow by half from `spread`, since all its
-///         satellites lost it at one moment. A `retry_after` is waited out before. Refused
+///         from the whole of it: what is left of a window is waited out before the next one begins.
+///         So a thousand satellites neither come back in step nor in a long tail. Windows double
+///         from `backoff_first` to half of `backoff_max`, which is therefore the longest wait.
+///         After a connection that the core had accepted they grow by half from `spread`, since all
+///         its satellites lost it at one moment. A `retry_after` is waited out before. Refused
 ///         credentials, the core's or a proxy's, and what else the core said no to, wait 300 s and
 ///         up to a fifth more, whatever happened before.
 /// Units:  `random` is uniform in [0, 1).

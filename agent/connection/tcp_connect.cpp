@@ -45,7 +45,7 @@ struct Race {
   }
 };
 
-/// Asio's sockets are born without close-on-exec.
+/// Asio opens its sockets without close-on-exec.
 Result<void> open_cloexec(tcp::socket& socket, const tcp& protocol) {
   const int fd =
       ::socket(protocol.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);

@@ -204,7 +204,7 @@ sandbox::Policy Dispatcher::policy_in_force() const {
 void Dispatcher::note_end(const RunId& id, const sandbox::RunResult& result,
                           std::optional<std::chrono::microseconds> setup) {
   log_run_end(services_.log, id.text, result);
-  services_.statistics.ended(RunKind::dispatched, id.text, result, setup);
+  services_.statistics.ended(RunOrigin::dispatched, id.text, result, setup);
 }
 
 void Dispatcher::reject(const RunId& id, protocol::RejectionCode code, const std::string& message) {

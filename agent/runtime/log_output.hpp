@@ -12,12 +12,11 @@ namespace satellite::agent {
 /// Finished lines into a descriptor that may be full, and that others share.
 ///
 /// Shape:  never waits: what the descriptor does not take is kept, up to a bound, and goes out
-/// before
-///         what comes later; past the bound lines are lost and counted. O_NONBLOCK belongs to the
-///         open file, which a shell or a service manager may share, so that it is never set there:
-///         a pipe or terminal is opened anew through /proc, a socket is sent to with MSG_DONTWAIT,
-///         and where neither works poll(2) is asked first and no more written than a pipe takes
-///         whole. A regular file is just written to.
+///         before what comes later; past the bound lines are lost and counted. O_NONBLOCK belongs
+///         to the open file, which a shell or a service manager may share, so that it is never set
+///         there: a pipe or terminal is opened anew through /proc, a socket is sent to with
+///         MSG_DONTWAIT, and where neither works poll(2) is asked first and no more written than a
+///         pipe takes whole. A regular file is just written to.
 /// Errors: none: a line that cannot be written is a lost line.
 /// Source: pipe(7) "PIPE_BUF"; fcntl(2) "File status flags".
 class LogOutput {

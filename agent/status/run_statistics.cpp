@@ -16,20 +16,20 @@ std::string cut(std::string text) {
 
 }  // namespace
 
-const char* name_of(RunKind kind) {
-  return kind == RunKind::check ? "check" : "dispatched";
+const char* name_of(RunOrigin origin) {
+  return origin == RunOrigin::check ? "check" : "dispatched";
 }
 
-void RunStatistics::ended(RunKind kind, const std::string& id, const sandbox::RunResult& result,
+void RunStatistics::ended(RunOrigin origin, const std::string& id, const sandbox::RunResult& result,
                           std::optional<std::chrono::microseconds> setup) {
-  ++outcomes_[{kind, result.outcome}];
+  ++outcomes_[{origin, result.outcome}];
   if (setup) {
     setup_times_.add(*setup);
     run_times_.add(result.duration);
     ++(result.was_prepared ? prepared_hits_ : prepared_misses_);
   }
   RunRecord record;
-  record.kind = kind;
+  record.origin = origin;
   record.id = cut(id);
   record.ended_at = std::chrono::system_clock::now();
   record.outcome = std::string(sandbox::name_of(result.outcome));

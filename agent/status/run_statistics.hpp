@@ -14,15 +14,15 @@
 namespace satellite::agent {
 
 /// Who had a script run.
-enum class RunKind {
+enum class RunOrigin {
   dispatched,  ///< the core, by `run_script`
   check,       ///< a timer of ours
 };
-const char* name_of(RunKind kind);
+const char* name_of(RunOrigin origin);
 
 /// One script that ended, for people.
 struct RunRecord {
-  RunKind kind = RunKind::dispatched;
+  RunOrigin origin = RunOrigin::dispatched;
   std::string id;  ///< of the run, or of the check
   std::chrono::system_clock::time_point ended_at{};
   std::string outcome;
@@ -45,12 +45,12 @@ class RunStatistics {
   static constexpr std::size_t text_size_max = 300;
   using Times = Histogram<11>;
 
-  void ended(RunKind kind, const std::string& id, const sandbox::RunResult& result,
+  void ended(RunOrigin origin, const std::string& id, const sandbox::RunResult& result,
              std::optional<std::chrono::microseconds> setup);
   /// `code` is a fixed word of the wire.
   void rejected(std::string_view code) { ++rejections_[std::string(code)]; }
 
-  using Outcomes = std::map<std::pair<RunKind, sandbox::Outcome>, std::uint64_t>;
+  using Outcomes = std::map<std::pair<RunOrigin, sandbox::Outcome>, std::uint64_t>;
   const Outcomes& outcomes() const { return outcomes_; }
   const std::map<std::string, std::uint64_t>& rejections() const { return rejections_; }
   const Times& setup_times() const { return setup_times_; }

@@ -38,7 +38,7 @@ json to_json(const decltype(Status::connection)& connection) {
 }
 
 json to_json(const RunRecord& run) {
-  return {{"kind", name_of(run.kind)},
+  return {{"kind", name_of(run.origin)},
           {"id", run.id},
           {"endedAt", protocol::format_timestamp(run.ended_at)},
           {"outcome", run.outcome},

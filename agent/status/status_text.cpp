@@ -107,7 +107,7 @@ void add_runs(StatusLines& lines, const Status& status) {
     std::string what = run.outcome;
     if (run.exit_code >= 0) what += " " + std::to_string(run.exit_code);
     what += " after " + duration_text(run.duration) + ", " + duration_text(age) +
-            " ago: " + name_of(run.kind) + " " + run.id;
+            " ago: " + name_of(run.origin) + " " + run.id;
     lines.text("  " + what);
     if (!run.error.empty()) lines.text("    " + run.error);
     lines.text("    " + run.sandbox);

@@ -40,8 +40,7 @@ char introducer_of(EscapeSet family);
 /// One escape at the front of a text, decoded.
 ///
 /// Shape:  some escapes can be read in two ways (`\xe4` as a byte or as a code point, `\n` as a
-/// line
-///         break or as an escaped letter); the matcher takes the one that fits.
+///         line break or as an escaped letter); the matcher takes the one that fits.
 struct Escape {
   enum class Kind {
     none,        ///< no escape of this family stands here

@@ -22,7 +22,7 @@ struct CgroupUsage {
 
 /// The control group of one run, limited before anything is in it.
 ///
-/// Shape:  made empty; the run's first process is born in it (clone3 with CLONE_INTO_CGROUP), so
+/// Shape:  made empty; the run's first process starts in it (clone3 with CLONE_INTO_CGROUP), so
 ///         that no instruction runs outside. Destroying it ends what is left in it and removes it.
 /// Errors: make: from the calls, and io_failed when a limit does not read back as written.
 class CgroupLeaf {

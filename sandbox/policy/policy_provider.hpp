@@ -34,8 +34,7 @@ extern const char* const fail_closed_reason;
 ///
 /// Shape:  one source at a time, the last one registered wins; no source = fail-closed.
 /// Errors: a source that returns an Error or throws resolves to the fail-closed policy; an error's
-/// text
-///         stands in the report.
+///         text stands in the report.
 /// Source: reference-satellite 2.
 class PolicyProvider {
  public:

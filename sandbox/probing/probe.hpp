@@ -31,8 +31,7 @@ struct ProbeSettings {
 /// policy is started by the launcher and measured at its barrier, exactly as later runs are.
 ///
 /// Shape:  takes some ten milliseconds, while the loop goes on with other work; call it once and
-/// keep
-///         the value. The launcher is attached to `context` before.
+///         keep the value. The launcher is attached to `context` before.
 /// Errors: none: what does not work is absent, with the reason and a remedy in `findings`.
 boost::asio::awaitable<HostFacts> probe_host(boost::asio::io_context& context, Launcher& launcher,
                                              ProbeSettings settings);

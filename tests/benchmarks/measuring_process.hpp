@@ -16,8 +16,7 @@ struct Timing {
 /// A child that measures what it is told to and sends the times back.
 ///
 /// Shape:  forked before the benchmark grew, since what is measured forks, and a fork costs what
-/// its
-///         parent holds. It ends with us.
+///         its parent holds. It ends with us.
 class MeasuringProcess {
  public:
   /// Answers one order; the text is one number per run, in microseconds, and the seconds of all;

@@ -113,7 +113,7 @@ enum InitFd : int {
   /// whose settings old kernels take only by that way.
   init_fd_proc = 12,
   init_fd_end = 13,
-  /// Of a native run that is born in a copy of a template: its scratch directory as a detached
+  /// Of a native run that starts in a copy of a template: its scratch directory as a detached
   /// mount.
   init_fd_scratch_tree = init_fd_end,
 };
@@ -173,7 +173,7 @@ struct NativeBlock {
   std::uint32_t uid_map = 0, gid_map = 0;
   std::uint32_t raises_loopback = 0;
   std::uint32_t change_identity = 0;
-  std::uint32_t in_template = 0;  ///< born in a copy of its root
+  std::uint32_t in_template = 0;  ///< it starts in a copy of its root
   std::uint32_t steps = 0, step_count = 0, root_step_count = 0;
   std::uint32_t disk_root = 0;        ///< an empty directory of the host that becomes the root
   std::uint32_t makes_carriers = 0;   ///< may make directories on disks of the host

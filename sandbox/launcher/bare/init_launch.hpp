@@ -21,7 +21,7 @@ struct InitLaunch {
   /// Null = init is executed, and maps its block. Else this is its block: on a host where no memory
   /// file may be executed the child is a copy of the launcher and goes on as init.
   InitBlock* block = nullptr;
-  /// CLONE_NEW*: namespaces that the child is born into.
+  /// CLONE_NEW*: namespaces that are made with the child.
   std::uint64_t new_namespaces = 0;
   /// Prepared namespaces to enter instead of making new ones; -1 = none.
   int join_user_namespace_fd = -1;

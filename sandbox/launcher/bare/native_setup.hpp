@@ -24,7 +24,7 @@ struct NativeSetup {
   const PreparedStep* steps = nullptr;
   int step_count = 0;
   int root_step_count = 0;   ///< of these, from the first on; they make what runs may share
-  bool in_template = false;  ///< and somebody did them: the process is born in a copy
+  bool in_template = false;  ///< and somebody did them: the process starts in a copy
   bool confined = false;     ///< a root of its own
   bool own_user = false;     ///< a user namespace was made with the child
   bool raises_loopback = false;

@@ -31,9 +31,8 @@ struct OrderInputs {
 /// The plan as the launcher gets it, with what has to be true of the stopped script.
 ///
 /// Shape:  pure. A command `sh -c SCRIPT` with a script that is long or kept back becomes one that
-/// reads the script from
-///         long_script_path and closes that descriptor first, so that the script sees the same $0,
-///         arguments and descriptors as a short one.
+///         reads the script from long_script_path and closes that descriptor first, so that the
+///         script sees the same $0, arguments and descriptors as a short one.
 /// Errors: invalid_input when an argument, the scratch or the working directory holds a NUL byte:
 ///         execve(2) would silently run something shorter. limit_exceeded for a long argument that
 ///         is no shell script.

@@ -48,7 +48,7 @@ Result<ForwarderTask> task_of(const ForwarderWish& wish) {
   return task;
 }
 
-struct ForwarderBirth {
+struct ForwarderFds {
   int socket = -1, program = -1;
 };
 
@@ -56,9 +56,9 @@ struct ForwarderBirth {
 /// over prepared values. What fails shows as the end of the socket.
 int execute_forwarder(void* passed) {
   constexpr long program_fd = 1, out_of_the_way = 100;
-  const ForwarderBirth& birth = *static_cast<const ForwarderBirth*>(passed);
-  const long socket = bare::call(__NR_fcntl, birth.socket, F_DUPFD_CLOEXEC, out_of_the_way);
-  const long program = bare::call(__NR_fcntl, birth.program, F_DUPFD_CLOEXEC, out_of_the_way);
+  const ForwarderFds& fds = *static_cast<const ForwarderFds*>(passed);
+  const long socket = bare::call(__NR_fcntl, fds.socket, F_DUPFD_CLOEXEC, out_of_the_way);
+  const long program = bare::call(__NR_fcntl, fds.program, F_DUPFD_CLOEXEC, out_of_the_way);
   if (bare::call(__NR_dup3, socket, forwarder_fd_socket, 0) >= 0 &&
       bare::call(__NR_dup3, program, program_fd, O_CLOEXEC) >= 0) {
     bare::call(__NR_close_range, program_fd + 1, ~0U, 0);
@@ -77,15 +77,15 @@ int execute_forwarder(void* passed) {
   bare::run_forwarder(forwarder_fd_socket);
 }
 
-long clone_forwarder(const ForwarderBirth& birth, int& pidfd) {
-  if (birth.program < 0) {
+long clone_forwarder(const ForwarderFds& fds, int& pidfd) {
+  if (fds.program < 0) {
     const long pid = ::syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, nullptr, &pidfd, 0, 0);
-    if (pid == 0) become_forwarder(birth.socket);
+    if (pid == 0) become_forwarder(fds.socket);
     return pid;
   }
   constexpr std::size_t stack_size = 16U << 10U;
   const auto stack = std::make_unique_for_overwrite<std::byte[]>(stack_size);
-  ForwarderBirth passed = birth;
+  ForwarderFds passed = fds;
   return ::clone(execute_forwarder, stack.get() + stack_size,
                  CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &passed, &pidfd);
 }

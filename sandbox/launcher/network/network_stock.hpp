@@ -19,9 +19,8 @@ namespace satellite::sandbox {
 /// one.
 ///
 /// Shape:  a few, each for one run. The kernel takes longer to make one than for everything else
-/// that
-///         a run is born with. They are made by a child process when nobody waits for a run, from
-///         the first run on that wanted one, and given up when none was wanted for long.
+///         that a run is started in. They are made by a child process when nobody waits for a run,
+///         from the first run on that wanted one, and given up when none was wanted for long.
 ///         Nothing here waits: the loop calls work_off() and on_exit().
 class NetworkStock {
  public:

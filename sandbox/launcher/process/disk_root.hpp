@@ -13,10 +13,10 @@ namespace satellite::sandbox {
 /// `/` then has its sizes. Empty when it is made; the builder of a root makes the places in it that
 /// something is mounted on.
 ///
-/// Shape:  in the scratch area, beside what belongs to runs. Whoever is born in such a root holds
-///         on to it: a place that is removed on the host takes what is mounted on it along. When
-///         the last one lets go, its name is among `unused`, to be removed by somebody who may wait
-///         for a disk; the area's end removes whatever is left.
+/// Shape:  in the scratch area, beside what belongs to runs. A process that starts in such a
+///         root holds on to it: a place that is removed on the host takes what is mounted on it
+///         along. When the last one lets go, its name is among `unused`, to be removed by somebody
+///         who may wait for a disk; the area's end removes whatever is left.
 /// Errors: io_failed with what the kernel said; a file system without room gives none.
 class DiskRoot {
  public:

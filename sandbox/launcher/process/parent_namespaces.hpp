@@ -8,9 +8,9 @@
 
 namespace satellite::sandbox {
 
-/// What the runs of a launcher without root are born below, so that they can be handed what this
-/// launcher has no privilege to make outside: copies of a root, ready networks, their scratch
-/// directory as a mount.
+/// The namespaces below which a launcher without root starts its runs, so that they can be handed
+/// what this launcher has no privilege to make outside: copies of a root, ready networks, their
+/// scratch directory as a mount.
 ///
 /// Shape:  made once. Every run still has a user namespace of its own below this one, and holds no
 ///         capability here.

@@ -1,7 +1,7 @@
 // A run's root costs more than everything else of it, and is the same for most runs. It is made
-// once, in a mount namespace that nothing lives in; each run is born there by clone3, which copies
-// exactly these mounts and not the host's. What the barrier measures of a run is not affected by
-// this: a template is a source, not a proof.
+// once, in a mount namespace that nothing lives in; each run is started there by clone3, which
+// copies exactly these mounts and not the host's. What the barrier measures of a run is not
+// affected by this: a template is a source, not a proof.
 #include "sandbox/launcher/process/root_templates.hpp"
 
 #include "sandbox/kernel/proc_facts.hpp"
@@ -64,7 +64,7 @@ bool can_hand_in_mounts() {
   return exists(SYS_open_tree) && exists(SYS_move_mount) && exists(SYS_mount_setattr);
 }
 
-/// Whether runs can be born in a template. To enter its mounts takes CAP_SYS_CHROOT beside
+/// Whether runs can be started in a template. To enter its mounts takes CAP_SYS_CHROOT beside
 /// CAP_SYS_ADMIN (setns(2)). And a run mounts its own /proc there, which the kernel lets root of
 /// another user namespace than the first do only where a whole /proc is to be seen: a template has
 /// none (user_namespaces(7)).

@@ -23,7 +23,7 @@ namespace satellite::sandbox {
 
 struct RunPlace;
 
-/// A root that runs are born in a copy of: the mounts of a namespace in which nothing lives.
+/// A root of which each run gets a copy: the mounts of a namespace in which nothing lives.
 struct RootTemplate {
   std::vector<FileStep> steps;  ///< what it was made of
   HostFileStamps files;
@@ -39,7 +39,7 @@ struct RootTemplate {
 /// Shape:  a template is used for as long as the host would give the same: the same files, and no
 ///         mount made or removed since. One that is not is given up and made anew, never mended.
 ///         Few are kept; the least recently used goes. A run that finds none builds its own root.
-///         Without root the namespaces that its runs are then born below come first. Nothing here
+///         Without root the parent namespaces of its runs come first. Nothing here
 ///         waits: the loop calls work_off() and on_exit().
 class RootTemplates {
  public:
@@ -54,7 +54,7 @@ class RootTemplates {
   /// The template for this order, if there is one; else making one is begun. Valid until the next
   /// call of anything here.
   const RootTemplate* take(const LaunchOrder& order);
-  /// What runs are born below, if this launcher has no root and they are made; making them is begun
+  /// The parent namespaces of runs, if this launcher has no root and they are made; that begins
   /// with the first run that take() is asked for.
   const ParentNamespaces* parents() const { return parents_ ? &*parents_ : nullptr; }
   /// Gives up all that are kept: what one of them shows of the host is not what it has to be.

@@ -97,7 +97,7 @@ struct TaskInputs {
   UniqueFd standard_input, long_script;
 };
 
-/// What exists before the run and its first process joins or is born in; borrowed.
+/// What exists before the run and its first process joins or starts in; borrowed.
 struct RunPlace {
   int user_namespace_fd = -1, network_namespace_fd = -1;  ///< -1 = none
   bool network_is_ready = false;                          ///< it has no way out, and was made ahead
@@ -118,7 +118,7 @@ struct RunPreparation {
   std::vector<UniqueFd> wrapper_files;
   std::vector<int> wrapper_file_fds;
   TaskInputs inputs;
-  UniqueFd scratch_tree;  ///< for a run that is born in a copy of a template
+  UniqueFd scratch_tree;  ///< for a run that starts in a copy of a template
   UniqueFd proc;          ///< the host's /proc, for a run that shows it
   /// Where a process below the parent namespaces finds that directory, which it then makes the
   /// mount of; empty = none is wanted of it.

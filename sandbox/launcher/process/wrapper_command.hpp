@@ -11,8 +11,8 @@ namespace satellite::sandbox {
 /// launcher knows.
 ///
 /// Shape:  pure but for the ids and the priority of the calling process. `as_namespace_root`: it
-/// starts as the root
-///         of the user namespace that owns the run's network, and the script must not be that root.
+///         starts as the root of the user namespace that owns the run's network, and the script
+///         must not be that root.
 /// Source: bwrap(1), nsjail(1).
 std::vector<std::string> wrapper_command(const LaunchOrder& order, bool as_namespace_root);
 

@@ -40,11 +40,11 @@ inline agent::Status example_status() {
   result.exit_code = 0;
   result.duration = 1'250ms;
   result.was_prepared = true;
-  runs.statistics.ended(agent::RunKind::dispatched, "run-1", result, 12'500us);
+  runs.statistics.ended(agent::RunOrigin::dispatched, "run-1", result, 12'500us);
   result.outcome = sandbox::Outcome::refused;
   result.exit_code = -1;
   result.error = "sandbox unavailable: network: no filter";
-  runs.statistics.ended(agent::RunKind::check, "check-\"1\"\n\\", result, std::nullopt);
+  runs.statistics.ended(agent::RunOrigin::check, "check-\"1\"\n\\", result, std::nullopt);
   runs.statistics.rejected("queue_full");
   status.outbox.messages = 17;
   status.outbox.bytes = ByteCount{20'480};

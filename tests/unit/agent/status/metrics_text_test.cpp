@@ -104,7 +104,7 @@ TEST_CASE("histograms rise to their count, and a time on a bound belongs to its 
   sandbox::RunResult result;
   for (const int millis : {0, 10, 11, 3'600'000}) {
     result.duration = std::chrono::milliseconds(millis);
-    status.runs.statistics.ended(RunKind::check, "check", result,
+    status.runs.statistics.ended(RunOrigin::check, "check", result,
                                  std::chrono::milliseconds(millis));
   }
   const auto families = families_of(metrics_text(status));

@@ -125,7 +125,7 @@ TEST_CASE("statistics and history keep the latest and are bounded") {
   sandbox::RunResult result;
   result.error = std::string(5'000, 'e');
   for (int i = 0; i < 100; ++i) {
-    statistics.ended(RunKind::check, std::to_string(i), result, std::nullopt);
+    statistics.ended(RunOrigin::check, std::to_string(i), result, std::nullopt);
   }
   CHECK(statistics.recent().size() == RunStatistics::recent_max);
   CHECK(statistics.recent().front().id == "99");
