@@ -69,7 +69,8 @@ sandbox::CapabilityFinding try_module_runtime(boost::asio::io_context& context,
                                               sandbox::Launcher& launcher, const Config& config,
                                               const sandbox::HostFacts& facts) {
   auto settings = runner_settings(config);
-  settings.prepared_runs = settings.prepared_modules = 0;  // there is no run but the trial
+  settings.prepared_runs = settings.standing_modules.count_max =
+      0;  // there is no run but the trial
   sandbox::Runner runner(context, launcher, facts, std::move(settings));
   sandbox::CapabilityFinding finding;
   std::exception_ptr failure;

@@ -54,7 +54,7 @@ Result<std::unique_ptr<ExecRunner>> ExecRunner::make(const Config& config) {
 
 sandbox::RunResult ExecRunner::run(sandbox::RunnerSettings settings, sandbox::RunRequest request,
                                    sandbox::ResolvedPolicy policy, sandbox::RunObserver& observer) {
-  settings.prepared_runs = settings.prepared_modules = 0;  // there is no next one
+  settings.prepared_runs = settings.standing_modules.count_max = 0;  // there is no next one
   OneRun& run = *state_->runs.emplace_back(std::make_unique<OneRun>(
       state_->context, *state_->launcher, state_->facts, std::move(settings)));
   asio::signal_set signals(state_->context, SIGINT, SIGTERM);

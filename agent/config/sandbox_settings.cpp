@@ -10,7 +10,7 @@ sandbox::RunnerSettings runner_settings(const Config& config) {
   settings.macvlan = config.macvlan;
   settings.prepared_runs = config.prepared_runs;
   settings.module_runtime = config.module_runtime;
-  settings.prepared_modules = config.prepared_modules;
+  settings.standing_modules.count_max = config.prepared_modules;
   settings.prepared_memory = config.prepared_memory;
   settings.engines = config.sandbox_engines;
   settings.honours_first_line = config.honour_shebang;

@@ -14,7 +14,7 @@ ReadyRuns::ReadyRuns(asio::io_context& context, Launcher& launcher, const RunPla
       planner_(planner),
       memory_(planner.settings().prepared_memory),
       standing_(
-          context, launcher, planner.settings().prepared_modules, memory_,
+          context, launcher, planner.settings().standing_modules, memory_,
           [this](const StandingKind& kind, std::uint64_t number,
                  const std::optional<OwnIdentity>& own) {
             return planner_.order_of_standing(kind.policy, {number, own, kind.runtime},

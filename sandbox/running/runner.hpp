@@ -28,6 +28,16 @@
 
 namespace satellite::sandbox {
 
+/// How runtimes stand ready for modules (standing_runs).
+struct StandingSettings {
+  std::size_t count_max = 0;
+  /// After its first word a runtime still goes to sleep: threads and descriptors of its read come
+  /// then, and it is counted only after that.
+  std::chrono::milliseconds settle_time{100};
+  /// Two reads of some files of /proc; a launcher that takes longer has other troubles.
+  std::chrono::milliseconds census_time_max{1'000};
+};
+
 struct RunnerSettings {
   std::chrono::milliseconds grace{2'000};  ///< between TERM and KILL
   /// How long a module may be silent after its result before what it left open is ended.
@@ -38,7 +48,7 @@ struct RunnerSettings {
   ConfiguredMacvlan macvlan{};               ///< the uplink that the launcher was started with
   std::optional<std::uint64_t> cpu_percent;  ///< of one processor, for each run in a control group
   std::size_t prepared_runs = 0;             ///< how many may stand ready for a script; 0 = none
-  std::size_t prepared_modules = 0;          ///< runtimes that may stand with a sandbox of theirs
+  StandingSettings standing_modules{};       ///< runtimes that may stand with a sandbox of theirs
   ByteCount prepared_memory{std::uint64_t{256} << 20U};  ///< of both kinds together
   std::string module_runtime = "auto";  ///< of JavaScript: auto, none, or the path of one
   HostView host_view{};                 ///< what the operator shows scripts of the host

@@ -26,11 +26,6 @@ using Clock = std::chrono::steady_clock;
 
 // A runtime takes a fifth of a second at most; one that hangs is given up.
 constexpr std::chrono::seconds stand_time_max{20};
-// After the first word a runtime still goes to sleep: threads and descriptors of its read come
-// then.
-constexpr std::chrono::milliseconds settle_time{100};
-// Two reads of some files of /proc; a launcher that takes longer has other troubles.
-constexpr std::chrono::seconds census_time_max{1};
 // node 20 has eleven threads, and each stands beside its init: so many of the user's processes that
 // all together take an eighth of the limit.
 constexpr std::uint64_t standing_share = std::uint64_t{8} * 13;
@@ -57,11 +52,13 @@ struct StandingRuns::State : std::enable_shared_from_this<State> {
     asio::steady_timer alarm;
   };
 
-  State(asio::io_context& io, Launcher& process, std::size_t count_max, PreparedMemory& memory,
-        MakeOrder make, PreparedStock::OwnIdsOf own, PreparedStock::Dropped tell)
+  State(asio::io_context& io, Launcher& process, const StandingSettings& wanted,
+        PreparedMemory& memory, MakeOrder make, PreparedStock::OwnIdsOf own,
+        PreparedStock::Dropped tell)
       : context(io),
         launcher(process),
-        stock(io, process, count_max, memory, std::move(own)),
+        settings(wanted),
+        stock(io, process, settings.count_max, memory, std::move(own)),
         make_order(std::move(make)),
         dropped(std::move(tell)) {}
 
@@ -80,6 +77,7 @@ struct StandingRuns::State : std::enable_shared_from_this<State> {
 
   asio::io_context& context;
   Launcher& launcher;
+  const StandingSettings settings;
   PreparedStock stock;
   MakeOrder make_order;
   PreparedStock::Dropped dropped;
@@ -87,10 +85,11 @@ struct StandingRuns::State : std::enable_shared_from_this<State> {
   std::map<std::uint64_t, Standing> standing;
 };
 
-StandingRuns::StandingRuns(asio::io_context& context, Launcher& launcher, std::size_t count_max,
-                           PreparedMemory& memory, MakeOrder make_order,
-                           PreparedStock::OwnIdsOf own_ids, PreparedStock::Dropped dropped)
-    : state_(std::make_shared<State>(context, launcher, count_max, memory, std::move(make_order),
+StandingRuns::StandingRuns(asio::io_context& context, Launcher& launcher,
+                           const StandingSettings& settings, PreparedMemory& memory,
+                           MakeOrder make_order, PreparedStock::OwnIdsOf own_ids,
+                           PreparedStock::Dropped dropped)
+    : state_(std::make_shared<State>(context, launcher, settings, memory, std::move(make_order),
                                      std::move(own_ids), std::move(dropped))) {}
 
 StandingRuns::~StandingRuns() {
@@ -137,7 +136,7 @@ std::optional<StandingRuns::Ready> StandingRuns::take(const StandingKind& kind) 
 }
 
 asio::awaitable<Result<void>> StandingRuns::counted_again(Ready& ready) {
-  asio::steady_timer alarm(state_->context, census_time_max);
+  asio::steady_timer alarm(state_->context, state_->settings.census_time_max);
   constexpr auto token = asio::as_tuple(asio::use_awaitable);
   auto spoke = ready.link.arrived();
   auto rang = alarm.async_wait(token);
@@ -271,7 +270,7 @@ void StandingRuns::State::on_loaded(std::uint64_t number) {
   const ssize_t size = ::read(one.ready.answer.get(), &said, 1);
   one.answer.close();
   if (size != 1 || said != 'R') return lose(number, "it ended before it was loaded");
-  one.alarm.expires_after(settle_time);
+  one.alarm.expires_after(settings.settle_time);
   one.alarm.async_wait([weak = weak_from_this(), number](const boost::system::error_code& problem) {
     const auto self = weak.lock();
     if (problem || !self) return;

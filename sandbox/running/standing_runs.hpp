@@ -5,6 +5,7 @@
 #include "sandbox/launcher/client/launcher_link.hpp"
 #include "sandbox/report/run_request.hpp"
 #include "sandbox/running/prepared_stock.hpp"
+#include "sandbox/running/runner.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
@@ -43,9 +44,9 @@ class StandingRuns {
       const StandingKind& kind, std::uint64_t number, const std::optional<OwnIdentity>& own)>;
 
   /// `memory` must outlive it.
-  StandingRuns(boost::asio::io_context& context, Launcher& launcher, std::size_t count_max,
-               PreparedMemory& memory, MakeOrder make_order, PreparedStock::OwnIdsOf own_ids,
-               PreparedStock::Dropped dropped);
+  StandingRuns(boost::asio::io_context& context, Launcher& launcher,
+               const StandingSettings& settings, PreparedMemory& memory, MakeOrder make_order,
+               PreparedStock::OwnIdsOf own_ids, PreparedStock::Dropped dropped);
   ~StandingRuns();
   StandingRuns(const StandingRuns&) = delete;
   StandingRuns& operator=(const StandingRuns&) = delete;

@@ -104,7 +104,7 @@ class ModuleRuns final : public MeasuringProcess::Measurement {
       return answer.str();
     }
     settings_.module_runtime = runtime;
-    settings_.prepared_modules = kind == "cold" ? 0 : standing_runtimes;
+    settings_.standing_modules.count_max = kind == "cold" ? 0 : standing_runtimes;
     settings_.prepared_runs = kind == "cold" ? 2 : 0;
     sandbox::Runner runner(context_, *launcher_, facts_, settings_);
     run_one(runner);  // finds the runtime

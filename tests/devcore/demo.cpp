@@ -137,7 +137,7 @@ bool tell_run(const char* name, const devcore::CollectedRun& run, bool as_hoped,
 std::optional<devcore::CollectedRun> run_check(devcore::DevCore& core, const char* id,
                                                const std::string& text) {
   core.dispatch(demo_script(id, text));
-  auto run = core.wait_finished(id, 30s);
+  auto run = core.wait_finished(id, 60s);
   if (run) return *std::move(run);
   tell("check", std::string(id) + ": " + run.error().message);
   return std::nullopt;
@@ -183,7 +183,7 @@ bool show_reconnect(devcore::DevCore& core) {
     return false;
   }
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - cut);
-  const auto run = core.wait_finished("long", 30s);
+  const auto run = core.wait_finished("long", 60s);
   if (!run) {
     tell("reconnect", run.error().message);
     return false;
@@ -199,7 +199,7 @@ bool show_reconnect(devcore::DevCore& core) {
 int show_everything(devcore::DevCore& core, const DemoFiles& files) {
   const auto started = Clock::now();
   const DemoSatellite satellite(core, files);
-  const auto authenticated = core.wait_until_authenticated(20s);
+  const auto authenticated = core.wait_until_authenticated(60s);
   if (!authenticated) {
     tell("agent", authenticated.error().message);
     std::cout << std::ifstream(files.file("log")).rdbuf();

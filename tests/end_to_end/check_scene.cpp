@@ -64,7 +64,7 @@ json nth_result(Scene& scene, const std::string& config_id, std::size_t count) {
     return false;
   };
   eventually("result " + std::to_string(count) + " of " + config_id, has_come,
-             std::chrono::seconds(has_thread_sanitizer ? 240 : 90));
+             std::chrono::seconds(has_thread_sanitizer ? 600 : 300));
   CHECK(scene.core().ledger().invalid_frames() == std::vector<std::string>{});
   return result;
 }

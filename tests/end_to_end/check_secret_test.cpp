@@ -105,7 +105,7 @@ TEST_CASE("a disconnect ends the wait for a secret at once, and nothing is claim
   scene.core().misbehave(devcore::Misbehaviour::reset);
   scene.wait_for_log("check_skipped");
   // The next run, with a core that answers, is the first to be reported.
-  REQUIRE(scene.core().wait_until_authenticated(std::chrono::seconds(60), 2));
+  REQUIRE(scene.core().wait_until_authenticated(devcore::DevCore::patience, 2));
   CHECK(nth_result(scene, "cfg").at("status") == "healthy");
 }
 

@@ -83,7 +83,7 @@ TEST_CASE("each environment of a check runs for itself and finds its fields in t
 
 TEST_CASE("a failing, a slow and a flooding script are told apart as the contract tells them") {
   json slow = shell_check("slow", "echo begun; sleep 60", 2);
-  slow["collectors"][0]["config"]["timeout"] = 300;
+  slow["collectors"][0]["config"]["timeout"] = 4'000;  // a busy host lets it begin
   Scene::Options options = with_checks({shell_check("exit-3", "echo bad; exit 3", 2), slow,
                                         shell_check("flood", "yes x | head -c 100000", 2)});
   options.core.policy = policy_with_output_cap(64);
@@ -196,9 +196,11 @@ TEST_CASE("a malformed assignment is told to the core and the log, and the other
 }
 
 TEST_CASE("a pushed set replaces the old one by value: changed work runs, removed work stops") {
-  Scene scene(with_checks({shell_check("changes", "echo old", 1),
-                           shell_check("goes", "echo $$ >&2; sleep 600", 1),
-                           shell_check("stays", "echo same", 1)}));
+  json goes = shell_check("goes", "echo $$ >&2; sleep 600", 1);
+  goes["config"]["timeout"] = 300'000;
+  goes["collectors"][0]["config"]["timeout"] = 300'000;
+  Scene scene(with_checks(
+      {shell_check("changes", "echo old", 1), goes, shell_check("stays", "echo same", 1)}));
   CHECK(collector_of(nth_result(scene, "changes")).at("stdout") == "old");
   // By its third run the script that goes has begun, too.
   nth_result(scene, "stays", 3);
@@ -246,7 +248,7 @@ TEST_CASE("the same set pushed again, or brought by a reconnect, makes nothing r
   nth_result(scene, "hourly");
   scene.core().push_assignments(as_set(checks));
   scene.core().misbehave(devcore::Misbehaviour::close);
-  REQUIRE(scene.core().wait_until_authenticated(std::chrono::seconds(60), 2));
+  REQUIRE(scene.core().wait_until_authenticated(devcore::DevCore::patience, 2));
   eventually("all three sets are taken",
              [&] { return lines_with(scene.satellite().log(), "assignments_taken") == 3; });
   // A run started by either of them would have come before this one's.
@@ -266,7 +268,7 @@ TEST_CASE("checks go on while the core is away, and their results are said when 
     return std::chrono::system_clock::now() - gone_at > std::chrono::milliseconds(2'500);
   });
   scene.start_core();
-  const auto back = scene.core().wait_until_authenticated(std::chrono::seconds(60));
+  const auto back = scene.core().wait_until_authenticated();
   REQUIRE(back);
   // The new core has a fresh ledger: what comes at once was measured while nobody listened.
   CHECK(collector_of(nth_result(scene, "goes-on", 2)).at("stdout") == "alive");
@@ -274,6 +276,8 @@ TEST_CASE("checks go on while the core is away, and their results are said when 
 
 TEST_CASE("a result that six bytes per character make too large for the core is cut and says so") {
   json check = shell_check("control", "head -c 5000000 /dev/zero | tr '\\0' '\\001'", 600);
+  check["config"]["timeout"] = 120'000;
+  check["collectors"][0]["config"]["timeout"] = 100'000;
   Scene scene(with_checks({check, shell_check("witness", "echo w", 1)}));
   const json result = nth_result(scene, "control");
   CHECK(result.at("status") == "healthy");

@@ -50,7 +50,7 @@ TEST_CASE("a binary frame ends the connection with 1003, and the satellite comes
   Scene scene(with_checks({shell_check("cfg", "echo alive", 1)}));
   nth_result(scene, "cfg");
   scene.core().misbehave(devcore::Misbehaviour::binary_frame);
-  REQUIRE(scene.core().wait_until_authenticated(std::chrono::seconds(30), 2));
+  REQUIRE(scene.core().wait_until_authenticated(devcore::DevCore::patience, 2));
   CHECK(said_goodbye(scene, "code 1003"));
   nth_result(scene, "cfg", results_of(scene, "cfg").size() + 1);
 }
@@ -210,7 +210,7 @@ TEST_CASE("a corrected token file is used at once, a wrong one left alone") {
   const std::string next = directory.write("next", "csat_right\n");
   ::chmod(next.c_str(), 0600);
   REQUIRE(std::rename(next.c_str(), path.c_str()) == 0);
-  REQUIRE(scene.core().wait_until_authenticated(std::chrono::seconds(20)));
+  REQUIRE(scene.core().wait_until_authenticated());
   scene.wait_for_log("token_changed");
   CHECK(scene.satellite().log().find("csat_") == std::string::npos);
   CHECK(scene.core().ledger().counters().refusals == 1);

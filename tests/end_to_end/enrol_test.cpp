@@ -90,7 +90,7 @@ TEST_CASE("an empty host is enrolled, and the satellite that is started then is 
       {{"run", "--config", host.path("etc/satellite.toml"), "--token-file", host.path("etc/token")},
        shell_path,
        host.path("log")});
-  CHECK(host.core().wait_until_authenticated(std::chrono::seconds(60), before + 1));
+  CHECK(host.core().wait_until_authenticated(devcore::DevCore::patience, before + 1));
 }
 
 TEST_CASE("enrol writes nothing before the core knows the token, and says which step failed") {
@@ -302,7 +302,7 @@ TEST_CASE("beside a running satellite doctor shows no token, and tells what that
       {{"run", "--config", host.directory().write("settings", ""), "--token-file", token},
        doctor.environment(),
        host.path("log")});
-  REQUIRE(host.core().wait_until_authenticated(std::chrono::seconds(60), 1));
+  REQUIRE(host.core().wait_until_authenticated(devcore::DevCore::patience, 1));
   eventually("status tells of the connection",
              [&] { return doctor.states({}).at("token") == "done"; });
   // With "none" nobody can know whether one runs.

@@ -11,13 +11,16 @@
 namespace satellite::tests {
 
 /// A satellite with a check a second, a core that acknowledges, and a network between them that can
-/// be broken. Deadlines and waits are those of seconds, by settings.
+/// be broken. Waits between attempts are those of seconds, by settings.
 class FaultScene {
  public:
   struct Options {
     Scene::Options scene;
     LinkFault to_core, to_satellite;  ///< from the first connection on
     bool waits_until_connected = true;
+    /// Gives up a silent core, and an attempt, after 3 s instead of 60. A busy host may be taken
+    /// for that, so only where something is to be given up.
+    bool is_impatient = false;
   };
   FaultScene() : FaultScene(Options{}) {}
   explicit FaultScene(Options options);

@@ -147,6 +147,8 @@ class KillLoop {
       std::this_thread::sleep_for(std::chrono::milliseconds(pick(60)));
       do_something();
     }
+    // Before it has made its tables there is nothing to look at.
+    scene_->wait_for_log(" outbox_ready ");
     std::vector<pid_t> family;
     collect_descendants(scene_->satellite().pid(), family);
     scene_->end_satellite();

@@ -65,7 +65,7 @@ TEST_CASE("an inline check whose packages are not there says so, and runs when t
   auto shelf = shelf_with({{"left", "1.0.0", {{"index.js", "module.exports = 5"}}, {}, {}}});
   shelf.silent.insert(*shelf.statement.lockfile_hash);
   json imports = inline_check("imports", "import left from 'left';\nexport default left;");
-  imports["collectors"][0]["config"]["timeout"] = 1'000;  // so long it waits for packages
+  imports["collectors"][0]["config"]["timeout"] = 8'000;  // so long it waits for packages
   Scene::Options options = by(with_checks({imports, inline_check("plain", "return 7;")}), runtime);
   options.core.packages = shelf;
   Scene scene(std::move(options));
@@ -141,7 +141,7 @@ TEST_CASE("a dispatched module that throws says so, with its stack and without i
   const auto silent = scene.run(module("process.exit(0);"));
   CHECK(silent.finished->error == "Script exited without producing a result");
   auto endless = module("for (;;);");
-  endless.timeout = 1s;
+  endless.timeout = 8s;
   endless.kind = protocol::ScriptKind::automation;
   const auto timed_out = scene.run(std::move(endless));
   CHECK(timed_out.finished->outcome == "timed_out");

@@ -22,9 +22,15 @@ namespace asio = boost::asio;
 
 namespace {
 
+FaultScene::Options impatient() {
+  FaultScene::Options options;
+  options.is_impatient = true;
+  return options;
+}
+
 /// A satellite that is to connect to something else than the core.
 FaultScene::Options towards(const std::string& url) {
-  FaultScene::Options options;
+  FaultScene::Options options = impatient();
   options.scene.environment["CHECKSTACK_CORE_URL"] = url;
   options.waits_until_connected = false;
   return options;
@@ -99,7 +105,7 @@ TEST_CASE("a core that moved is found at its new address when the old one is dea
   const auto moves = [](const std::string& hosts) {
     // One port on two addresses of loopback: the old place, which dies, and the new one.
     FaultProxy old_place("127.0.0.8"), new_place("127.0.0.9", old_place.port());
-    FaultScene::Options options;
+    FaultScene::Options options = impatient();
     options.scene.core.certificate_request.names = {"core.example.org"};
     options.scene.environment["CHECKSTACK_CORE_URL"] =
         "https://core.example.org:" + std::to_string(old_place.port());
@@ -112,7 +118,8 @@ TEST_CASE("a core that moved is found at its new address when the old one is dea
     old_place.set(Direction::to_satellite, {.swallow_at = 0});
     std::ofstream(hosts) << "127.0.0.9 core.example.org\n";
     scene->wait_for_log(" disconnected ");
-    if (!scene->core().wait_until_authenticated(60s, 2)) return std::string("not found");
+    if (!scene->core().wait_until_authenticated(devcore::DevCore::patience, 2))
+      return std::string("not found");
     return std::string(new_place.connections() > 0 ? "found" : "at the old place");
   };
   CHECK(in_child([&moves] {
@@ -145,15 +152,15 @@ TEST_CASE("a core that is not there is tried again with pauses, and found when i
   scene->stop_core();
   scene.wait_for_lines(" connect_failed ", 3);
   scene.check_well();
-  const std::size_t waits = scene.lines(" reconnect_waits ");
-  CHECK(scene.lines(" connect_failed ") <= waits + 1);
+  const std::size_t failed = scene.lines(" connect_failed ");
+  CHECK(failed <= scene.lines(" reconnect_waits ") + 1);
   scene->start_core();
   REQUIRE(scene->core().wait_until_authenticated());
 }
 
 TEST_CASE("a connection that turns into a black hole is given up, and its results are kept") {
   const auto direction = GENERATE(Direction::to_core, Direction::to_satellite);
-  FaultScene scene;
+  FaultScene scene(impatient());
   scene.proxy().set(direction, {.swallow_at = 0});
   scene.wait_for_lines(" disconnected ", 1);
   scene.check_well();
@@ -163,7 +170,7 @@ TEST_CASE("a connection that turns into a black hole is given up, and its result
 TEST_CASE("a connection that is reset or cut within a frame leaves no half of one behind") {
   const bool resets = GENERATE(true, false);
   const auto direction = GENERATE(Direction::to_core, Direction::to_satellite);
-  FaultScene scene;
+  FaultScene scene(impatient());
   LinkFault fault;
   (resets ? fault.reset_at : fault.close_at) = scene.proxy().bytes(direction) + 37;
   scene.proxy().set(direction, fault);
@@ -178,16 +185,13 @@ TEST_CASE("a link that is slow carries what is urgent beside a backlog") {
   FaultScene::Options options;
   options.scene = with_checks({shell_check("alive", "echo alive", 1), shell_check("bulk", bulk, 1),
                                shell_check("bulk-2", bulk, 1)});
-  // A large frame takes its time, and so does the handshake on a busy machine.
-  options.scene.environment["CHECKSTACK_SATELLITE_SILENCE_MAX"] = "30";
-  options.scene.environment["CHECKSTACK_SATELLITE_CONNECT_DEADLINE"] = "30";
   FaultScene scene(std::move(options));
   scene.proxy().set(Direction::to_core, {.close_at = 0});
-  scene.wait_for_lines(" check_finished check=bulk", 12);
+  scene.wait_for_lines(" check_finished check=bulk", 24);
   const std::size_t made = scene.lines(" check_finished check=bulk");
   const auto known = scene->core().ledger().counters().authentications;
   scene.proxy().set(Direction::to_core, {.bytes_per_tick = 1'000});
-  REQUIRE(scene->core().wait_until_authenticated(60s, known + 1));
+  REQUIRE(scene->core().wait_until_authenticated(devcore::DevCore::patience, known + 1));
   CHECK(scene->run("echo through").standard_output == "through\n");
   // It overtook the backlog.
   CHECK(results_of(scene.scene(), "bulk").size() + results_of(scene.scene(), "bulk-2").size() <
@@ -208,7 +212,7 @@ TEST_CASE("a core that answers byte by byte runs into the deadline of all stages
 }
 
 TEST_CASE("a peer that stops reading is left, without growth meanwhile") {
-  FaultScene scene;
+  FaultScene scene(impatient());
   scene.proxy().set(Direction::to_core, {.stall_at = 0});
   scene.wait_for_lines(" disconnected ", 1);
   scene.check_well();
@@ -222,6 +226,7 @@ TEST_CASE("a balancer that cuts every connection does not make the satellite ham
   const std::uint64_t cut_after = 5'000;
   scene.proxy().set(Direction::to_core, {.close_at = cut_after});
   scene.wait_for_lines(" disconnected ", 3);
+  scene.wait_for_lines(" connection_unstable ", 1);
   scene.check_well();
   const auto took = std::chrono::steady_clock::now() - begun;
   const std::uint64_t attempts = scene.proxy().connections() - before;
@@ -236,11 +241,11 @@ TEST_CASE("a core that asks for patience gets it") {
   const unsigned status = GENERATE(429U, 503U);
   options.scene.core.plans.push_back(
       {devcore::Misbehaviour::http_status, status, {{"Retry-After", "2"}}});
+  const auto begun = std::chrono::steady_clock::now();
   FaultScene scene(std::move(options));
   scene->wait_for_log(" reconnect_waits ");
-  const auto told = std::chrono::steady_clock::now();
   REQUIRE(scene->core().wait_until_authenticated());
-  CHECK(std::chrono::steady_clock::now() - told > 1s);
+  CHECK(std::chrono::steady_clock::now() - begun > 2s);
 }
 
 TEST_CASE("a redirect is not followed, and what it names is told") {
@@ -257,6 +262,7 @@ TEST_CASE("a path that loses large packets is a dead connection, and nothing is 
   FaultScene::Options options;
   options.scene = with_checks({shell_check("alive", "echo alive", 1),
                                shell_check("large", "head -c 9000 /dev/zero | tr '\\0' x", 1)});
+  options.is_impatient = true;
   FaultScene scene(std::move(options));
   nth_result(scene.scene(), "large");
   scene.proxy().set(Direction::to_core, {.piece_max = 4'000});
@@ -267,7 +273,7 @@ TEST_CASE("a path that loses large packets is a dead connection, and nothing is 
 
 TEST_CASE("a bit that flips on the way is noticed, and ends the connection") {
   const auto direction = GENERATE(Direction::to_core, Direction::to_satellite);
-  FaultScene scene;
+  FaultScene scene(impatient());
   scene.proxy().set(direction, {.flip_at = scene.proxy().bytes(direction) + 20});
   scene.wait_for_lines(" disconnected ", 1);
   scene.check_well();
@@ -277,7 +283,7 @@ TEST_CASE("a bit that flips on the way is noticed, and ends the connection") {
 
 TEST_CASE("one direction that ends is an end: the other does not keep the connection half open") {
   const auto direction = GENERATE(Direction::to_core, Direction::to_satellite);
-  FaultScene scene;
+  FaultScene scene(impatient());
   scene.proxy().set(direction, {.finish_at = 0});
   scene.wait_for_lines(" disconnected ", 1);
   scene.check_well();

@@ -42,7 +42,7 @@ TEST_CASE("a core behind a proxy is reached, left and reached again, and no resu
   CHECK(scene.run("echo through").standard_output == "through\n");
   for (std::size_t times = 2; times <= 4; ++times) {
     proxy.cut();
-    REQUIRE(scene.core().wait_until_authenticated(60s, times));
+    REQUIRE(scene.core().wait_until_authenticated(devcore::DevCore::patience, times));
     CHECK(scene.run("echo again").standard_output == "again\n");
   }
   CHECK(scene.satellite().log().find("through the proxy " + proxy.url()) != std::string::npos);

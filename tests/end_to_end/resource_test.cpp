@@ -76,7 +76,7 @@ TEST_CASE("an agent without descriptors fails its runs by name, lives, and recov
     scene.wait_for_log(" connect_failed ");
     CHECK(scene.satellite().running());
   }
-  REQUIRE(scene.core().wait_until_authenticated(60s, 2));
+  REQUIRE(scene.core().wait_until_authenticated(devcore::DevCore::patience, 2));
   scene.wait_for_log(" run_resources_back ");
   wait_for_status(scene, "healthy");
 }

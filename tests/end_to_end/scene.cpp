@@ -66,6 +66,9 @@ Scene::Scene(Options options) : core_settings_(std::move(options.core)) {
   // A fleet that comes back spread over seconds is of no use to one satellite that a test waits
   // for.
   environment["CHECKSTACK_SATELLITE_RECONNECT_SPREAD"] = "0";
+  if (::geteuid() == 0 && options.settings_file.empty()) {
+    environment["CHECKSTACK_SANDBOX_UID"] = script_user_of_root;
+  }
   for (const auto& [name, value] : options.environment) environment[name] = value;
   start_ = {{"run"}, environment, (files_.path() / "log").string()};
   if (!options.settings_file.empty()) {
@@ -125,7 +128,7 @@ protocol::RunScript script(const std::string& text) {
   protocol::RunScript message;
   message.run_id = RunId("run-" + std::to_string(::getpid()) + "-" + std::to_string(++number));
   message.script = text;
-  message.timeout = std::chrono::seconds(20);
+  message.timeout = std::chrono::seconds(60);
   return message;
 }
 

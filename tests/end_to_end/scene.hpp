@@ -34,6 +34,10 @@ class Scene {
     bool trusts_the_core = true;                     ///< false: another authority is trusted
     bool waits_until_connected = true;
   };
+  /// What the scripts of a satellite of root become, unless it has a settings file. Not the user
+  /// that other tests run as: what is counted by user is counted over all of them.
+  static constexpr const char* script_user_of_root = "65529";
+
   /// Core with the default policy, satellite connected.
   Scene();
   explicit Scene(Options options);

@@ -32,11 +32,16 @@ std::vector<fs::path> state_files(Scene& scene) {
   return files;
 }
 
-/// The numbers that the runs of a check said, in their order.
+/// The numbers that the runs of a check said, in their order: what waited on the disk may be said
+/// after the first results of the next life.
 std::vector<int> counts_of(Scene& scene, const std::string& config_id,
                            const std::optional<std::string>& environment = std::nullopt) {
+  std::vector<json> results = results_of(scene, config_id);
+  std::stable_sort(results.begin(), results.end(), [](const json& one, const json& other) {
+    return one.at("executedAt") < other.at("executedAt");
+  });
   std::vector<int> counts;
-  for (const json& result : results_of(scene, config_id)) {
+  for (const json& result : results) {
     if (environment && result.at("environmentId") != *environment) continue;
     counts.push_back(std::stoi(collector_of(result).at("stdout").get<std::string>()));
   }

@@ -45,6 +45,7 @@ Scene::Options with_host_files(const std::vector<json>& checks = {}) {
 }
 
 std::string last_goodbye(Scene& scene) {
+  REQUIRE(scene.core().wait_until_disconnected());
   const auto goodbyes = scene.core().ledger().goodbyes();
   return goodbyes.empty() ? "" : goodbyes.back();
 }
@@ -99,7 +100,7 @@ TEST_CASE("a run that outlives the drain is interrupted, within the limit") {
   Scene scene(std::move(options));
   const std::string id = begin_long_run(scene);
   scene.satellite().signal(SIGTERM);
-  CHECK(scene.satellite().wait(16s) == 0);
+  CHECK(scene.satellite().wait(40s) == 0);
   const auto run = scene.core().wait_finished(id);
   REQUIRE(run);
   CHECK(run->finished->outcome == "interrupted");

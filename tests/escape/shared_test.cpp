@@ -132,7 +132,7 @@ TEST_CASE("a script that takes init all it can and every processor ends at its t
     INFO(name_of(engine) << ": " << ran.result.error.value_or("") << ran.standard_error);
     CHECK(ran.result.outcome == Outcome::timed_out);
     CHECK(ran.result.error.value_or("").find("did not die") == std::string::npos);
-    CHECK(ran.result.duration < 10s);
+    CHECK(ran.result.duration < 60s);
     CHECK(count_processes(probe_nonce()) == 0);
   }
 }

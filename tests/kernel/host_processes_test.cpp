@@ -174,7 +174,7 @@ TEST_CASE("nothing of a run with processes is alive after it, however it was lef
   SECTION("after a timeout that it ignores") {
     RunRequest request =
         with_marker("trap '' TERM; " + leave_behind(marker) + "while :; do sleep 1; done", marker);
-    request.timeout = 6s;  // the script has begun by then, in an emulated machine, too
+    request.timeout = 2 * time_to_begin;  // of an emulated machine, too
     const Ran ran = bench.run(std::move(request), policy_for(Engine::native), listener);
     CHECK(ran.result.outcome == Outcome::timed_out);
   }

@@ -217,7 +217,7 @@ TEST_CASE("a module that does not end is stopped at its timeout or cancelled") {
   ModuleBench bench(runtime);
   auto request = module("console.log('begun'); await new Promise(r => setTimeout(r, 600000));");
   // Long enough for a runtime to start on a machine that is busy.
-  request.timeout = 5s;
+  request.timeout = 20s;
   const auto timed_out = bench.run(std::move(request), bench.policy);
   CHECK(timed_out.result.outcome == Outcome::timed_out);
   CHECK_FALSE(timed_out.result.answer);
@@ -328,7 +328,7 @@ TEST_CASE("a runtime that cannot start in its limits ends with that reason") {
   bench.settings.default_identity = Identity{1'899'999'999, 1'899'999'999};  // counted alone
   bench.policy.resources.max_processes = 3;
   auto request = module("return 1;");
-  request.timeout = 5s;
+  request.timeout = 20s;
   const auto ran = bench.run(std::move(request), bench.policy);
   CHECK_FALSE(ran.result.answer);
   if (ran.result.outcome != Outcome::timed_out) return;  // it may also give up by itself

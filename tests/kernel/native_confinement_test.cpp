@@ -38,12 +38,17 @@ const std::string type_into_terminal = R"(exec perl -e '
   }')";
 
 /// Host pids of the living inits below one launcher, at whatever depth.
+std::string children_of_process(pid_t pid) {
+  return read_proc(pid, "task/" + std::to_string(pid) + "/children");
+}
+
+/// Those with a script below them: that of an earlier run may be on its way out.
 std::vector<pid_t> inits_below(pid_t launcher) {
   std::vector<pid_t> found;
-  std::istringstream children(
-      read_proc(launcher, "task/" + std::to_string(launcher) + "/children"));
+  std::istringstream children(children_of_process(launcher));
   for (pid_t pid = 0; children >> pid;) {
-    if (read_proc(pid, "comm") == "csat-init\n") found.push_back(pid);
+    const bool is_init = read_proc(pid, "comm") == "csat-init\n";
+    if (is_init && !children_of_process(pid).empty()) found.push_back(pid);
     for (const pid_t deeper : inits_below(pid)) found.push_back(deeper);
   }
   return found;

@@ -232,7 +232,8 @@ TEST_CASE("metadata stays out of reach inside an allowed block, and opens with t
   CHECK(has_line(denied, "router yes"));
   CHECK(has_line(denied, "metadata no"));
   policy.network.deny_link_local_and_metadata = false;
-  const std::string open = run_once(attempts, policy, network.macvlan());
+  const std::string open = run_once(connecting_functions() + "tcp metadata 169.254.169.254 8\n",
+                                    policy, network.macvlan());
   INFO(open);
   CHECK(has_line(open, "metadata yes"));
 }

@@ -189,7 +189,7 @@ TEST_CASE("a prepared run that died is replaced, and the script runs once") {
         for (const pid_t pid : one.children()) ::kill(pid, SIGKILL);
       });
       RunRequest request = script("echo once");
-      request.timeout = 5s;
+      request.timeout = 20s;
       const Ran ran = one.run(std::move(request), one.policy);
       INFO("after " << delay.count() << " us: " << name_of(ran.result.outcome));
       // Killed before the script started, it is replaced by another one; later, the end is

@@ -261,10 +261,10 @@ TEST_CASE(
        "unavailable:"},
   });
   const auto begun = std::chrono::steady_clock::now();
-  const std::string answer = asked_on(with_resolv("nameserver 127.0.0.3\n"), "core.example.test",
-                                      Resolver::builtin, 100ms);
+  const std::string answer = asked_on(with_resolv("nameserver 127.0.0.3\noptions timeout:30\n"),
+                                      "core.example.test", Resolver::builtin, 100ms);
   CHECK(answer.starts_with("timed_out:"));
-  CHECK(std::chrono::steady_clock::now() - begun < 4s);
+  CHECK(std::chrono::steady_clock::now() - begun < 25s);
 }
 
 TEST_CASE("an answer that is too long for a datagram is fetched over TCP") {
@@ -311,8 +311,8 @@ TEST_CASE("getent answers for the host's own services where the operator wants i
   CHECK(asked_on(host, "v4.example.test", Resolver::getent) == "192.0.2.4");
   CHECK(asked_on(host, "none.example.test", Resolver::getent).starts_with("not_found:"));
   const auto begun = std::chrono::steady_clock::now();
-  CHECK(
-      asked_on(with_resolv("nameserver 127.0.0.3\n"), "core.example.test", Resolver::getent, 100ms)
-          .starts_with("timed_out:"));
-  CHECK(std::chrono::steady_clock::now() - begun < 4s);
+  CHECK(asked_on(with_resolv("nameserver 127.0.0.3\noptions timeout:30\n"), "core.example.test",
+                 Resolver::getent, 100ms)
+            .starts_with("timed_out:"));
+  CHECK(std::chrono::steady_clock::now() - begun < 25s);
 }

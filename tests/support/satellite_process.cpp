@@ -130,7 +130,7 @@ CommandResult run_satellite(const std::vector<std::string>& arguments,
                                   (files.path() / "out").string(), (files.path() / "err").string()};
   const pid_t pid = spawn(arguments, environment, redirections);
   int status = 0;
-  if (wait_within(pid, std::chrono::seconds(60), status) != 0) {
+  if (wait_within(pid, std::chrono::seconds(240), status) != 0) {
     ::kill(pid, SIGKILL);
     ::waitpid(pid, &status, 0);
     throw std::runtime_error("the command did not end in time:\n" + file_text(redirections.error));

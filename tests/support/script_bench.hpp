@@ -27,7 +27,7 @@ sandbox::IdentityRange identities_of_this_process(std::uint32_t count);
 
 /// The timeout of a script that has something to do before its time is over: a busy host lets it
 /// wait for longer than the milliseconds that it needs.
-constexpr std::chrono::seconds time_to_begin{4};
+constexpr std::chrono::seconds time_to_begin{8};
 
 /// Collects what a run says; a test may hook into it while the run goes on.
 class Listener : public sandbox::RunObserver {
@@ -87,16 +87,16 @@ class ScriptBench {
   /// The same with runtimes for modules that stand and wait for a task.
   void keep_standing(std::size_t count);
   bool wait_until_standing(std::size_t count,
-                           std::chrono::seconds patience = std::chrono::seconds(60));
+                           std::chrono::seconds patience = std::chrono::seconds(150));
   /// What stood ready and was dropped so far, and why, a line each.
   const std::string& dropped() const { return dropped_; }
-  bool wait_until_dropped(std::chrono::seconds patience = std::chrono::seconds(60));
+  bool wait_until_dropped(std::chrono::seconds patience = std::chrono::seconds(150));
   std::size_t count_prepared() const { return lasting_->count_prepared(); }
   std::size_t count_standing() const { return lasting_->count_standing(); }
   ByteCount prepared_memory_taken() const { return lasting_->prepared_memory_taken(); }
   /// Lets the loop work until as many stand ready; false when they do not within a bound.
   bool wait_until_prepared(std::size_t count,
-                           std::chrono::seconds patience = std::chrono::seconds(60));
+                           std::chrono::seconds patience = std::chrono::seconds(150));
   /// Runs what `requests` makes, again and again, until so many stand ready: on a busy host runs
   /// that were asked for together are not always seen as wanted at once.
   bool run_together_until_prepared(

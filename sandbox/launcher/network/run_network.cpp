@@ -19,7 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // Milliseconds in the ordinary case; this is for a host that is stuck.
-constexpr auto set_up_time_max = 5s;
+constexpr auto set_up_time_max = 15s;
 constexpr std::size_t answer_size_max = 512;
 constexpr std::size_t messages_shown_max = 300;
 
@@ -213,7 +213,7 @@ void RunNetwork::fail_if_overdue(Clock::time_point now) {
     fail(stage_ == Stage::building         ? SetupStep::network_namespace
          : stage_ == Stage::raising_uplink ? SetupStep::network_slirp4netns
                                            : SetupStep::network_forwarder,
-         "took longer than 5 seconds");
+         "took longer than 15 seconds");
   }
 }
 

@@ -7,7 +7,7 @@ namespace satellite::escape {
 
 /// How long a verb waits for a peer. What is allowed answers at once, so this is what a dropped
 /// packet costs.
-constexpr int patience_milliseconds = 3'000;
+constexpr int patience_milliseconds = 6'000;
 
 /// An IPv4 or IPv6 address with a port.
 struct Address {

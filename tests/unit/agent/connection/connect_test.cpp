@@ -210,11 +210,11 @@ TEST_CASE("the deadline holds at every step against a core that stalls or drips"
   settings.plans.push_back({misbehaviour, 0, {}});
   const auto core = start_core(std::move(settings));
   const auto begun = std::chrono::steady_clock::now();
-  const auto attempt = connect(context, {core->url(), core->ca_pem(), 300ms, {}});
+  const auto attempt = connect(context, {core->url(), core->ca_pem(), 3s, {}});
   const auto took = std::chrono::steady_clock::now() - begun;
   check_failed(attempt, stage, ErrorCode::timed_out);
-  CHECK(took >= 300ms);
-  CHECK(took < 5s);
+  CHECK(took >= 3s);
+  CHECK(took < 30s);
 }
 
 TEST_CASE("a core that closes at once is unavailable, not an error of ours") {
@@ -257,9 +257,9 @@ TEST_CASE("an attempt that is cancelled ends at once, whatever the core does") {
                             stop.slot(), [&ended](std::exception_ptr) { ended = true; }));
   boost::asio::steady_timer timer(context, 100ms);
   timer.async_wait([&](auto) { stop.emit(boost::asio::cancellation_type::terminal); });
-  context.run_for(10s);
+  context.run_for(40s);
   CHECK(ended);
-  CHECK(std::chrono::steady_clock::now() - begun < 5s);
+  CHECK(std::chrono::steady_clock::now() - begun < 30s);  // its deadline are 60
 }
 
 TEST_CASE("an upgrade with an extension or subprotocol that nobody offered is refused") {

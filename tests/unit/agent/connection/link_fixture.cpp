@@ -16,9 +16,9 @@ void run(asio::io_context& context, asio::awaitable<void> work) {
     context.stop();
   });
   context.restart();
-  context.run_for(20s);
+  context.run_for(60s);
   if (exception) std::rethrow_exception(exception);
-  if (!ended) throw std::runtime_error("the coroutine did not end in 20 s");
+  if (!ended) throw std::runtime_error("the coroutine did not end in 60 s");
 }
 
 devcore::Settings core_settings() {

@@ -62,7 +62,7 @@ TEST_CASE("frames arrive whole in both directions, from one byte to sixteen MiB"
   REQUIRE(got);
   CHECK(*got == frame);
   REQUIRE(run(context, link->write(frame)));
-  const bool arrived = core->ledger().wait(10s, [size](const devcore::Ledger& ledger) {
+  const bool arrived = core->ledger().wait(60s, [size](const devcore::Ledger& ledger) {
     return ledger.counters_locked().bytes >= size + std::string(authenticate_frame).size();
   });
   CHECK(arrived);
@@ -131,7 +131,7 @@ TEST_CASE("a core that goes on talking but takes nothing any more is dead too") 
   boost::asio::io_context context;
   const auto core = start_core();
   // Long enough that a busy machine, which may hold up the core's thread, is not taken for silence.
-  const auto link = authenticated_link(context, *core, {20ms, 2s, 200ms});
+  const auto link = authenticated_link(context, *core, {20ms, 10s, 200ms});
   core->misbehave(Misbehaviour::chatter);
   REQUIRE(core->wait_until_stalled());
   const auto ends = run(context, link->write(std::string(15U << 20U, 'x')) && both_ends(*link));
@@ -154,8 +154,8 @@ TEST_CASE("a frame that is no UTF-8 breaks the protocol") {
 TEST_CASE("pings keep a silent but living core alive far beyond the silence limit") {
   boost::asio::io_context context;
   const auto core = start_core();
-  const auto link = authenticated_link(context, *core, {20ms, 1s, 200ms});
-  boost::asio::steady_timer timer(context, 2'500ms);
+  const auto link = authenticated_link(context, *core, {20ms, 4s, 200ms});
+  boost::asio::steady_timer timer(context, 10s);
   const auto first = run(context, timer.async_wait(boost::asio::use_awaitable) || both_ends(*link));
   CHECK(first.index() == 0);
 }
@@ -172,7 +172,7 @@ TEST_CASE("a core that falls silent is dead after the limit, and the connection 
   CHECK(name_of(ends.keep_alive.code) == "timed_out");
   CHECK(ends.read == ends.keep_alive);
   CHECK(took >= 300ms);
-  CHECK(took < 10s);
+  CHECK(took < 30s);
 }
 
 TEST_CASE("a core that takes nothing any more does not hold a write for ever") {
@@ -215,7 +215,7 @@ TEST_CASE("closing against a core that does not answer is bounded") {
   REQUIRE(core->wait_until_stalled());
   const auto begun = std::chrono::steady_clock::now();
   run(context, link->close(CloseCode::normal, ""));
-  CHECK(std::chrono::steady_clock::now() - begun < 5s);
+  CHECK(std::chrono::steady_clock::now() - begun < 14s);  // silence would be noticed after 45
 }
 
 TEST_CASE("a binary frame ends the connection with code 1003, a text frame of the same does not") {

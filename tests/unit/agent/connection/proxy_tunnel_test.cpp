@@ -193,11 +193,11 @@ TEST_CASE("a proxy that is silent, or stops in the middle of its answer, is left
   ConnectProxy proxy({core->port()});
   proxy.behave({Kind::answer_at_once, bytes});
   Attempt attempt = through(proxy, *core);
-  attempt.deadline = 400ms;
+  attempt.deadline = 3s;
   const auto begun = std::chrono::steady_clock::now();
   check_refused(connect(context, attempt), ConnectStage::proxy, ErrorCode::timed_out,
                 "no answer to CONNECT");
-  CHECK(std::chrono::steady_clock::now() - begun < 10s);
+  CHECK(std::chrono::steady_clock::now() - begun < 30s);
 }
 
 TEST_CASE("a proxy that speaks no TLS, or only TLS, is not what its URL says") {

@@ -30,7 +30,7 @@ std::vector<WayStep> steps(const Tried& tried) {
     credentials = WayCredentials{"satellite-1", Secret(tried.token), {}};
   }
   const auto trial = run(context, try_way(core, std::move(settings), std::move(credentials),
-                                          std::chrono::steady_clock::now() + 5s));
+                                          std::chrono::steady_clock::now() + 10s));
   return steps_of(trial, core, std::chrono::system_clock::now());
 }
 
