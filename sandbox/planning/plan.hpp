@@ -81,7 +81,7 @@ struct PlannedRun {
   /// Above so much memory the launcher ends the run when it looks, which is not a limit; 0 = it
   /// does not look.
   std::uint64_t watched_memory_bytes = 0;
-  CgroupLimits cgroup;  ///< set = the run is born in a group of its own with these limits
+  CgroupLimits cgroup;  ///< set = the run starts in a group of its own with these limits
   /// Size of the memory file system for what its check keeps between runs; 0 = none.
   std::uint64_t state_bytes = 0;
 };

@@ -63,7 +63,9 @@ Killed kill_when_written(Scene& scene) {
     killed.finished = count_in_log(scene, " check_finished ");
     std::error_code none;
     const auto written = std::filesystem::last_write_time(database, none);
-    return !none && written >= std::filesystem::last_write_time(log);
+    if (none || written < std::filesystem::last_write_time(log)) return false;
+    // It may have been that of an earlier line, which came late; then the next one follows.
+    return std::filesystem::file_time_type::clock::now() - written > std::chrono::milliseconds(100);
   });
   scene.end_satellite();
   killed.at = protocol::format_timestamp(std::chrono::system_clock::now());

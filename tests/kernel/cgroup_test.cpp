@@ -85,7 +85,7 @@ std::string eat(std::uint64_t mebibytes) {
 
 }  // namespace
 
-TEST_CASE("a run is born in a control group of its own, with limits read back", "[cgroup]") {
+TEST_CASE("a run starts in a control group of its own, with limits read back", "[cgroup]") {
   const Engine engine = each_engine();
   ScriptBench bench(engine);
   if (!has_groups(bench)) return;

@@ -114,13 +114,13 @@ struct DiskBench : ScriptBench {
   Ran look(const std::string& text) { return run(script(text), policy_for(Engine::native)); }
 };
 
-/// Until runs are born in copies of one root: each has its own otherwise.
+/// Until runs start in copies of one root: each has its own otherwise.
 bool come_to_share_a_root(DiskBench& bench) {
-  const auto root_of_one = [&bench] { return bench.look("stat -c %d:%i /").standard_output; };
-  std::string last = root_of_one();
+  std::string last;
   return eventually([&] {
-    const std::string root = root_of_one();
-    return !root.empty() && root == std::exchange(last, root);
+    const Ran ran = bench.look("stat -c %d:%i /");
+    const bool is_same = ran.standard_output == std::exchange(last, ran.standard_output);
+    return ran.result.root_was_ready && !last.empty() && is_same;
   });
 }
 
@@ -415,7 +415,7 @@ TEST_CASE("nothing of carriers and roots is left on any disk") {
       for (int i = 0; i < 3; ++i) bench.look("true");
       if (!come_to_share_a_root(bench)) return "no template";
       if (everything() != before) return "left while it lives:\n" + everything();
-      // One root for all that are born in it.
+      // One root for all that start in it.
       const auto roots = [&area] {
         int count = 0;
         for (const auto& entry : fs::directory_iterator(area)) {

@@ -213,8 +213,7 @@ TEST_CASE("prepared runs carry granted ports, and nothing of a run's network sta
   CHECK(prepared.result.was_prepared);
 }
 
-TEST_CASE(
-    "a run with granted ports is born in a network that stands ready, and is served as ever") {
+TEST_CASE("a run with granted ports starts in a network that stands ready, and is served as ever") {
   const LoopbackService service;
   ScriptBench bench(Engine::native);
   bench.settings.host_view.loopback = {service.port()};

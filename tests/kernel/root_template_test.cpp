@@ -17,7 +17,7 @@ using namespace satellite::sandbox;
 using namespace satellite::tests;
 namespace fs = std::filesystem;
 
-// Runs of one kind are born in copies of one root. What makes that visible is the number of the
+// Runs of one kind start in copies of one root. What makes that visible is the number of the
 // root's device, which is each run's own where it built its root itself.
 
 namespace {
@@ -26,12 +26,14 @@ std::string root_device(ScriptBench& bench, const Policy& policy) {
   return bench.run(script("stat -c %d /"), policy).standard_output;
 }
 
-/// Whether runs of this policy come to have one root.
+/// Whether runs of this policy come to have one root. A number alone may be given twice, to two
+/// roots one after the other.
 bool share_a_root(ScriptBench& bench, const Policy& policy) {
-  std::string last = root_device(bench, policy);
+  std::string last;
   return eventually([&] {
-    const std::string device = root_device(bench, policy);
-    return !device.empty() && device == std::exchange(last, device);
+    const Ran ran = bench.run(script("stat -c %d /"), policy);
+    const bool is_same = ran.standard_output == std::exchange(last, ran.standard_output);
+    return ran.result.root_was_ready && !last.empty() && is_same;
   });
 }
 

@@ -131,7 +131,7 @@ struct RunPreparation {
   bool change_identity = false;
   std::shared_ptr<const DiskRoot> disk_root;  ///< of a run whose root is on a disk
   std::string scratch_name;                   ///< in the scratch area; empty = none
-  std::optional<kernel::CgroupLeaf> leaf;     ///< what the first process is born in
+  std::optional<kernel::CgroupLeaf> leaf;     ///< where the first process starts
 
   bare::InitLaunch launch(const LauncherState& state, const RunPlace& place);
   /// The child has its own copies from the fork on.

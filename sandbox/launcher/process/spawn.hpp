@@ -14,18 +14,18 @@ struct Spawned {
   SetupStep failed_step = SetupStep::fork;  ///< if one did
 };
 
-/// The child that becomes the init of a run, or executes it, born into the namespaces that `launch`
+/// The child that becomes the init of a run, or executes it, made in the namespaces that `launch`
 /// names.
 ///
 /// Shape:  given a stack it borrows our memory until its exec: what a fork costs is page tables and
 ///         the faults after it, and that is most of what a launch costs. The code of bare/ writes
 ///         to nothing but that stack. Without one it is a copy of this process.
 ///
-///         With a control group (the descriptor of its directory) it is born in that group, or not
+///         With a control group (the descriptor of its directory) it starts in that group, or not
 ///         at all; it must then be a copy.
 Spawned spawn_init(const bare::InitLaunch& launch, std::byte* stack_end, int control_group = -1);
 
-/// Namespaces that a native run is born below or inside, in the order in which they are entered;
+/// Namespaces that a native run starts below or inside, in the order in which they are entered;
 /// -1 = none.
 struct SpawnNamespaces {
   int parent_user = -1;    ///< ParentNamespaces
@@ -38,7 +38,7 @@ struct SpawnNamespaces {
   bool has_any() const { return parent_user >= 0 || network_user >= 0; }
 };
 
-/// The same for a native run that is born in there; `launch` joins none.
+/// The same for a native run that starts in there; `launch` joins none.
 ///
 /// Shape:  only a process in those user namespaces may clone a child into them, and this process
 ///         must not: an intermediate process, which borrows our memory and has a stack of its own,

@@ -35,7 +35,7 @@ Result<Census> take_census(const MeasureRequest& request, const OwnSurroundings&
 std::string fault_of(const Census& census, const Expectation& expectation);
 
 /// What changed since the first one, in words; empty = nothing that matters. Threads may come and
-/// go, since each is born with the filter of its process. Pure.
+/// go, since each starts with the filter of its process. Pure.
 std::string difference_of(const Census& first, const Census& now);
 
 }  // namespace satellite::sandbox
