@@ -21,6 +21,7 @@
 #include "agent/runtime/log_flush.hpp"
 #include "agent/runtime/loop_watch.hpp"
 #include "agent/runtime/process_signals.hpp"
+#include "agent/runtime/run_until.hpp"
 #include "agent/runtime/start_memory.hpp"
 #include "agent/runtime/version.hpp"
 #include "agent/schedule/scheduler.hpp"
@@ -236,9 +237,10 @@ asio::awaitable<void> Agent::look_at_host() {
   settings.tries_egress = false;  // nobody waits at start for what the first run may need
   auto looking = sandbox::probe_host(context_, *dependencies_.launcher, std::move(settings));
   auto stopping = stop_began_.wait();
-  auto first = co_await (std::move(looking) || std::move(stopping));
-  if (first.index() == 1) co_return;  // no run starts any more
-  runner_.learn(std::get<0>(std::move(first)));
+  auto first = run_until(std::move(looking), std::move(stopping));
+  auto facts = co_await std::move(first);
+  if (!facts) co_return;  // no run starts any more
+  runner_.learn(*std::move(facts));
   host_is_known_ = true;
   log_host_capabilities();
   asio::steady_timer started(context_, started_after);

@@ -69,8 +69,9 @@ sandbox::CapabilityFinding try_module_runtime(boost::asio::io_context& context,
                                               sandbox::Launcher& launcher, const Config& config,
                                               const sandbox::HostFacts& facts) {
   auto settings = runner_settings(config);
-  settings.prepared_runs = settings.standing_modules.count_max =
-      0;  // there is no run but the trial
+  // There is no run but the trial.
+  settings.prepared_runs = 0;
+  settings.standing_modules.count_max = 0;
   sandbox::Runner runner(context, launcher, facts, std::move(settings));
   sandbox::CapabilityFinding finding;
   std::exception_ptr failure;

@@ -54,7 +54,9 @@ Result<std::unique_ptr<ExecRunner>> ExecRunner::make(const Config& config) {
 
 sandbox::RunResult ExecRunner::run(sandbox::RunnerSettings settings, sandbox::RunRequest request,
                                    sandbox::ResolvedPolicy policy, sandbox::RunObserver& observer) {
-  settings.prepared_runs = settings.standing_modules.count_max = 0;  // there is no next one
+  // There is no next run.
+  settings.prepared_runs = 0;
+  settings.standing_modules.count_max = 0;
   OneRun& run = *state_->runs.emplace_back(std::make_unique<OneRun>(
       state_->context, *state_->launcher, state_->facts, std::move(settings)));
   asio::signal_set signals(state_->context, SIGINT, SIGTERM);

@@ -1,6 +1,7 @@
 #include "agent/connection/session.hpp"
 
 #include "agent/runtime/random_id.hpp"
+#include "agent/runtime/run_until.hpp"
 #include "agent/runtime/version.hpp"
 #include "protocol/encode.hpp"
 #include "protocol/negotiation.hpp"
@@ -10,6 +11,7 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <optional>
 #include <utility>
 
 namespace satellite::agent {
@@ -52,11 +54,14 @@ Session::Session(Dependencies dependencies)
 
 asio::awaitable<EndedConnection> Session::run() {
   // Who stops the agent does not wait for a core that does not answer.
-  const auto opened = co_await (open() || changed_.wait());
+  auto opening = open();
+  auto told = changed_.wait();
+  auto first = run_until(std::move(opening), std::move(told));
+  const std::optional<bool> opened = co_await std::move(first);
   EndedConnection ended;
   ended.retry_after = retry_after_;
   if (proxy_refused_) ended.end = ConnectionEnd::proxy_refused;
-  if (opened.index() == 1 || !std::get<0>(opened)) co_return ended;
+  if (!opened.value_or(false)) co_return ended;
   co_await (read_frames() && write_frames() && keep_alive() && watch_replies() &&
             watch_timer(SessionTimer::deadline, SessionEvent::deadline_passed) &&
             watch_timer(SessionTimer::heartbeat, SessionEvent::heartbeat_due) &&

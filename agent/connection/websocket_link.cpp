@@ -83,11 +83,8 @@ asio::awaitable<ConnectAttempt> upgrade_tls(ByteStream carrier, asio::ssl::conte
 }
 
 /// `localhost` in a hosts file may be anything, but a token never leaves this host in the clear.
-Result<void> check_plain_target(const CoreAddress& address, const tcp::socket& socket) {
-  if (address.transport == Transport::tls) return {};
-  boost::system::error_code failure;
-  const tcp::endpoint peer = socket.remote_endpoint(failure);
-  if (!failure && peer.address().is_loopback()) return {};
+Result<void> check_plain_target(const CoreAddress& address, const tcp::endpoint& peer) {
+  if (address.transport == Transport::tls || peer.address().is_loopback()) return {};
   return Error{ErrorCode::not_permitted, "TCP: a connection without TLS left this host"};
 }
 
@@ -150,12 +147,17 @@ asio::awaitable<ConnectAttempt> connect_on_the_way(CoreAddress address, LinkSett
   if (!endpoints) co_return failed(ConnectStage::dns, endpoints.error());
   auto socket = co_await tcp_connect(*endpoints, deadline);
   if (!socket) co_return failed(ConnectStage::tcp, socket.error());
-  const Result<void> allowed = check_plain_target(address, *socket);
+  boost::system::error_code gone;
+  const tcp::endpoint peer = socket->remote_endpoint(gone);
+  if (gone) {
+    co_return failed(ConnectStage::tcp, Error{ErrorCode::unavailable,
+                                              "TCP: the connection broke as soon as it was made"});
+  }
+  const Result<void> allowed = check_plain_target(address, peer);
   if (!allowed) co_return failed(ConnectStage::tcp, allowed.error());
-  const std::string peer = text_of(socket->remote_endpoint());
   auto attempt = co_await upgrade_socket(*std::move(socket), context, std::move(address),
                                          std::move(settings), deadline);
-  attempt.facts.peer = peer;
+  attempt.facts.peer = text_of(peer);
   co_return attempt;
 }
 

@@ -13,8 +13,6 @@ namespace {
 
 using namespace asio::experimental::awaitable_operators;
 
-// Building namespaces takes milliseconds; a host that needs longer than this is stuck.
-constexpr std::chrono::seconds setup_time_max{20};
 // How soon to look again where output still waits for its reader.
 constexpr std::chrono::milliseconds busy_pause{100};
 // The slowest start of a runtime that was measured takes a fifth of a second; one that hangs, as

@@ -26,6 +26,7 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <exception>
 #include <utility>
 
 namespace satellite::sandbox {
@@ -58,6 +59,14 @@ void describe(const Execution& execution, const Plan& plan, const RunRequest& re
   describe_missing_command(result, execution.end(), plan.command.front());
   describe_state(result, execution.end(), request.state);
   if (!result.error) result.error = limit_reached(result, plan);
+}
+
+asio::awaitable<void> keeping_exception(asio::awaitable<void> work, std::exception_ptr& thrown) {
+  try {
+    co_await std::move(work);
+  } catch (...) {
+    thrown = std::current_exception();
+  }
 }
 
 void begin_anew(RunResult& result) {
@@ -111,6 +120,7 @@ struct Runner::State {
   class TryingEgress;
   asio::awaitable<void> until_host_is_known(const CancelSwitch& cancel);
   asio::awaitable<void> try_egress();
+  asio::awaitable<void> try_egress_unless(CancelSwitch& cancel);
   asio::awaitable<void> carry_out(ActiveRun& run);
   asio::awaitable<RunResult> try_runtime(RunRequest request, ModuleRuntime runtime);
   asio::awaitable<void> find_runtime(ActiveRun& run);
@@ -169,6 +179,16 @@ asio::awaitable<void> Runner::State::try_egress() {
   ProbeSettings probe{planner.settings().default_identity, planner.settings().macvlan, true,
                       planner.settings().engines};
   co_await probe_egress(context, launcher, std::move(probe), planner.facts);
+}
+
+/// Who cancels a run does not wait for a host that is stuck; the next run tries again then. What is
+/// thrown is kept until both sides have ended, since `||` would wait for the switch.
+asio::awaitable<void> Runner::State::try_egress_unless(CancelSwitch& cancel) {
+  std::exception_ptr thrown;
+  auto trying = keeping_exception(try_egress(), thrown);
+  auto cancelled = cancel.wait();
+  co_await (std::move(trying) || std::move(cancelled));
+  if (thrown && !cancel.cancelled()) std::rethrow_exception(thrown);
 }
 
 Result<LaunchedRunLink> Runner::State::launch(const LaunchOrder& order, Launcher::Streams streams,
@@ -400,7 +420,8 @@ asio::awaitable<RunResult> Runner::run(RunRequest request, ResolvedPolicy policy
     co_await state_->until_host_is_known(cancel);
   }
   if (state_->planner.facts.egress_untried && asks_for_a_way_out(policy.policy)) {
-    co_await state_->try_egress();
+    auto trying = state_->try_egress_unless(cancel);
+    co_await std::move(trying);
   }
   std::optional<std::string> missing_directory;
   const bool may_be_prepared = state_->planner.may_use_prepared(request);

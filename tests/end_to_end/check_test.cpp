@@ -83,7 +83,7 @@ TEST_CASE("each environment of a check runs for itself and finds its fields in t
 
 TEST_CASE("a failing, a slow and a flooding script are told apart as the contract tells them") {
   json slow = shell_check("slow", "echo begun; sleep 60", 2);
-  slow["collectors"][0]["config"]["timeout"] = 4'000;  // a busy host lets it begin
+  slow["collectors"][0]["config"]["timeout"] = 4'000;  // long enough to begin on a busy host
   Scene::Options options = with_checks({shell_check("exit-3", "echo bad; exit 3", 2), slow,
                                         shell_check("flood", "yes x | head -c 100000", 2)});
   options.core.policy = policy_with_output_cap(64);

@@ -64,7 +64,7 @@ Killed kill_when_written(Scene& scene) {
     std::error_code none;
     const auto written = std::filesystem::last_write_time(database, none);
     if (none || written < std::filesystem::last_write_time(log)) return false;
-    // It may have been that of an earlier line, which came late; then the next one follows.
+    // A late write may belong to an earlier line of the log; then another write follows at once.
     return std::filesystem::file_time_type::clock::now() - written > std::chrono::milliseconds(100);
   });
   scene.end_satellite();
@@ -80,13 +80,14 @@ std::size_t count_until(const std::set<std::string>& moments, const std::string&
 
 TEST_CASE("results that a core took without reading them reach it on the next connection") {
   Scene scene(counting_checks());
-  nth_result(scene, "count", 2);
+  nth_result(scene, "count", 8);
   scene.core().misbehave(devcore::Misbehaviour::stall);
   REQUIRE(scene.core().wait_until_stalled());
   wait_for_finished(scene, 6);
   scene.core().misbehave(devcore::Misbehaviour::reset);
   wait_for_finished(scene, 1);
-  // All of them, and what was confirmed before is not said again; a ping may lie between any two.
+  // All of them, and what was confirmed before is not said again. What the core had read
+  // without answering a ping after it was not confirmed.
   eventually("everything has come",
              [&] { return moments_of(scene).size() >= count_in_log(scene, " check_finished "); });
   CHECK(results_of(scene, "count").size() <= moments_of(scene).size() + 4);

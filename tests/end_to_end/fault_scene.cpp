@@ -21,15 +21,17 @@ namespace {
 // What a sanitizer keeps of freed memory counts as well.
 constexpr std::size_t resident_max_kib = (has_sanitizer ? 1'024U : 96U) << 10U;
 
-Scene::Options through(const FaultProxy& proxy, Scene::Options options, bool is_impatient) {
+Scene::Options through(const FaultProxy& proxy, FaultScene::Options wanted) {
+  Scene::Options options = std::move(wanted.scene);
+  const char* const patience = wanted.is_impatient ? "3" : "60";
   Scene::Options checks = with_checks({shell_check("alive", "echo alive", 1)});
   if (!options.core.policy) options.core.policy = checks.core.policy;
   if (options.core.assignments == "[]") options.core.assignments = checks.core.assignments;
   options.core.extensions = {"script-dispatch/1", "result-ack/1"};
   const std::map<std::string, std::string> quick{
       {"CHECKSTACK_CORE_URL", "https://127.0.0.1:" + std::to_string(proxy.port())},
-      {"CHECKSTACK_SATELLITE_SILENCE_MAX", is_impatient ? "3" : "60"},
-      {"CHECKSTACK_SATELLITE_CONNECT_DEADLINE", is_impatient ? "3" : "60"},
+      {"CHECKSTACK_SATELLITE_SILENCE_MAX", patience},
+      {"CHECKSTACK_SATELLITE_CONNECT_DEADLINE", patience},
       {"CHECKSTACK_SATELLITE_BACKOFF_MAX", "1"},
       {"CHECKSTACK_SATELLITE_LOG_LEVEL", "debug"}};
   for (const auto& [name, value] : quick) options.environment.emplace(name, value);
@@ -39,8 +41,7 @@ Scene::Options through(const FaultProxy& proxy, Scene::Options options, bool is_
 
 }  // namespace
 
-FaultScene::FaultScene(Options options)
-    : scene_(through(proxy_, std::move(options.scene), options.is_impatient)) {
+FaultScene::FaultScene(Options options) : scene_(through(proxy_, options)) {
   proxy_.set(Direction::to_core, options.to_core);
   proxy_.set(Direction::to_satellite, options.to_satellite);
   proxy_.forward_to(scene_.core().port());

@@ -28,6 +28,13 @@ FaultScene::Options impatient() {
   return options;
 }
 
+/// Where an end is to be noticed, and not the silence after it.
+FaultScene::Options patient_with_silence() {
+  FaultScene::Options options = impatient();
+  options.scene.environment["CHECKSTACK_SATELLITE_SILENCE_MAX"] = "600";
+  return options;
+}
+
 /// A satellite that is to connect to something else than the core.
 FaultScene::Options towards(const std::string& url) {
   FaultScene::Options options = impatient();
@@ -170,7 +177,7 @@ TEST_CASE("a connection that turns into a black hole is given up, and its result
 TEST_CASE("a connection that is reset or cut within a frame leaves no half of one behind") {
   const bool resets = GENERATE(true, false);
   const auto direction = GENERATE(Direction::to_core, Direction::to_satellite);
-  FaultScene scene(impatient());
+  FaultScene scene(patient_with_silence());
   LinkFault fault;
   (resets ? fault.reset_at : fault.close_at) = scene.proxy().bytes(direction) + 37;
   scene.proxy().set(direction, fault);
@@ -244,6 +251,11 @@ TEST_CASE("a core that asks for patience gets it") {
   const auto begun = std::chrono::steady_clock::now();
   FaultScene scene(std::move(options));
   scene->wait_for_log(" reconnect_waits ");
+  const std::string log = scene->satellite().log();
+  const auto at = log.find(" reconnect_waits ");
+  const std::string line = log.substr(at, log.find('\n', at) - at);
+  INFO(line);
+  CHECK(line.find(" in=2") != std::string::npos);  // its own waits are 1 s at most
   REQUIRE(scene->core().wait_until_authenticated());
   CHECK(std::chrono::steady_clock::now() - begun > 2s);
 }
@@ -283,7 +295,7 @@ TEST_CASE("a bit that flips on the way is noticed, and ends the connection") {
 
 TEST_CASE("one direction that ends is an end: the other does not keep the connection half open") {
   const auto direction = GENERATE(Direction::to_core, Direction::to_satellite);
-  FaultScene scene(impatient());
+  FaultScene scene(patient_with_silence());
   scene.proxy().set(direction, {.finish_at = 0});
   scene.wait_for_lines(" disconnected ", 1);
   scene.check_well();

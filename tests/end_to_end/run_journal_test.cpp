@@ -125,7 +125,8 @@ TEST_CASE("the end of a run and all its output outlive kill -9 when the core has
 
 TEST_CASE("runs that end while the core is away leave memory and come back in order") {
   Scene scene;
-  // The first may be over before the core is: what it has not acknowledged, the next one hears.
+  // The first script may end before the core is stopped; what this core has not acknowledged is
+  // said to the next one.
   scene.core().set_acknowledge(false);
   std::vector<std::string> ids;
   // One after another, so that the last to be accepted is the last to end.

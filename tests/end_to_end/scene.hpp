@@ -81,7 +81,7 @@ class Scene {
   std::vector<nlohmann::json> results_;
 };
 
-/// A run_script with a fresh id and 20 s to live.
+/// A run_script with a fresh id and 60 s to live.
 protocol::RunScript script(const std::string& text);
 
 }  // namespace satellite::tests

@@ -126,13 +126,17 @@ TEST_CASE("no packet can be sent by way of stations", "[shared]") {
 TEST_CASE("a script that takes init all it can and every processor ends at its time", "[shared]") {
   for (const Engine engine : confining_engines()) {
     EscapeBench bench(engine);
-    RunRequest request = bench.request("starve");
-    request.timeout = 1s;
-    const Ran ran = bench.run(std::move(request), policy_for(engine));
+    // A busy host may stall one of them, and not each.
+    Ran ran;
+    for (int attempt = 0; attempt < 3 && (attempt == 0 || ran.result.duration >= 10s); ++attempt) {
+      RunRequest request = bench.request("starve");
+      request.timeout = 1s;
+      ran = bench.run(std::move(request), policy_for(engine));
+    }
     INFO(name_of(engine) << ": " << ran.result.error.value_or("") << ran.standard_error);
     CHECK(ran.result.outcome == Outcome::timed_out);
     CHECK(ran.result.error.value_or("").find("did not die") == std::string::npos);
-    CHECK(ran.result.duration < 60s);
+    CHECK(ran.result.duration < 10s);
     CHECK(count_processes(probe_nonce()) == 0);
   }
 }

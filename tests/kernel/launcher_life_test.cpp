@@ -145,7 +145,7 @@ TEST_CASE("a scratch directory goes with its run, however the script arranged it
   const TempDir outside;
   const std::string precious = outside.write("precious", "text");
   const Ran ran = bench.run(
-      script("mkdir -p $(head -c 1500 /dev/zero | tr '\\0' d | sed 's,d,d/,g') || exit 9; "
+      script("mkdir -p $(head -c 1100 /dev/zero | tr '\\0' d | sed 's,d,d/,g') || exit 9; "
              "ln -s " +
              outside.path().string() +
              " link; ln -s / root; mkdir -p a/b/c; touch a/b/c/f; "

@@ -37,12 +37,12 @@ const std::string type_into_terminal = R"(exec perl -e '
     print $typed == 0 ? "typed\n" : "denied " . ($! + 0) . "\n";
   }')";
 
-/// Host pids of the living inits below one launcher, at whatever depth.
 std::string children_of_process(pid_t pid) {
   return read_proc(pid, "task/" + std::to_string(pid) + "/children");
 }
 
-/// Those with a script below them: that of an earlier run may be on its way out.
+/// Host pids of the inits below one launcher, at whatever depth, that have a script below them: the
+/// init of an earlier run may be on its way out.
 std::vector<pid_t> inits_below(pid_t launcher) {
   std::vector<pid_t> found;
   std::istringstream children(children_of_process(launcher));

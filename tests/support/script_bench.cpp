@@ -219,11 +219,13 @@ bool ScriptBench::wait_until_prepared(std::size_t count, std::chrono::seconds pa
 }
 
 void ScriptBench::keep_standing(std::size_t count) {
+  // On a busy host a runtime takes longer to settle, and the launcher to look at it.
+  keep_standing({count, std::chrono::milliseconds(400), std::chrono::seconds(20)});
+}
+
+void ScriptBench::keep_standing(const sandbox::StandingSettings& wanted) {
   std::signal(SIGPIPE, SIG_IGN);  // as in the satellite: a runtime may die before its task came
-  settings.standing_modules.count_max = count;
-  // A busy host may run neither the runtime nor the launcher for so long.
-  settings.standing_modules.settle_time = std::chrono::milliseconds(400);
-  settings.standing_modules.census_time_max = std::chrono::seconds(20);
+  settings.standing_modules = wanted;
   keep_runner();
 }
 

@@ -25,9 +25,9 @@ bool is_root();
 /// Ids that neither an account nor a test running at the same time has.
 sandbox::IdentityRange identities_of_this_process(std::uint32_t count);
 
-/// The timeout of a script that has something to do before its time is over: a busy host lets it
-/// wait for longer than the milliseconds that it needs.
-constexpr std::chrono::seconds time_to_begin{8};
+/// The timeout of a script that has something to do before its time is over, which takes it
+/// milliseconds, or seconds on a busy host.
+constexpr std::chrono::seconds time_to_begin{4};
 
 /// Collects what a run says; a test may hook into it while the run goes on.
 class Listener : public sandbox::RunObserver {
@@ -84,8 +84,10 @@ class ScriptBench {
 
   /// From now on one runner does everything and keeps runs ready, as the satellite's does.
   void keep_prepared(std::size_t count);
-  /// The same with runtimes for modules that stand and wait for a task.
+  /// The same with runtimes for modules that stand and wait for a task, which have more time than
+  /// the satellite gives them.
   void keep_standing(std::size_t count);
+  void keep_standing(const sandbox::StandingSettings& wanted);
   bool wait_until_standing(std::size_t count,
                            std::chrono::seconds patience = std::chrono::seconds(150));
   /// What stood ready and was dropped so far, and why, a line each.

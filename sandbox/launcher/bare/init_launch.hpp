@@ -28,7 +28,7 @@ struct InitLaunch {
   int join_network_namespace_fd = -1;
   /// The mount namespace of a root template, of which the child gets a copy; -1 = none.
   int template_fd = -1;
-  /// Born in a user namespace of its own: its capabilities there would be lost by an exec.
+  /// Made in a user namespace of its own: its capabilities there would be lost by an exec.
   bool keeps_capabilities = false;
 };
 

@@ -12,14 +12,11 @@
 #include <unistd.h>
 #include <array>
 #include <cerrno>
+#include <string>
 
 namespace satellite::sandbox {
 namespace {
 
-using namespace std::chrono_literals;
-
-// Milliseconds in the ordinary case; this is for a host that is stuck.
-constexpr auto set_up_time_max = 15s;
 constexpr std::size_t answer_size_max = 512;
 constexpr std::size_t messages_shown_max = 300;
 
@@ -65,7 +62,7 @@ RunNetwork::RunNetwork(const LaunchOrder& order, const NetworkMeans& means)
     : egress_(order.network->egress),
       is_below_parents_(means.parent_user_namespace >= 0),
       fault_(order.fault),
-      deadline_(Clock::now() + set_up_time_max),
+      deadline_(Clock::now() + network_setup_time_max),
       wish_{order.network->loopback_ports, std::nullopt, 0},
       forwarder_program_(means.forwarder_program) {
   if (means.is_root) {
@@ -213,7 +210,7 @@ void RunNetwork::fail_if_overdue(Clock::time_point now) {
     fail(stage_ == Stage::building         ? SetupStep::network_namespace
          : stage_ == Stage::raising_uplink ? SetupStep::network_slirp4netns
                                            : SetupStep::network_forwarder,
-         "took longer than 15 seconds");
+         "took longer than " + std::to_string(network_setup_time_max.count()) + " seconds");
   }
 }
 

@@ -280,8 +280,8 @@ SetupResult<void> LauncherLoop::launch(RunNetworks::Waiting run, RunPlace place,
   }
   // A wrapper enters its network itself.
   const bool is_below = place.root != nullptr || place.network_namespace_fd >= 0;
-  const bool is_born_there = may_be_below && is_below && run.order.native;
-  place.parents = is_born_there ? templates_.parents() : nullptr;
+  const bool starts_there = may_be_below && is_below && run.order.native;
+  place.parents = starts_there ? templates_.parents() : nullptr;
   auto started = LaunchedRun::start(run.order, std::move(run.streams), state_, place, run.task);
   if (!started) return std::move(started).error();
   (*started)->keep_network(std::move(network));

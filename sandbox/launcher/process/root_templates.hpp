@@ -54,8 +54,8 @@ class RootTemplates {
   /// The template for this order, if there is one; else making one is begun. Valid until the next
   /// call of anything here.
   const RootTemplate* take(const LaunchOrder& order);
-  /// The parent namespaces of runs, if this launcher has no root and they are made; that begins
-  /// with the first run that take() is asked for.
+  /// The parent namespaces of runs, if this launcher has no root and they are made; making
+  /// them begins with the first run that take() is asked for.
   const ParentNamespaces* parents() const { return parents_ ? &*parents_ : nullptr; }
   /// Gives up all that are kept: what one of them shows of the host is not what it has to be.
   void forget() { kept_.clear(); }

@@ -125,6 +125,12 @@ enum class Remains : std::uint8_t {
   unkillable,  ///< processes that hang in the kernel (state D): what they hold is set aside
   overdue,     ///< the same, but none of them was found to hang: they had no time to end
 };
+/// Building namespaces takes milliseconds; a host that needs longer than this is stuck.
+inline constexpr std::chrono::seconds setup_time_max{20};
+/// The same of the network of a run, which is made within its set-up and says more of what is
+/// wrong.
+inline constexpr std::chrono::seconds network_setup_time_max{15};
+static_assert(network_setup_time_max < setup_time_max);
 /// From the first attempt to kill a run to the record that says that it cannot be killed.
 inline constexpr std::chrono::seconds unkillable_after{5};
 

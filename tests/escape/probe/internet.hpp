@@ -5,8 +5,8 @@
 
 namespace satellite::escape {
 
-/// How long a verb waits for a peer. What is allowed answers at once, so this is what a dropped
-/// packet costs.
+/// How long a verb waits for a peer. What is allowed answers at once, or after seconds on a busy
+/// host; so this is what a dropped packet costs.
 constexpr int patience_milliseconds = 6'000;
 
 /// An IPv4 or IPv6 address with a port.

@@ -2,13 +2,17 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <catch2/catch.hpp>
 #include <cstdlib>
+#include <exception>
+#include <optional>
 
 using namespace satellite;
 using namespace satellite::agent;
 using namespace satellite::tests;
+using boost::asio::ip::tcp;
 using devcore::ConnectionPlan;
 using devcore::Misbehaviour;
 
@@ -226,6 +230,38 @@ TEST_CASE("a core that closes at once is unavailable, not an error of ours") {
                ErrorCode::unavailable);
 }
 
+TEST_CASE("a connection that is reset at any moment is a failed attempt, and no more") {
+  // Before which of its handlers.
+  for (int moment = 0; moment < 40; ++moment) {
+    boost::asio::io_context context;
+    tcp::acceptor acceptor(context, {boost::asio::ip::address_v4::loopback(), 0});
+    acceptor.non_blocking(true);
+    const auto address =
+        parse_core_url("https://127.0.0.1:" + std::to_string(acceptor.local_endpoint().port()));
+    std::optional<ConnectAttempt> attempt;
+    std::exception_ptr thrown;
+    auto connecting =
+        connect_websocket(*address, {}, std::chrono::steady_clock::now() + std::chrono::minutes(2));
+    boost::asio::co_spawn(context, keep(std::move(connecting), attempt),
+                          [&thrown](std::exception_ptr what) { thrown = what; });
+    for (int handler = 0; !attempt && !thrown && handler < 10'000; ++handler) {
+      boost::system::error_code none_yet;
+      if (handler >= moment) {
+        tcp::socket peer = acceptor.accept(none_yet);
+        if (!none_yet) peer.set_option(boost::asio::socket_base::linger(true, 0));
+        peer.close(none_yet);  // the destructor would not reset it
+      }
+      context.run_one_for(std::chrono::milliseconds(10));
+    }
+    INFO("before handler " << moment);
+    REQUIRE_FALSE(thrown);
+    REQUIRE(attempt);
+    REQUIRE_FALSE(attempt->link);
+    INFO(attempt->link.error().message);
+    CHECK(name_of(attempt->link.error().code) == "unavailable");
+  }
+}
+
 TEST_CASE("nobody listening is told with the address at once") {
   boost::asio::io_context context;
   std::string url;
@@ -259,7 +295,7 @@ TEST_CASE("an attempt that is cancelled ends at once, whatever the core does") {
   timer.async_wait([&](auto) { stop.emit(boost::asio::cancellation_type::terminal); });
   context.run_for(40s);
   CHECK(ended);
-  CHECK(std::chrono::steady_clock::now() - begun < 30s);  // its deadline are 60
+  CHECK(std::chrono::steady_clock::now() - begun < 30s);  // its deadline is after 60
 }
 
 TEST_CASE("an upgrade with an extension or subprotocol that nobody offered is refused") {
