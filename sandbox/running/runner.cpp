@@ -130,6 +130,9 @@ struct Runner::State {
   asio::awaitable<void> take_answer(AnswerPipe& pipe, const Plan& plan,
                                     const SecretPatterns& secrets, ActiveRun& run);
   asio::awaitable<void> perform(const Plan& plan, const LaunchOrder& order, ActiveRun& run);
+  EndingTimes ending_times() const {
+    return {planner.settings().grace, planner.settings().quiet_after_answer};
+  }
   Result<LaunchedRunLink> launch(const LaunchOrder& order, Launcher::Streams streams,
                                  ActiveRun& run);
   Result<RunChannel> open_channel(const Plan& plan, const LaunchOrder& order, ActiveRun& run);
@@ -241,10 +244,8 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder
   CappedOutput output(context, budget_of(plan), secrets, beginning);
   AnswerPipe answer(context);
   const bool has_answer = bool{channel->answer};
-  const RunnerSettings& settings = planner.settings();
   Execution execution(context, std::move(channel->link), run.cancel, output,
-                      has_answer ? &answer : nullptr,
-                      {settings.grace, settings.quiet_after_answer});
+                      has_answer ? &answer : nullptr, ending_times());
   bool ready = channel->was_started.has_value();
   if (ready) {
     execution.resume(*std::move(channel->was_started));

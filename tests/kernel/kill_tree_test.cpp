@@ -97,11 +97,12 @@ TEST_CASE("a fork bomb stays bounded and dies whole") {
   policy.resources.max_processes = 64;
   const std::string marker = unique_marker();
   Listener listener;
-  int peak = 0, counted_at_limit = 0;
-  // It is seen at its limit some times, and not above; then its neighbours need the processors.
+  int peak = 0, counted_near_limit = 0;
+  // Without a limit it would be far above by the last of these; then its neighbours need the
+  // processors.
   listener.on_output = [&](const std::string&) {
     peak = std::max(peak, count_processes(marker));
-    if (peak >= 60 && ++counted_at_limit == 10) bench.cancel->cancel();
+    if (peak >= 40 && ++counted_near_limit == 10) bench.cancel->cancel();
   };
   RunRequest request =
       script("b() { echo x; b | b & b; }; b & : " + marker + "; while :; do :; done");
