@@ -232,8 +232,7 @@ asio::awaitable<void> Runner::State::perform(const Plan& plan, const LaunchOrder
   if (!masked) co_return describe_failure(result, masked.error());
   if (run.standing) {
     // The plan was made while the launcher looked at it.
-    auto counting = ready_runs.counted_again(*run.standing);
-    const auto counted = co_await std::move(counting);
+    const auto counted = co_await ready_runs.counted_again(*run.standing);
     if (!counted) co_return describe_failure(result, counted.error());
   }
   auto channel = open_channel(plan, order, run);
