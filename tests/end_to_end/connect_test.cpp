@@ -177,8 +177,8 @@ TEST_CASE("SIGTERM ends runs as interrupted, says so to the core, and exits with
 TEST_CASE("SIGTERM while the core is away ends at once") {
   Scene::Options options = lonely();
   options.core.plans = {{devcore::Misbehaviour::stall_tls, 503, {}}};
-  options.environment["CHECKSTACK_SATELLITE_CONNECT_DEADLINE"] =
-      "300";  // it does not wait for that
+  // The end must not be that of the attempt.
+  options.environment["CHECKSTACK_SATELLITE_CONNECT_DEADLINE"] = "300";
   Scene scene(std::move(options));
   eventually("the satellite connects",
              [&] { return scene.core().ledger().counters().connections > 0; });

@@ -86,8 +86,8 @@ TEST_CASE("results that a core took without reading them reach it on the next co
   wait_for_finished(scene, 6);
   scene.core().misbehave(devcore::Misbehaviour::reset);
   wait_for_finished(scene, 1);
-  // All of them, and what was confirmed before is not said again. What the core had read
-  // without answering a ping after it was not confirmed.
+  // All of them. A pong confirms what came before it and is not said again; what the core read
+  // since its last pong is.
   eventually("everything has come",
              [&] { return moments_of(scene).size() >= count_in_log(scene, " check_finished "); });
   CHECK(results_of(scene, "count").size() <= moments_of(scene).size() + 4);
